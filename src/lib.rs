@@ -1,1 +1,7 @@
+//! cloudbuilder compares what `cloud.json` asks for with what a cloud really holds, prints an
+//! ordered plan, and carries it out.
 
+pub mod config;
+pub mod file;
+pub mod model;
+pub mod state;

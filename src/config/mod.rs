@@ -1,0 +1,49 @@
+//! The user's files: `cloud.json` and `security.json`, read with the place of every value, and
+//! `cloud.json` written back without touching anything but `networks`.
+
+use crate::model::Place;
+
+/// What cloud.json asks for, in either of its two forms.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cloud {
+    /// The servers, in the file's order.
+    pub servers: Vec<Server>,
+    /// The zones named under `domains`, in the file's order. The flat form has none.
+    pub domains: Vec<Spanned<String>>,
+}
+
+/// One server of cloud.json, defaults filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Its key in the file, which becomes its hostname.
+    pub name: Spanned<String>,
+    /// The region's slug.
+    pub region: Spanned<String>,
+    /// The size's slug.
+    pub size: Spanned<String>,
+    /// The image's slug or id.
+    pub image: Spanned<String>,
+    /// Whether the provider backs it up.
+    pub backups: Spanned<bool>,
+    /// Names that shall lead to it: lower case, ASCII, without a final dot.
+    pub names: Vec<Spanned<String>>,
+    /// What an earlier run wrote back; never read as something wanted.
+    pub networks: Option<serde_json::Value>,
+}
+
+/// A value and where it stands. A value that came from `defaults` points there; one that was left
+/// out altogether points at the server's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl<T> Spanned<T> {
+    /// `value`, found at `place`.
+    pub fn new(value: T, place: Place) -> Self {
+        Self { value, place }
+    }
+}

@@ -1,0 +1,97 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Money;
+
+/// What an account can use now: regions, sizes, images and how many servers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalog {
+    /// Every region, also those that take no new servers.
+    pub regions: Vec<Region>,
+    /// Every size on offer anywhere.
+    pub sizes: Vec<Size>,
+    /// Images that a server can be made from.
+    pub images: Vec<Image>,
+    /// How many servers the account may have; `None` where the provider has no such limit.
+    pub server_limit: Option<u64>,
+    /// Slugs that were withdrawn, each with the nearest one of today.
+    pub successors: BTreeMap<String, String>,
+}
+
+/// A place where servers run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// What cloud.json calls it: `nyc3`.
+    pub slug: String,
+    /// What people call it: `New York 3`.
+    pub name: String,
+    /// What it has: `ipv6`, `backups`, …
+    pub features: BTreeSet<String>,
+    /// Whether it takes new servers.
+    pub available: bool,
+}
+
+/// A kind of machine with its price.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Size {
+    /// What cloud.json calls it: `s-1vcpu-1gb`.
+    pub slug: String,
+    /// The class of machine, in the provider's words: `Basic`.
+    pub description: String,
+    /// Virtual CPUs.
+    pub vcpus: u64,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// Disk in GB.
+    pub disk_gb: u64,
+    /// Outgoing traffic included, in TB a month.
+    pub transfer_tb: f64,
+    /// Price of a whole month; `None` where the provider publishes none.
+    pub monthly: Option<Money>,
+    /// The regions that offer it.
+    pub regions: BTreeSet<String>,
+    /// Whether new servers can have it.
+    pub available: bool,
+    /// Whether it exists only in the sandbox and no real account has it.
+    pub sandbox_only: bool,
+}
+
+/// What a server's disk starts as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The provider's id.
+    pub id: String,
+    /// What cloud.json calls it, `debian-13-x64`; private images have only an id.
+    pub slug: Option<String>,
+    /// `Debian`.
+    pub distribution: String,
+    /// `13 x64`.
+    pub name: String,
+    /// The regions that have it.
+    pub regions: BTreeSet<String>,
+    /// The smallest disk it fits on, in GB; 0 if the provider does not say.
+    pub min_disk_gb: u64,
+    /// Whether it exists only in the sandbox and no real account has it.
+    pub sandbox_only: bool,
+}
+
+impl Catalog {
+    /// The region called `slug`.
+    #[must_use]
+    pub fn region(&self, slug: &str) -> Option<&Region> {
+        self.regions.iter().find(|region| region.slug == slug)
+    }
+
+    /// The size called `slug`.
+    #[must_use]
+    pub fn size(&self, slug: &str) -> Option<&Size> {
+        self.sizes.iter().find(|size| size.slug == slug)
+    }
+
+    /// The image called `selector`: its slug or its id.
+    #[must_use]
+    pub fn image(&self, selector: &str) -> Option<&Image> {
+        self.images
+            .iter()
+            .find(|image| image.slug.as_deref() == Some(selector) || image.id == selector)
+    }
+}

@@ -1,0 +1,21 @@
+//! The vocabulary: plain data that every other module speaks. No I/O, no async, no file format.
+
+mod account;
+mod address;
+mod catalog;
+mod diagnostic;
+mod money;
+mod nearest;
+mod resource;
+mod secret;
+mod value;
+
+pub use account::Account;
+pub use address::{Address, ParseAddressError};
+pub use catalog::{Catalog, Image, Region, Size};
+pub use diagnostic::{Diagnostic, Place, Severity};
+pub use money::Money;
+pub use nearest::nearest;
+pub use resource::{Desired, Observed, Origin, Readiness, Recorded};
+pub use secret::Secret;
+pub use value::{Attributes, Reference, Value};

@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value as Json;
+
+use super::{Address, Attributes, Money, Place, Reference, Value};
+
+/// What cloud.json asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// Its name in plans and in the state.
+    pub address: Address,
+    /// The named account it lives in.
+    pub account: String,
+    /// What each attribute shall be.
+    pub attributes: BTreeMap<String, Value>,
+    /// Wanted only if this attribute of another resource exists: an AAAA record, where its server
+    /// has IPv6. Null means that it does not.
+    pub only_if: Option<Reference>,
+    /// Where in the user's file it comes from.
+    pub place: Option<Place>,
+}
+
+impl Desired {
+    /// The known value of an attribute.
+    #[must_use]
+    pub fn known(&self, attribute: &str) -> Option<&Json> {
+        self.attributes.get(attribute).and_then(Value::known)
+    }
+
+    /// The known text of an attribute.
+    #[must_use]
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.known(attribute).and_then(Json::as_str)
+    }
+
+    /// Every reference to another resource, `only_if` among them.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        let of_attributes = self.attributes.values().filter_map(|value| match value {
+            Value::Reference(reference) => Some(reference),
+            Value::Known(_) => None,
+        });
+        of_attributes.chain(self.only_if.as_ref())
+    }
+}
+
+/// What the provider says exists now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// What it is.
+    pub kind: &'static str,
+    /// The named account it lives in.
+    pub account: String,
+    /// The provider's id for it.
+    pub id: String,
+    /// Its attributes. One that is missing is not known (yet); null says that there is none.
+    pub attributes: Attributes,
+    /// The lineages whose mark it carries.
+    pub owners: Vec<String>,
+    /// Whether it can be used.
+    pub readiness: Readiness,
+    /// What it costs a month, if that is known.
+    pub monthly: Option<Money>,
+}
+
+impl Observed {
+    /// The text of an attribute.
+    #[must_use]
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.attributes.get(attribute).and_then(Json::as_str)
+    }
+}
+
+/// How far a resource has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can be used.
+    Ready,
+    /// It is on its way; what is still missing, in words.
+    Pending(String),
+    /// It will not come; why, in words.
+    Failed(String),
+}
+
+/// What the state says: something we made or took over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// Its name.
+    pub address: Address,
+    /// The named account it lives in.
+    pub account: String,
+    /// The provider's id for it.
+    pub id: String,
+    /// How we came to it.
+    pub origin: Origin,
+    /// Whether it was seen ready since it was created.
+    pub ready: bool,
+    /// The attributes last applied.
+    pub attributes: Attributes,
+    /// The resources that its attributes refer to.
+    pub refers_to: Vec<Address>,
+    /// When it was recorded first.
+    pub recorded_at: Timestamp,
+}
+
+impl Recorded {
+    /// The text of an attribute as last applied.
+    #[must_use]
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.attributes.get(attribute).and_then(Json::as_str)
+    }
+}
+
+/// How a resource came into the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// We created it.
+    Created,
+    /// It existed and was taken over.
+    Found,
+}

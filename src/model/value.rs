@@ -1,0 +1,50 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value as Json;
+
+use super::Address;
+
+/// Named values of a resource, all of them known.
+pub type Attributes = BTreeMap<String, Json>;
+
+/// What an attribute shall be: known while planning, or taken from another resource later.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// The value itself.
+    Known(Json),
+    /// Another resource's attribute, which may be known only after that resource exists.
+    Reference(Reference),
+}
+
+impl Value {
+    /// The value, if it is known.
+    #[must_use]
+    pub fn known(&self) -> Option<&Json> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Reference(_) => None,
+        }
+    }
+}
+
+impl<T: Into<Json>> From<T> for Value {
+    fn from(value: T) -> Self {
+        Self::Known(value.into())
+    }
+}
+
+/// An attribute of another resource: `server.web1`'s `ipv4`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// Whose.
+    pub address: Address,
+    /// Which.
+    pub attribute: String,
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.address, self.attribute)
+    }
+}

@@ -1,0 +1,37 @@
+//! What we made and know: the state, its file, and who may write it.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Account, Address, Recorded};
+
+/// Everything the state file says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The deployment's identity, a UUID: the mark on everything it creates.
+    pub lineage: String,
+    /// Counts the versions of the file.
+    pub serial: u64,
+    /// The named accounts that resources live in.
+    pub accounts: BTreeMap<String, Account>,
+    /// What is recorded, by address.
+    pub resources: BTreeMap<Address, Recorded>,
+}
+
+impl State {
+    /// The state of a deployment that begins: a new lineage and nothing else.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            lineage: uuid::Uuid::new_v4().to_string(),
+            serial: 0,
+            accounts: BTreeMap::new(),
+            resources: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
