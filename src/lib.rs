@@ -1,7 +1,9 @@
 //! cloudbuilder compares what `cloud.json` asks for with what a cloud really holds, prints an
 //! ordered plan, and carries it out.
 
+pub mod apply;
 pub mod config;
 pub mod file;
 pub mod model;
+pub mod plan;
 pub mod state;

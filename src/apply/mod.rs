@@ -1,0 +1,5 @@
+//! Carrying out a plan.
+
+mod event;
+
+pub use event::{Event, Report};

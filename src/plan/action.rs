@@ -1,0 +1,270 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
+
+/// What would be done, in the order it would be done, and what that means.
+///
+/// A plan leaves nothing to decide: apply carries out its steps and never reads cloud.json.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// One for each address, for people; also for those that nothing happens to.
+    pub actions: Vec<Action>,
+    /// One for each effect, numbered from 1 in a possible order of execution.
+    pub steps: Vec<Step>,
+    /// What else should be known: warnings and notes.
+    pub notes: Vec<Diagnostic>,
+    /// What it costs.
+    pub cost: Cost,
+}
+
+/// What is done with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    /// Nothing: it is as it should be.
+    NoOp,
+    /// It is made.
+    Create,
+    /// It exists and is taken into the state.
+    Import,
+    /// It is changed in place.
+    Update,
+    /// It is deleted.
+    Delete,
+    /// It is dropped from the state and otherwise left alone.
+    Forget,
+}
+
+impl Verb {
+    /// The sign that stands before it in a plan.
+    #[must_use]
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::NoOp => "…",
+            Self::Create => "+",
+            Self::Import => "&",
+            Self::Update => "~",
+            Self::Delete => "-",
+            Self::Forget => ".",
+        }
+    }
+}
+
+/// One address's part in a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// Whose.
+    pub address: Address,
+    /// What is done.
+    pub verb: Verb,
+    /// Why.
+    pub reason: Reason,
+    /// The provider's id, if it exists.
+    pub id: Option<String>,
+    /// Its attributes as observed, or as recorded when it is gone; `None` if it never was.
+    pub before: Option<Attributes>,
+    /// Its attributes afterwards; `None` if it will not be.
+    pub after: Option<BTreeMap<String, Value>>,
+    /// The attributes that change in place.
+    pub changes: Vec<Change>,
+    /// What it costs a month before; `None` if that is unknown or nothing.
+    pub monthly_before: Option<Money>,
+    /// What it costs a month afterwards.
+    pub monthly_after: Option<Money>,
+    /// Where in the user's file it is asked for.
+    pub place: Option<Place>,
+}
+
+/// An attribute before and after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Its name.
+    pub attribute: String,
+    /// As it is.
+    pub before: Json,
+    /// As it shall be.
+    pub after: Value,
+}
+
+/// Why an action was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing of the kind is known.
+    New,
+    /// The state knows it, the account does not: it was deleted outside.
+    DeletedOutside,
+    /// It exists already and nobody's mark is on it.
+    Exists,
+    /// It carries our mark and the state does not know it.
+    OurMark,
+    /// It differs from what was last applied.
+    ChangedOutside,
+    /// It is as last applied, and something else is wanted now.
+    Configured,
+    /// cloud.json no longer has it.
+    NotConfigured,
+    /// Everything is to go.
+    Destroy,
+    /// It was created and was not ready yet when it was last seen.
+    NotReady,
+    /// It stays where it is because it is not ours to delete; the text says why.
+    Kept(String),
+    /// It is as it should be.
+    UpToDate,
+}
+
+/// One effect, and one saving of the state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its number, from 1; also its place in [`Plan::steps`], plus one.
+    pub number: usize,
+    /// What is done.
+    pub op: Op,
+    /// The sign before it.
+    pub verb: Verb,
+    /// The kind it is listed under: `server`, `file`.
+    pub kind: String,
+    /// What it is done to, as people call it: `server1.acme.com A`.
+    pub label: String,
+    /// What is done, in a few words.
+    pub detail: String,
+    /// By how much it changes what is paid a month; `None` if that is unknown.
+    pub monthly: Option<Money>,
+    /// The numbers of the steps that must be done first.
+    pub waits_for: Vec<usize>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// Creates the resource and waits until it is ready.
+    Create {
+        /// Whose.
+        address: Address,
+        /// The named account it is made in.
+        account: String,
+        /// With which attributes; references are resolved when the step starts.
+        attributes: BTreeMap<String, Value>,
+    },
+    /// Takes an existing resource into the state.
+    Import {
+        /// Whose.
+        address: Address,
+        /// The named account it lives in.
+        account: String,
+        /// The provider's id.
+        id: String,
+        /// What the state shall say of it.
+        attributes: BTreeMap<String, Value>,
+        /// Whether our mark must be put on it.
+        mark: bool,
+        /// Whether it was made by this deployment, whose state then lost it.
+        ours: bool,
+    },
+    /// Changes attributes in place.
+    Update {
+        /// Whose.
+        address: Address,
+        /// The provider's id.
+        id: String,
+        /// All attributes as they shall be.
+        attributes: BTreeMap<String, Value>,
+        /// The names of those that change.
+        changed: Vec<String>,
+    },
+    /// Waits for a resource that an earlier run created.
+    Await {
+        /// Whose.
+        address: Address,
+        /// The provider's id.
+        id: String,
+    },
+    /// Deletes the resource and waits until it is gone.
+    Delete {
+        /// Whose.
+        address: Address,
+        /// The provider's id.
+        id: String,
+    },
+    /// Drops the resource from the state.
+    Forget {
+        /// Whose.
+        address: Address,
+    },
+    /// Writes an attribute of these resources into the user's file, or takes it out again for
+    /// those that are gone by then.
+    WriteBack {
+        /// Whose.
+        addresses: Vec<Address>,
+    },
+}
+
+impl Op {
+    /// The resource it is about; a write-back is about a file.
+    #[must_use]
+    pub fn address(&self) -> Option<&Address> {
+        match self {
+            Self::Create { address, .. }
+            | Self::Import { address, .. }
+            | Self::Update { address, .. }
+            | Self::Await { address, .. }
+            | Self::Delete { address, .. }
+            | Self::Forget { address } => Some(address),
+            Self::WriteBack { .. } => None,
+        }
+    }
+}
+
+/// What the deployment costs a month.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Now.
+    pub before: Money,
+    /// When the plan is carried out.
+    pub after: Money,
+    /// Resources that cost something, the provider does not say how much.
+    pub unknown: Vec<Address>,
+}
+
+/// How many resources a plan does what to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Taken over.
+    pub import: usize,
+    /// Created.
+    pub add: usize,
+    /// Updated.
+    pub change: usize,
+    /// Deleted.
+    pub destroy: usize,
+    /// Dropped from the state.
+    pub forget: usize,
+}
+
+impl Plan {
+    /// Whether there is nothing to do but, perhaps, to write the user's file.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps
+            .iter()
+            .all(|step| matches!(step.op, Op::WriteBack { .. }))
+    }
+
+    /// How many resources it does what to.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for action in &self.actions {
+            match action.verb {
+                Verb::NoOp => {}
+                Verb::Create => counts.add += 1,
+                Verb::Import => counts.import += 1,
+                Verb::Update => counts.change += 1,
+                Verb::Delete => counts.destroy += 1,
+                Verb::Forget => counts.forget += 1,
+            }
+        }
+        counts
+    }
+}
