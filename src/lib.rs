@@ -6,4 +6,5 @@ pub mod config;
 pub mod file;
 pub mod model;
 pub mod plan;
+pub mod render;
 pub mod state;

@@ -1,7 +1,18 @@
 //! The user's files: `cloud.json` and `security.json`, read with the place of every value, and
 //! `cloud.json` written back without touching anything but `networks`.
 
+mod cloud;
+mod dns_name;
+mod reader;
+mod server;
+mod source;
+mod syntax;
+mod validate;
+
 use crate::model::Place;
+
+pub use cloud::{Parsed, parse};
+pub use validate::{CHECKS, Check, validate};
 
 /// What cloud.json asks for, in either of its two forms.
 #[derive(Clone, Debug, Default, PartialEq)]
