@@ -3,7 +3,9 @@
 
 mod cloud;
 mod dns_name;
+mod public_key;
 mod reader;
+pub mod security;
 mod server;
 mod source;
 mod syntax;
@@ -12,6 +14,8 @@ mod validate;
 use crate::model::Place;
 
 pub use cloud::{Parsed, parse};
+pub use public_key::{KeyError, PublicKey};
+pub use security::{CredentialSource, ParsedSecurity, Security};
 pub use validate::{CHECKS, Check, validate};
 
 /// What cloud.json asks for, in either of its two forms.

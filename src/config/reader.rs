@@ -85,15 +85,20 @@ impl<'s, 't> Reader<'s, 't> {
         object
     }
 
+    /// The string a value is, whatever is in it, or a complaint.
+    pub(super) fn string<'v>(&mut self, what: &str, value: &'v Value<'_>) -> Option<&'v str> {
+        if let Some(literal) = value.as_string_lit() {
+            return Some(literal.value.as_ref());
+        }
+        let hint = matches!(value, Value::NumberLit(_)).then_some("put it in double quotes");
+        self.report_type(what, "a string", value, hint);
+        None
+    }
+
     /// The text a value is, or a complaint. Text that is empty, holds control characters or is
     /// padded with spaces is one too.
     pub(super) fn text(&mut self, what: &str, value: &Value<'_>) -> Option<Spanned<String>> {
-        let Some(literal) = value.as_string_lit() else {
-            let hint = matches!(value, Value::NumberLit(_)).then_some("put it in double quotes");
-            self.report_type(what, "a string", value, hint);
-            return None;
-        };
-        let text = literal.value.as_ref();
+        let text = self.string(what, value)?;
         let complaint = if text.is_empty() {
             Some(("is empty", "write a value between the quotes"))
         } else if text.chars().any(char::is_control) {
