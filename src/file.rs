@@ -13,7 +13,12 @@ use std::path::Path;
 /// # Errors
 /// Whatever the file system says; the old file is whole then.
 pub fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = match fs::canonicalize(path) {
+        Ok(path) => path,
+        // A link to nothing: what it should lead to may be a disk that is not mounted.
+        Err(error) if path.is_symlink() => return Err(error),
+        Err(_) => path.to_owned(),
+    };
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -88,6 +93,15 @@ mod tests {
             2,
             "no temporary file is left"
         );
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link.json");
+        symlink("/nowhere/target.json", &link).unwrap();
+        assert!(replace(&link, b"new", None).is_err());
+        assert!(link.is_symlink());
     }
 
     #[test]
