@@ -1,5 +1,8 @@
 //! What we made and know: the state, its file, and who may write it.
 
+pub mod format;
+mod printable;
+
 use std::collections::BTreeMap;
 
 use crate::model::{Account, Address, Recorded};
