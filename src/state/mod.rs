@@ -1,11 +1,18 @@
 //! What we made and know: the state, its file, and who may write it.
 
 pub mod format;
+pub mod lock;
 mod printable;
+mod private_dir;
+mod store;
 
 use std::collections::BTreeMap;
 
 use crate::model::{Account, Address, Recorded};
+
+pub use lock::{Holder, Lock, LockError};
+pub use private_dir::prepare_private_dir;
+pub use store::{FileChange, LoadError, LoadProblem, SaveError, Store};
 
 /// Everything the state file says.
 #[derive(Clone, Debug, PartialEq)]
