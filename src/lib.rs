@@ -8,3 +8,4 @@ pub mod model;
 pub mod plan;
 pub mod render;
 pub mod state;
+pub mod sandbox;

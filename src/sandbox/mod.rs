@@ -1,0 +1,202 @@
+//! A simulated DigitalOcean API over real HTTP on loopback.
+//!
+//! Written from the API's description and from what is known of the live service, not from our
+//! client: it imports nothing of ours, so that it cannot share our misreadings.
+//!
+//! A request goes through [`http`], which knows tokens, limits and scripted failures, finds its
+//! rule in [`routes::ROUTES`], and is answered by a function under [`rules`], which sees the
+//! [`world::World`] and nothing else: no clock, no file, no socket. What the rule changed is in the
+//! world's file ([`store`]) before the answer leaves. One process owns a world ([`owner`]); another
+//! that wants it is handed the owner's address.
+
+mod address;
+mod answer;
+mod catalog;
+mod fault;
+mod http;
+mod limits;
+mod owner;
+mod routes;
+mod rules;
+mod stats;
+mod store;
+mod world;
+
+pub use fault::{Fault, Kind as FaultKind};
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A token for clients of the sandbox. Any other that is not empty does as well.
+pub const TOKEN: &str = "sandbox-token-that-opens-nothing-anywhere-else";
+
+/// How a sandbox behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen, on loopback; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The file the world is kept in; without one it ends with the process.
+    pub world: Option<PathBuf>,
+    /// How long a new Droplet takes to become active.
+    pub boot: Duration,
+    /// How long any other action takes.
+    pub action: Duration,
+    /// The account's `droplet_limit`.
+    pub droplet_limit: u32,
+    /// Whether rate limits are enforced.
+    pub limits: bool,
+    /// Added to every answer.
+    pub latency: Duration,
+    /// What invented ids and the chances of faults are drawn from.
+    pub seed: u64,
+    /// Regions that shall lack the feature `ipv6`.
+    pub without_ipv6: Vec<String>,
+    /// Scripted failures in force from the start.
+    pub faults: Vec<Fault>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            world: None,
+            boot: Duration::from_secs(2),
+            action: Duration::from_secs(1),
+            droplet_limit: 10_000,
+            limits: false,
+            latency: Duration::ZERO,
+            seed: 0,
+            without_ipv6: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// Why a sandbox did not start, or a world was not reset.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Plain HTTP that takes any token is for this machine only.
+    #[error("the sandbox only listens on loopback, and {0} is not")]
+    NotLoopback(SocketAddr),
+    /// The address is taken or not ours.
+    #[error("the sandbox cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file beside or of the world cannot be used.
+    #[error("cannot use the sandbox's file {}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A line of the world's file that is not the last one cannot be read.
+    #[error("line {line} of the sandbox's world {} is damaged; a reset makes a new world", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The world was written by another version of this program.
+    #[error("the sandbox's world {} has format {found}, which this version cannot read; a reset makes a new world", .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The format it says it has.
+        found: u32,
+    },
+    /// Somebody holds the world's lock, but no sandbox answers for it.
+    #[error("another process holds the sandbox's world {} and does not answer; end it, or use another world", .0.display())]
+    Unreachable(PathBuf),
+    /// The world is in use.
+    #[error("the sandbox's world {} is in use by a running sandbox; stop that first", .0.display())]
+    InUse(PathBuf),
+}
+
+fn io_error(path: &Path, source: std::io::Error) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// A running sandbox, ours or one that another process runs over the same world.
+///
+/// Dropping it ends it at once, as a crash would: nothing that was answered is lost.
+#[derive(Debug)]
+pub struct Sandbox {
+    url: String,
+    running: Option<http::Running>,
+}
+
+/// Starts a sandbox, or finds the one that already has this world.
+///
+/// # Errors
+///
+/// If the address or the world cannot be used.
+pub async fn start(options: Options) -> Result<Sandbox, Error> {
+    if !options.listen.ip().is_loopback() {
+        return Err(Error::NotLoopback(options.listen));
+    }
+    let claim = match &options.world {
+        None => None,
+        Some(path) => match owner::claim(path).await? {
+            owner::Claim::Ours(claim) => Some(claim),
+            owner::Claim::Theirs(url) => return Ok(Sandbox { url, running: None }),
+        },
+    };
+    let running = http::serve(options, claim).await?;
+    Ok(Sandbox {
+        url: running.url().to_owned(),
+        running: Some(running),
+    })
+}
+
+impl Sandbox {
+    /// Where the API is, without `/v2`: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether this process serves it. If not, [`Sandbox::stop`] leaves it running.
+    pub fn is_owner(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Serves until it ends by itself; at once if another process serves it.
+    ///
+    /// May be given up (in a `select!`) and [`Sandbox::stop`] called.
+    pub async fn wait(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.wait().await;
+        }
+    }
+
+    /// Answers what has been asked, then ends. Does nothing to a sandbox of another process.
+    pub async fn stop(self) {
+        if let Some(running) = self.running {
+            running.stop().await;
+        }
+    }
+}
+
+/// Forgets a world: the next start founds a new one.
+///
+/// # Errors
+///
+/// If a sandbox is running over it, or the file cannot be removed.
+pub fn reset(world: &Path) -> Result<(), Error> {
+    owner::reset(world)
+}
+
+/// A value many tasks share.
+type Shared<T> = Arc<std::sync::Mutex<T>>;

@@ -1,0 +1,164 @@
+//! Tags. The first spelling is the one that counts; only Droplets carry any here.
+
+use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
+use crate::sandbox::limits::page;
+use crate::sandbox::world::{Entry, Tag, World};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+fn view(world: &World, tag: &Tag, base: &str) -> Value {
+    let count = world.droplets_tagged(&tag.name).len();
+    let mut droplets = json!({ "count": count });
+    let mut resources = json!({ "count": count });
+    let last = tag.last_tagged.filter(|id| world.droplets.contains_key(id));
+    if let Some(id) = last {
+        let uri = Value::from(format!("{base}/v2/droplets/{id}"));
+        droplets["last_tagged_uri"] = uri.clone();
+        resources["last_tagged_uri"] = uri;
+    }
+    resources["droplets"] = droplets;
+    for kind in ["images", "volumes", "volume_snapshots", "databases"] {
+        resources[kind] = json!({ "count": 0 });
+    }
+    json!({ "name": tag.name, "resources": resources })
+}
+
+pub(in crate::sandbox) fn list(world: &mut World, call: &Call) -> Outcome {
+    let world = &*world;
+    let tags = world.tags.values().map(|tag| view(world, tag, &call.base));
+    page(call, "tags", world.tags.len(), tags)
+}
+
+#[derive(Deserialize)]
+struct Create {
+    name: Option<String>,
+}
+
+pub(in crate::sandbox) fn create(world: &mut World, call: &Call) -> Outcome {
+    let asked: Create = call.json()?;
+    let names = canonical(world, &[asked.name.unwrap_or_default()])?;
+    for name in &names {
+        tagged(world, name, None);
+    }
+    let name = names.first().map_or("", String::as_str);
+    let tag = find(world, name)?;
+    Answer::object(201, "tag", &view(world, tag, &call.base))
+}
+
+pub(in crate::sandbox) fn show(world: &mut World, call: &Call) -> Outcome {
+    let tag = find(world, call.param(0))?;
+    Answer::object(200, "tag", &view(world, tag, &call.base))
+}
+
+pub(in crate::sandbox) fn delete(world: &mut World, call: &Call) -> Outcome {
+    let name = find(world, call.param(0))?.name.clone();
+    let carriers: Vec<u64> = world
+        .droplets_tagged(&name)
+        .iter()
+        .map(|droplet| droplet.id)
+        .collect();
+    for id in carriers {
+        set(world, id, &name, false);
+    }
+    world.write(Entry::TagGone(name));
+    Ok(Answer::no_content())
+}
+
+#[derive(Deserialize)]
+struct Resources {
+    resources: Option<Vec<Resource>>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    resource_id: String,
+    resource_type: String,
+}
+
+pub(in crate::sandbox) fn assign(world: &mut World, call: &Call) -> Outcome {
+    change(world, call, true)
+}
+
+pub(in crate::sandbox) fn unassign(world: &mut World, call: &Call) -> Outcome {
+    change(world, call, false)
+}
+
+/// Tagging is no action: it does not wait for what else is done to a Droplet.
+fn change(world: &mut World, call: &Call, on: bool) -> Outcome {
+    let name = find(world, call.param(0))?.name.clone();
+    let asked: Resources = call.json()?;
+    let resources = asked
+        .resources
+        .filter(|resources| !resources.is_empty())
+        .ok_or_else(|| Refusal::unprocessable("Resources are required."))?;
+    let mut ids = Vec::new();
+    for resource in resources {
+        let id = resource.resource_id.parse().ok();
+        match id.filter(|id| world.droplets.contains_key(id)) {
+            Some(id) if resource.resource_type == "droplet" => ids.push(id),
+            _ => return Err(Refusal::not_found()),
+        }
+    }
+    for id in ids {
+        set(world, id, &name, on);
+        if on {
+            tagged(world, &name, Some(id));
+        }
+    }
+    Ok(Answer::no_content())
+}
+
+fn set(world: &mut World, id: u64, name: &str, on: bool) {
+    let Some(droplet) = world.droplets.get(&id) else {
+        return;
+    };
+    if droplet.tags.iter().any(|tag| tag == name) == on {
+        return;
+    }
+    let mut droplet = droplet.clone();
+    if on {
+        droplet.tags.push(name.to_owned());
+    } else {
+        droplet.tags.retain(|tag| tag != name);
+    }
+    world.write(Entry::Droplet(Box::new(droplet)));
+}
+
+/// The tag of exactly this spelling.
+pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a Tag, Refusal> {
+    world.tags.get(name).ok_or_else(Refusal::not_found)
+}
+
+/// The names as they will be spelt: as first seen. Each once.
+pub(super) fn canonical(world: &World, names: &[String]) -> Result<Vec<String>, Refusal> {
+    let mut spelt: Vec<String> = Vec::new();
+    for name in names {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-:".contains(&byte);
+        if name.is_empty() || name.len() > 255 || !name.bytes().all(allowed) {
+            return Err(Refusal::unprocessable(
+                "Tag name may contain letters, numbers, colons, dashes, and underscores, and up to 255 of them.",
+            ));
+        }
+        if spelt.iter().any(|seen| seen.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        let known = world
+            .tags
+            .keys()
+            .find(|known| known.eq_ignore_ascii_case(name));
+        spelt.push(known.unwrap_or(name).clone());
+    }
+    Ok(spelt)
+}
+
+/// Remembers a tag, and what it was last put on.
+pub(super) fn tagged(world: &mut World, name: &str, last: Option<u64>) {
+    let before = world.tags.get(name).map(|tag| tag.last_tagged);
+    let last_tagged = last.or(before.flatten());
+    if before != Some(last_tagged) {
+        world.write(Entry::Tag(Tag {
+            name: name.to_owned(),
+            last_tagged,
+        }));
+    }
+}

@@ -1,0 +1,585 @@
+//! What the simulated account holds.
+//!
+//! Everything changes by an [`Entry`]: [`World::write`] applies it and keeps its line for the
+//! world's file, and reading the file applies the same entries again. So there is one place where
+//! objects and their indexes are kept in step, and nothing that is in memory can be missing on disk.
+//!
+//! The world has no clock of its own: whoever asks it something first says what time it is
+//! ([`World::advance`]). What is due by then is completed at the moment it was due.
+
+use super::catalog::Catalog;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// A moment in milliseconds since 1970.
+pub(super) type Millis = i64;
+
+/// What the rules take from the options.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) boot: Millis,
+    pub(super) action: Millis,
+    pub(super) droplet_limit: u32,
+    pub(super) seed: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Key {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) fingerprint: String,
+    pub(super) public_key: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Status {
+    New,
+    Active,
+    Off,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Policy {
+    pub(super) plan: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) weekday: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hour: Option<u8>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Droplet {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) region: String,
+    pub(super) size: String,
+    pub(super) image: u64,
+    pub(super) memory: u64,
+    pub(super) vcpus: u64,
+    pub(super) disk: u64,
+    pub(super) status: Status,
+    pub(super) created: Millis,
+    /// The action that holds it locked.
+    pub(super) busy: Option<u64>,
+    /// Whether it has come up once: only then it shows its addresses.
+    pub(super) booted: bool,
+    pub(super) backups: Option<Policy>,
+    pub(super) monitoring: bool,
+    pub(super) agent: bool,
+    pub(super) tags: Vec<String>,
+    pub(super) vpc: String,
+    pub(super) public: Option<Ipv4Addr>,
+    pub(super) private: Ipv4Addr,
+    pub(super) v6: Option<Ipv6Addr>,
+    pub(super) ssh_keys: Vec<u64>,
+    /// MD5 of the user data; the text itself may hold secrets and nothing here needs it.
+    pub(super) user_data: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Progress {
+    #[serde(rename = "in-progress")]
+    Running,
+    Completed,
+    Errored,
+}
+
+/// What a completed action changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Effect {
+    Boot,
+    Status(Status),
+    Nothing,
+    Rename(String),
+    Resize { size: String, disk: bool },
+    Backups(Option<Policy>),
+    Ipv6(Ipv6Addr),
+    Rebuild(u64),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Action {
+    pub(super) id: u64,
+    pub(super) kind: String,
+    pub(super) droplet: u64,
+    pub(super) region: String,
+    pub(super) status: Progress,
+    pub(super) started: Millis,
+    pub(super) completed: Option<Millis>,
+    /// When it will be done; `None` for one that a scripted failure holds up for ever.
+    pub(super) due: Option<Millis>,
+    pub(super) effect: Effect,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) id: u64,
+    pub(super) zone: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) data: String,
+    pub(super) priority: Option<u32>,
+    pub(super) port: Option<u32>,
+    pub(super) ttl: u32,
+    pub(super) weight: Option<u32>,
+    pub(super) flags: Option<u32>,
+    pub(super) tag: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Domain {
+    pub(super) name: String,
+    pub(super) ttl: u32,
+}
+
+/// A domain with its records, and these by name for the rules that need a name's neighbours.
+#[derive(Debug)]
+pub(super) struct Zone {
+    pub(super) domain: Domain,
+    pub(super) records: BTreeMap<u64, Record>,
+    by_name: HashMap<String, BTreeSet<u64>>,
+}
+
+impl Zone {
+    /// The records of a relative name, whatever its case.
+    pub(super) fn named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Record> + use<'a> {
+        self.by_name
+            .get(&name.to_lowercase())
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.records.get(id))
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Tag {
+    pub(super) name: String,
+    pub(super) last_tagged: Option<u64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Vpc {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) region: String,
+    pub(super) network: Ipv4Addr,
+    pub(super) prefix: u8,
+    pub(super) default: bool,
+    pub(super) created: Millis,
+}
+
+/// Counters that must never go back, even when what they counted is gone.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Counters {
+    pub(super) id: u64,
+    pub(super) public: u32,
+    pub(super) v6: u64,
+}
+
+/// One change, and one line of the world's file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Entry {
+    World { format: u32, id: String },
+    Counters(Counters),
+    Key(Key),
+    KeyGone(u64),
+    Droplet(Box<Droplet>),
+    DropletGone(u64),
+    Action(Action),
+    Domain(Domain),
+    DomainGone(String),
+    Record(Record),
+    RecordGone { zone: String, id: u64 },
+    Tag(Tag),
+    TagGone(String),
+    Vpc(Vpc),
+    VpcGone(String),
+}
+
+/// The version of the world file's format that this program writes and reads.
+pub(super) const FORMAT: u32 = 1;
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) settings: Settings,
+    pub(super) catalog: Catalog,
+    /// Tells one world from another when two processes meet over a file.
+    pub(super) id: String,
+    pub(super) now: Millis,
+    pub(super) counters: Counters,
+    pub(super) keys: BTreeMap<u64, Key>,
+    pub(super) droplets: BTreeMap<u64, Droplet>,
+    pub(super) actions: BTreeMap<u64, Action>,
+    pub(super) zones: BTreeMap<String, Zone>,
+    pub(super) tags: BTreeMap<String, Tag>,
+    pub(super) vpcs: BTreeMap<String, Vpc>,
+    fingerprints: HashMap<String, u64>,
+    names: HashMap<String, BTreeSet<u64>>,
+    tagged: HashMap<String, BTreeSet<u64>>,
+    members: HashMap<String, BTreeSet<u64>>,
+    history: HashMap<u64, Vec<u64>>,
+    due: BTreeSet<(Millis, u64)>,
+    pub(super) public_in_use: HashSet<Ipv4Addr>,
+    pub(super) private_in_use: HashSet<Ipv4Addr>,
+    /// Where the search for a free private address goes on, by VPC.
+    pub(super) private_next: HashMap<String, u32>,
+    unsaved: Vec<u8>,
+}
+
+impl World {
+    /// A world with nothing in it, not even an identity.
+    pub(super) fn empty(settings: Settings, catalog: Catalog) -> Self {
+        Self {
+            settings,
+            catalog,
+            id: String::new(),
+            now: 0,
+            counters: Counters {
+                id: 401_000_000,
+                public: 0,
+                v6: 0,
+            },
+            keys: BTreeMap::new(),
+            droplets: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            zones: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            vpcs: BTreeMap::new(),
+            fingerprints: HashMap::new(),
+            names: HashMap::new(),
+            tagged: HashMap::new(),
+            members: HashMap::new(),
+            history: HashMap::new(),
+            due: BTreeSet::new(),
+            public_in_use: HashSet::new(),
+            private_in_use: HashSet::new(),
+            private_next: HashMap::new(),
+            unsaved: Vec::new(),
+        }
+    }
+
+    /// What a new account holds: its identity and a default VPC in every region that is open.
+    pub(super) fn found(&mut self, id: String, now: Millis) {
+        self.now = now;
+        self.write(Entry::World { format: FORMAT, id });
+        let regions: Vec<String> = self
+            .catalog
+            .regions
+            .iter()
+            .filter(|region| region.available)
+            .map(|region| region.slug.clone())
+            .collect();
+        for region in regions {
+            let number = self.catalog.region_number(&region).unwrap_or_default();
+            let [_, low] = number.to_be_bytes();
+            self.write(Entry::Vpc(Vpc {
+                id: self.invented_uuid(&format!("vpc/{region}")),
+                name: format!("default-{region}"),
+                description: String::new(),
+                region,
+                network: Ipv4Addr::new(10, 100 + low, 0, 0),
+                prefix: 16,
+                default: true,
+                created: now,
+            }));
+        }
+    }
+
+    /// A UUID that is the same for the same seed and `what`.
+    pub(super) fn invented_uuid(&self, what: &str) -> String {
+        use md5::{Digest, Md5};
+        let digest = Md5::digest(format!("{}/{what}", self.settings.seed));
+        uuid::Builder::from_random_bytes(digest.into())
+            .into_uuid()
+            .to_string()
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.counters.id += 1;
+        self.counters.id
+    }
+
+    /// Applies a change and keeps its line for the file.
+    pub(super) fn write(&mut self, entry: Entry) {
+        // Entries hold nothing that cannot be written as JSON.
+        if serde_json::to_writer(&mut self.unsaved, &entry).is_ok() {
+            self.unsaved.push(b'\n');
+        }
+        self.apply(entry);
+    }
+
+    /// The lines written since this was last asked.
+    pub(super) fn take_unsaved(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.unsaved)
+    }
+
+    /// The whole world as entries, for a compacted file.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        let head = [
+            Entry::World {
+                format: FORMAT,
+                id: self.id.clone(),
+            },
+            Entry::Counters(self.counters),
+        ];
+        let domains = self.zones.values().flat_map(|zone| {
+            std::iter::once(Entry::Domain(zone.domain.clone()))
+                .chain(zone.records.values().cloned().map(Entry::Record))
+        });
+        // What was done to a Droplet that is gone interests nobody later.
+        let actions = self
+            .actions
+            .values()
+            .filter(|action| self.droplets.contains_key(&action.droplet));
+        head.into_iter()
+            .chain(self.vpcs.values().cloned().map(Entry::Vpc))
+            .chain(self.tags.values().cloned().map(Entry::Tag))
+            .chain(self.keys.values().cloned().map(Entry::Key))
+            .chain(
+                self.droplets
+                    .values()
+                    .map(|droplet| Entry::Droplet(Box::new(droplet.clone()))),
+            )
+            .chain(actions.cloned().map(Entry::Action))
+            .chain(domains)
+    }
+
+    /// Applies a change without writing it: it comes from the file.
+    pub(super) fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::World { format: _, id } => self.id = id,
+            Entry::Counters(counters) => self.counters = counters,
+            Entry::Key(key) => {
+                self.seen_id(key.id);
+                self.fingerprints.insert(key.fingerprint.clone(), key.id);
+                self.keys.insert(key.id, key);
+            }
+            Entry::KeyGone(id) => {
+                if let Some(key) = self.keys.remove(&id) {
+                    self.fingerprints.remove(&key.fingerprint);
+                }
+            }
+            Entry::Droplet(droplet) => self.apply_droplet(*droplet),
+            Entry::DropletGone(id) => {
+                self.unlink_droplet(id);
+                self.droplets.remove(&id);
+            }
+            Entry::Action(action) => self.apply_action(action),
+            Entry::Domain(domain) => {
+                let zone = self
+                    .zones
+                    .entry(domain.name.clone())
+                    .or_insert_with(|| Zone {
+                        domain: domain.clone(),
+                        records: BTreeMap::new(),
+                        by_name: HashMap::new(),
+                    });
+                zone.domain = domain;
+            }
+            Entry::DomainGone(name) => {
+                self.zones.remove(&name);
+            }
+            Entry::Record(record) => {
+                self.seen_id(record.id);
+                if let Some(zone) = self.zones.get_mut(&record.zone) {
+                    unlink_record(zone, record.id);
+                    let name = record.name.to_lowercase();
+                    zone.by_name.entry(name).or_default().insert(record.id);
+                    zone.records.insert(record.id, record);
+                }
+            }
+            Entry::RecordGone { zone, id } => {
+                if let Some(zone) = self.zones.get_mut(&zone) {
+                    unlink_record(zone, id);
+                    zone.records.remove(&id);
+                }
+            }
+            Entry::Tag(tag) => {
+                self.tags.insert(tag.name.clone(), tag);
+            }
+            Entry::TagGone(name) => {
+                self.tags.remove(&name);
+            }
+            Entry::Vpc(vpc) => {
+                self.vpcs.insert(vpc.id.clone(), vpc);
+            }
+            Entry::VpcGone(id) => {
+                self.vpcs.remove(&id);
+            }
+        }
+    }
+
+    fn seen_id(&mut self, id: u64) {
+        self.counters.id = self.counters.id.max(id);
+    }
+
+    fn apply_droplet(&mut self, droplet: Droplet) {
+        let id = droplet.id;
+        self.seen_id(id);
+        self.unlink_droplet(id);
+        let name = droplet.name.to_lowercase();
+        self.names.entry(name).or_default().insert(id);
+        for tag in &droplet.tags {
+            self.tagged.entry(tag.clone()).or_default().insert(id);
+        }
+        self.members
+            .entry(droplet.vpc.clone())
+            .or_default()
+            .insert(id);
+        self.private_in_use.insert(droplet.private);
+        if let Some(vpc) = self.vpcs.get(&droplet.vpc) {
+            let offset = u32::from(droplet.private).saturating_sub(u32::from(vpc.network));
+            let next = self.private_next.entry(droplet.vpc.clone()).or_default();
+            *next = (*next).max(offset);
+        }
+        if let Some(public) = droplet.public {
+            self.public_in_use.insert(public);
+        }
+        self.droplets.insert(id, droplet);
+    }
+
+    /// Takes a Droplet out of every index, so that its new form can be put in or none.
+    fn unlink_droplet(&mut self, id: u64) {
+        let Some(droplet) = self.droplets.get(&id) else {
+            return;
+        };
+        remove_from(&mut self.names, &droplet.name.to_lowercase(), id);
+        for tag in &droplet.tags {
+            remove_from(&mut self.tagged, tag, id);
+        }
+        remove_from(&mut self.members, &droplet.vpc, id);
+        self.private_in_use.remove(&droplet.private);
+        if let Some(public) = droplet.public {
+            self.public_in_use.remove(&public);
+        }
+    }
+
+    fn apply_action(&mut self, action: Action) {
+        self.seen_id(action.id);
+        match self.actions.get(&action.id) {
+            Some(before) => {
+                if let Some(due) = before.due {
+                    self.due.remove(&(due, action.id));
+                }
+            }
+            None => self
+                .history
+                .entry(action.droplet)
+                .or_default()
+                .push(action.id),
+        }
+        if let (Progress::Running, Some(due)) = (action.status, action.due) {
+            self.due.insert((due, action.id));
+        }
+        self.actions.insert(action.id, action);
+    }
+
+    /// Lets time pass: completes what is due, in the order it was due.
+    pub(super) fn advance(&mut self, now: Millis) {
+        self.now = now;
+        while let Some((due, id)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
+            let Some(mut action) = self.actions.get(&id).cloned() else {
+                self.due.remove(&(due, id));
+                continue;
+            };
+            if let Some(mut droplet) = self.droplets.get(&action.droplet).cloned() {
+                self.take_effect(&action.effect, &mut droplet);
+                droplet.busy = droplet.busy.filter(|busy| *busy != id);
+                // The Droplet before its action: a file cut between the two lines only has the
+                // effect take place again.
+                self.write(Entry::Droplet(Box::new(droplet)));
+            }
+            action.status = Progress::Completed;
+            action.completed = Some(due);
+            self.write(Entry::Action(action));
+        }
+    }
+
+    fn take_effect(&self, effect: &Effect, droplet: &mut Droplet) {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Boot => {
+                droplet.status = Status::Active;
+                droplet.booted = true;
+            }
+            Effect::Status(status) => droplet.status = *status,
+            Effect::Rename(name) => droplet.name.clone_from(name),
+            Effect::Resize { size, disk } => {
+                if let Some(size) = self.catalog.size(size) {
+                    droplet.size.clone_from(&size.slug);
+                    droplet.memory = size.memory;
+                    droplet.vcpus = size.vcpus;
+                    if *disk {
+                        droplet.disk = size.disk;
+                    }
+                }
+            }
+            Effect::Backups(policy) => droplet.backups.clone_from(policy),
+            Effect::Ipv6(address) => droplet.v6 = Some(*address),
+            Effect::Rebuild(image) => droplet.image = *image,
+        }
+    }
+
+    pub(super) fn key_by_fingerprint(&self, fingerprint: &str) -> Option<&Key> {
+        self.keys.get(self.fingerprints.get(fingerprint)?)
+    }
+
+    /// The Droplets of a name, whatever its case.
+    pub(super) fn droplets_named(&self, name: &str) -> Vec<&Droplet> {
+        self.droplets_of(self.names.get(&name.to_lowercase()))
+    }
+
+    /// The Droplets with a tag, in its canonical spelling.
+    pub(super) fn droplets_tagged(&self, tag: &str) -> Vec<&Droplet> {
+        self.droplets_of(self.tagged.get(tag))
+    }
+
+    pub(super) fn droplets_in_vpc(&self, vpc: &str) -> Vec<&Droplet> {
+        self.droplets_of(self.members.get(vpc))
+    }
+
+    fn droplets_of(&self, ids: Option<&BTreeSet<u64>>) -> Vec<&Droplet> {
+        ids.into_iter()
+            .flatten()
+            .filter_map(|id| self.droplets.get(id))
+            .collect()
+    }
+
+    /// What was ever done to a Droplet, oldest first.
+    pub(super) fn actions_of(&self, droplet: u64) -> Vec<&Action> {
+        self.history
+            .get(&droplet)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.actions.get(id))
+            .collect()
+    }
+}
+
+fn remove_from(index: &mut HashMap<String, BTreeSet<u64>>, key: &str, id: u64) {
+    if let Some(ids) = index.get_mut(key) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+fn unlink_record(zone: &mut Zone, id: u64) {
+    if let Some(record) = zone.records.get(&id) {
+        remove_from(&mut zone.by_name, &record.name.to_lowercase(), id);
+    }
+}
+
+/// A moment as the API writes it: whole seconds, UTC.
+pub(super) fn rfc3339(at: Millis) -> String {
+    jiff::Timestamp::from_second(at.div_euclid(1000))
+        .map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |at| at.to_string())
+}
