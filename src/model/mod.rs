@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod capabilities;
 mod catalog;
 mod diagnostic;
 mod money;
@@ -12,6 +13,7 @@ mod value;
 
 pub use account::Account;
 pub use address::{Address, ParseAddressError};
+pub use capabilities::Capabilities;
 pub use catalog::{Catalog, Image, Region, Size};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use money::Money;

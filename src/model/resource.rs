@@ -19,6 +19,8 @@ pub struct Desired {
     pub only_if: Option<Reference>,
     /// Where in the user's file it comes from.
     pub place: Option<Place>,
+    /// Where single attributes come from, if not from `place`.
+    pub places: BTreeMap<&'static str, Place>,
 }
 
 impl Desired {
@@ -32,6 +34,12 @@ impl Desired {
     #[must_use]
     pub fn text(&self, attribute: &str) -> Option<&str> {
         self.known(attribute).and_then(Json::as_str)
+    }
+
+    /// Where an attribute comes from.
+    #[must_use]
+    pub fn place_of(&self, attribute: &str) -> Option<Place> {
+        self.places.get(attribute).or(self.place.as_ref()).cloned()
     }
 
     /// Every reference to another resource, `only_if` among them.
@@ -49,8 +57,6 @@ impl Desired {
 pub struct Observed {
     /// What it is.
     pub kind: &'static str,
-    /// The named account it lives in.
-    pub account: String,
     /// The provider's id for it.
     pub id: String,
     /// Its attributes. One that is missing is not known (yet); null says that there is none.

@@ -131,6 +131,8 @@ pub struct Step {
     pub detail: String,
     /// By how much it changes what is paid a month; `None` if that is unknown.
     pub monthly: Option<Money>,
+    /// What it loses for good: `its disk`.
+    pub loses: Option<&'static str>,
     /// The numbers of the steps that must be done first.
     pub waits_for: Vec<usize>,
 }
@@ -146,6 +148,8 @@ pub enum Op {
         account: String,
         /// With which attributes; references are resolved when the step starts.
         attributes: BTreeMap<String, Value>,
+        /// The resources that it refers to.
+        refers_to: Vec<Address>,
     },
     /// Takes an existing resource into the state.
     Import {
@@ -157,6 +161,8 @@ pub enum Op {
         id: String,
         /// What the state shall say of it.
         attributes: BTreeMap<String, Value>,
+        /// The resources that it refers to.
+        refers_to: Vec<Address>,
         /// Whether our mark must be put on it.
         mark: bool,
         /// Whether it was made by this deployment, whose state then lost it.
@@ -170,6 +176,8 @@ pub enum Op {
         id: String,
         /// All attributes as they shall be.
         attributes: BTreeMap<String, Value>,
+        /// The resources that it refers to.
+        refers_to: Vec<Address>,
         /// The names of those that change.
         changed: Vec<String>,
     },

@@ -1,5 +1,169 @@
 //! Deciding what to do: a pure function of what is desired, observed and recorded.
+//!
+//! Nothing here awaits, reads a file or a clock, or knows a kind or a provider by name; what is
+//! particular to a kind comes from its descriptor in [`crate::resource`]. The same input gives the
+//! same plan, byte for byte.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value as Json;
+
+use crate::model::{
+    Address, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded, Value,
+};
+use crate::resource::{Facts, KINDS, Kind};
 
 mod action;
+mod bind;
+mod decide;
+mod diff;
+mod graph;
+pub mod guard;
+mod steps;
 
 pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Step, Verb};
+
+/// Everything a plan depends on.
+pub struct Input<'a> {
+    /// What cloud.json asks for; nothing, to destroy.
+    pub desired: &'a [Desired],
+    /// What the account holds.
+    pub observed: &'a [Observed],
+    /// Recorded resources that are not in `observed`, and why.
+    pub absent: &'a BTreeMap<Address, Absence>,
+    /// What the state says.
+    pub recorded: &'a BTreeMap<Address, Recorded>,
+    /// The deployment's identity, once it has one.
+    pub lineage: Option<&'a str>,
+    /// What the account can use; `None` if nothing is made that needs it.
+    pub catalog: Option<&'a Catalog>,
+    /// What the provider can do.
+    pub capabilities: &'a Capabilities,
+    /// The user's file and what it holds of the attributes that are written back into it; `None`
+    /// if it shall not be written.
+    pub written: Option<Written<'a>>,
+    /// Whether everything is to go.
+    pub destroying: bool,
+}
+
+/// What the user's file holds of the attributes that are written back.
+#[derive(Clone, Copy)]
+pub struct Written<'a> {
+    /// The file's name.
+    pub file: &'a str,
+    /// The attribute's value, for each resource that has one there.
+    pub values: &'a BTreeMap<Address, Json>,
+}
+
+/// Why a recorded resource was not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// The provider says that it does not exist.
+    Gone,
+    /// The provider says so, but it is so young that this may not be the last word.
+    TooYoung,
+}
+
+/// Decides what to do.
+///
+/// # Errors
+/// Everything that stands against it, all at once, with the warnings and notes among it.
+pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
+    let mut notes = Vec::new();
+    everything_missing(input, &mut notes);
+    let bindings = bind::bind(input, &mut notes);
+    let unwanted = unmet_conditions(input, &bindings, &mut notes);
+    let facts = Facts {
+        desired: input.desired,
+        observed: input.observed,
+        recorded: input.recorded,
+        bound: &bindings.at,
+        unwanted: &unwanted,
+        catalog: input.catalog,
+        lineage: input.lineage,
+    };
+    for kind in KINDS {
+        (kind.check)(&facts, &mut notes);
+    }
+    let decisions = decide::decide(input, &bindings, &facts, &mut notes);
+    let cost = decide::cost(&decisions);
+    let steps = steps::steps(input, &decisions, &mut notes);
+    if notes.iter().any(Diagnostic::is_error) {
+        return Err(notes);
+    }
+    let actions = decisions
+        .into_iter()
+        .map(|decision| decision.action)
+        .collect();
+    Ok(Plan {
+        actions,
+        steps,
+        notes,
+        cost,
+    })
+}
+
+/// Everything gone at once is a wrong account or a broken API far more often than a fact.
+fn everything_missing(input: &Input<'_>, notes: &mut Vec<Diagnostic>) {
+    let gone = input
+        .absent
+        .values()
+        .filter(|absence| **absence == Absence::Gone)
+        .count();
+    if gone < 2 || gone < input.recorded.len() {
+        return;
+    }
+    let rebuild = input
+        .lineage
+        .map_or_else(String::new, |lineage| format!(" --lineage {lineage}"));
+    notes.push(
+        Diagnostic::error(format!(
+            "none of the {gone} recorded resources is in the account"
+        ))
+        .detail("a wrong token, or an API that is out of order, looks just like this")
+        .hint(format!(
+            "if they really were deleted, start again from what is there: \
+                 `cloudbuilder state rebuild{rebuild}`"
+        )),
+    );
+}
+
+/// Wanted resources whose condition is known not to hold: they are treated as not wanted.
+fn unmet_conditions(
+    input: &Input<'_>,
+    bindings: &bind::Bindings,
+    notes: &mut Vec<Diagnostic>,
+) -> HashSet<Address> {
+    let mut unmet = HashSet::new();
+    let mut by_condition: BTreeMap<_, Vec<&Desired>> = BTreeMap::new();
+    for desired in input.desired {
+        let Some(condition) = &desired.only_if else {
+            continue;
+        };
+        let target = bind::observed(input, bindings.at.get(&condition.address));
+        let value = target.and_then(|target| target.attributes.get(&condition.attribute));
+        if value == Some(&Json::Null) {
+            unmet.insert(desired.address.clone());
+            by_condition.entry(condition).or_default().push(desired);
+        }
+    }
+    for (condition, unwanted) in by_condition {
+        let missing = crate::resource::show(&Value::Reference(condition.clone()));
+        let labels: Vec<String> = unwanted
+            .iter()
+            .filter_map(|desired| Some(label(&desired.address)?.1))
+            .collect();
+        notes.push(
+            Diagnostic::note(format!("there is no {missing}"))
+                .detail(format!("so there will be no {}", labels.join(", ")))
+                .at(unwanted.first().and_then(|desired| desired.place.clone())),
+        );
+    }
+    unmet
+}
+
+/// An address's kind, and what people call it.
+fn label(address: &Address) -> Option<(&'static Kind, String)> {
+    let (_, kind) = crate::resource::kind(address.kind())?;
+    Some((kind, (kind.label)(address.name())))
+}

@@ -1,0 +1,320 @@
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value as Json;
+
+use crate::model::{Address, Desired, Diagnostic, Observed, Recorded, Value};
+use crate::resource::{KINDS, Kind, OnChange, kind};
+
+use super::{Absence, Input};
+
+/// How an observed resource was recognised that the state does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// It carries our mark and the right natural key.
+    Mark,
+    /// It has the right natural key and nobody's mark.
+    Nature,
+}
+
+/// Which observed resource is which address.
+#[derive(Debug, Default)]
+pub(super) struct Bindings {
+    /// The place in `observed`.
+    pub(super) at: HashMap<Address, usize>,
+    /// How it was recognised, if not by the recorded id.
+    pub(super) how: HashMap<Address, How>,
+    /// Wanted, recorded, and not visible yet.
+    pub(super) unseen: HashSet<Address>,
+}
+
+/// Recognises what is there, in a fixed order: by the recorded id, by our mark and the natural
+/// key, by the natural key alone. Whatever is not clear is an error: guessing wrong would double
+/// a server or take one from somebody else.
+pub(super) fn bind(input: &Input<'_>, problems: &mut Vec<Diagnostic>) -> Bindings {
+    let mut binder = Binder::new(input);
+    // In the order of the kinds, so that what a natural key refers to is recognised before it.
+    for kind in KINDS {
+        for desired in input
+            .desired
+            .iter()
+            .filter(|desired| desired.address.kind() == kind.name)
+        {
+            binder.bind(kind, desired, problems);
+        }
+    }
+    for recorded in input.recorded.values() {
+        binder.bind_unwanted(recorded);
+    }
+    binder.warn_of_strays(problems);
+    binder.bindings
+}
+
+struct Binder<'a> {
+    input: &'a Input<'a>,
+    wanted: HashMap<&'a Address, &'a Desired>,
+    by_id: HashMap<(&'static str, &'a str), usize>,
+    by_nature: HashMap<(&'static str, String), Vec<usize>>,
+    /// What the state has under another address is not free to be taken.
+    taken: HashMap<(&'a str, &'a str), &'a Address>,
+    bindings: Bindings,
+}
+
+impl<'a> Binder<'a> {
+    fn new(input: &'a Input<'a>) -> Self {
+        let mut by_id = HashMap::with_capacity(input.observed.len());
+        let mut by_nature: HashMap<_, Vec<usize>> = HashMap::with_capacity(input.observed.len());
+        for (at, observed) in input.observed.iter().enumerate() {
+            by_id.insert((observed.kind, observed.id.as_str()), at);
+            let nature = kind(observed.kind)
+                .and_then(|(_, kind)| nature(kind, |attribute| observed.attributes.get(attribute)));
+            if let Some(nature) = nature {
+                by_nature
+                    .entry((observed.kind, nature))
+                    .or_default()
+                    .push(at);
+            }
+        }
+        Self {
+            input,
+            wanted: input
+                .desired
+                .iter()
+                .map(|desired| (&desired.address, desired))
+                .collect(),
+            by_id,
+            by_nature,
+            taken: input
+                .recorded
+                .values()
+                .map(|record| ((record.address.kind(), record.id.as_str()), &record.address))
+                .collect(),
+            bindings: Bindings::default(),
+        }
+    }
+
+    fn bind(&mut self, kind: &'static Kind, desired: &'a Desired, problems: &mut Vec<Diagnostic>) {
+        let address = &desired.address;
+        if let Some(recorded) = self.input.recorded.get(address)
+            && self.is_same(kind, desired, recorded)
+        {
+            if let Some(&at) = self.by_id.get(&(kind.name, recorded.id.as_str())) {
+                self.bindings.at.insert(address.clone(), at);
+                return;
+            }
+            if self.input.absent.get(address) == Some(&Absence::TooYoung) {
+                self.bindings.unseen.insert(address.clone());
+                return;
+            }
+        }
+        match self.recognise(kind, desired) {
+            Ok(None) => {}
+            Ok(Some((at, how))) => {
+                self.bindings.at.insert(address.clone(), at);
+                self.bindings.how.insert(address.clone(), how);
+            }
+            Err(problem) => problems.push(*problem),
+        }
+    }
+
+    /// What leaves cloud.json is known by its recorded id alone.
+    fn bind_unwanted(&mut self, recorded: &'a Recorded) {
+        let address = &recorded.address;
+        if self.wanted.contains_key(address) {
+            return;
+        }
+        let key = self
+            .by_id
+            .get_key_value(&(address.kind(), recorded.id.as_str()) as &(&str, &str));
+        if let Some((_, &at)) = key {
+            self.bindings.at.insert(address.clone(), at);
+        }
+    }
+
+    /// Whether the recorded resource is still the one that is meant: a key with another
+    /// fingerprint is another key.
+    fn is_same(&self, kind: &Kind, desired: &Desired, recorded: &Recorded) -> bool {
+        let identity = kind
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.on_change == OnChange::Identity);
+        identity.into_iter().all(|attribute| {
+            let wanted = desired
+                .attributes
+                .get(attribute.name)
+                .and_then(|v| self.resolve(v));
+            let was = recorded.attributes.get(attribute.name);
+            wanted.is_none() || was.is_none() || wanted == was
+        })
+    }
+
+    /// The observed resource with the natural key of `desired`, if there is just one that may be
+    /// ours.
+    fn recognise(
+        &self,
+        kind: &'static Kind,
+        desired: &Desired,
+    ) -> Result<Option<(usize, How)>, Box<Diagnostic>> {
+        let wanted = |attribute: &str| {
+            desired
+                .attributes
+                .get(attribute)
+                .and_then(|value| self.resolve(value))
+        };
+        let Some(nature) = nature(kind, wanted) else {
+            return Ok(None);
+        };
+        let candidates = self.by_nature.get(&(kind.name, nature));
+        let candidates = candidates.map(Vec::as_slice).unwrap_or_default();
+        let free = candidates.iter().copied().filter(|&at| {
+            let Some(observed) = self.input.observed.get(at) else {
+                return false;
+            };
+            let holder = self.taken.get(&(observed.kind, observed.id.as_str()));
+            holder.is_none_or(|&holder| *holder == desired.address)
+        });
+        if !kind.marked {
+            // Copies of one thing; which of them is taken does not matter.
+            return Ok(free
+                .min_by_key(|&at| self.id_of(at))
+                .map(|at| (at, How::Nature)));
+        }
+        let (mut ours, mut foreign, mut unmarked) = (Vec::new(), Vec::new(), Vec::new());
+        for at in free {
+            let owners = self
+                .input
+                .observed
+                .get(at)
+                .map(|observed| observed.owners.as_slice());
+            match owners.unwrap_or_default() {
+                [] => unmarked.push(at),
+                owners
+                    if owners
+                        .iter()
+                        .any(|owner| Some(owner.as_str()) == self.input.lineage) =>
+                {
+                    ours.push(at);
+                }
+                _ => foreign.push(at),
+            }
+        }
+        let address = &desired.address;
+        match (ours.as_slice(), foreign.as_slice(), unmarked.as_slice()) {
+            ([at], _, _) => Ok(Some((*at, How::Mark))),
+            ([], [], []) => Ok(None),
+            ([], [at, ..], _) => Err(Box::new(self.foreign(*at, desired))),
+            ([], [], [at]) => Ok(Some((*at, How::Nature))),
+            ([_, _, ..], _, _) => Err(Box::new(self.ambiguous(&ours, address, desired))),
+            ([], [], [_, _, ..]) => Err(Box::new(self.ambiguous(&unmarked, address, desired))),
+        }
+    }
+
+    fn foreign(&self, at: usize, desired: &Desired) -> Diagnostic {
+        let observed = self.input.observed.get(at);
+        let id = observed.map_or("", |observed| observed.id.as_str());
+        let lineage = observed.and_then(|observed| observed.owners.first());
+        let lineage = lineage.map_or("", String::as_str);
+        Diagnostic::error(format!("{} belongs to another deployment", desired.address))
+            .detail(format!(
+                "the account has one with this name, id {id}, marked with the lineage {lineage}"
+            ))
+            .hint(format!(
+                "use another name; or, if it is this deployment's and its state was lost, run \
+                 `cloudbuilder state rebuild --lineage {lineage}`"
+            ))
+            .at(desired.place.clone())
+    }
+
+    fn ambiguous(&self, candidates: &[usize], address: &Address, desired: &Desired) -> Diagnostic {
+        let ids: Vec<&str> = candidates.iter().map(|&at| self.id_of(at)).collect();
+        Diagnostic::error(format!("{address} could be any of {}", ids.len()))
+            .detail(format!(
+                "the account has several with this name: ids {}",
+                ids.join(", ")
+            ))
+            .hint("delete or rename all but one of them, then run it again")
+            .at(desired.place.clone())
+    }
+
+    fn id_of(&self, at: usize) -> &str {
+        self.input
+            .observed
+            .get(at)
+            .map_or("", |observed| observed.id.as_str())
+    }
+
+    /// A value as far as it can be known before anything is done. What a new resource is asked to
+    /// have counts as known.
+    fn resolve<'v>(&'v self, value: &'v Value) -> Option<&'v Json> {
+        let reference = match value {
+            Value::Known(known) => return Some(known),
+            Value::Reference(reference) => reference,
+        };
+        match self.bindings.at.get(&reference.address) {
+            Some(&at) => self
+                .input
+                .observed
+                .get(at)?
+                .attributes
+                .get(&reference.attribute),
+            None => self
+                .wanted
+                .get(&reference.address)?
+                .known(&reference.attribute),
+        }
+    }
+
+    /// What carries our mark and is neither wanted nor recorded is nobody's business but the
+    /// user's, who pays for it.
+    fn warn_of_strays(&self, problems: &mut Vec<Diagnostic>) {
+        let Some(lineage) = self.input.lineage else {
+            return;
+        };
+        let bound: HashSet<usize> = self.bindings.at.values().copied().collect();
+        for (at, observed) in self.input.observed.iter().enumerate() {
+            if bound.contains(&at) || !observed.owners.iter().any(|owner| owner == lineage) {
+                continue;
+            }
+            let name = kind(observed.kind)
+                .and_then(|(_, kind)| observed.text(kind.natural_key.first().copied()?))
+                .unwrap_or_default();
+            let cost = observed
+                .monthly
+                .map(|cost| format!(", {cost} a month"))
+                .unwrap_or_default();
+            let address = Address::new(observed.kind, name);
+            let twin = self.bindings.at.get(&address).map(|&at| self.id_of(at));
+            let detail = match twin {
+                Some(id) => format!("the recorded one is {id}; this one is left alone"),
+                None => "it is in neither cloud.json nor the state, and is left alone".to_owned(),
+            };
+            problems.push(
+                Diagnostic::warning(format!(
+                    "{} {name} ({}) carries this deployment's mark too{cost}",
+                    observed.kind, observed.id
+                ))
+                .detail(detail)
+                .hint("delete it by hand if it is not needed"),
+            );
+        }
+    }
+}
+
+/// The values of the natural key, folded into one text; `None` while one of them is not known.
+/// Names are compared without regard to case, as the clouds do.
+fn nature<'v>(kind: &Kind, value: impl Fn(&str) -> Option<&'v Json>) -> Option<String> {
+    let mut nature = String::new();
+    for attribute in kind.natural_key {
+        match value(attribute)? {
+            Json::String(text) => nature.push_str(&text.to_ascii_lowercase()),
+            Json::Null => return None,
+            other => nature.push_str(&other.to_string()),
+        }
+        nature.push('\u{1f}');
+    }
+    Some(nature)
+}
+
+/// The observed resource at a place, for those who have only the place.
+pub(super) fn observed<'a>(input: &Input<'a>, at: Option<&usize>) -> Option<&'a Observed> {
+    input.observed.get(*at?)
+}

@@ -1,0 +1,261 @@
+use std::collections::{BTreeMap, HashSet};
+
+use crate::model::{Address, Attributes, Desired, Diagnostic, Money, Readiness, Recorded, Value};
+use crate::resource::{Facts, KINDS, Kind, Price, Removal, kind};
+
+use super::bind::{Bindings, How, observed};
+use super::{Absence, Action, Change, Cost, Input, Reason, Verb, diff};
+
+/// An action with what its steps need besides.
+pub(super) struct Decision<'a> {
+    pub(super) action: Action,
+    /// The kind's place among the kinds, for the order.
+    pub(super) rank: usize,
+    pub(super) kind: &'static Kind,
+    pub(super) desired: Option<&'a Desired>,
+    pub(super) how: Option<How>,
+    /// Whether it exists and must be waited for.
+    pub(super) awaited: bool,
+    /// Its cost is something, and not known.
+    unpriced: bool,
+}
+
+/// One decision for each address that is wanted or recorded.
+pub(super) fn decide<'a>(
+    input: &Input<'a>,
+    bindings: &Bindings,
+    facts: &Facts<'a>,
+    notes: &mut Vec<Diagnostic>,
+) -> Vec<Decision<'a>> {
+    let mut decider = Decider {
+        input,
+        bindings,
+        facts,
+        notes,
+    };
+    let mut decisions = Vec::with_capacity(input.desired.len());
+    let mut wanted: HashSet<&Address> = HashSet::with_capacity(input.desired.len());
+    for (rank, kind) in KINDS.iter().enumerate() {
+        for desired in input
+            .desired
+            .iter()
+            .filter(|desired| desired.address.kind() == kind.name)
+        {
+            if facts.unwanted.contains(&desired.address) {
+                continue;
+            }
+            wanted.insert(&desired.address);
+            decisions.push(decider.keep(rank, kind, desired));
+        }
+    }
+    for recorded in input.recorded.values() {
+        if wanted.contains(&recorded.address) {
+            continue;
+        }
+        match kind(recorded.address.kind()) {
+            Some((rank, kind)) => decisions.extend(decider.remove(rank, kind, recorded)),
+            None => decider.notes.push(
+                Diagnostic::error(format!("the state holds {}", recorded.address))
+                    .detail("this version knows no such kind of resource")
+                    .hint("use the version of cloudbuilder that wrote the state"),
+            ),
+        }
+    }
+    decisions
+}
+
+/// What is paid now and afterwards.
+pub(super) fn cost(decisions: &[Decision<'_>]) -> Cost {
+    let sum = |amount: fn(&Action) -> Option<Money>| -> Money {
+        decisions
+            .iter()
+            .filter_map(|decision| amount(&decision.action))
+            .sum()
+    };
+    let unknown = decisions.iter().filter(|decision| decision.unpriced);
+    Cost {
+        before: sum(|action| action.monthly_before),
+        after: sum(|action| action.monthly_after),
+        unknown: unknown
+            .map(|decision| decision.action.address.clone())
+            .collect(),
+    }
+}
+
+struct Decider<'d, 'a> {
+    input: &'d Input<'a>,
+    bindings: &'d Bindings,
+    facts: &'d Facts<'a>,
+    notes: &'d mut Vec<Diagnostic>,
+}
+
+impl<'a> Decider<'_, 'a> {
+    /// What to do with something that is wanted.
+    fn keep(&mut self, rank: usize, kind: &'static Kind, desired: &'a Desired) -> Decision<'a> {
+        let address = &desired.address;
+        let recorded = self.input.recorded.get(address);
+        let found = observed(self.input, self.bindings.at.get(address));
+        let how = self.bindings.how.get(address).copied();
+        let unseen = self.bindings.unseen.contains(address);
+        let known_to_state = recorded.filter(|_| how.is_none() && (found.is_some() || unseen));
+        if let Some(recorded) = known_to_state {
+            diff::create_only_notes(kind, desired, recorded, self.notes);
+        }
+        if let Some(found) = found
+            && let Readiness::Failed(why) = &found.readiness
+        {
+            self.notes.push(
+                Diagnostic::error(format!("{address} failed to come up"))
+                    .detail(format!("{} {}: {why}", kind.name, found.id))
+                    .hint("delete it by hand, then run it again to have it made anew")
+                    .at(desired.place.clone()),
+            );
+        }
+
+        let changes = found
+            .map(|found| diff::changes(kind, desired, found, self.facts))
+            .unwrap_or_default();
+        diff::refusals(kind, desired, &changes, self.input, self.notes);
+        let awaited = known_to_state.is_some_and(|recorded| unseen || !recorded.ready);
+        let (verb, reason) = match (found, how) {
+            (None, _) if unseen => (Verb::NoOp, Reason::NotReady),
+            (None, _) if self.was_deleted(address) => (Verb::Create, Reason::DeletedOutside),
+            (None, _) => (Verb::Create, Reason::New),
+            (Some(_), Some(How::Mark)) => (Verb::Import, Reason::OurMark),
+            (Some(_), Some(How::Nature)) => (Verb::Import, Reason::Exists),
+            (Some(_), _) if !changes.is_empty() => (
+                Verb::Update,
+                diff::reason(&changes, desired, recorded, self.facts),
+            ),
+            (Some(_), _) if awaited => (Verb::NoOp, Reason::NotReady),
+            (Some(_), _) => (Verb::NoOp, Reason::UpToDate),
+        };
+        let price = match found.and_then(|found| found.monthly) {
+            Some(monthly) => Price::Monthly(monthly),
+            None => (kind.price)(&desired.attributes, self.input.catalog),
+        };
+        let monthly = match price {
+            Price::Monthly(monthly) => Some(monthly),
+            Price::Free | Price::Unknown => None,
+        };
+        Decision {
+            action: Action {
+                address: address.clone(),
+                verb,
+                reason,
+                id: found
+                    .map(|found| found.id.clone())
+                    .or_else(|| known_to_state.map(|recorded| recorded.id.clone())),
+                before: found.map(|found| found.attributes.clone()),
+                after: Some(self.after(desired, found.map(|found| &found.attributes))),
+                changes,
+                monthly_before: monthly.filter(|_| found.is_some()),
+                monthly_after: monthly,
+                place: desired.place.clone(),
+            },
+            rank,
+            kind,
+            desired: Some(desired),
+            how,
+            awaited,
+            unpriced: price == Price::Unknown,
+        }
+    }
+
+    /// What to do with something that is recorded and no longer wanted.
+    fn remove(
+        &mut self,
+        rank: usize,
+        kind: &'static Kind,
+        recorded: &Recorded,
+    ) -> Option<Decision<'a>> {
+        let address = &recorded.address;
+        let (verb, reason) = match self.input.absent.get(address) {
+            Some(Absence::Gone) => (Verb::Forget, Reason::DeletedOutside),
+            Some(Absence::TooYoung) => {
+                self.notes.push(
+                    Diagnostic::error(format!("{address} cannot be deleted yet"))
+                        .detail(format!(
+                            "it was made moments ago with the id {} and is not visible yet",
+                            recorded.id
+                        ))
+                        .hint("run it again in a minute"),
+                );
+                return None;
+            }
+            None => match (kind.removal)(recorded, self.facts) {
+                Removal::Delete if self.input.destroying => (Verb::Delete, Reason::Destroy),
+                Removal::Delete => (Verb::Delete, Reason::NotConfigured),
+                Removal::Keep(why) => {
+                    self.notes.push(
+                        Diagnostic::note(format!("{address} stays in the account"))
+                            .detail(format!("{why}; cloudbuilder forgets it")),
+                    );
+                    (Verb::Forget, Reason::Kept(why))
+                }
+            },
+        };
+        let found = observed(self.input, self.bindings.at.get(address));
+        let monthly = found.and_then(|found| found.monthly);
+        let before = found.map_or(&recorded.attributes, |found| &found.attributes);
+        Some(Decision {
+            action: Action {
+                address: address.clone(),
+                verb,
+                reason,
+                id: Some(recorded.id.clone()),
+                before: Some(before.clone()),
+                after: None,
+                changes: Vec::new(),
+                monthly_before: monthly,
+                monthly_after: None,
+                place: None,
+            },
+            rank,
+            kind,
+            desired: None,
+            how: None,
+            awaited: false,
+            unpriced: false,
+        })
+    }
+
+    fn was_deleted(&self, address: &Address) -> bool {
+        self.input.absent.get(address) == Some(&Absence::Gone)
+    }
+
+    /// The attributes afterwards: those wanted, and those that the provider sets and we know.
+    fn after(&self, desired: &'a Desired, is: Option<&Attributes>) -> BTreeMap<String, Value> {
+        let mut after: BTreeMap<String, Value> = is
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), Value::Known(value.clone())))
+            .collect();
+        for (name, wanted) in &desired.attributes {
+            let value = match self.facts.resolve(wanted) {
+                Some(known) => Value::Known(known.clone()),
+                None if after.contains_key(name) && self.is_there(wanted) => continue,
+                None => wanted.clone(),
+            };
+            after.insert(name.clone(), value);
+        }
+        after
+    }
+
+    fn is_there(&self, value: &Value) -> bool {
+        match value {
+            Value::Known(_) => true,
+            Value::Reference(reference) => self.facts.bound(&reference.address).is_some(),
+        }
+    }
+}
+
+impl Change {
+    /// The names of the attributes that change.
+    pub(super) fn names(changes: &[Self]) -> Vec<String> {
+        changes
+            .iter()
+            .map(|change| change.attribute.clone())
+            .collect()
+    }
+}

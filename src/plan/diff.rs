@@ -1,0 +1,130 @@
+use serde_json::Value as Json;
+
+use crate::model::{Desired, Diagnostic, Observed, Recorded, Value};
+use crate::resource::{Facts, Kind, OnChange, show};
+
+use super::{Change, Input, Reason};
+
+/// What must change on an existing resource so that it is as desired.
+pub(super) fn changes(
+    kind: &Kind,
+    desired: &Desired,
+    observed: &Observed,
+    facts: &Facts<'_>,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for attribute in kind.attributes {
+        let compared = matches!(attribute.on_change, OnChange::Update | OnChange::Replace);
+        let wanted = desired.attributes.get(attribute.name);
+        let is = observed.attributes.get(attribute.name);
+        let (true, Some(wanted), Some(is)) = (compared, wanted, is) else {
+            continue;
+        };
+        let after = match (facts.resolve(wanted), wanted) {
+            (Some(known), _) if known == is => continue,
+            (Some(known), _) => Value::Known(known.clone()),
+            // It exists and does not say yet: nothing suggests that it changed.
+            (None, Value::Reference(to)) if facts.bound(&to.address).is_some() => continue,
+            (None, unknown) => unknown.clone(),
+        };
+        changes.push(Change {
+            attribute: attribute.name.to_owned(),
+            before: is.clone(),
+            after,
+        });
+    }
+    changes
+}
+
+/// Whether somebody else made it differ, or cloud.json did.
+pub(super) fn reason(
+    changes: &[Change],
+    desired: &Desired,
+    recorded: Option<&Recorded>,
+    facts: &Facts<'_>,
+) -> Reason {
+    let outside = recorded.is_some_and(|recorded| {
+        changes.iter().all(|change| {
+            let applied = recorded.attributes.get(&change.attribute);
+            let wanted = desired.attributes.get(&change.attribute);
+            let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
+            applied.is_some() && applied == wanted && applied != Some(&change.before)
+        })
+    });
+    if outside {
+        Reason::ChangedOutside
+    } else {
+        Reason::Configured
+    }
+}
+
+/// The changes that this provider cannot make, each as an error at its place in the file.
+pub(super) fn refusals(
+    kind: &Kind,
+    desired: &Desired,
+    changes: &[Change],
+    input: &Input<'_>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    for change in changes {
+        if input.capabilities.updates(kind.name, &change.attribute) {
+            continue;
+        }
+        let about = kind
+            .attribute(&change.attribute)
+            .map_or("", |attribute| attribute.about);
+        let before = show(&Value::Known(change.before.clone()));
+        problems.push(
+            Diagnostic::error(format!(
+                "{}: its {about} is {before}, cloud.json asks for {}",
+                desired.address,
+                show(&change.after)
+            ))
+            .detail(format!(
+                "this version cannot change the {about} of one that exists"
+            ))
+            .hint(format!(
+                "write {} in cloud.json again",
+                quoted(&change.before)
+            ))
+            .at(desired.place_of(&change.attribute)),
+        );
+    }
+}
+
+fn quoted(value: &Json) -> String {
+    format!("`{value}`")
+}
+
+/// Notes on attributes that matter only when a resource is created, and that cloud.json has
+/// changed since.
+pub(super) fn create_only_notes(
+    kind: &Kind,
+    desired: &Desired,
+    recorded: &Recorded,
+    notes: &mut Vec<Diagnostic>,
+) {
+    for attribute in kind.attributes {
+        if attribute.on_change != OnChange::CreateOnly {
+            continue;
+        }
+        let (Some(wanted), Some(applied)) = (
+            desired.known(attribute.name),
+            recorded.attributes.get(attribute.name),
+        ) else {
+            continue;
+        };
+        if wanted != applied {
+            let about = attribute.about;
+            notes.push(
+                Diagnostic::note(format!("{} keeps its {about}", desired.address))
+                    .detail(format!(
+                        "it was made with {}; {} takes effect for new ones only",
+                        show(&Value::Known(applied.clone())),
+                        show(&Value::Known(wanted.clone()))
+                    ))
+                    .at(desired.place_of(attribute.name)),
+            );
+        }
+    }
+}

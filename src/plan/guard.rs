@@ -1,0 +1,94 @@
+use std::collections::BTreeSet;
+
+use crate::model::{Account, Diagnostic};
+
+use super::{Plan, Step, Verb};
+
+/// What a plan may do unasked.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many resources that lose something may be destroyed, if the user said so.
+    pub max_destroy: Option<usize>,
+    /// Whether destroying is what was asked for.
+    pub destroying: bool,
+}
+
+/// Everything that stands against a finished plan; it is carried out only if there is nothing.
+#[must_use]
+pub fn refusals(plan: &Plan, limits: Limits) -> Vec<Diagnostic> {
+    GUARDS
+        .iter()
+        .filter_map(|guard| guard(plan, limits))
+        .collect()
+}
+
+const GUARDS: &[fn(&Plan, Limits) -> Option<Diagnostic>] = &[emptied_configuration, max_destroy];
+
+/// An empty cloud.json is more often a broken script than a wish.
+fn emptied_configuration(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
+    let losses = losses(plan);
+    let kinds: BTreeSet<&str> = losses.iter().map(|step| step.kind.as_str()).collect();
+    let kept = plan
+        .actions
+        .iter()
+        .filter(|action| !matches!(action.verb, Verb::Delete | Verb::Forget))
+        .any(|action| kinds.contains(action.address.kind()));
+    if losses.is_empty() || kept || limits.destroying || limits.max_destroy.is_some() {
+        return None;
+    }
+    let lost = counted(&losses);
+    Some(
+        Diagnostic::error(format!("cloud.json asks for nothing in place of {lost}"))
+            .detail("carrying this out would destroy all there is")
+            .hint(format!(
+                "if that is meant, run `cloudbuilder destroy`, or allow it with --max-destroy {}",
+                losses.len()
+            )),
+    )
+}
+
+fn max_destroy(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
+    let (losses, allowed) = (losses(plan), limits.max_destroy?);
+    (losses.len() > allowed).then(|| {
+        Diagnostic::error(format!("the plan destroys {}", counted(&losses)))
+            .detail(format!("--max-destroy allows {allowed}"))
+            .hint("read the plan; if it is right, allow as many as it destroys")
+    })
+}
+
+/// The steps that lose something for good.
+fn losses(plan: &Plan) -> Vec<&Step> {
+    plan.steps
+        .iter()
+        .filter(|step| step.loses.is_some())
+        .collect()
+}
+
+fn counted(steps: &[&Step]) -> String {
+    let kind = steps.first().map_or("", |step| step.kind.as_str());
+    format!(
+        "{} {kind}{}",
+        steps.len(),
+        if steps.len() == 1 { "" } else { "s" }
+    )
+}
+
+/// Refuses an account other than the recorded one: everything would look deleted there.
+#[must_use]
+pub fn other_account(recorded: Option<&Account>, found: &Account) -> Option<Diagnostic> {
+    let recorded = recorded?;
+    if recorded.id == found.id && recorded.api_url == found.api_url {
+        return None;
+    }
+    let name =
+        |account: &Account| format!("{} ({}, at {})", account.name, account.id, account.api_url);
+    Some(
+        Diagnostic::error("the token belongs to another account than the state")
+            .detail(format!(
+                "the state is about {}; the token opens {}",
+                name(recorded),
+                name(found)
+            ))
+            .hint("use the token of that account, or another directory for another deployment"),
+    )
+}

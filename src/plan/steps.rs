@@ -1,0 +1,349 @@
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value as Json;
+
+use crate::model::{Address, Desired, Diagnostic, Money, Value};
+use crate::resource::show;
+
+use super::bind::How;
+use super::decide::Decision;
+use super::{Change, Input, Op, Reason, Step, Verb, Written, graph};
+
+/// The order of the parts of a plan: what is made comes before what is removed, because what is
+/// removed may still be referred to until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Make,
+    Remove,
+    Forget,
+}
+
+/// The effects that the decisions come to, numbered in a possible order of execution.
+pub(super) fn steps(
+    input: &Input<'_>,
+    decisions: &[Decision<'_>],
+    notes: &mut Vec<Diagnostic>,
+) -> Vec<Step> {
+    let drafts: Vec<Draft> = decisions.iter().filter_map(draft).collect();
+    let waits_for = waits_for(input, &drafts);
+    let ranks: Vec<(Part, usize)> = drafts.iter().map(|draft| draft.rank).collect();
+    let order = match graph::order(&ranks, &waits_for) {
+        Ok(order) => order,
+        Err(cycle) => {
+            notes.push(circular(&cycle, &drafts));
+            return Vec::new();
+        }
+    };
+    let mut number_of = vec![0; drafts.len()];
+    for (place, &draft) in order.iter().enumerate() {
+        if let Some(number) = number_of.get_mut(draft) {
+            *number = place + 1;
+        }
+    }
+    let numbers = |nodes: &[usize]| {
+        let mut numbers: Vec<usize> = nodes
+            .iter()
+            .filter_map(|&node| number_of.get(node).copied())
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let mut in_order: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
+    let mut steps: Vec<Step> = Vec::with_capacity(order.len() + 1);
+    for node in order {
+        let Some(draft) = in_order.get_mut(node).and_then(Option::take) else {
+            continue;
+        };
+        let waits_for = waits_for
+            .get(node)
+            .map(|nodes| numbers(nodes))
+            .unwrap_or_default();
+        steps.push(Step {
+            number: steps.len() + 1,
+            waits_for,
+            ..draft.step
+        });
+    }
+    if let Some(written) = input.written {
+        steps.extend(write_back(input, written, decisions, steps.len() + 1));
+    }
+    steps
+}
+
+/// A step that has no number yet.
+struct Draft {
+    step: Step,
+    rank: (Part, usize),
+    address: Address,
+    refers_to: Vec<Address>,
+}
+
+fn draft(decision: &Decision<'_>) -> Option<Draft> {
+    let action = &decision.action;
+    let address = action.address.clone();
+    let refers_to = decision.desired.map(refers_to).unwrap_or_default();
+    let attributes = || action.after.clone().unwrap_or_default();
+    let account = || {
+        decision
+            .desired
+            .map_or_else(String::new, |desired| desired.account.clone())
+    };
+    let id = || action.id.clone().unwrap_or_default();
+    let op = match action.verb {
+        Verb::NoOp if decision.awaited => Op::Await {
+            address: address.clone(),
+            id: id(),
+        },
+        Verb::NoOp => return None,
+        Verb::Create => Op::Create {
+            address: address.clone(),
+            account: account(),
+            attributes: attributes(),
+            refers_to: refers_to.clone(),
+        },
+        Verb::Import => Op::Import {
+            address: address.clone(),
+            account: account(),
+            id: id(),
+            attributes: attributes(),
+            refers_to: refers_to.clone(),
+            mark: decision.kind.marked && decision.how == Some(How::Nature),
+            ours: decision.how == Some(How::Mark),
+        },
+        Verb::Update => Op::Update {
+            address: address.clone(),
+            id: id(),
+            attributes: attributes(),
+            refers_to: refers_to.clone(),
+            changed: Change::names(&action.changes),
+        },
+        Verb::Delete => Op::Delete {
+            address: address.clone(),
+            id: id(),
+        },
+        Verb::Forget => Op::Forget {
+            address: address.clone(),
+        },
+    };
+    let rank = match action.verb {
+        Verb::Delete => (Part::Remove, usize::MAX - decision.rank),
+        Verb::Forget => (Part::Forget, decision.rank),
+        _ => (Part::Make, decision.rank),
+    };
+    let loses = decision.kind.loses.filter(|_| action.verb == Verb::Delete);
+    let step = Step {
+        number: 0,
+        op,
+        verb: action.verb,
+        kind: decision.kind.name.to_owned(),
+        label: (decision.kind.label)(address.name()),
+        detail: detail(decision),
+        monthly: monthly(action.monthly_before, action.monthly_after, action.verb),
+        loses,
+        waits_for: Vec::new(),
+    };
+    Some(Draft {
+        step,
+        rank,
+        address,
+        refers_to,
+    })
+}
+
+fn refers_to(desired: &Desired) -> Vec<Address> {
+    let mut addresses: Vec<Address> = desired
+        .references()
+        .map(|reference| reference.address.clone())
+        .collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+fn monthly(before: Option<Money>, after: Option<Money>, verb: Verb) -> Option<Money> {
+    match verb {
+        Verb::Create => after,
+        Verb::Delete => before.map(|before| -before),
+        _ => None,
+    }
+}
+
+/// What is done, in a few words.
+fn detail(decision: &Decision<'_>) -> String {
+    let action = &decision.action;
+    let id = action.id.as_deref().unwrap_or_default();
+    match &action.reason {
+        Reason::New => decision.desired.map_or_else(String::new, |desired| {
+            (decision.kind.detail)(&shown(decision, desired))
+        }),
+        Reason::DeletedOutside if action.verb == Verb::Create => {
+            let made = decision.desired.map_or_else(String::new, |desired| {
+                (decision.kind.detail)(&shown(decision, desired))
+            });
+            format!("{made} · was deleted outside")
+        }
+        Reason::DeletedOutside => "was deleted outside".to_owned(),
+        Reason::Exists if decision.kind.marked => format!("take over {id}, with our mark"),
+        Reason::Exists => format!("take over {id}, which is right already"),
+        Reason::OurMark => format!("take back {id}, which carries our mark"),
+        Reason::ChangedOutside => format!("{} · changed outside", changed(&action.changes)),
+        Reason::Configured => changed(&action.changes),
+        Reason::NotConfigured => gone(decision, "no longer in cloud.json"),
+        Reason::Destroy => gone(decision, ""),
+        Reason::NotReady => format!("wait for {id}, which an earlier run made"),
+        Reason::Kept(why) => format!("stays in the account: {why}"),
+        Reason::UpToDate => String::new(),
+    }
+}
+
+/// A new resource's attributes as its description shows them.
+fn shown(decision: &Decision<'_>, desired: &Desired) -> BTreeMap<String, Value> {
+    decision
+        .action
+        .after
+        .clone()
+        .unwrap_or_else(|| desired.attributes.clone())
+}
+
+fn changed(changes: &[Change]) -> String {
+    let each = changes.iter().map(|change| {
+        format!(
+            "{} → {}",
+            show(&Value::Known(change.before.clone())),
+            show(&change.after)
+        )
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn gone(decision: &Decision<'_>, why: &str) -> String {
+    let before = decision.action.before.clone().unwrap_or_default();
+    let before = before
+        .into_iter()
+        .map(|(name, value)| (name, Value::Known(value)))
+        .collect();
+    let what = match decision.kind.loses {
+        Some(lost) => format!("with {lost}"),
+        None => (decision.kind.removed)(&before),
+    };
+    let parts = [what.as_str(), why];
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
+/// What each step waits for: those that make what it refers to, and, to remove something, those
+/// that make others stop referring to it.
+fn waits_for(input: &Input<'_>, drafts: &[Draft]) -> Vec<Vec<usize>> {
+    let by_address: HashMap<&Address, usize> = drafts
+        .iter()
+        .enumerate()
+        .map(|(node, draft)| (&draft.address, node))
+        .collect();
+    let mut referrers: HashMap<&Address, Vec<&Address>> = HashMap::new();
+    for recorded in input.recorded.values() {
+        for target in &recorded.refers_to {
+            referrers.entry(target).or_default().push(&recorded.address);
+        }
+    }
+    let removes = |draft: &Draft| matches!(draft.step.op, Op::Delete { .. } | Op::Forget { .. });
+    drafts
+        .iter()
+        .map(|draft| {
+            let others: &mut dyn Iterator<Item = &Address> = if removes(draft) {
+                &mut referrers.get(&draft.address).into_iter().flatten().copied()
+            } else {
+                &mut draft.refers_to.iter()
+            };
+            let mut nodes: Vec<usize> = others
+                .filter_map(|address| by_address.get(address).copied())
+                .collect();
+            nodes.sort_unstable();
+            nodes.dedup();
+            nodes
+        })
+        .collect()
+}
+
+fn circular(cycle: &[usize], drafts: &[Draft]) -> Diagnostic {
+    let names: Vec<String> = cycle
+        .iter()
+        .chain(cycle.first())
+        .filter_map(|&node| drafts.get(node))
+        .map(|draft| draft.address.to_string())
+        .collect();
+    Diagnostic::error("the references go in a circle")
+        .detail(names.join(" → "))
+        .hint("take one of these references out")
+}
+
+/// How many names a step lists before it only counts.
+const NAMES: usize = 5;
+
+/// The step that brings the user's file up to date, if it is not.
+fn write_back(
+    input: &Input<'_>,
+    written: Written<'_>,
+    decisions: &[Decision<'_>],
+    number: usize,
+) -> Option<Step> {
+    let stale: Vec<&Decision<'_>> = decisions
+        .iter()
+        .filter(|decision| is_stale(decision, input, written))
+        .collect();
+    let first = stale.first()?;
+    let about = first
+        .kind
+        .written_back
+        .and_then(|name| first.kind.attribute(name))
+        .map_or("", |attribute| attribute.name);
+    let names: Vec<&str> = stale
+        .iter()
+        .take(NAMES)
+        .map(|decision| decision.action.address.name())
+        .collect();
+    let more = match stale.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let what = if input.destroying {
+        "take out"
+    } else {
+        "write"
+    };
+    Some(Step {
+        number,
+        op: Op::WriteBack {
+            addresses: stale
+                .iter()
+                .map(|decision| decision.action.address.clone())
+                .collect(),
+        },
+        verb: Verb::Update,
+        kind: "file".to_owned(),
+        label: written.file.to_owned(),
+        detail: format!("{what} {about} of {}{more}", names.join(", ")),
+        monthly: None,
+        loses: None,
+        waits_for: Vec::new(),
+    })
+}
+
+fn is_stale(decision: &Decision<'_>, input: &Input<'_>, written: Written<'_>) -> bool {
+    let Some(attribute) = decision.kind.written_back else {
+        return false;
+    };
+    let action = &decision.action;
+    let holds: Option<&Json> = written.values.get(&action.address);
+    if decision.desired.is_none() {
+        return input.destroying && holds.is_some();
+    }
+    let will_be = action.after.as_ref().and_then(|after| after.get(attribute));
+    match will_be.and_then(Value::known) {
+        Some(known) => holds != Some(known),
+        // It is not known before it is made, or seen to be ready.
+        None => action.verb != Verb::NoOp || decision.awaited,
+    }
+}

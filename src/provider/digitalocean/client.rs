@@ -1,0 +1,464 @@
+//! HTTP to the DigitalOcean API: the token, pages, the rate limit, retries. Private to this
+//! folder; the facts are in the API's public documentation, "Introduction".
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::model::Secret;
+use crate::provider::{Class, Connection, Error, OnPause};
+
+use super::wire::{ApiError, Page};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// The most that the API puts on a page.
+const PER_PAGE: u64 = 200;
+/// How often a request that changes nothing is tried.
+const ATTEMPTS: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// An hourly limit frees up request by request, so waiting longer than this at once is a fault.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// Answers of this size are taken into memory; the largest page is about 1 MiB.
+const LARGEST_BODY: u64 = 64 << 20;
+
+/// Sends requests that only look.
+pub(super) struct ReadClient {
+    http: reqwest::Client,
+    base: Url,
+    token: Secret,
+    sent: AtomicU64,
+    on_pause: OnPause,
+}
+
+/// Sends requests that change something.
+pub(super) struct WriteClient<'a>(pub(super) &'a ReadClient);
+
+impl ReadClient {
+    pub(super) fn new(connection: Connection) -> Result<Self, Error> {
+        let refused = |message: String| Error::new(Class::Rejected, "the API's address", message);
+        let base = Url::parse(&connection.url)
+            .map_err(|error| refused(format!("{} is no URL: {error}", connection.url)))?;
+        let local = is_loopback(&base);
+        match base.scheme() {
+            "https" => {}
+            "http" if local => {}
+            "http" => {
+                return Err(refused(format!(
+                    "{base} would send the token unencrypted; use https (http is only for this \
+                     machine itself)"
+                )));
+            }
+            other => {
+                return Err(refused(format!(
+                    "{base}: `{other}` is neither https nor http"
+                )));
+            }
+        }
+        let http = http_client(&connection.token, local)
+            .map_err(|message| Error::new(Class::Rejected, "setting up HTTP", message))?;
+        let Connection {
+            url: _,
+            token,
+            on_pause,
+        } = connection;
+        Ok(Self {
+            http,
+            base,
+            token,
+            sent: AtomicU64::new(0),
+            on_pause,
+        })
+    }
+
+    /// How many requests were sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// The API's address, as the state remembers it.
+    pub(super) fn base(&self) -> String {
+        self.base.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// The object at `path`.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let what = format!("GET {path}");
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let result = match self.send(Method::GET, path, None).await {
+                Ok(answer) => self.decode(&what, answer).await,
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(error) if attempt < ATTEMPTS && may_pass(error.class) => {
+                    tracing::debug!("{error}; asking again in {pause:?}");
+                    // Half of it by chance, so that many clients do not come back in step.
+                    tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+                    pause *= 3;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// As [`Self::get`], with `None` for what does not exist.
+    pub(super) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
+        match self.get(path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.class == Class::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every item of the collection at `path`, by pages of 200; those after the first are asked
+    /// for together. `path` may have a query.
+    pub(super) async fn pages<P: Page>(&self, path: &str) -> Result<Vec<P::Item>, Error> {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let page = |number: u64| format!("{path}{joint}per_page={PER_PAGE}&page={number}");
+        let first: P = self.get(&page(1)).await?;
+        let last = first.total().div_ceil(PER_PAGE);
+        let mut items = first.into_items();
+        // A few at a time: enough to hide the latency, too few to burst the minute's limit.
+        for numbers in (2..=last).collect::<Vec<_>>().chunks(8) {
+            let paths: Vec<String> = numbers.iter().map(|&number| page(number)).collect();
+            let asked = paths.iter().map(|path| self.get::<P>(path));
+            for answer in join_all(asked).await {
+                items.extend(answer?.into_items());
+            }
+        }
+        Ok(items)
+    }
+
+    /// One request, repeated only where the API says that it was not carried out (429).
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Json>,
+    ) -> Result<Response, Error> {
+        let what = format!("{method} {path}");
+        let url = self
+            .base
+            .join(path.trim_start_matches('/'))
+            .map_err(|error| Error::new(Class::Rejected, &what, error.to_string()))?;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let mut request = self.http.request(method.clone(), url.clone());
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            let answer = match request.send().await {
+                Ok(answer) => answer,
+                Err(error) => return Err(self.transport_error(&what, &method, &error)),
+            };
+            tracing::debug!("{what} → {}", answer.status());
+            if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+                return self.accept(&what, &method, answer).await;
+            }
+            let wait = pause_of(answer.headers(), SystemTime::now());
+            if attempt >= ATTEMPTS || wait > LONGEST_PAUSE {
+                return self.accept(&what, &method, answer).await;
+            }
+            self.on_pause
+                .tell(wait, "the API's limit of requests is reached");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn accept(
+        &self,
+        what: &str,
+        method: &Method,
+        answer: Response,
+    ) -> Result<Response, Error> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let header_id = answer
+            .headers()
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok());
+        let header_id = header_id.map(ToOwned::to_owned);
+        let text = answer.text().await.unwrap_or_default();
+        let body = serde_json::from_str::<ApiError>(&text).ok();
+        let (message, body_id) = match body {
+            Some(body) => (body.message, body.request_id),
+            // A gateway in front may answer with a page of HTML.
+            None => (excerpt(&text), None),
+        };
+        let message = match message.as_str() {
+            "" => status.canonical_reason().unwrap_or("no message").to_owned(),
+            _ => message,
+        };
+        Err(Error {
+            class: class_of(status, method, &message),
+            request: what.to_owned(),
+            message: self.clean(&message),
+            status: Some(status.as_u16()),
+            request_id: body_id.or(header_id).map(|id| self.clean(&id)),
+        })
+    }
+
+    async fn decode<T: DeserializeOwned>(&self, what: &str, answer: Response) -> Result<T, Error> {
+        let malformed = |message| Error::new(Class::Malformed, what, message);
+        if answer
+            .content_length()
+            .is_some_and(|length| length > LARGEST_BODY)
+        {
+            return Err(malformed(format!(
+                "the answer is over {} MiB",
+                LARGEST_BODY >> 20
+            )));
+        }
+        let bytes = answer.bytes().await.map_err(|error| {
+            Error::new(
+                Class::Transient,
+                what,
+                format!("the answer broke off: {}", chain(&error)),
+            )
+        })?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let text = String::from_utf8_lossy(&bytes);
+            let text = self.clean(&excerpt(&text));
+            malformed(format!(
+                "the answer is not what the API describes ({error}): {text}"
+            ))
+        })
+    }
+
+    fn transport_error(&self, what: &str, method: &Method, error: &reqwest::Error) -> Error {
+        let class = if error.is_connect() || error.is_builder() {
+            Class::NotSent
+        } else if *method == Method::GET {
+            Class::Transient
+        } else {
+            Class::Ambiguous
+        };
+        let message = if error.is_connect() {
+            format!("no connection to {}: {}", self.base, chain(error))
+        } else if error.is_timeout() {
+            format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())
+        } else {
+            format!("the connection broke: {}", chain(error))
+        };
+        Error::new(class, what, self.clean(&message))
+    }
+
+    /// Text from outside as it may be shown: without the token, on one line, control characters
+    /// escaped.
+    fn clean(&self, text: &str) -> String {
+        let text = self.token.scrub(text);
+        let mut clean = String::with_capacity(text.len());
+        for character in text.chars() {
+            if character.is_control() {
+                clean.extend(character.escape_default());
+            } else {
+                clean.push(character);
+            }
+        }
+        clean
+    }
+}
+
+impl WriteClient<'_> {
+    /// Sends `body` with a method other than GET and decodes the answer. Never repeated, except
+    /// where the API refused to look at it.
+    pub(super) async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        let what = format!("{method} {path}");
+        let body = serde_json::to_value(body)
+            .map_err(|error| Error::new(Class::Rejected, &what, error.to_string()))?;
+        let answer = self.0.send(method, path, Some(&body)).await?;
+        self.0.decode(&what, answer).await.map_err(|error| Error {
+            // It was accepted; only what it made is not known.
+            class: Class::Ambiguous,
+            ..error
+        })
+    }
+
+    /// As [`Self::send`], for an answer without a body.
+    pub(super) async fn send_only(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Json>,
+    ) -> Result<(), Error> {
+        self.0.send(method, path, body).await.map(drop)
+    }
+}
+
+/// The one place that makes an HTTP client.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the constructor that the rule points to"
+)]
+fn http_client(token: &Secret, local: bool) -> Result<reqwest::Client, String> {
+    // Fails only if a provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+        .map_err(|_| "the token holds characters that no header can carry".to_owned())?;
+    bearer.set_sensitive(true);
+    let mut builder = reqwest::Client::builder()
+        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+        .user_agent(concat!("cloudbuilder/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        // A redirect would carry the token to wherever it points.
+        .redirect(reqwest::redirect::Policy::none());
+    if local {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| chain(&error))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        None => false,
+    }
+}
+
+fn may_pass(class: Class) -> bool {
+    matches!(class, Class::Transient | Class::NotSent)
+}
+
+fn class_of(status: StatusCode, method: &Method, message: &str) -> Class {
+    match status.as_u16() {
+        401 | 403 => Class::Unauthorized,
+        404 => Class::NotFound,
+        429 => Class::RateLimited,
+        422 if message.contains("pending event") => Class::Busy,
+        // A key that was uploaded just now is not known everywhere yet.
+        422 if message.contains("invalid key identifiers") => Class::Busy,
+        408 | 500..=599 if *method == Method::GET => Class::Transient,
+        408 | 500..=599 => Class::Ambiguous,
+        // A redirect is not followed: the address is wrong.
+        300..=399 => Class::Malformed,
+        _ => Class::Rejected,
+    }
+}
+
+/// How long a 429 asks to wait. `retry-after` comes only with the limit per minute; with the one
+/// per hour, `ratelimit-reset` says when the oldest counted request falls out of it.
+fn pause_of(headers: &HeaderMap, now: SystemTime) -> Duration {
+    let number = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<u64>().ok();
+    if let Some(seconds) = headers.get(RETRY_AFTER).and_then(number) {
+        return Duration::from_secs(seconds.max(1));
+    }
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    match headers.get("ratelimit-reset").and_then(number) {
+        Some(reset) => Duration::from_secs(reset.saturating_sub(now).max(1)),
+        None => Duration::from_secs(5),
+    }
+}
+
+/// The beginning of a body that is not what was expected.
+fn excerpt(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(200) {
+        Some((end, _)) => format!("{} …", text.get(..end).unwrap_or(text)),
+        None => text.to_owned(),
+    }
+}
+
+/// An error with its causes, the most telling last.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let pair = |&(name, value): &(&'static str, &str)| {
+            (
+                reqwest::header::HeaderName::from_static(name),
+                HeaderValue::from_str(value).unwrap(),
+            )
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_429_is_waited_for_as_it_says() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000);
+        let pause = |pairs: &[_]| pause_of(&headers(pairs), now).as_secs();
+        assert_eq!(
+            pause(&[("retry-after", "30"), ("ratelimit-reset", "1100")]),
+            30
+        );
+        assert_eq!(pause(&[("ratelimit-reset", "1100")]), 100);
+        assert_eq!(pause(&[("ratelimit-reset", "900")]), 1);
+        assert_eq!(pause(&[]), 5);
+    }
+
+    #[test]
+    fn a_lost_answer_is_ambiguous_only_if_it_may_have_changed_something() {
+        let class = |status, method| class_of(StatusCode::from_u16(status).unwrap(), &method, "");
+        assert_eq!(class(500, Method::GET), Class::Transient);
+        assert_eq!(class(500, Method::POST), Class::Ambiguous);
+        assert_eq!(class(408, Method::POST), Class::Ambiguous);
+        assert_eq!(class(422, Method::POST), Class::Rejected);
+        assert_eq!(class(302, Method::GET), Class::Malformed);
+    }
+
+    #[test]
+    fn plain_http_goes_to_this_machine_only() {
+        let connect = |url: &str| {
+            ReadClient::new(Connection {
+                url: url.to_owned(),
+                token: Secret::new("invented".to_owned()),
+                on_pause: OnPause::new(|_, _| {}),
+            })
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+        };
+        for url in [
+            "http://127.0.0.1:1",
+            "http://localhost:1",
+            "http://[::1]:1",
+            "https://api.x",
+        ] {
+            assert_eq!(connect(url), Ok(()), "{url}");
+        }
+        for url in [
+            "http://api.x",
+            "http://127.0.0.1.evil.example",
+            "ftp://127.0.0.1",
+            "api.x",
+        ] {
+            assert!(connect(url).is_err(), "{url}");
+        }
+    }
+}

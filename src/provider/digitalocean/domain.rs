@@ -1,0 +1,91 @@
+use futures_util::FutureExt;
+use reqwest::Method;
+
+use crate::model::{Attributes, Observed, Readiness};
+use crate::provider::{Answer, Class, Error, Scope, Target};
+use crate::resource::domain::{KIND, NAME};
+
+use super::client::{ReadClient, WriteClient};
+use super::wire::{Domain, DomainAnswer, DomainRequest, Domains};
+use super::{gone_is_deleted, required};
+
+/// A zone's id is its name.
+pub(super) struct Adapter;
+
+impl super::Adapter for Adapter {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+        async move {
+            let zones = client.pages::<Domains>("/v2/domains").await?;
+            Ok(zones.iter().map(from_wire).collect())
+        }
+        .boxed()
+    }
+
+    fn get<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        target: Target<'a>,
+    ) -> Answer<'a, Option<Observed>> {
+        find(client, target.id).boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a Attributes,
+        _mark: &'a str,
+    ) -> Answer<'a, Observed> {
+        async move {
+            let name = required(attributes, NAME)?;
+            let body = DomainRequest { name };
+            match client
+                .send::<DomainAnswer>(Method::POST, "/v2/domains", &body)
+                .await
+            {
+                Ok(answer) => Ok(from_wire(&answer.domain)),
+                Err(error) if error.class == Class::Rejected => match find(client.0, name).await? {
+                    Some(ours) => Ok(ours),
+                    None if error.message.contains("already exists") => Err(Error {
+                        message: format!(
+                            "the zone {name} exists and belongs to another account ({})",
+                            error.message
+                        ),
+                        ..error
+                    }),
+                    None => Err(error),
+                },
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+        async move {
+            let path = format!("/v2/domains/{}", target.id);
+            gone_is_deleted(client.send_only(Method::DELETE, &path, None).await)
+        }
+        .boxed()
+    }
+}
+
+async fn find(client: &ReadClient, name: &str) -> Result<Option<Observed>, Error> {
+    let answer: Option<DomainAnswer> = client.find(&format!("/v2/domains/{name}")).await?;
+    Ok(answer.map(|answer| from_wire(&answer.domain)))
+}
+
+fn from_wire(domain: &Domain) -> Observed {
+    let name = domain.name.trim_end_matches('.').to_ascii_lowercase();
+    Observed {
+        kind: KIND.name,
+        id: name.clone(),
+        attributes: Attributes::from([(NAME.to_owned(), name.into())]),
+        owners: Vec::new(),
+        readiness: Readiness::Ready,
+        monthly: None,
+    }
+}

@@ -1,0 +1,341 @@
+//! DigitalOcean: its resources read and written through its public API, version 2.
+//!
+//! Facts about the API come from its public description (github.com/digitalocean/openapi) and its
+//! documentation; a comment says so where one of them is surprising.
+
+use futures_util::FutureExt;
+use tokio::sync::OnceCell;
+
+use crate::model::{Account, Attributes, Capabilities, Catalog, Observed};
+
+use super::{Answer, Class, Connection, Error, Read, Scope, Target, Write};
+use client::{ReadClient, WriteClient};
+
+mod catalog;
+mod client;
+mod domain;
+mod record;
+mod server;
+mod ssh_key;
+mod wire;
+
+/// The provider's name in cloud.json, in the state and in [`super::open_read`].
+pub const TYPE: &str = "digitalocean";
+
+/// Where the API is.
+pub const URL: &str = "https://api.digitalocean.com";
+
+/// One adapter for each kind that is offered.
+const ADAPTERS: &[&dyn Adapter] = &[
+    &ssh_key::Adapter,
+    &server::Adapter,
+    &domain::Adapter,
+    &record::Adapter,
+];
+
+static CAPABILITIES: Capabilities = Capabilities {
+    kinds: &["ssh_key", "server", "domain", "record"],
+    updates: &[("record", "data")],
+    name_servers: &[
+        "ns1.digitalocean.com",
+        "ns2.digitalocean.com",
+        "ns3.digitalocean.com",
+    ],
+};
+
+/// The calls for one kind of resource.
+trait Adapter: Sync {
+    fn kind(&self) -> &'static str;
+
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Vec<Observed>>;
+
+    fn get<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        target: Target<'a>,
+    ) -> Answer<'a, Option<Observed>>;
+
+    fn look<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        targets: &'a [Target<'a>],
+        _mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        get_each(self, client, targets).boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a Attributes,
+        mark: &'a str,
+    ) -> Answer<'a, Observed>;
+
+    fn update<'a>(
+        &'a self,
+        _client: WriteClient<'a>,
+        target: Target<'a>,
+        _attributes: &'a Attributes,
+        changed: &'a [String],
+    ) -> Answer<'a, Observed> {
+        let message = format!(
+            "{} of a {} cannot be changed",
+            changed.join(", "),
+            target.kind
+        );
+        futures_util::future::err(Error::new(Class::Rejected, "update", message)).boxed()
+    }
+
+    fn mark<'a>(
+        &'a self,
+        _client: WriteClient<'a>,
+        _target: Target<'a>,
+        _mark: &'a str,
+    ) -> Answer<'a, ()> {
+        futures_util::future::ok(()).boxed()
+    }
+
+    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()>;
+}
+
+async fn get_each<A: Adapter + ?Sized>(
+    adapter: &A,
+    client: &ReadClient,
+    targets: &[Target<'_>],
+) -> Result<Vec<Observed>, Error> {
+    let mut found = Vec::new();
+    for answer in
+        futures_util::future::join_all(targets.iter().map(|&target| adapter.get(client, target)))
+            .await
+    {
+        found.extend(answer?);
+    }
+    Ok(found)
+}
+
+fn adapter(kind: &str) -> Result<&'static dyn Adapter, Error> {
+    let found = ADAPTERS
+        .iter()
+        .copied()
+        .find(|adapter| adapter.kind() == kind);
+    found.ok_or_else(|| {
+        Error::new(
+            Class::Rejected,
+            kind,
+            "DigitalOcean has no adapter for this kind",
+        )
+    })
+}
+
+/// A client that can only look.
+pub struct Reader {
+    client: ReadClient,
+    // Asked for by the account check and by the catalog.
+    account: OnceCell<wire::Account>,
+}
+
+impl Reader {
+    /// A reader of the account behind `connection`'s token.
+    ///
+    /// # Errors
+    /// If the connection's address is not one that a token may be sent to.
+    pub fn new(connection: Connection) -> Result<Self, Error> {
+        Ok(Self {
+            client: ReadClient::new(connection)?,
+            account: OnceCell::new(),
+        })
+    }
+
+    async fn wire_account(&self) -> Result<&wire::Account, Error> {
+        let ask = || async {
+            let answer: wire::AccountAnswer = self.client.get("/v2/account").await?;
+            Ok(answer.account)
+        };
+        self.account.get_or_try_init(ask).await
+    }
+}
+
+impl Read for Reader {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn account(&self) -> Answer<'_, Account> {
+        async {
+            let account = self.wire_account().await?;
+            let team = account.team.as_ref();
+            let team_id = team.and_then(|team| team.uuid.clone());
+            let team_name = team.and_then(|team| team.name.clone());
+            Ok(Account {
+                provider: TYPE.to_owned(),
+                api_url: self.client.base(),
+                id: team_id.unwrap_or_else(|| account.uuid.clone()),
+                name: team_name.unwrap_or_else(|| account.email.clone()),
+            })
+        }
+        .boxed()
+    }
+
+    fn catalog(&self) -> Answer<'_, Catalog> {
+        async {
+            let account = self.wire_account();
+            let (catalog, account) = tokio::join!(catalog::read(&self.client), account);
+            Ok(Catalog {
+                server_limit: Some(account?.droplet_limit),
+                ..catalog?
+            })
+        }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+        async move { adapter(kind)?.list(&self.client, scope).await }.boxed()
+    }
+
+    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
+        async move { adapter(target.kind)?.get(&self.client, target).await }.boxed()
+    }
+
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move { adapter(kind)?.look(&self.client, targets, mark).await }.boxed()
+    }
+
+    fn requests(&self) -> u64 {
+        self.client.sent()
+    }
+}
+
+/// A client that can change things too.
+pub struct Writer {
+    reader: Reader,
+}
+
+impl Writer {
+    /// A writer to the account behind `connection`'s token.
+    ///
+    /// # Errors
+    /// If the connection's address is not one that a token may be sent to.
+    pub fn new(connection: Connection) -> Result<Self, Error> {
+        Ok(Self {
+            reader: Reader::new(connection)?,
+        })
+    }
+
+    fn client(&self) -> WriteClient<'_> {
+        WriteClient(&self.reader.client)
+    }
+}
+
+impl Read for Writer {
+    fn capabilities(&self) -> &'static Capabilities {
+        self.reader.capabilities()
+    }
+
+    fn account(&self) -> Answer<'_, Account> {
+        self.reader.account()
+    }
+
+    fn catalog(&self) -> Answer<'_, Catalog> {
+        self.reader.catalog()
+    }
+
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+        self.reader.list(kind, scope)
+    }
+
+    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
+        self.reader.get(target)
+    }
+
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        self.reader.look(kind, targets, mark)
+    }
+
+    fn requests(&self) -> u64 {
+        self.reader.requests()
+    }
+}
+
+impl Write for Writer {
+    fn create<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a Attributes,
+        mark: &'a str,
+    ) -> Answer<'a, Observed> {
+        async move { adapter(kind)?.create(self.client(), attributes, mark).await }.boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        target: Target<'a>,
+        attributes: &'a Attributes,
+        changed: &'a [String],
+    ) -> Answer<'a, Observed> {
+        async move {
+            adapter(target.kind)?
+                .update(self.client(), target, attributes, changed)
+                .await
+        }
+        .boxed()
+    }
+
+    fn mark<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()> {
+        async move {
+            adapter(target.kind)?
+                .mark(self.client(), target, mark)
+                .await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()> {
+        async move { adapter(target.kind)?.delete(self.client(), target).await }.boxed()
+    }
+}
+
+/// The text of an attribute that a request needs.
+fn required<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a str, Error> {
+    attributes
+        .get(name)
+        .and_then(serde_json::Value::as_str)
+        .ok_or_else(|| {
+            Error::new(
+                Class::Rejected,
+                "request",
+                format!("its `{name}` is not known"),
+            )
+        })
+}
+
+/// Deleting what is gone already has done its work.
+fn gone_is_deleted(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.class == Class::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_adapter_is_a_known_kind_and_a_capability() {
+        let kinds: Vec<_> = ADAPTERS.iter().map(|adapter| adapter.kind()).collect();
+        assert_eq!(kinds, CAPABILITIES.kinds);
+        for kind in kinds {
+            assert!(crate::resource::kind(kind).is_some(), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use reqwest::Method;
+
+use crate::model::{Attributes, Desired, Observed, Readiness, Value};
+use crate::provider::{Answer, Class, Error, Scope, Target};
+use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
+
+use super::client::{ReadClient, WriteClient};
+use super::wire::{Record, RecordAnswer, RecordRequest, Records};
+use super::{gone_is_deleted, required};
+
+pub(super) struct Adapter;
+
+impl super::Adapter for Adapter {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    /// Lists the zones that hold, or shall hold, records of ours.
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+        async move {
+            let recorded = scope.recorded.iter().filter_map(|record| record.text(ZONE));
+            let desired = scope.desired.iter().filter_map(|desired| zone_of(desired));
+            let zones: BTreeSet<&str> = recorded.chain(desired).collect();
+            let mut found = Vec::new();
+            for answer in join_all(zones.into_iter().map(|zone| list_zone(client, zone))).await {
+                found.extend(answer?);
+            }
+            Ok(found)
+        }
+        .boxed()
+    }
+
+    fn get<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        target: Target<'a>,
+    ) -> Answer<'a, Option<Observed>> {
+        async move {
+            let zone = required(target.attributes, ZONE)?;
+            let answer: Option<RecordAnswer> = client.find(&path(zone, target.id)).await?;
+            Ok(answer.map(|answer| from_wire(zone, answer.domain_record)))
+        }
+        .boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a Attributes,
+        _mark: &'a str,
+    ) -> Answer<'a, Observed> {
+        async move {
+            let path = format!("/v2/domains/{}/records", required(attributes, ZONE)?);
+            send(client, Method::POST, &path, attributes).await
+        }
+        .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        attributes: &'a Attributes,
+        _changed: &'a [String],
+    ) -> Answer<'a, Observed> {
+        async move {
+            let path = path(required(target.attributes, ZONE)?, target.id);
+            send(client, Method::PUT, &path, attributes).await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+        async move {
+            let path = path(required(target.attributes, ZONE)?, target.id);
+            gone_is_deleted(client.send_only(Method::DELETE, &path, None).await)
+        }
+        .boxed()
+    }
+}
+
+fn path(zone: &str, id: &str) -> String {
+    format!("/v2/domains/{zone}/records/{id}")
+}
+
+/// The zone of a wanted record. A reference leads to a zone resource, whose address is its name.
+fn zone_of(desired: &Desired) -> Option<&str> {
+    match desired.attributes.get(ZONE)? {
+        Value::Known(zone) => zone.as_str(),
+        Value::Reference(reference) => Some(reference.address.name()),
+    }
+}
+
+async fn list_zone(client: &ReadClient, zone: &str) -> Result<Vec<Observed>, Error> {
+    match client
+        .pages::<Records>(&format!("/v2/domains/{zone}/records"))
+        .await
+    {
+        Ok(records) => Ok(records
+            .into_iter()
+            .map(|record| from_wire(zone, record))
+            .collect()),
+        // A zone that is yet to be made, or that is gone with all it held.
+        Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends a record and makes sure that the answer says what was asked for.
+async fn send(
+    client: WriteClient<'_>,
+    method: Method,
+    path: &str,
+    attributes: &Attributes,
+) -> Result<Observed, Error> {
+    let zone = required(attributes, ZONE)?;
+    let (name, data) = (required(attributes, NAME)?, required(attributes, DATA)?);
+    let body = RecordRequest {
+        record_type: required(attributes, TYPE)?,
+        name: relative(name, zone),
+        data,
+    };
+    let what = format!("{method} {path}");
+    let answer: RecordAnswer = client.send(method, path, &body).await?;
+    let made = from_wire(zone, answer.domain_record);
+    if made.text(NAME) != Some(name) || made.text(DATA) != Some(data) {
+        let message = format!(
+            "asked for {name} → {data}, got {} → {}",
+            made.text(NAME).unwrap_or_default(),
+            made.text(DATA).unwrap_or_default()
+        );
+        return Err(Error::new(Class::Ambiguous, what, message));
+    }
+    Ok(made)
+}
+
+/// The API wants names relative to the zone: with a whole name, it appends the zone once more.
+fn relative<'a>(name: &'a str, zone: &str) -> &'a str {
+    match name.strip_suffix(zone) {
+        Some("") => "@",
+        Some(relative) => relative.strip_suffix('.').unwrap_or(name),
+        None => name,
+    }
+}
+
+fn absolute(name: &str, zone: &str) -> String {
+    match name {
+        "@" | "" => zone.to_owned(),
+        relative => format!("{relative}.{zone}").to_ascii_lowercase(),
+    }
+}
+
+fn from_wire(zone: &str, record: Record) -> Observed {
+    let data = match record.record_type.as_str() {
+        // The same address can be spelled in several ways.
+        "A" | "AAAA" => match record.data.trim().parse::<IpAddr>() {
+            Ok(address) => address.to_string(),
+            Err(_) => record.data,
+        },
+        "CNAME" if record.data == "@" => zone.to_owned(),
+        _ => record.data,
+    };
+    Observed {
+        kind: KIND.name,
+        id: record.id.to_string(),
+        attributes: Attributes::from([
+            (ZONE.to_owned(), zone.into()),
+            (NAME.to_owned(), absolute(&record.name, zone).into()),
+            (TYPE.to_owned(), record.record_type.into()),
+            (DATA.to_owned(), data.into()),
+        ]),
+        owners: Vec::new(),
+        readiness: Readiness::Ready,
+        monthly: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_both_ways() {
+        for (name, sent) in [
+            ("acme.com", "@"),
+            ("www.acme.com", "www"),
+            ("*.acme.com", "*"),
+            ("a.b.acme.com", "a.b"),
+            ("acme.com.acme.com", "acme.com"),
+        ] {
+            assert_eq!(relative(name, "acme.com"), sent);
+            assert_eq!(absolute(sent, "acme.com"), name);
+        }
+    }
+
+    #[test]
+    fn addresses_are_compared_in_one_spelling() {
+        let wire = r#"{"id": 1, "type": "AAAA", "name": "WWW", "data": "2001:DB8:0:0::1"}"#;
+        let record = from_wire("acme.com", serde_json::from_str(wire).unwrap());
+        assert_eq!(record.text(DATA), Some("2001:db8::1"));
+        assert_eq!(record.text(NAME), Some("www.acme.com"));
+    }
+}

@@ -1,0 +1,261 @@
+use std::net::IpAddr;
+
+use futures_util::FutureExt;
+use reqwest::Method;
+use serde_json::{Value as Json, json};
+
+use crate::model::{Attributes, Money, Observed, Readiness};
+use crate::provider::{Answer, Class, Error, Scope, Target};
+use crate::resource::server::{
+    BACKUPS, DAILY_BACKUPS_PERCENT, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS,
+    REGION, SIZE, SSH_KEY,
+};
+
+use super::client::{ReadClient, WriteClient};
+use super::wire::{
+    Droplet, DropletAnswer, DropletRequest, Droplets, ImageSelector, NetworkV4, NetworkV6,
+    TagRequest, TagResource, TagResources,
+};
+use super::{gone_is_deleted, required};
+
+/// A server is a Droplet here; our mark is a tag.
+pub(super) struct Adapter;
+
+const MARK: &str = "cloudbuilder:";
+/// Up to so many servers it is cheaper to ask for each than for the pages of all that are marked.
+const ASK_EACH: usize = 2;
+
+impl super::Adapter for Adapter {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    /// Lists the whole account: a server of a wanted name that carries another mark, or none,
+    /// matters as much as ours.
+    fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+        list(client, "/v2/droplets".to_owned()).boxed()
+    }
+
+    fn get<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        target: Target<'a>,
+    ) -> Answer<'a, Option<Observed>> {
+        async move {
+            let path = format!("/v2/droplets/{}", target.id);
+            let answer: Option<DropletAnswer> = client.find(&path).await?;
+            Ok(answer.map(|answer| from_wire(answer.droplet)))
+        }
+        .boxed()
+    }
+
+    fn look<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        if targets.len() <= ASK_EACH {
+            return super::get_each(self, client, targets).boxed();
+        }
+        list(client, format!("/v2/droplets?tag_name={MARK}{mark}")).boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a Attributes,
+        mark: &'a str,
+    ) -> Answer<'a, Observed> {
+        async move {
+            let body = to_create_request(attributes, mark)?;
+            let answer: DropletAnswer = client.send(Method::POST, "/v2/droplets", &body).await?;
+            Ok(from_wire(answer.droplet))
+        }
+        .boxed()
+    }
+
+    fn mark<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        mark: &'a str,
+    ) -> Answer<'a, ()> {
+        async move {
+            let tag = format!("{MARK}{mark}");
+            // Making a tag that exists is harmless; tagging with one that does not is refused.
+            client
+                .send::<Json>(Method::POST, "/v2/tags", &TagRequest { name: &tag })
+                .await?;
+            let resource = TagResource {
+                resource_id: target.id,
+                resource_type: "droplet",
+            };
+            let body = json!(TagResources {
+                resources: vec![resource]
+            });
+            let path = format!("/v2/tags/{tag}/resources");
+            client.send_only(Method::POST, &path, Some(&body)).await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+        async move {
+            let path = format!("/v2/droplets/{}", target.id);
+            gone_is_deleted(client.send_only(Method::DELETE, &path, None).await)
+        }
+        .boxed()
+    }
+}
+
+async fn list(client: &ReadClient, path: String) -> Result<Vec<Observed>, Error> {
+    let mut servers = client.pages::<Droplets>(&path).await?;
+    // Pages are cut by number: while the collection changes, one can stand on two of them.
+    servers.sort_by_key(|droplet| droplet.id);
+    servers.dedup_by_key(|droplet| droplet.id);
+    Ok(servers.into_iter().map(from_wire).collect())
+}
+
+/// Private networking needs no asking: every Droplet joins a VPC, the default one of its region.
+fn to_create_request<'a>(
+    attributes: &'a Attributes,
+    mark: &str,
+) -> Result<DropletRequest<'a>, Error> {
+    let flag = |name: &str| {
+        attributes
+            .get(name)
+            .and_then(Json::as_bool)
+            .unwrap_or(false)
+    };
+    let image = required(attributes, IMAGE)?;
+    if mark.is_empty() {
+        // Without its mark a server whose answer is lost could not be found again.
+        return Err(Error::new(
+            Class::Rejected,
+            "POST /v2/droplets",
+            "there is no lineage",
+        ));
+    }
+    Ok(DropletRequest {
+        name: required(attributes, NAME)?,
+        region: required(attributes, REGION)?,
+        size: required(attributes, SIZE)?,
+        image: image
+            .parse()
+            .map_or(ImageSelector::Slug(image), ImageSelector::Id),
+        ssh_keys: vec![required(attributes, SSH_KEY)?],
+        backups: flag(BACKUPS),
+        ipv6: flag(IPV6),
+        tags: vec![format!("{MARK}{mark}")],
+    })
+}
+
+fn from_wire(droplet: Droplet) -> Observed {
+    let has = |feature: &str| droplet.features.iter().any(|name| name == feature);
+    let (backups, ipv6) = (has("backups"), has("ipv6"));
+    let ipv4_address = droplet
+        .networks
+        .v4
+        .iter()
+        .find_map(|network| public(&network.scope, &network.ip_address));
+    let ipv6_address = droplet
+        .networks
+        .v6
+        .iter()
+        .find_map(|network| public(&network.scope, &network.ip_address));
+    let readiness = readiness(
+        &droplet,
+        ipv4_address.is_some(),
+        !ipv6 || ipv6_address.is_some(),
+    );
+
+    let mut attributes = Attributes::from([
+        (NAME.to_owned(), droplet.name.into()),
+        (REGION.to_owned(), droplet.region.slug.into()),
+        (SIZE.to_owned(), droplet.size_slug.into()),
+        (BACKUPS.to_owned(), backups.into()),
+        (IPV6.to_owned(), ipv6.into()),
+    ]);
+    if let Some(slug) = droplet.image.and_then(|image| image.slug) {
+        attributes.insert(IMAGE.to_owned(), slug.into());
+    }
+    if readiness == Readiness::Ready {
+        attributes.insert(
+            NETWORKS.to_owned(),
+            networks(&droplet.networks.v4, &droplet.networks.v6),
+        );
+    }
+    if let Some(address) = ipv4_address {
+        attributes.insert(IPV4_ADDRESS.to_owned(), address.into());
+    }
+    match ipv6_address {
+        Some(address) => attributes.insert(IPV6_ADDRESS.to_owned(), address.into()),
+        // The feature says whether there will be an address; without it there is none.
+        None if !ipv6 => attributes.insert(IPV6_ADDRESS.to_owned(), Json::Null),
+        None => None,
+    };
+    let price = droplet
+        .size
+        .and_then(|size| size.price_monthly)
+        .map(Money::from_dollars);
+    let on_top = if backups { DAILY_BACKUPS_PERCENT } else { 0 };
+    Observed {
+        kind: KIND.name,
+        id: droplet.id.to_string(),
+        attributes,
+        owners: droplet
+            .tags
+            .iter()
+            .filter_map(|tag| tag.strip_prefix(MARK))
+            .map(ToOwned::to_owned)
+            .collect(),
+        readiness,
+        monthly: price.map(|price| price + price.percent(on_top)),
+    }
+}
+
+/// A public address in its one canonical spelling. The order of `networks` is not promised, and
+/// IPv6 may come in upper case.
+fn public(scope: &str, address: &str) -> Option<String> {
+    let address: IpAddr = address.parse().ok()?;
+    (scope == "public" && !address.is_unspecified()).then(|| address.to_string())
+}
+
+/// Addresses appear some time after the status is `active`.
+fn readiness(droplet: &Droplet, has_ipv4: bool, ipv6_settled: bool) -> Readiness {
+    if droplet.status == "new" {
+        Readiness::Pending("it boots".to_owned())
+    } else if !has_ipv4 {
+        Readiness::Pending("it has no public IPv4 yet".to_owned())
+    } else if !ipv6_settled {
+        Readiness::Pending("it has no public IPv6 yet".to_owned())
+    } else {
+        Readiness::Ready
+    }
+}
+
+/// The addresses as cloud.json holds them, public ones first so that the order never changes by
+/// itself.
+fn networks(v4: &[NetworkV4], v6: &[NetworkV6]) -> Json {
+    let mut v4: Vec<&NetworkV4> = v4.iter().collect();
+    v4.sort_by_key(|network| (network.scope != "public", &network.ip_address));
+    let v4 = v4.into_iter().map(|network| {
+        json!({
+            "ip_address": network.ip_address,
+            "netmask": network.netmask,
+            "gateway": network.gateway,
+            "type": network.scope,
+        })
+    });
+    let v6 = v6.iter().map(|network| {
+        let address = public("public", &network.ip_address);
+        json!({
+            "ip_address": address.unwrap_or_else(|| network.ip_address.clone()),
+            "netmask": network.netmask,
+            "gateway": network.gateway,
+            "type": network.scope,
+        })
+    });
+    json!({ "v4": v4.collect::<Vec<_>>(), "v6": v6.collect::<Vec<_>>() })
+}

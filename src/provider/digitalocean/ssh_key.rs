@@ -1,0 +1,106 @@
+use futures_util::FutureExt;
+use reqwest::Method;
+
+use crate::model::{Attributes, Observed, Readiness};
+use crate::provider::{Answer, Class, Error, Scope, Target};
+use crate::resource::ssh_key::{FINGERPRINT, KIND, NAME, PUBLIC_KEY};
+
+use super::client::{ReadClient, WriteClient};
+use super::wire::{Key, KeyAnswer, KeyRequest};
+use super::{gone_is_deleted, required};
+
+pub(super) struct Adapter;
+
+impl super::Adapter for Adapter {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    /// Asks for the wanted and the recorded key by fingerprint: listing all keys has a limit of
+    /// its own, ten a minute.
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+        async move {
+            let desired = scope
+                .desired
+                .iter()
+                .filter_map(|desired| desired.text(FINGERPRINT));
+            let recorded = scope
+                .recorded
+                .iter()
+                .filter_map(|record| record.text(FINGERPRINT));
+            let mut fingerprints: Vec<&str> = desired.chain(recorded).collect();
+            fingerprints.sort_unstable();
+            fingerprints.dedup();
+            let mut found = Vec::new();
+            for fingerprint in fingerprints {
+                found.extend(find(client, fingerprint).await?);
+            }
+            Ok(found)
+        }
+        .boxed()
+    }
+
+    fn get<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        target: Target<'a>,
+    ) -> Answer<'a, Option<Observed>> {
+        find(client, target.id).boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a Attributes,
+        _mark: &'a str,
+    ) -> Answer<'a, Observed> {
+        async move {
+            let body = KeyRequest {
+                name: required(attributes, NAME)?,
+                public_key: required(attributes, PUBLIC_KEY)?,
+            };
+            match client
+                .send::<KeyAnswer>(Method::POST, "/v2/account/keys", &body)
+                .await
+            {
+                Ok(answer) => Ok(from_wire(answer.ssh_key)),
+                // "Already in use": someone was faster, or an earlier answer was lost.
+                Err(error) if error.class == Class::Rejected => {
+                    let found = find(client.0, required(attributes, FINGERPRINT)?).await?;
+                    found.ok_or(error)
+                }
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+        async move {
+            let path = format!("/v2/account/keys/{}", target.id);
+            gone_is_deleted(client.send_only(Method::DELETE, &path, None).await)
+        }
+        .boxed()
+    }
+}
+
+/// A key by its id or its fingerprint; the API takes either.
+async fn find(client: &ReadClient, key: &str) -> Result<Option<Observed>, Error> {
+    let answer: Option<KeyAnswer> = client.find(&format!("/v2/account/keys/{key}")).await?;
+    Ok(answer.map(|answer| from_wire(answer.ssh_key)))
+}
+
+fn from_wire(key: Key) -> Observed {
+    Observed {
+        kind: KIND.name,
+        id: key.id.to_string(),
+        attributes: Attributes::from([
+            (NAME.to_owned(), key.name.into()),
+            (PUBLIC_KEY.to_owned(), key.public_key.into()),
+            (FINGERPRINT.to_owned(), key.fingerprint.into()),
+        ]),
+        owners: Vec::new(),
+        readiness: Readiness::Ready,
+        monthly: None,
+    }
+}

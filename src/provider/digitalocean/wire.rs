@@ -1,0 +1,276 @@
+//! The API's JSON, exactly as it is: only what is read or sent. Unknown properties are ignored and
+//! enumerations are read as text, because live values exceed the description's.
+
+use serde::{Deserialize, Serialize};
+
+/// An error's body.
+#[derive(Debug, Deserialize)]
+pub(super) struct ApiError {
+    #[serde(default)]
+    pub(super) message: String,
+    pub(super) request_id: Option<String>,
+}
+
+/// A page of a collection.
+pub(super) trait Page: serde::de::DeserializeOwned {
+    /// What the collection is of.
+    type Item;
+    /// How many there are on all pages.
+    fn total(&self) -> u64;
+    /// Those on this page.
+    fn into_items(self) -> Vec<Self::Item>;
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Meta {
+    #[serde(default)]
+    total: u64,
+}
+
+macro_rules! page {
+    ($name:ident, $field:ident: $item:ty) => {
+        #[derive(Debug, Deserialize)]
+        pub(super) struct $name {
+            $field: Vec<$item>,
+            #[serde(default)]
+            meta: Meta,
+        }
+
+        impl Page for $name {
+            type Item = $item;
+            fn total(&self) -> u64 {
+                self.meta.total
+            }
+            fn into_items(self) -> Vec<$item> {
+                self.$field
+            }
+        }
+    };
+}
+
+page!(Droplets, droplets: Droplet);
+page!(Domains, domains: Domain);
+page!(Records, domain_records: Record);
+page!(Regions, regions: Region);
+page!(Sizes, sizes: Size);
+page!(Images, images: Image);
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AccountAnswer {
+    pub(super) account: Account,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Account {
+    pub(super) uuid: String,
+    #[serde(default)]
+    pub(super) email: String,
+    pub(super) droplet_limit: u64,
+    pub(super) team: Option<Team>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Team {
+    pub(super) uuid: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct KeyAnswer {
+    pub(super) ssh_key: Key,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Key {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) public_key: String,
+    pub(super) fingerprint: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct KeyRequest<'a> {
+    pub(super) name: &'a str,
+    pub(super) public_key: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DropletAnswer {
+    pub(super) droplet: Droplet,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Droplet {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) features: Vec<String>,
+    pub(super) region: Slug,
+    pub(super) size_slug: String,
+    pub(super) size: Option<DropletSize>,
+    pub(super) image: Option<DropletImage>,
+    #[serde(default)]
+    pub(super) networks: Networks,
+    #[serde(default)]
+    pub(super) tags: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Slug {
+    pub(super) slug: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DropletSize {
+    pub(super) price_monthly: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DropletImage {
+    pub(super) slug: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Networks {
+    #[serde(default)]
+    pub(super) v4: Vec<NetworkV4>,
+    #[serde(default)]
+    pub(super) v6: Vec<NetworkV6>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct NetworkV4 {
+    pub(super) ip_address: String,
+    pub(super) netmask: Option<String>,
+    pub(super) gateway: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) scope: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct NetworkV6 {
+    pub(super) ip_address: String,
+    pub(super) netmask: Option<u64>,
+    pub(super) gateway: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) scope: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DropletRequest<'a> {
+    pub(super) name: &'a str,
+    pub(super) region: &'a str,
+    pub(super) size: &'a str,
+    pub(super) image: ImageSelector<'a>,
+    pub(super) ssh_keys: Vec<&'a str>,
+    pub(super) backups: bool,
+    pub(super) ipv6: bool,
+    pub(super) tags: Vec<String>,
+}
+
+/// Private images have no slug and go by their number.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum ImageSelector<'a> {
+    Id(u64),
+    Slug(&'a str),
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TagRequest<'a> {
+    pub(super) name: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TagResources<'a> {
+    pub(super) resources: Vec<TagResource<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TagResource<'a> {
+    /// A number, and yet sent as text.
+    pub(super) resource_id: &'a str,
+    pub(super) resource_type: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DomainAnswer {
+    pub(super) domain: Domain,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Domain {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DomainRequest<'a> {
+    pub(super) name: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RecordAnswer {
+    pub(super) domain_record: Record,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Record {
+    pub(super) id: u64,
+    #[serde(rename = "type")]
+    pub(super) record_type: String,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) data: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RecordRequest<'a> {
+    #[serde(rename = "type")]
+    pub(super) record_type: &'a str,
+    pub(super) name: &'a str,
+    pub(super) data: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Region {
+    pub(super) slug: String,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) features: Vec<String>,
+    pub(super) available: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Size {
+    pub(super) slug: String,
+    pub(super) memory: u64,
+    pub(super) vcpus: u64,
+    pub(super) disk: u64,
+    #[serde(default)]
+    pub(super) transfer: f64,
+    pub(super) price_monthly: Option<f64>,
+    #[serde(default)]
+    pub(super) regions: Vec<String>,
+    pub(super) available: bool,
+    #[serde(default)]
+    pub(super) description: String,
+    /// Sent by our own sandbox alone, with slugs that no real account has any more.
+    #[serde(default)]
+    pub(super) sandbox_only: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Image {
+    pub(super) id: u64,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) distribution: String,
+    pub(super) slug: Option<String>,
+    #[serde(default)]
+    pub(super) regions: Vec<String>,
+    pub(super) min_disk_size: Option<u64>,
+    /// As in [`Size::sandbox_only`].
+    #[serde(default)]
+    pub(super) sandbox_only: bool,
+}

@@ -1,0 +1,96 @@
+use std::fmt;
+
+/// A request that did not do what it should, classified by what to do next.
+#[derive(Debug)]
+pub struct Error {
+    /// What to do next.
+    pub class: Class,
+    /// What was asked: `POST /v2/droplets`.
+    pub request: String,
+    /// What came of it, in the API's words where there are some.
+    pub message: String,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// The API's own name for the request, for its support.
+    pub request_id: Option<String>,
+}
+
+/// What to do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// There is no such thing.
+    NotFound,
+    /// Something is in the way for the moment, such as a pending event: wait, then ask again.
+    Busy,
+    /// Too many requests, and waiting as told did not help.
+    RateLimited,
+    /// It may go better later; nothing was changed.
+    Transient,
+    /// It was never sent: no connection came about.
+    NotSent,
+    /// It may have been carried out: look before doing it again.
+    Ambiguous,
+    /// The request is refused as it is.
+    Rejected,
+    /// The token is not accepted, or may not do this.
+    Unauthorized,
+    /// The answer makes no sense.
+    Malformed,
+}
+
+impl Error {
+    /// An error about a request.
+    #[must_use]
+    pub fn new(class: Class, request: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            request: request.into(),
+            message: message.into(),
+            status: None,
+            request_id: None,
+        }
+    }
+
+    pub(super) fn no_such_provider(name: &str) -> Self {
+        Self::new(
+            Class::Rejected,
+            "provider",
+            format!("there is no provider called `{name}`"),
+        )
+    }
+
+    /// What to do about it, for a person.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self.class {
+            Class::NotFound => "run plan again to see what is there now",
+            Class::Busy => "wait until it has finished, then run it again",
+            Class::RateLimited => "other programs use the same token's budget; run it again later",
+            Class::Transient => "run it again; nothing was changed by this request",
+            Class::NotSent => {
+                "check the network, HTTPS_PROXY and the API's address, then run it again"
+            }
+            Class::Ambiguous => {
+                "it may exist; run it again: what was made is found by its mark and name"
+            }
+            Class::Rejected => "correct what it names, then run it again",
+            Class::Unauthorized => {
+                "check the token and its scopes (DIGITALOCEAN_TOKEN, or security.json)"
+            }
+            Class::Malformed => "check the API's address; if it is right, report this",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.request, self.message)?;
+        match (self.status, &self.request_id) {
+            (Some(status), Some(id)) => write!(f, " (status {status}, request {id})"),
+            (Some(status), None) => write!(f, " (status {status})"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,155 @@
+//! Clouds, behind two small traits: one that can only look, one that can also change things.
+//!
+//! A plan is made with [`Read`] alone, so that a preview which changes something does not compile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::model::{
+    Account, Attributes, Capabilities, Catalog, Desired, Observed, Recorded, Secret,
+};
+
+pub mod digitalocean;
+mod error;
+
+pub use error::{Class, Error};
+
+/// What every call to a provider gives: an answer, later, or an error classified by what to do
+/// next. Boxed, because an `async fn` cannot be called through `dyn`.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// An existing resource, as far as a provider must know it to find it.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// What it is.
+    pub kind: &'a str,
+    /// The provider's id.
+    pub id: &'a str,
+    /// Its attributes as last known: a record is found in its zone.
+    pub attributes: &'a Attributes,
+}
+
+/// What a listing is for, so that a provider can ask for no more than that.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// What cloud.json asks for, of the kind that is listed.
+    pub desired: &'a [&'a Desired],
+    /// What the state says, of the kind that is listed.
+    pub recorded: &'a [&'a Recorded],
+}
+
+/// Looking at a cloud.
+pub trait Read: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> &'static Capabilities;
+
+    /// Whose resources it shows.
+    fn account(&self) -> Answer<'_, Account>;
+
+    /// What can be used now.
+    fn catalog(&self) -> Answer<'_, Catalog>;
+
+    /// The resources of a kind, at least all those that matter to `scope`.
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Vec<Observed>>;
+
+    /// One resource; `None` if the provider says that there is none.
+    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>>;
+
+    /// Several resources of one kind at once, in as few requests as it takes. That one is missing
+    /// from the answer proves nothing; only [`Read::get`] can say that it is gone. `mark` is the
+    /// lineage on them.
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>>;
+
+    /// How many requests have been sent so far.
+    fn requests(&self) -> u64;
+}
+
+/// Changing a cloud.
+pub trait Write: Read {
+    /// Creates a resource, with `mark` on it where the provider can mark it. The answer may not
+    /// be ready yet.
+    fn create<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a Attributes,
+        mark: &'a str,
+    ) -> Answer<'a, Observed>;
+
+    /// Gives the resource the attributes named in `changed`, from `attributes`.
+    fn update<'a>(
+        &'a self,
+        target: Target<'a>,
+        attributes: &'a Attributes,
+        changed: &'a [String],
+    ) -> Answer<'a, Observed>;
+
+    /// Puts `mark` on an existing resource.
+    fn mark<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()>;
+
+    /// Deletes the resource. One that is gone already counts as deleted.
+    fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()>;
+}
+
+/// What reaches an account.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The API's address, without a final slash.
+    pub url: String,
+    /// What proves who is asking.
+    pub token: Secret,
+    /// Told when requests are held back.
+    pub on_pause: OnPause,
+}
+
+/// Called with how long, and why, when a provider asks to wait.
+#[derive(Clone)]
+pub struct OnPause(Arc<PauseFn>);
+
+type PauseFn = dyn Fn(Duration, &str) + Send + Sync;
+
+impl OnPause {
+    /// Calls `told` each time.
+    pub fn new(told: impl Fn(Duration, &str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+
+    fn tell(&self, wait: Duration, why: &str) {
+        (self.0)(wait, why);
+    }
+}
+
+impl std::fmt::Debug for OnPause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnPause")
+    }
+}
+
+/// A provider of the named type that can only look.
+///
+/// # Errors
+/// If there is no such type, or the connection is refused for what it is (plain http to a host
+/// that is not this one).
+pub fn open_read(provider: &str, connection: Connection) -> Result<Box<dyn Read>, Error> {
+    match provider {
+        digitalocean::TYPE => Ok(Box::new(digitalocean::Reader::new(connection)?)),
+        other => Err(Error::no_such_provider(other)),
+    }
+}
+
+/// A provider of the named type that can change things too.
+///
+/// # Errors
+/// As [`open_read`].
+pub fn open_write(provider: &str, connection: Connection) -> Result<Box<dyn Write>, Error> {
+    match provider {
+        digitalocean::TYPE => Ok(Box::new(digitalocean::Writer::new(connection)?)),
+        other => Err(Error::no_such_provider(other)),
+    }
+}

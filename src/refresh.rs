@@ -1,0 +1,217 @@
+//! Looking: what the account holds, in as few requests as it takes, and what cloud.json means
+//! there.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+
+use crate::config::{Cloud, PublicKey};
+use crate::model::{
+    Account, Address, Attributes, Catalog, Desired, Diagnostic, Observed, Recorded,
+};
+use crate::provider::{Error, Read, Scope, Target};
+use crate::resource::{Declared, Setting, declare, domain, record, server};
+
+/// How many objects are asked for singly at the same time.
+const AT_ONCE: usize = 8;
+
+/// What to look for.
+pub struct Wanted<'a> {
+    /// The named account.
+    pub account: &'a str,
+    /// What cloud.json asks for, and the key for its servers; `None` if nothing is wanted.
+    pub cloud: Option<(&'a Cloud, &'a PublicKey)>,
+    /// What the state says.
+    pub recorded: &'a BTreeMap<Address, Recorded>,
+    /// What was recorded after this may not be visible everywhere yet.
+    pub settled_before: Timestamp,
+}
+
+/// What was found.
+pub struct Found {
+    /// Whose account it is.
+    pub account: Account,
+    /// What it can use, if that matters.
+    pub catalog: Option<Catalog>,
+    /// What cloud.json means in this account.
+    pub desired: Vec<Desired>,
+    /// What should be known about that, and what is wrong with it.
+    pub notes: Vec<Diagnostic>,
+    /// What the account holds.
+    pub observed: Vec<Observed>,
+    /// Recorded resources that were not seen, and why.
+    pub absent: BTreeMap<Address, Absence>,
+}
+
+/// Why a recorded resource was not seen.
+pub use crate::plan::Absence;
+
+/// Looks at everything that matters to `wanted`.
+///
+/// # Errors
+/// The first request that fails.
+pub async fn refresh(read: &dyn Read, wanted: &Wanted<'_>) -> Result<Found, Error> {
+    let look = Look { read, wanted };
+    // Before the zones are known, a name cannot be given one; keys and servers can be declared.
+    let early = look.declare(&BTreeSet::new(), None);
+    let unrecorded = early.desired.iter().any(|desired| look.is_unknown(desired));
+    let (account, catalog, mut observed) = tokio::try_join!(
+        read.account(),
+        look.catalog(unrecorded),
+        look.list(|kind| kind != record::KIND.name, &early.desired),
+    )?;
+    let zones: BTreeSet<String> = observed
+        .iter()
+        .filter(|observed| observed.kind == domain::KIND.name)
+        .map(|observed| observed.id.clone())
+        .collect();
+    let declared = look.declare(&zones, catalog.as_ref());
+    observed.extend(
+        look.list(|kind| kind == record::KIND.name, &declared.desired)
+            .await?,
+    );
+    let absent = look.confirm_absent(&mut observed).await?;
+
+    // What was deleted outside is made again, and that takes the catalog after all.
+    let lost = absent
+        .iter()
+        .any(|(address, absence)| *absence == Absence::Gone && address.kind() == server::KIND.name);
+    let (catalog, declared) = match catalog {
+        None if lost && wanted.cloud.is_some() => {
+            let catalog = look.catalog(true).await?;
+            let declared = look.declare(&zones, catalog.as_ref());
+            (catalog, declared)
+        }
+        catalog => (catalog, declared),
+    };
+    let Declared { desired, notes } = declared;
+    Ok(Found {
+        account,
+        catalog,
+        desired,
+        notes,
+        observed,
+        absent,
+    })
+}
+
+struct Look<'a> {
+    read: &'a dyn Read,
+    wanted: &'a Wanted<'a>,
+}
+
+impl Look<'_> {
+    fn declare(&self, zones: &BTreeSet<String>, catalog: Option<&Catalog>) -> Declared {
+        let Some((cloud, public_key)) = self.wanted.cloud else {
+            return Declared::default();
+        };
+        let setting = Setting {
+            account: self.wanted.account,
+            public_key,
+            zones,
+            recorded: self.wanted.recorded,
+            catalog,
+            name_servers: self.read.capabilities().name_servers,
+        };
+        declare(cloud, &setting)
+    }
+
+    /// Whether a server is to be made, or cloud.json asks for something else than last time.
+    fn is_unknown(&self, desired: &Desired) -> bool {
+        let recorded = self.wanted.recorded.get(&desired.address);
+        desired.address.kind() == server::KIND.name
+            && recorded.is_none_or(|recorded| {
+                [server::REGION, server::SIZE]
+                    .iter()
+                    .any(|attribute| desired.text(attribute) != recorded.text(attribute))
+            })
+    }
+
+    async fn catalog(&self, needed: bool) -> Result<Option<Catalog>, Error> {
+        if needed {
+            self.read.catalog().await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    async fn list(
+        &self,
+        which: impl Fn(&str) -> bool,
+        desired: &[Desired],
+    ) -> Result<Vec<Observed>, Error> {
+        let kinds = self.read.capabilities().kinds;
+        let lists = kinds
+            .iter()
+            .copied()
+            .filter(|kind| which(kind))
+            .map(|kind| async move {
+                let desired: Vec<&Desired> = desired
+                    .iter()
+                    .filter(|desired| desired.address.kind() == kind)
+                    .collect();
+                let recorded: Vec<&Recorded> = self
+                    .wanted
+                    .recorded
+                    .values()
+                    .filter(|r| r.address.kind() == kind)
+                    .collect();
+                self.read
+                    .list(
+                        kind,
+                        Scope {
+                            desired: &desired,
+                            recorded: &recorded,
+                        },
+                    )
+                    .await
+            });
+        Ok(try_join_all(lists).await?.into_iter().flatten().collect())
+    }
+
+    /// Asks singly for what is recorded and was in no list: pages are cut by number, so one can
+    /// be missed while others come and go. Adds what is there after all.
+    async fn confirm_absent(
+        &self,
+        observed: &mut Vec<Observed>,
+    ) -> Result<BTreeMap<Address, Absence>, Error> {
+        let seen: HashSet<(&str, &str)> = observed
+            .iter()
+            .map(|observed| (observed.kind, observed.id.as_str()))
+            .collect();
+        let missing: Vec<&Recorded> = self
+            .wanted
+            .recorded
+            .values()
+            .filter(|recorded| !seen.contains(&(recorded.address.kind(), recorded.id.as_str())))
+            .collect();
+        let answers: Vec<(&Recorded, Option<Observed>)> = stream::iter(missing)
+            .map(|recorded| async move {
+                let attributes: &Attributes = &recorded.attributes;
+                let target = Target {
+                    kind: recorded.address.kind(),
+                    id: &recorded.id,
+                    attributes,
+                };
+                self.read.get(target).await.map(|found| (recorded, found))
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let mut absent = BTreeMap::new();
+        for (recorded, found) in answers {
+            match found {
+                Some(found) => observed.push(found),
+                None if recorded.recorded_at > self.wanted.settled_before => {
+                    absent.insert(recorded.address.clone(), Absence::TooYoung);
+                }
+                None => {
+                    absent.insert(recorded.address.clone(), Absence::Gone);
+                }
+            }
+        }
+        Ok(absent)
+    }
+}

@@ -1,0 +1,53 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value as Json;
+
+use crate::model::{Address, Attributes, Catalog, Desired, Observed, Recorded, Value};
+
+/// Everything known when the rules of a kind are checked: what is asked for, what is there, and
+/// which is which.
+pub struct Facts<'a> {
+    /// What cloud.json asks for.
+    pub desired: &'a [Desired],
+    /// What the account holds, of every kind that was listed.
+    pub observed: &'a [Observed],
+    /// What the state says.
+    pub recorded: &'a BTreeMap<Address, Recorded>,
+    /// Which of `observed` is which address: its place there.
+    pub bound: &'a HashMap<Address, usize>,
+    /// Addresses that are wanted no longer, or whose condition is not met.
+    pub unwanted: &'a HashSet<Address>,
+    /// What the account can use; `None` if nothing is made that needs it.
+    pub catalog: Option<&'a Catalog>,
+    /// The deployment's identity, once it has one.
+    pub lineage: Option<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    /// The observed resource that an address is bound to.
+    #[must_use]
+    pub fn bound(&self, address: &Address) -> Option<&'a Observed> {
+        self.bound
+            .get(address)
+            .and_then(|&at| self.observed.get(at))
+    }
+
+    /// Observed resources of one kind.
+    pub fn of_kind(&self, kind: &'a str) -> impl Iterator<Item = &'a Observed> + use<'a> {
+        self.observed
+            .iter()
+            .filter(move |observed| observed.kind == kind)
+    }
+
+    /// A desired value as far as it is known now: a reference to something that exists already is.
+    #[must_use]
+    pub fn resolve(&self, value: &'a Value) -> Option<&'a Json> {
+        match value {
+            Value::Known(known) => Some(known),
+            Value::Reference(reference) => {
+                let attributes: &Attributes = &self.bound(&reference.address)?.attributes;
+                attributes.get(&reference.attribute)
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The kinds of resource: what each consists of, what the configuration makes of it, and the
+//! rules that only it has.
+//!
+//! The planner works from these descriptors and names no kind. A new kind is a file here and a
+//! line in [`KINDS`].
+
+use std::collections::BTreeMap;
+
+use crate::model::{Attributes, Catalog, Diagnostic, Money, Recorded, Value};
+
+mod declare;
+pub mod domain;
+mod facts;
+pub mod record;
+pub mod server;
+mod server_checks;
+pub mod ssh_key;
+
+pub use declare::{Declared, Setting, declare};
+pub use facts::Facts;
+
+/// Every kind, in the order in which a plan creates them.
+pub const KINDS: &[&Kind] = &[&ssh_key::KIND, &server::KIND, &domain::KIND, &record::KIND];
+
+/// The descriptor of the kind called `name`, with its place in [`KINDS`].
+#[must_use]
+pub fn kind(name: &str) -> Option<(usize, &'static Kind)> {
+    KINDS
+        .iter()
+        .copied()
+        .enumerate()
+        .find(|(_, kind)| kind.name == name)
+}
+
+/// What there is to know about a kind of resource.
+pub struct Kind {
+    /// What it is called in addresses and plans: `server`.
+    pub name: &'static str,
+    /// Its attributes.
+    pub attributes: &'static [Attribute],
+    /// The attributes that find ours when its id is lost.
+    pub natural_key: &'static [&'static str],
+    /// Whether several may have the same natural key, so that only our mark tells them apart.
+    pub marked: bool,
+    /// What deleting it loses, for the plan to say.
+    pub loses: Option<&'static str>,
+    /// The attribute that is written back into the user's file.
+    pub written_back: Option<&'static str>,
+    /// How a plan calls it, from its address's name.
+    pub label: fn(&str) -> String,
+    /// What a plan says of one that is created, from its attributes.
+    pub detail: fn(&BTreeMap<String, Value>) -> String,
+    /// What a plan says of one that is deleted, from its attributes.
+    pub removed: fn(&BTreeMap<String, Value>) -> String,
+    /// What is said of one that is done, from its attributes; may be empty.
+    pub outcome: fn(&Attributes) -> String,
+    /// Whether one may still be seen for a while after its deletion was accepted.
+    pub lingers: bool,
+    /// What it costs a month.
+    pub price: fn(&BTreeMap<String, Value>, Option<&Catalog>) -> Price,
+    /// The rules of this kind that only a look at the account can check.
+    pub check: fn(&Facts<'_>, &mut Vec<Diagnostic>),
+    /// Whether one that is no longer wanted is deleted.
+    pub removal: fn(&Recorded, &Facts<'_>) -> Removal,
+}
+
+/// A named value of a kind.
+pub struct Attribute {
+    /// Its name.
+    pub name: &'static str,
+    /// What people call it: `public IPv4`.
+    pub about: &'static str,
+    /// What it means that it differs.
+    pub on_change: OnChange,
+}
+
+/// What it means that a desired attribute differs from the observed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnChange {
+    /// It can be changed in place.
+    Update,
+    /// Only a new resource can have it.
+    Replace,
+    /// It matters when the resource is created and is never compared with what is live.
+    CreateOnly,
+    /// Another value is another resource: the recorded one is let go.
+    Identity,
+    /// The provider sets it.
+    Computed,
+}
+
+/// What something costs a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Price {
+    /// Nothing.
+    Free,
+    /// This much.
+    Monthly(Money),
+    /// Something, and the provider does not say how much.
+    Unknown,
+}
+
+/// What becomes of a resource that is no longer wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is deleted.
+    Delete,
+    /// It stays and is forgotten; why, in words.
+    Keep(String),
+}
+
+impl Kind {
+    /// The attribute called `name`.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.name == name)
+    }
+}
+
+const fn attribute(name: &'static str, about: &'static str, on_change: OnChange) -> Attribute {
+    Attribute {
+        name,
+        about,
+        on_change,
+    }
+}
+
+/// A value as a plan shows it: its text, or where it will come from.
+#[must_use]
+pub fn show(value: &Value) -> String {
+    match value {
+        Value::Known(serde_json::Value::String(text)) => text.clone(),
+        Value::Known(other) => other.to_string(),
+        Value::Reference(reference) => {
+            let about = kind(reference.address.kind())
+                .and_then(|(_, kind)| kind.attribute(&reference.attribute))
+                .map_or(reference.attribute.as_str(), |attribute| attribute.about);
+            format!("{}'s {about}", reference.address.name())
+        }
+    }
+}
+
+fn text<'a>(attributes: &'a BTreeMap<String, Value>, name: &str) -> &'a str {
+    let known = attributes.get(name).and_then(Value::known);
+    known
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default()
+}
+
+fn flag(attributes: &BTreeMap<String, Value>, name: &str) -> bool {
+    let known = attributes.get(name).and_then(Value::known);
+    known
+        .and_then(serde_json::Value::as_bool)
+        .unwrap_or_default()
+}
+
+fn free(_: &BTreeMap<String, Value>, _: Option<&Catalog>) -> Price {
+    Price::Free
+}
+
+fn no_check(_: &Facts<'_>, _: &mut Vec<Diagnostic>) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn natural_keys_and_written_back_attributes_are_attributes() {
+        for kind in KINDS {
+            for name in kind.natural_key.iter().chain(&kind.written_back) {
+                assert!(kind.attribute(name).is_some(), "{}.{name}", kind.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! DNS records that lead a name to a server.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::model::{Address, Desired, Diagnostic, Observed, Recorded, Value};
+
+use super::{Attribute, Facts, Kind, OnChange, Removal, attribute, free, server, show, text};
+
+/// The zone it is in.
+pub const ZONE: &str = "zone";
+/// The whole name, lower case, in ASCII, without the final dot.
+pub const NAME: &str = "name";
+/// `A`, `AAAA`, …
+pub const TYPE: &str = "type";
+/// What the name leads to: an address, for A and AAAA.
+pub const DATA: &str = "data";
+
+/// The descriptor.
+pub const KIND: Kind = Kind {
+    name: "record",
+    attributes: ATTRIBUTES,
+    natural_key: &[ZONE, NAME, TYPE, DATA],
+    marked: false,
+    loses: None,
+    written_back: None,
+    label: |name| name.replacen('/', " ", 1),
+    detail: |attributes| format!("→ {}", attributes.get(DATA).map(show).unwrap_or_default()),
+    removed: |attributes| format!("→ {}", text(attributes, DATA)),
+    outcome: |_| String::new(),
+    lingers: false,
+    price: free,
+    check,
+    removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    attribute(ZONE, "zone", OnChange::Identity),
+    attribute(NAME, "name", OnChange::Identity),
+    attribute(TYPE, "type", OnChange::Identity),
+    attribute(DATA, "data", OnChange::Update),
+];
+
+/// The address of the record of a type that a name has.
+pub(super) fn address(name: &str, record_type: &str) -> Address {
+    Address::new(KIND.name, &format!("{name}/{record_type}"))
+}
+
+/// Whatever else a name leads to stops the plan: two answers to one question are a fault that
+/// shows up only now and then, and only to some.
+fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
+    let of_our_names = Wanted::of(facts);
+    let bound: HashSet<&str> = facts
+        .desired
+        .iter()
+        .filter_map(|desired| facts.bound(&desired.address))
+        .filter(|observed| observed.kind == KIND.name)
+        .map(|observed| observed.id.as_str())
+        .collect();
+    let recorded: HashSet<&str> = facts
+        .recorded
+        .values()
+        .filter(|recorded| recorded.address.kind() == KIND.name)
+        .map(|recorded| recorded.id.as_str())
+        .collect();
+    let servers = server_addresses(facts);
+    for other in facts.of_kind(KIND.name) {
+        let Some(name) = other.text(NAME) else {
+            continue;
+        };
+        let Some(wanted) = of_our_names.names.get(name) else {
+            continue;
+        };
+        let record_type = other.text(TYPE).unwrap_or_default();
+        let leads_elsewhere = matches!(record_type, "A" | "AAAA" | "CNAME");
+        let ours = bound.contains(other.id.as_str()) || recorded.contains(other.id.as_str());
+        if !leads_elsewhere || ours {
+            continue;
+        }
+        let place = wanted.place.clone();
+        if of_our_names.is_right(facts, name, other) {
+            found.push(
+                Diagnostic::warning(format!("{name} has the same {record_type} record twice"))
+                    .detail(format!("record {} is a copy and is left alone", other.id))
+                    .at(place),
+            );
+        } else {
+            found.push(conflict(name, record_type, other, &servers).at(place));
+        }
+    }
+}
+
+fn conflict(
+    name: &str,
+    record_type: &str,
+    other: &Observed,
+    servers: &HashMap<&str, &str>,
+) -> Diagnostic {
+    let data = other.text(DATA).unwrap_or_default();
+    let whose = servers
+        .get(data)
+        .map(|server| format!(", server {server}"))
+        .unwrap_or_default();
+    Diagnostic::error(format!("{name} already leads elsewhere"))
+        .detail(format!(
+            "record {} in the account: {name} {record_type} → {data}{whose}",
+            other.id
+        ))
+        .hint("delete that record if it is not needed, or take the name out of cloud.json")
+}
+
+/// The names asked for, and which record of each type is the right one.
+struct Wanted<'a> {
+    names: HashMap<&'a str, &'a Desired>,
+    by_address: HashMap<&'a Address, &'a Desired>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(facts: &Facts<'a>) -> Self {
+        let desired = facts
+            .desired
+            .iter()
+            .filter(|desired| desired.address.kind() == KIND.name);
+        let mut wanted = Self {
+            names: HashMap::new(),
+            by_address: HashMap::new(),
+        };
+        for desired in desired {
+            if let Some(name) = desired.text(NAME) {
+                wanted.names.entry(name).or_insert(desired);
+            }
+            if !facts.unwanted.contains(&desired.address) {
+                wanted.by_address.insert(&desired.address, desired);
+            }
+        }
+        wanted
+    }
+
+    /// Whether `other` says just what the wanted record says.
+    fn is_right(&self, facts: &Facts<'a>, name: &str, other: &Observed) -> bool {
+        let Some(record_type) = other.text(TYPE) else {
+            return false;
+        };
+        let Some(desired) = self.by_address.get(&address(name, record_type)) else {
+            return false;
+        };
+        let data = desired
+            .attributes
+            .get(DATA)
+            .and_then(|value| facts.resolve(value));
+        data.is_some() && data == other.attributes.get(DATA)
+    }
+}
+
+fn server_addresses<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
+    let mut servers = HashMap::new();
+    for server in facts.of_kind(server::KIND.name) {
+        let name = server.text(server::NAME).unwrap_or(&server.id);
+        for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
+            if let Some(address) = server.text(attribute) {
+                servers.insert(address, name);
+            }
+        }
+    }
+    servers
+}
+
+/// What a record of `record_type` for `name` in `zone` consists of.
+pub(super) fn attributes(
+    zone: Value,
+    name: &str,
+    record_type: &str,
+    data: Value,
+) -> BTreeMap<String, Value> {
+    BTreeMap::from([
+        (ZONE.to_owned(), zone),
+        (NAME.to_owned(), name.into()),
+        (TYPE.to_owned(), record_type.into()),
+        (DATA.to_owned(), data),
+    ])
+}

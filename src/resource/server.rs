@@ -1,0 +1,99 @@
+//! Servers.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Attributes, Catalog, Recorded, Value};
+
+use super::{
+    Attribute, Facts, Kind, OnChange, Price, Removal, attribute, flag, server_checks, text,
+};
+
+/// Its name, which is its hostname too.
+pub const NAME: &str = "name";
+/// The region's slug.
+pub const REGION: &str = "region";
+/// The size's slug.
+pub const SIZE: &str = "size";
+/// The image's slug or id.
+pub const IMAGE: &str = "image";
+/// Whether the provider backs it up.
+pub const BACKUPS: &str = "backups";
+/// Whether it has IPv6.
+pub const IPV6: &str = "ipv6";
+/// The fingerprint of the key put on it.
+pub const SSH_KEY: &str = "ssh_key";
+/// Its public IPv4 address.
+pub const IPV4_ADDRESS: &str = "ipv4_address";
+/// Its public IPv6 address.
+pub const IPV6_ADDRESS: &str = "ipv6_address";
+/// Its addresses, in the form cloud.json has them.
+pub const NETWORKS: &str = "networks";
+
+/// What backups cost on top, in percent of the server's price. A server made with `backups: true`
+/// has daily ones, because that is what the API takes when no policy is sent; daily backups are
+/// 30 % and weekly ones 20 %.
+pub const DAILY_BACKUPS_PERCENT: i64 = 30;
+
+/// The descriptor.
+pub const KIND: Kind = Kind {
+    name: "server",
+    attributes: ATTRIBUTES,
+    natural_key: &[NAME],
+    marked: true,
+    loses: Some("its disk"),
+    written_back: Some(NETWORKS),
+    label: |name| name.to_owned(),
+    detail,
+    removed: |_| String::new(),
+    outcome: addresses,
+    lingers: true,
+    price,
+    check: server_checks::check,
+    removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    attribute(NAME, "name", OnChange::Update),
+    attribute(REGION, "region", OnChange::Replace),
+    attribute(SIZE, "size", OnChange::Update),
+    attribute(IMAGE, "image", OnChange::CreateOnly),
+    attribute(BACKUPS, "backups", OnChange::Update),
+    attribute(IPV6, "IPv6", OnChange::CreateOnly),
+    attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),
+    attribute(IPV4_ADDRESS, "public IPv4", OnChange::Computed),
+    attribute(IPV6_ADDRESS, "public IPv6", OnChange::Computed),
+    attribute(NETWORKS, "addresses", OnChange::Computed),
+];
+
+fn detail(attributes: &BTreeMap<String, Value>) -> String {
+    let mut parts = vec![
+        text(attributes, REGION),
+        text(attributes, SIZE),
+        text(attributes, IMAGE),
+    ];
+    if flag(attributes, IPV6) {
+        parts.push("ipv6");
+    }
+    if flag(attributes, BACKUPS) {
+        parts.push("backups");
+    }
+    parts.join(" · ")
+}
+
+fn addresses(attributes: &Attributes) -> String {
+    let texts = [IPV4_ADDRESS, IPV6_ADDRESS]
+        .into_iter()
+        .filter_map(|name| attributes.get(name).and_then(serde_json::Value::as_str));
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+fn price(attributes: &BTreeMap<String, Value>, catalog: Option<&Catalog>) -> Price {
+    let size = catalog.and_then(|catalog| catalog.size(text(attributes, SIZE)));
+    match size.and_then(|size| size.monthly) {
+        Some(monthly) if flag(attributes, BACKUPS) => {
+            Price::Monthly(monthly + monthly.percent(DAILY_BACKUPS_PERCENT))
+        }
+        Some(monthly) => Price::Monthly(monthly),
+        None => Price::Unknown,
+    }
+}

@@ -1,0 +1,214 @@
+use crate::model::{Catalog, Desired, Diagnostic, Image, Region, Size, nearest};
+
+use super::Facts;
+use super::server::{IMAGE, KIND, REGION, SIZE};
+
+/// Everything about servers that would otherwise fail after the first of them was paid for.
+pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(catalog) = facts.catalog else { return };
+    let new: Vec<&Desired> = facts
+        .desired
+        .iter()
+        .filter(|desired| desired.address.kind() == KIND.name)
+        .filter(|desired| facts.bound(&desired.address).is_none())
+        .collect();
+    for desired in &new {
+        check_selection(desired, catalog, found);
+    }
+    check_limit(facts, catalog, new.len(), found);
+    note_sandbox_only(&new, catalog, found);
+}
+
+fn check_selection(desired: &Desired, catalog: &Catalog, found: &mut Vec<Diagnostic>) {
+    let Selection {
+        region,
+        size,
+        image,
+    } = Selection::of(desired, catalog, found);
+    let name = desired.address.name();
+    if let (Some(region), Some(size)) = (region, size)
+        && !(size.regions.contains(&region.slug) && size.available)
+    {
+        let offered: Vec<&str> = catalog
+            .sizes
+            .iter()
+            .filter(|other| other.available && other.regions.contains(&region.slug))
+            .map(|other| other.slug.as_str())
+            .collect();
+        found.push(
+            error(
+                desired,
+                SIZE,
+                format!("size {} is not offered in {}", size.slug, region.slug),
+            )
+            .detail(format!("server {name} cannot be created there"))
+            .hint(near(&size.slug, &offered, "sizes")),
+        );
+    }
+    if let (Some(region), Some(image)) = (region, image)
+        && !image.regions.contains(&region.slug)
+    {
+        let selector = desired.text(IMAGE).unwrap_or_default();
+        found.push(
+            error(
+                desired,
+                IMAGE,
+                format!("image {selector} is not in {}", region.slug),
+            )
+            .detail(format!("server {name} cannot be created there"))
+            .hint(format!(
+                "it is in {}",
+                listed(image.regions.iter().map(String::as_str))
+            )),
+        );
+    }
+    if let (Some(size), Some(image)) = (size, image)
+        && size.disk_gb < image.min_disk_gb
+    {
+        let selector = desired.text(IMAGE).unwrap_or_default();
+        found.push(
+            error(
+                desired,
+                SIZE,
+                format!("image {selector} does not fit on size {}", size.slug),
+            )
+            .detail(format!(
+                "the image needs a disk of {} GB, the size has {} GB",
+                image.min_disk_gb, size.disk_gb
+            ))
+            .hint("choose a size with a larger disk"),
+        );
+    }
+}
+
+/// What a server's three slugs stand for in the catalog.
+struct Selection<'a> {
+    region: Option<&'a Region>,
+    size: Option<&'a Size>,
+    image: Option<&'a Image>,
+}
+
+impl<'a> Selection<'a> {
+    /// Looks the slugs up and reports those that are unknown.
+    fn of(desired: &Desired, catalog: &'a Catalog, found: &mut Vec<Diagnostic>) -> Self {
+        let selected = |attribute| desired.text(attribute).unwrap_or_default();
+        let region = catalog.region(selected(REGION));
+        match region {
+            None => {
+                let open = catalog.regions.iter().filter(|region| region.available);
+                let slugs: Vec<&str> = open.map(|region| region.slug.as_str()).collect();
+                found.push(unknown(desired, REGION, catalog, &slugs));
+            }
+            Some(region) if !region.available => {
+                let open = catalog.regions.iter().filter(|region| region.available);
+                let slugs: Vec<&str> = open.map(|region| region.slug.as_str()).collect();
+                found.push(
+                    error(
+                        desired,
+                        REGION,
+                        format!("region {} takes no new servers", region.slug),
+                    )
+                    .hint(near(&region.slug, &slugs, "regions")),
+                );
+            }
+            Some(_) => {}
+        }
+        let size = catalog.size(selected(SIZE));
+        if size.is_none() {
+            let slugs: Vec<&str> = catalog
+                .sizes
+                .iter()
+                .map(|size| size.slug.as_str())
+                .collect();
+            found.push(unknown(desired, SIZE, catalog, &slugs));
+        }
+        let image = catalog.image(selected(IMAGE));
+        if image.is_none() {
+            let slugs: Vec<&str> = catalog
+                .images
+                .iter()
+                .filter_map(|image| image.slug.as_deref())
+                .collect();
+            found.push(unknown(desired, IMAGE, catalog, &slugs));
+        }
+        Self {
+            region,
+            size,
+            image,
+        }
+    }
+}
+
+fn unknown(desired: &Desired, attribute: &str, catalog: &Catalog, slugs: &[&str]) -> Diagnostic {
+    let slug = desired.text(attribute).unwrap_or_default();
+    let diagnostic = error(
+        desired,
+        attribute,
+        format!("the account has no {attribute} `{slug}`"),
+    );
+    match catalog.successors.get(slug) {
+        Some(successor) => diagnostic
+            .detail("it was withdrawn by the provider")
+            .hint(format!(
+                "the nearest of today is `{successor}`; it is not the same"
+            )),
+        None => diagnostic.hint(near(slug, slugs, &format!("{attribute}s"))),
+    }
+}
+
+fn near(slug: &str, slugs: &[&str], listing: &str) -> String {
+    let all = format!("`cloudbuilder catalog {listing}` lists them all");
+    match nearest(slug, slugs.iter().copied()) {
+        Some(near) if near != slug => format!("did you mean `{near}`? {all}"),
+        _ => all,
+    }
+}
+
+fn check_limit(facts: &Facts<'_>, catalog: &Catalog, new: usize, found: &mut Vec<Diagnostic>) {
+    let Some(limit) = catalog.server_limit else {
+        return;
+    };
+    let existing = facts.of_kind(KIND.name).count();
+    if new > 0 && (existing + new) as u64 > limit {
+        found.push(
+            Diagnostic::error(format!("the account may have {limit} servers"))
+                .detail(format!("it has {existing}, and this plan would add {new}"))
+                .hint("ask the provider for a higher limit, or delete servers first"),
+        );
+    }
+}
+
+/// The sandbox knows slugs that are long withdrawn; nobody should take that for the real thing.
+fn note_sandbox_only(new: &[&Desired], catalog: &Catalog, found: &mut Vec<Diagnostic>) {
+    let mut slugs: Vec<&str> = Vec::new();
+    for desired in new {
+        let size = desired
+            .text(SIZE)
+            .filter(|slug| catalog.size(slug).is_some_and(|s| s.sandbox_only));
+        let image = desired
+            .text(IMAGE)
+            .filter(|slug| catalog.image(slug).is_some_and(|i| i.sandbox_only));
+        for slug in size.into_iter().chain(image) {
+            if !slugs.contains(&slug) {
+                slugs.push(slug);
+            }
+        }
+    }
+    for slug in slugs {
+        let note = Diagnostic::note(format!("only the sandbox still has `{slug}`"));
+        found.push(match catalog.successors.get(slug) {
+            Some(successor) => note.detail(format!(
+                "a real account would refuse it; the nearest there is `{successor}`"
+            )),
+            None => note.detail("a real account would refuse it"),
+        });
+    }
+}
+
+fn error(desired: &Desired, attribute: &str, summary: String) -> Diagnostic {
+    Diagnostic::error(summary).at(desired.place_of(attribute))
+}
+
+fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,68 @@
+//! The public SSH key that is put on every server that is created.
+
+use crate::model::{Recorded, Value};
+
+use super::{Attribute, Facts, Kind, OnChange, Removal, attribute, free, no_check, server};
+
+/// Its name in the account.
+pub const NAME: &str = "name";
+/// The key itself, one line.
+pub const PUBLIC_KEY: &str = "public_key";
+/// The MD5 fingerprint by which the account knows it.
+pub const FINGERPRINT: &str = "fingerprint";
+
+/// The descriptor.
+pub const KIND: Kind = Kind {
+    name: "ssh_key",
+    attributes: ATTRIBUTES,
+    natural_key: &[FINGERPRINT],
+    marked: false,
+    loses: None,
+    written_back: None,
+    label: |name| name.to_owned(),
+    detail: |attributes| format!("upload {}", super::text(attributes, NAME)),
+    removed: |attributes| super::text(attributes, NAME).to_owned(),
+    outcome: |_| String::new(),
+    lingers: false,
+    price: free,
+    check: no_check,
+    removal,
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    attribute(NAME, "name", OnChange::CreateOnly),
+    attribute(PUBLIC_KEY, "public key", OnChange::CreateOnly),
+    attribute(FINGERPRINT, "fingerprint", OnChange::Identity),
+];
+
+/// A reference's target for servers that carry the key.
+pub(super) fn reference() -> Value {
+    Value::Reference(crate::model::Reference {
+        address: address(),
+        attribute: FINGERPRINT.to_owned(),
+    })
+}
+
+/// The key's address; there is one.
+pub(super) fn address() -> crate::model::Address {
+    crate::model::Address::new(KIND.name, "default")
+}
+
+fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {
+    if recorded.origin == crate::model::Origin::Found {
+        return Removal::Keep("it was in the account before".to_owned());
+    }
+    let other = facts.of_kind(server::KIND.name).find(|server| {
+        server
+            .owners
+            .iter()
+            .any(|owner| Some(owner.as_str()) != facts.lineage)
+    });
+    match other {
+        Some(server) => Removal::Keep(format!(
+            "server {} of another deployment is in the account and may use it",
+            server.text(server::NAME).unwrap_or(&server.id)
+        )),
+        None => Removal::Delete,
+    }
+}
