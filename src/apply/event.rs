@@ -68,6 +68,9 @@ pub struct Report {
     pub skipped: Vec<(usize, usize)>,
     /// Steps whose request was sent and whose answer is not known: what they made may exist.
     pub unknown: Vec<usize>,
+    /// Steps whose request was carried out, and which were not seen to the end: the state has
+    /// them, and the next run goes on waiting.
+    pub pending: Vec<usize>,
     /// Steps not started because the run was stopped.
     pub not_started: Vec<usize>,
     /// Whether the user stopped it.
@@ -81,6 +84,7 @@ impl Report {
         self.failed.is_empty()
             && self.skipped.is_empty()
             && self.unknown.is_empty()
+            && self.pending.is_empty()
             && self.not_started.is_empty()
     }
 }

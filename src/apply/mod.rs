@@ -1,5 +1,84 @@
-//! Carrying out a plan.
+//! Carrying out a plan: steps start as soon as what they wait for is done, the state is saved
+//! after each, and a failure stops only what waits for it.
+//!
+//! One loop owns the state and the schedule; requests run beside each other and report to it. A
+//! server that boots is looked at by one shared poll and holds no worker.
+
+use std::time::Duration;
+
+use crate::model::Diagnostic;
+use crate::plan::{Op, Plan};
+use crate::provider::Write;
+use crate::state::State;
 
 mod event;
+mod run;
+mod schedule;
+mod step;
+mod wait;
 
 pub use event::{Event, Report};
+
+/// How a plan is carried out.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many requests may be under way at once.
+    pub parallelism: usize,
+    /// How long something may take to become ready, or to go.
+    pub ready_deadline: Duration,
+    /// How long a request is repeated that is refused because something is pending.
+    pub busy_deadline: Duration,
+    /// When something that is not ready is looked at first; later looks come further apart.
+    pub first_look: Duration,
+    /// How long answers are waited for after an interrupt.
+    pub grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            parallelism: 10,
+            ready_deadline: Duration::from_secs(15 * 60),
+            busy_deadline: Duration::from_secs(5 * 60),
+            first_look: Duration::from_millis(200),
+            grace: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What carrying out a plan needs from the world around it.
+pub trait Surroundings {
+    /// Makes the state durable.
+    ///
+    /// # Errors
+    /// What happened, for the user. No further request is sent then.
+    fn save(&mut self, state: &mut State) -> Result<(), Diagnostic>;
+
+    /// Brings the user's file up to date with what the state knows of these resources; gives a
+    /// few words about what was done.
+    ///
+    /// # Errors
+    /// What happened, for the user.
+    fn write_back(&mut self, state: &State, step: &Op) -> Result<String, Diagnostic>;
+
+    /// Takes note of what happened.
+    fn event(&mut self, event: &Event);
+}
+
+/// The user's wish to stop: each message is one signal. The first starts nothing new, the second
+/// waits for nothing.
+pub type Interrupts = tokio::sync::mpsc::UnboundedReceiver<()>;
+
+/// Carries out a plan against `write`, keeping `state` true to what has been done.
+pub async fn apply(
+    plan: &Plan,
+    write: &dyn Write,
+    state: &mut State,
+    surroundings: &mut dyn Surroundings,
+    interrupts: &mut Interrupts,
+    options: &Options,
+) -> Report {
+    run::Run::new(plan, write, state, surroundings, options)
+        .carry_out(interrupts)
+        .await
+}

@@ -1,0 +1,174 @@
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::model::{Address, Attributes, Observed, Readiness};
+use crate::provider::{Class, Error, Read, Target};
+
+/// Something that was asked for and has not come about yet.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) step: usize,
+    pub(super) address: Address,
+    pub(super) id: String,
+    /// What finds it.
+    pub(super) attributes: Attributes,
+    pub(super) until: Until,
+    pub(super) deadline: Instant,
+}
+
+impl Waiting {
+    fn target(&self) -> Target<'_> {
+        Target {
+            kind: self.address.kind(),
+            id: &self.id,
+            attributes: &self.attributes,
+        }
+    }
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// That it can be used.
+    Ready,
+    /// That it is no more.
+    Gone,
+}
+
+/// What a look at one of them showed.
+pub(super) enum Sight {
+    /// It can be used.
+    Ready(Box<Observed>),
+    /// It is no more.
+    Gone,
+    /// It will never be ready.
+    Failed(String),
+    /// Nothing new.
+    NotYet,
+}
+
+/// How many things are asked for singly at the same time.
+const AT_ONCE: usize = 8;
+
+/// Looks at everything that is waited for, in as few requests as the provider needs. Gives the
+/// number of each step with what was seen.
+pub(super) async fn look(
+    read: &dyn Read,
+    waiting: Vec<Waiting>,
+    mark: String,
+) -> Result<Vec<(usize, Sight)>, Error> {
+    let mut sights = Vec::with_capacity(waiting.len());
+    let (coming, going): (Vec<&Waiting>, Vec<&Waiting>) = waiting
+        .iter()
+        .partition(|waiting| waiting.until == Until::Ready);
+    let kinds: BTreeSet<&str> = coming
+        .iter()
+        .map(|waiting| waiting.address.kind())
+        .collect();
+    for kind in kinds {
+        let of_kind = || {
+            coming
+                .iter()
+                .filter(|waiting| waiting.address.kind() == kind)
+        };
+        let targets: Vec<Target<'_>> = of_kind().map(|waiting| waiting.target()).collect();
+        let seen = read.look(kind, &targets, &mark).await?;
+        let seen: HashMap<&str, &Observed> = seen
+            .iter()
+            .map(|observed| (observed.id.as_str(), observed))
+            .collect();
+        sights.extend(of_kind().map(|waiting| {
+            let found = seen.get(waiting.id.as_str());
+            (
+                waiting.step,
+                found.map_or(Sight::NotYet, |observed| sight(observed)),
+            )
+        }));
+    }
+    // Only a direct question proves that something is gone.
+    for some in going.chunks(AT_ONCE) {
+        let questions = some.iter().map(|waiting| read.get(waiting.target()));
+        for (waiting, found) in some.iter().zip(join_all(questions).await) {
+            sights.push((waiting.step, found?.map_or(Sight::Gone, |_| Sight::NotYet)));
+        }
+    }
+    Ok(sights)
+}
+
+fn sight(observed: &Observed) -> Sight {
+    match &observed.readiness {
+        Readiness::Ready => Sight::Ready(Box::new(observed.clone())),
+        Readiness::Pending(_) => Sight::NotYet,
+        Readiness::Failed(why) => Sight::Failed(why.clone()),
+    }
+}
+
+/// Whether looking again may help.
+pub(super) fn may_pass(error: &Error) -> bool {
+    matches!(
+        error.class,
+        Class::Transient | Class::NotSent | Class::RateLimited | Class::Busy | Class::Ambiguous
+    )
+}
+
+/// When to look: soon at first, then less and less often.
+#[derive(Debug)]
+pub(super) struct Pace {
+    first: Duration,
+    began: Instant,
+    next: Duration,
+}
+
+impl Pace {
+    pub(super) fn new(first: Duration) -> Self {
+        Self {
+            first,
+            began: Instant::now(),
+            next: first,
+        }
+    }
+
+    /// Something new is waited for: look soon again.
+    pub(super) fn restart(&mut self) {
+        *self = Self::new(self.first);
+    }
+
+    /// How long to wait for the next look.
+    pub(super) fn pause(&mut self) -> Duration {
+        let longest = if self.began.elapsed() < Duration::from_secs(30) {
+            Duration::from_millis(1500)
+        } else {
+            Duration::from_secs(10)
+        };
+        let pause = self.next.min(longest);
+        self.next = self.next.mul_f64(1.6).min(longest);
+        pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_come_further_apart() {
+        let mut pace = Pace::new(Duration::from_millis(200));
+        let mut looks = 0;
+        while pace.began.elapsed() < Duration::from_secs(60) {
+            let pause = pace.pause();
+            assert!(pause <= Duration::from_secs(10));
+            tokio::time::sleep(pause).await;
+            looks += 1;
+        }
+        assert!(
+            (20..40).contains(&looks),
+            "{looks} looks in the first minute"
+        );
+        assert_eq!(pace.pause(), Duration::from_secs(10));
+        pace.restart();
+        assert_eq!(pace.pause(), Duration::from_millis(200));
+    }
+}
