@@ -3,13 +3,17 @@
 
 mod cloud;
 mod dns_name;
+mod layout;
+mod networks;
 mod public_key;
 mod reader;
 pub mod security;
 mod server;
 mod source;
 mod syntax;
+mod trivia;
 mod validate;
+mod write_back;
 
 use crate::model::Place;
 
@@ -17,6 +21,7 @@ pub use cloud::{Parsed, parse};
 pub use public_key::{KeyError, PublicKey};
 pub use security::{CredentialSource, ParsedSecurity, Security};
 pub use validate::{CHECKS, Check, validate};
+pub use write_back::{WriteBackError, write_back};
 
 /// What cloud.json asks for, in either of its two forms.
 #[derive(Clone, Debug, Default, PartialEq)]

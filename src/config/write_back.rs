@@ -1,0 +1,229 @@
+use std::collections::{BTreeMap, HashSet};
+
+use jsonc_parser::ast::{Object, ObjectProp, Value};
+use serde_json::Value as Json;
+
+use super::cloud::{Form, form};
+use super::layout::{Edit, Section};
+use super::networks::layout;
+use super::reader::to_json;
+use super::source::{MAX_BYTES, Source, without_mark};
+use super::syntax::{self, range};
+use crate::model::Diagnostic;
+
+/// The one key of a server that the program writes.
+const KEY: &str = "networks";
+/// The file's name in messages.
+const FILE: &str = "cloud.json";
+
+/// Why cloud.json was left as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteBackError {
+    /// It is no longer a configuration that can be read.
+    #[error("cloud.json was changed and cannot be read any more")]
+    Unreadable(Box<Diagnostic>),
+    /// The same server twice: it is not clear which one is meant.
+    #[error("cloud.json was changed and defines `{0}` twice")]
+    Ambiguous(String),
+    /// With the addresses it would be larger than what is read again.
+    #[error("cloud.json would be larger than 16 MiB")]
+    TooLarge,
+    /// The edited text did not mean what it should.
+    #[error("cloud.json has a layout that could not be edited without changing more")]
+    NotSafe,
+}
+
+impl WriteBackError {
+    /// The problem with its place in the file, where it has one.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Diagnostic> {
+        match self {
+            Self::Unreadable(problem) => Some(problem),
+            Self::Ambiguous(_) | Self::TooLarge | Self::NotSafe => None,
+        }
+    }
+}
+
+/// Sets `networks` of the named servers in the text of cloud.json, or takes it out where there is
+/// `None`. Every other byte stays. `Ok(None)` if nothing is to be changed: a value that is right
+/// keeps its spelling. Servers that are not in the text are passed over.
+///
+/// # Errors
+/// A text that cannot be read or edited; nothing is edited then.
+pub fn write_back(
+    text: &[u8],
+    networks: &BTreeMap<String, Option<Json>>,
+) -> Result<Option<Vec<u8>>, WriteBackError> {
+    let source = Source::new(FILE, text).map_err(WriteBackError::Unreadable)?;
+    let before = read(&source)?;
+    let Some(servers) = servers(&source, &before)? else {
+        return Ok(None);
+    };
+    let section = Section {
+        text: source.text,
+        object: servers,
+    };
+    let mut edits = Vec::new();
+    for server in &servers.properties {
+        if let Some(wanted) = networks.get(server.name.as_str())
+            && let Some(object) = server.value.as_object()
+        {
+            edits.extend(edit(&section, server, object, wanted.as_ref())?);
+        }
+    }
+    if edits.is_empty() {
+        return Ok(None);
+    }
+    let edited = apply(source.text, edits);
+    check(&before, &edited, networks)?;
+    let mark = text.len() - without_mark(text).len();
+    let mut bytes = text.get(..mark).unwrap_or_default().to_vec();
+    bytes.extend_from_slice(edited.as_bytes());
+    if bytes.len() > MAX_BYTES {
+        return Err(WriteBackError::TooLarge);
+    }
+    Ok(Some(bytes))
+}
+
+fn read<'t>(source: &Source<'t>) -> Result<Value<'t>, WriteBackError> {
+    let empty = || Diagnostic::error(format!("{FILE} is empty")).at(source.place(0..0));
+    match syntax::parse(source) {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(WriteBackError::Unreadable(empty().into())),
+        Err(problem) => Err(WriteBackError::Unreadable(problem)),
+    }
+}
+
+/// The object whose members are the servers; `None` if there is no such section.
+fn servers<'v, 't>(
+    source: &Source<'_>,
+    value: &'v Value<'t>,
+) -> Result<Option<&'v Object<'t>>, WriteBackError> {
+    let unreadable = |problem: &str, value: &Value<'_>| {
+        let start = range(value).start;
+        let problem = Diagnostic::error(problem).at(source.place(start..start + 1));
+        WriteBackError::Unreadable(problem.into())
+    };
+    let root = value
+        .as_object()
+        .ok_or_else(|| unreadable("the file as a whole must be an object", value))?;
+    refuse_duplicates(root)?;
+    let servers = match form(root) {
+        Form::Flat(root) => root,
+        Form::Unknown(version) => {
+            let problem = "this version of the format is not known";
+            return Err(unreadable(problem, &version.value));
+        }
+        Form::Sectioned(root) => match root.get("servers") {
+            None => return Ok(None),
+            Some(section) => section
+                .value
+                .as_object()
+                .ok_or_else(|| unreadable("`servers` must be an object", &section.value))?,
+        },
+    };
+    refuse_duplicates(servers)?;
+    Ok(Some(servers))
+}
+
+fn refuse_duplicates(object: &Object<'_>) -> Result<(), WriteBackError> {
+    let mut seen = HashSet::new();
+    let members = object.properties.iter();
+    match members
+        .map(|m| m.name.as_str())
+        .find(|&key| !seen.insert(key))
+    {
+        Some(twice) => Err(WriteBackError::Ambiguous(twice.escape_debug().to_string())),
+        None => Ok(()),
+    }
+}
+
+fn edit(
+    section: &Section<'_, '_>,
+    server: &ObjectProp<'_>,
+    object: &Object<'_>,
+    wanted: Option<&Json>,
+) -> Result<Vec<Edit>, WriteBackError> {
+    refuse_duplicates(object)?;
+    let mut members = object.properties.iter();
+    let index = members.position(|member| member.name.as_str() == KEY);
+    let present = index.and_then(|index| Some((index, object.properties.get(index)?)));
+    Ok(match (present, wanted) {
+        (None, None) => Vec::new(),
+        (None, Some(value)) => section.insert(server, object, KEY, |shape| layout(value, shape)),
+        (Some((index, _)), None) => section.remove(object, index),
+        (Some((_, member)), Some(value)) if same(&to_json(&member.value), value) => Vec::new(),
+        (Some((_, member)), Some(value)) => vec![Edit {
+            range: range(&member.value),
+            text: layout(value, &section.shape_of(server, object, member)),
+        }],
+    })
+}
+
+fn apply(text: &str, mut edits: Vec<Edit>) -> String {
+    edits.sort_by_key(|edit| edit.range.start);
+    let mut edited = String::with_capacity(text.len() + 1024);
+    let mut at = 0;
+    for edit in edits {
+        edited.push_str(text.get(at..edit.range.start).unwrap_or_default());
+        edited.push_str(&edit.text);
+        at = edit.range.end;
+    }
+    edited.push_str(text.get(at..).unwrap_or_default());
+    edited
+}
+
+/// Makes sure that the edited text says what it should: the last guard before the user's file is
+/// replaced.
+fn check(
+    before: &Value<'_>,
+    edited: &str,
+    networks: &BTreeMap<String, Option<Json>>,
+) -> Result<(), WriteBackError> {
+    let source = Source::new(FILE, edited.as_bytes()).map_err(|_| WriteBackError::TooLarge)?;
+    let after = read(&source).map_err(|_| WriteBackError::NotSafe)?;
+    let (mut before, mut after) = (to_json(before), to_json(&after));
+    // Where the servers are is the same in both, since nothing but theirs was edited.
+    let section = match before.get("version") {
+        None | Some(Json::Object(_)) => "",
+        Some(_) => "/servers",
+    };
+    for (name, wanted) in networks {
+        for (document, edited) in [(&mut before, false), (&mut after, true)] {
+            let servers = document.pointer_mut(section).and_then(Json::as_object_mut);
+            let server = servers.and_then(|servers| servers.get_mut(name));
+            let Some(server) = server.and_then(Json::as_object_mut) else {
+                continue;
+            };
+            let found = server.remove(KEY);
+            let right = match (&found, wanted) {
+                (Some(found), Some(wanted)) => same(found, wanted),
+                (None, None) => true,
+                _ => false,
+            };
+            if edited && !right {
+                return Err(WriteBackError::NotSafe);
+            }
+        }
+    }
+    if before == after {
+        Ok(())
+    } else {
+        Err(WriteBackError::NotSafe)
+    }
+}
+
+/// Whether two values are the same, `64` and `64.0` too.
+fn same(one: &Json, other: &Json) -> bool {
+    match (one, other) {
+        (Json::Number(a), Json::Number(b)) if a.is_f64() != b.is_f64() => a.as_f64() == b.as_f64(),
+        (Json::Array(a), Json::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Json::Object(a), Json::Object(b)) => {
+            let matches = |(key, a)| b.get(key).is_some_and(|b| same(a, b));
+            a.len() == b.len() && a.iter().all(matches)
+        }
+        _ => one == other,
+    }
+}

@@ -1,0 +1,444 @@
+//! Addresses put into cloud.json and taken out again, in every layout that people use.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use cloudbuilder::config::{self, WriteBackError, write_back};
+use jsonc_parser::ast::ObjectProp;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+type Networks = BTreeMap<String, Option<Json>>;
+
+fn networks(of: &[(&str, Option<Json>)]) -> Networks {
+    of.iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect()
+}
+
+fn addresses(last: u8) -> Json {
+    json!({
+        "v4": [
+            {"ip_address": format!("198.18.0.{last}"), "netmask": "255.255.240.0", "gateway": "198.18.0.1", "type": "public"},
+            {"ip_address": format!("10.108.0.{last}"), "netmask": "255.255.240.0", "gateway": "10.108.0.1", "type": "private"},
+        ],
+        "v6": [
+            {"ip_address": format!("2001:db8::{last}"), "netmask": 64, "gateway": "2001:db8::1", "type": "public"},
+        ],
+    })
+}
+
+/// Writes, checks that a second run changes nothing and that taking out undoes it; gives the text.
+fn written(text: &str, networks: &Networks) -> String {
+    let edited = write_back(text.as_bytes(), networks).unwrap().unwrap();
+    assert_eq!(write_back(&edited, networks).unwrap(), None, "second run");
+    let none: Networks = networks.keys().map(|name| (name.clone(), None)).collect();
+    let removed = write_back(&edited, &none).unwrap().unwrap();
+    assert_eq!(String::from_utf8(removed).unwrap(), text, "taken out again");
+    String::from_utf8(edited).unwrap()
+}
+
+fn check(name: &str, actual: &str) -> Result<(), String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/config")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        cloudbuilder::file::replace(&path, actual.as_bytes(), None)
+            .map_err(|error| error.to_string())?;
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    if expected == actual {
+        return Ok(());
+    }
+    let difference = similar::TextDiff::from_lines(&expected, actual);
+    let difference = difference
+        .unified_diff()
+        .header("expected", "actual")
+        .to_string();
+    Err(format!("{}\n{difference}", path.display()))
+}
+
+#[test]
+fn the_example_keeps_its_style() {
+    let text = include_str!("../fixtures/acme/cloud.json");
+    let both = networks(&[
+        ("server1", Some(addresses(2))),
+        ("server2", Some(addresses(3))),
+    ]);
+    let edited = written(text, &both);
+    assert!(
+        edited.contains("\"acme.com\"]\n        , \"networks\" : {\n"),
+        "{edited}"
+    );
+    check("written_back_acme.json", &edited).unwrap_or_else(|difference| panic!("{difference}"));
+    let parsed = config::parse("cloud.json", edited.as_bytes());
+    assert_eq!(parsed.diagnostics, []);
+    let servers = parsed.cloud.unwrap().servers;
+    assert_eq!(servers[0].networks, Some(addresses(2)));
+    assert_eq!(servers[1].networks, Some(addresses(3)));
+
+    // A changed address is a change of one line.
+    let moved = networks(&[
+        ("server1", Some(addresses(9))),
+        ("server2", Some(addresses(3))),
+    ]);
+    let again = write_back(edited.as_bytes(), &moved).unwrap().unwrap();
+    let again = String::from_utf8(again).unwrap();
+    let changed = edited.lines().zip(again.lines()).filter(|(a, b)| a != b);
+    assert_eq!(changed.count(), 3);
+    assert_eq!(edited.lines().count(), again.lines().count());
+}
+
+#[test]
+fn every_layout_keeps_its_style() {
+    let layouts = [
+        "{\n  \"a\": {\n    \"region\": \"nyc3\",\n    \"size\": \"s\"\n  }\n}\n",
+        "{\r\n\t\"a\": {\r\n\t\t\"region\": \"nyc3\", // here\r\n\t\t\"size\": \"s\" // there  \r\n\t}\r\n}",
+        "{\"a\": {\"region\": \"nyc3\", \"size\": \"s\"}}",
+        "{\"a\":{\"region\":\"nyc3\",\"size\":\"s\"}}",
+        "{ \"a\" : { \"region\" : \"nyc3\" , \"size\" : \"s\" } }",
+        "{\n  \"a\": {\n    \"region\": \"nyc3\",\n    \"size\": \"s\",\n  },\n}\n",
+        "{\n  \"version\": 2,\n  \"servers\": {\n    \"a\": {},\n    \"b\": {\n      \"size\": \"s\"\n    }\n  }\n}\n",
+        "{\"version\": 2, \"servers\": {\"a\": {\n  }, \"b\": {\"size\":\n\"s\"}}}",
+        "\u{feff}{\n  // one\n  \"a\": {\n    \"region\": \"nyc3\"\n    // two\n  }\n  // three\n}\n// four",
+    ];
+    let shown = layouts.map(|layout| written(layout, &networks(&[("a", Some(addresses(2)))])));
+    let shown = shown.join("\n--------\n");
+    check("written_back_layouts.txt", &shown).unwrap_or_else(|difference| panic!("{difference}"));
+}
+
+#[test]
+fn a_right_value_keeps_its_spelling() {
+    let text = r#"{"a": {"networks" :{"v6":[] ,"v4": [ {"netmask": 6.4e1, "\u0061": 1 } ]/**/}}}"#;
+    let same = networks(&[(
+        "a",
+        Some(json!({"v4": [{"a": 1, "netmask": 64}], "v6": []})),
+    )]);
+    assert_eq!(write_back(text.as_bytes(), &same).unwrap(), None);
+    let other = networks(&[(
+        "a",
+        Some(json!({"v4": [{"a": 2, "netmask": 64}], "v6": []})),
+    )]);
+    let edited = write_back(text.as_bytes(), &other).unwrap().unwrap();
+    let expected = r#"{"a": {"networks" :{"v4" :[{"netmask" :64, "a" :2}], "v6" :[]}}}"#;
+    assert_eq!(String::from_utf8(edited).unwrap(), expected);
+}
+
+#[test]
+fn a_member_the_user_moved_is_taken_out_where_it_is() {
+    for (text, expected) in [
+        (
+            "{\"a\": {\"networks\": {}, \"x\": 1}}",
+            "{\"a\": {\"x\": 1}}",
+        ),
+        (
+            "{\"a\": {\"x\": 1, \"networks\": {}, \"y\": 2}}",
+            "{\"a\": {\"x\": 1, \"y\": 2}}",
+        ),
+        (
+            "{\"a\": {\n  \"networks\": {}, // n\n  \"x\": 1}}",
+            "{\"a\": {\n   // n\n  \"x\": 1}}",
+        ),
+        (
+            "{\"a\": { // c\n \"networks\": {} }}",
+            "{\"a\": { // c\n  }}",
+        ),
+        (
+            "{\"a\": {\"x\": 1 // c\n , \"networks\": {} , \"y\": 2}}",
+            "{\"a\": {\"x\": 1 // c\n  , \"y\": 2}}",
+        ),
+        (
+            "{\"a\": {\"x\": 1, // c\n \"networks\": {} }}",
+            "{\"a\": {\"x\": 1 // c\n  }}",
+        ),
+        (
+            "{\"a\": {\"x\": 1, // c\n \"networks\": {}, }}",
+            "{\"a\": {\"x\": 1, // c\n  }}",
+        ),
+        (
+            "{\"a\": {\"networks\": {} /*c*/ , }}",
+            "{\"a\": { /*c*/  }}",
+        ),
+        (
+            "{\"a\": {\"x\": 1 // c\n , /*d*/ \"networks\": {}}}",
+            "{\"a\": {\"x\": 1 // c\n  /*d*/}}",
+        ),
+    ] {
+        let edited = write_back(text.as_bytes(), &networks(&[("a", None)]))
+            .unwrap()
+            .unwrap();
+        assert_eq!(String::from_utf8(edited).unwrap(), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_passed_over() {
+    for text in [
+        "{}",
+        "{\"b\": {}}",
+        "{\"a\": 7}",
+        "{\"version\": 2}",
+        "{\"version\": 2, \"a\": {}}",
+    ] {
+        let gone = networks(&[("a", Some(addresses(2))), ("c", None)]);
+        assert_eq!(write_back(text.as_bytes(), &gone).unwrap(), None, "{text}");
+    }
+    let absent = write_back(b"{\"a\": {\"x\": 1}}", &networks(&[("a", None)])).unwrap();
+    assert_eq!(absent, None);
+}
+
+#[test]
+fn a_text_that_is_not_clear_is_not_edited() {
+    let wanted = networks(&[("a", Some(addresses(2)))]);
+    for text in [
+        "",
+        "{",
+        "[]",
+        "{\"a\": {}",
+        "{\"a\": {,}}",
+        "{\"version\": 3, \"a\": {}}",
+        "{\"version\": 2, \"servers\": []}",
+    ] {
+        let error = write_back(text.as_bytes(), &wanted).unwrap_err();
+        assert!(
+            matches!(&error, WriteBackError::Unreadable(_)),
+            "{text}: {error:?}"
+        );
+        assert!(error.problem().unwrap().place.is_some());
+    }
+    for text in [
+        "{\"a\": {}, \"\\u0061\": {}}",
+        "{\"a\": {\"networks\": {}, \"networks\": {}}}",
+        "{\"version\": 2, \"servers\": {\"a\": {}}, \"servers\": {}}",
+    ] {
+        let error = write_back(text.as_bytes(), &wanted).unwrap_err();
+        assert!(
+            matches!(error, WriteBackError::Ambiguous(_)),
+            "{text}: {error:?}"
+        );
+    }
+    assert!(write_back(b"{\"a\": {\"x\": \"\xff\"}}", &wanted).is_err());
+}
+
+/// A document in a layout made of a stream of choices.
+struct Document {
+    random: fastrand::Rng,
+    eol: &'static str,
+    comments: bool,
+    /// `None`: every gap as it comes.
+    style: Option<(&'static str, &'static str, &'static str)>,
+    trailing_commas: bool,
+}
+
+impl Document {
+    fn pick<'c>(&mut self, choices: &[&'c str]) -> &'c str {
+        choices[self.random.usize(..choices.len())]
+    }
+
+    fn space(&mut self) -> String {
+        let space = self.pick(&["", "", " ", "  ", "\t", "\n", "\n    ", " \n\n\t", "\r"]);
+        space.replace('\n', self.eol)
+    }
+
+    fn gap(&mut self) -> String {
+        let mut gap = self.space();
+        while self.comments && self.random.u8(..3) == 0 {
+            gap += &match self.pick(&["line", "block", "blocks"]) {
+                "line" => format!("// it's a \"{{,\" é  {}", self.pick(&[self.eol, "\r"])),
+                "block" => "/* }, \" // */".to_owned(),
+                _ => format!("/*{}*/", self.eol),
+            };
+            gap += &self.space();
+        }
+        gap
+    }
+
+    fn list(&mut self, brackets: [&str; 2], entries: &[String], depth: usize) -> String {
+        let [open, close] = brackets;
+        let deep = |line: &str, depth: usize, eol: &str| {
+            let indent = line.trim_start_matches('\n').repeat(depth);
+            if line.contains('\n') {
+                format!("{eol}{indent}")
+            } else {
+                line.to_owned()
+            }
+        };
+        let mut text = open.to_owned();
+        for (index, entry) in entries.iter().enumerate() {
+            let last = index + 1 == entries.len();
+            let (before, after) = match self.style {
+                None => (self.gap(), self.gap()),
+                Some((first, before, after)) => {
+                    let before = deep(if index == 0 { first } else { before }, depth + 1, self.eol);
+                    let after = deep(after, depth + 1, self.eol);
+                    (before, if index == 0 { String::new() } else { after })
+                }
+            };
+            if index > 0 {
+                text += &format!("{before},{after}");
+            } else {
+                text += &before;
+            }
+            text += entry;
+            if last && self.trailing_commas && self.random.bool() {
+                text += &self.gap();
+                text += ",";
+            }
+        }
+        text += &match self.style {
+            None => self.gap(),
+            Some((first, ..)) => {
+                let comment = self.comments && self.random.u8(..3) == 0;
+                let comment = if comment {
+                    format!(" // c{}", self.eol)
+                } else {
+                    String::new()
+                };
+                comment + &deep(first, depth, self.eol)
+            }
+        };
+        text + close
+    }
+
+    fn member(&mut self, key: &str, value: &str) -> String {
+        let (before, after) = match self.style {
+            None => (self.gap(), self.gap()),
+            Some(_) => (self.pick(&["", " "]).to_owned(), " ".to_owned()),
+        };
+        format!("{}{before}:{after}{value}", Json::from(key))
+    }
+
+    fn server(&mut self, depth: usize) -> String {
+        let keys = ["region", "si\"ze", "größe", "names", "backups"];
+        let count = self.random.usize(..keys.len());
+        let members: Vec<_> = keys[..count]
+            .iter()
+            .map(|key| {
+                let value = match *key {
+                    "names" => {
+                        let names = ["\"a.example.com\"".to_owned(), "7".to_owned()];
+                        self.list(["[", "]"], &names, depth + 1)
+                    }
+                    "backups" => "false".to_owned(),
+                    _ => "\"ny\\u0063 // ,\"".to_owned(),
+                };
+                self.member(key, &value)
+            })
+            .collect();
+        self.list(["{", "}"], &members, depth)
+    }
+
+    fn whole(seed: u64) -> String {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let styles = [
+            ("\n  ", "", "\n  "),
+            ("\n\t", "", "\n\t"),
+            ("\n    ", "\n    ", " "),
+            (" ", "", " "),
+            ("", "", ""),
+            (" ", " ", " "),
+        ];
+        let mut document = Self {
+            eol: if random.bool() { "\n" } else { "\r\n" },
+            comments: random.bool(),
+            style: random.bool().then(|| styles[random.usize(..styles.len())]),
+            trailing_commas: random.u8(..4) == 0,
+            random,
+        };
+        let sectioned = document.random.bool();
+        let servers: Vec<_> = NAMES
+            .iter()
+            .map(|name| {
+                let server = document.server(if sectioned { 2 } else { 1 });
+                document.member(name, &server)
+            })
+            .collect();
+        let root = if sectioned {
+            let section = document.list(["{", "}"], &servers, 1);
+            let members = [
+                document.member("version", "2"),
+                document.member("servers", &section),
+            ];
+            document.list(["{", "}"], &members, 0)
+        } else {
+            document.list(["{", "}"], &servers, 0)
+        };
+        let mark = document.pick(&["", "\u{feff}"]);
+        format!("{mark}{}{root}{}", document.gap(), document.gap())
+    }
+}
+
+const NAMES: [&str; 4] = ["web1", "web2", "d\"b", "größe"];
+
+fn value() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<i64>().prop_map(Json::from),
+        "[a-z\"/\\\\é{},:\n]{0,6}".prop_map(Json::from),
+        Just(addresses(2)),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Json::from),
+            prop::collection::btree_map("[a-z]{0,3}", inner, 0..3)
+                .prop_map(|members| Json::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// The servers and their keys, in the file's order.
+fn outline(text: &str) -> Vec<(String, Vec<String>)> {
+    let text = text.trim_start_matches('\u{feff}');
+    let root = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default());
+    let root = root.unwrap().value.unwrap();
+    let root = root.as_object().unwrap();
+    let servers = root.get_object("servers").unwrap_or(root);
+    let server = |member: &ObjectProp<'_>| {
+        let keys = member.value.as_object().unwrap().properties.iter();
+        let keys = keys.map(|key| key.name.as_str().to_owned());
+        let keys = keys.filter(|key| key != "networks").collect();
+        (member.name.as_str().to_owned(), keys)
+    };
+    servers.properties.iter().map(server).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: std::env::var("WRITE_BACK_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(600),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn only_networks_change(
+        seed: u64,
+        first in prop::collection::btree_map(prop::sample::select(&NAMES[..]), value(), 1..4),
+        second in prop::collection::btree_map(prop::sample::select(&NAMES[..]), value(), 1..4),
+    ) {
+        let text = Document::whole(seed);
+        let outline_before = outline(&text);
+        let set = |values: &BTreeMap<&str, Json>| -> Networks {
+            values.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone()))).collect()
+        };
+        let nothing: Networks = NAMES.iter().map(|name| ((*name).to_owned(), None)).collect();
+        prop_assert_eq!(write_back(text.as_bytes(), &nothing).unwrap(), None);
+
+        // Written, written over, and in part taken out again: always back to the first text.
+        let once = String::from_utf8(write_back(text.as_bytes(), &set(&first)).unwrap().unwrap()).unwrap();
+        prop_assert_eq!(write_back(once.as_bytes(), &set(&first)).unwrap(), None, "{}", once);
+        let twice = match write_back(once.as_bytes(), &set(&second)).unwrap() {
+            Some(twice) => String::from_utf8(twice).unwrap(),
+            None => once.clone(),
+        };
+        prop_assert_eq!(outline(&twice), outline_before, "{}", twice);
+        let mut wanted = first;
+        wanted.extend(second);
+        prop_assert_eq!(write_back(twice.as_bytes(), &set(&wanted)).unwrap(), None, "{}", twice);
+        let back = write_back(twice.as_bytes(), &nothing).unwrap().unwrap();
+        prop_assert_eq!(String::from_utf8(back).unwrap(), text, "{}", twice);
+    }
+}
