@@ -15,6 +15,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -643,15 +644,18 @@ fn looking_disturbs_nobody() {
     assert_eq!(lock::holder(&directory), None);
     assert!(deployment.names().is_empty(), "looking makes nothing");
     let done = AtomicBool::new(false);
+    let begin = Barrier::new(3);
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
+                begin.wait();
                 while !done.load(Ordering::Relaxed) {
                     let _ = lock::holder(&directory);
                 }
             });
         }
-        let all: Result<Vec<_>, _> = (0..500)
+        begin.wait();
+        let all: Result<Vec<_>, _> = (0..2000)
             .map(|_| Lock::try_acquire(&directory, "apply").map(drop))
             .collect();
         done.store(true, Ordering::Relaxed);
