@@ -5,7 +5,7 @@ use super::catalog::Catalog;
 use super::fault::{Fault, Faults, Kind, Strike, Target};
 use super::limits::{Rate, Rates};
 use super::owner::{Owned, WHOSE};
-use super::routes::{Found, Rule, find};
+use super::routes::{self, Found, Rule, find};
 use super::stats::Stats;
 use super::store::Store;
 use super::world::{Millis, Settings, World};
@@ -458,6 +458,7 @@ impl Server {
     fn control(&self, method: &Method, path: &str, body: &[u8]) -> Response {
         let outcome = match (method.as_str(), path) {
             ("GET", WHOSE) => Answer::object(200, "world", &lock(&self.world).id),
+            ("GET", "/_sandbox/routes") => Answer::object(200, "routes", &routes::list()),
             ("GET", "/_sandbox/stats") => Answer::json(200, &*lock(&self.stats)),
             ("DELETE" | "POST", "/_sandbox/stats") => {
                 lock(&self.stats).reset();
@@ -511,14 +512,12 @@ fn respond(outcome: &Outcome, request_id: &str, fault: Option<&Fault>) -> Respon
             None => {}
         }
     }
-    let empty = body.is_empty();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    if !empty {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    }
+    // Even with an empty body: the description lists it for 204.
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);
     }

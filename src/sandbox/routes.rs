@@ -122,6 +122,14 @@ pub(super) const ROUTES: &[Route] = &[
     route("GET", "/v2/vpcs/{vpc_id}/members", vpcs::members),
 ];
 
+/// `METHOD /path` of every operation.
+pub(super) fn list() -> Vec<String> {
+    ROUTES
+        .iter()
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect()
+}
+
 /// Where a request leads.
 pub(super) enum Found {
     Route(&'static Route, Vec<String>),

@@ -1,6 +1,6 @@
 //! Droplets: create, look at, delete.
 
-use super::droplet_view::view;
+use super::droplet_view::{View, view};
 use super::{backups, keys, tags};
 use crate::sandbox::address;
 use crate::sandbox::answer::{Answer, Boot, Call, Outcome, Refusal};
@@ -10,7 +10,7 @@ use crate::sandbox::world::{
     Action, Droplet, Effect, Entry, Millis, Policy, Progress, Status, World,
 };
 use md5::{Digest, Md5};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// How many names one request may carry.
@@ -96,22 +96,52 @@ pub(in crate::sandbox) fn create(world: &mut World, call: &Call) -> Outcome {
     }
     world.write(Entry::Counters(world.counters));
 
-    let actions: Vec<Value> = made
-        .iter()
-        .map(|(_, action)| {
-            let href = format!("{}/v2/actions/{}", call.base, action.id);
-            json!({"id": action.id, "rel": "create", "href": href})
-        })
-        .collect();
-    let links = json!({"actions": actions});
-    let views: Vec<_> = made
+    let links = Links {
+        actions: made
+            .iter()
+            .map(|(_, action)| Link {
+                id: action.id,
+                rel: "create",
+                href: format!("{}/v2/actions/{}", call.base, action.id),
+            })
+            .collect(),
+    };
+    let mut views: Vec<_> = made
         .iter()
         .map(|(droplet, _)| view(world, droplet))
         .collect();
-    match views.as_slice() {
-        [one] if single => Answer::json(202, &json!({"droplet": one, "links": links})),
-        _ => Answer::json(202, &json!({"droplets": views, "links": links})),
-    }
+    let droplet = if single { views.pop() } else { None };
+    let droplets = (!single).then_some(views);
+    Answer::json(
+        202,
+        &Made {
+            droplet,
+            droplets,
+            links,
+        },
+    )
+}
+
+/// The answer to a create: one or several, and where to see how it goes.
+#[derive(Serialize)]
+struct Made<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    droplet: Option<View<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    droplets: Option<Vec<View<'a>>>,
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct Links {
+    actions: Vec<Link>,
+}
+
+#[derive(Serialize)]
+struct Link {
+    id: u64,
+    rel: &'static str,
+    href: String,
 }
 
 fn create_one(

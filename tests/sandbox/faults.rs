@@ -1,0 +1,207 @@
+//! Scripted failures, limits and counts.
+
+use crate::support::{Api, droplet, endless, limited, quick, start};
+use cloudbuilder::sandbox::{Fault, FaultKind, Options, TOKEN};
+use serde_json::{Value, json};
+
+async fn total(api: &Api, list: &str) -> u64 {
+    api.get(&format!("/v2/{list}")).await["meta"]["total"]
+        .as_u64()
+        .unwrap()
+}
+
+async fn try_droplet(api: &Api, name: &str) -> Option<u16> {
+    let answer = api
+        .send("POST", "/v2/droplets", &droplet(name), Some(TOKEN))
+        .await;
+    answer.ok().map(|answer| answer.status)
+}
+
+#[tokio::test]
+async fn refusing_does_nothing_and_doing_then_failing_does_it() {
+    limited(async {
+        let (sandbox, api) = start(quick()).await;
+        api.fault(json!({"method": "POST", "path": "/v2/droplets", "nth": 1, "kind": "refuse"}))
+            .await;
+        assert_eq!(try_droplet(&api, "a").await, Some(503));
+        assert_eq!(total(&api, "droplets").await, 0);
+        api.ask("DELETE", "/_sandbox/fault", Value::Null)
+            .await
+            .good();
+
+        api.fault(
+            json!({"method": "POST", "path": "/v2/droplets", "nth": 2, "kind": "do_then_500"}),
+        )
+        .await;
+        assert_eq!(try_droplet(&api, "a").await, Some(202));
+        assert_eq!(try_droplet(&api, "b").await, Some(500));
+        assert_eq!(try_droplet(&api, "c").await, Some(202));
+        assert_eq!(total(&api, "droplets").await, 3);
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dropped_connection_may_or_may_not_have_done_it() {
+    limited(async {
+        let (sandbox, api) = start(quick()).await;
+        api.fault(json!({"path": "/v2/droplets", "kind": "drop", "method": "POST", "count": 1}))
+            .await;
+        assert_eq!(try_droplet(&api, "a").await, None);
+        assert_eq!(total(&api, "droplets").await, 0);
+        api.fault(
+            json!({"path": "/v2/droplets", "kind": "do_then_drop", "method": "POST", "count": 1}),
+        )
+        .await;
+        assert_eq!(try_droplet(&api, "b").await, None);
+        assert_eq!(total(&api, "droplets").await, 1);
+        assert_eq!(try_droplet(&api, "c").await, Some(202));
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn answers_can_be_made_up_in_every_part() {
+    limited(async {
+        let (sandbox, api) = start(quick()).await;
+        api.fault(
+            json!({"kind": "refuse", "status": 502, "body": "<html>no</html>", "count": 1,
+            "headers": {"x-from": "gateway"}, "retry_after": 7}),
+        )
+        .await;
+        let answer = api.ask("GET", "/v2/account", Value::Null).await;
+        assert_eq!(
+            (answer.status, answer.text.as_str()),
+            (502, "<html>no</html>")
+        );
+        assert_eq!(answer.header("x-from"), Some("gateway"));
+        assert_eq!(answer.header("retry-after"), Some("7"));
+
+        api.fault(json!({"kind": "refuse", "status": 422, "message": "no luck", "count": 1}))
+            .await;
+        let refused = api.ask("GET", "/v2/account", Value::Null).await.refused();
+        assert_eq!(refused, (422, "no luck".into()));
+
+        api.fault(json!({"kind": "429", "retry_after": 2, "count": 1}))
+            .await;
+        let answer = api.ask("GET", "/v2/account", Value::Null).await;
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (429, Some("2"))
+        );
+        assert_eq!(answer.json()["id"], "too_many_requests");
+
+        api.fault(json!({"kind": "garbage", "count": 1})).await;
+        let answer = api.ask("GET", "/v2/account", Value::Null).await;
+        assert_eq!(answer.status, 200);
+        assert!(serde_json::from_str::<Value>(&answer.text).is_err());
+
+        assert!(api.ask("GET", "/v2/account", Value::Null).await.status == 200);
+        let listed = api.get("/_sandbox/fault").await;
+        assert_eq!(listed["faults"].as_array().unwrap().len(), 4);
+        assert_eq!(listed["faults"][0]["struck"], 1);
+        let wrong = api
+            .ask("POST", "/_sandbox/fault", json!({"kind": "explode"}))
+            .await;
+        assert_eq!(wrong.status, 422);
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_droplet_never_comes_up() {
+    limited(async {
+        let never: Fault =
+            serde_json::from_value(json!({"kind": "never_active", "body_contains": "stuck"}))
+                .unwrap();
+        assert_eq!(never.kind, FaultKind::NeverActive);
+        let (sandbox, api) = start(Options {
+            faults: vec![never],
+            ..quick()
+        })
+        .await;
+        let (stuck, well) = (api.droplet("stuck").await, api.droplet("well").await);
+        let status =
+            async |id| api.get(&format!("/v2/droplets/{id}")).await["droplet"]["status"].clone();
+        assert_eq!(status(stuck).await, "new");
+        assert_eq!(status(well).await, "active");
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn counts_show_what_was_asked_and_leave_out_the_control_routes() {
+    limited(async {
+        let (sandbox, api) = start(endless()).await;
+        api.get("/v2/account").await;
+        api.get("/v2/droplets?name=a").await;
+        let id = api.droplet("a").await;
+        api.delete(&format!("/v2/droplets/{id}")).await;
+        let stats = api.get("/_sandbox/stats").await;
+        assert_eq!(stats["total"], 4);
+        assert_eq!(
+            stats["by_method"],
+            json!({"DELETE": 1, "GET": 2, "POST": 1})
+        );
+        assert_eq!(stats["by_route"]["DELETE /v2/droplets/{droplet_id}"], 1);
+        assert_eq!(stats["by_status"], json!({"200": 2, "202": 1, "422": 1}));
+        assert_eq!(
+            stats["log"][1],
+            json!({"method": "GET", "path": "/v2/droplets?name=a", "status": 200})
+        );
+        api.delete("/_sandbox/stats").await.good();
+        assert_eq!(api.get("/_sandbox/stats").await["total"], 0);
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limits_are_told_always_and_enforced_when_asked() {
+    limited(async {
+        let (sandbox, api) = start(quick()).await;
+        for _ in 0..12 {
+            let answer = api.ask("GET", "/v2/account/keys", Value::Null).await;
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.header("ratelimit-limit"), Some("5000"));
+            assert_eq!(answer.header("ratelimit-remaining"), Some("4999"));
+            assert!(
+                answer
+                    .header("ratelimit-reset")
+                    .unwrap()
+                    .parse::<i64>()
+                    .unwrap()
+                    > 0
+            );
+        }
+        sandbox.stop().await;
+
+        let (sandbox, api) = start(Options {
+            limits: true,
+            ..quick()
+        })
+        .await;
+        for _ in 0..10 {
+            api.get("/v2/account/keys").await;
+        }
+        let answer = api.ask("GET", "/v2/account/keys", Value::Null).await;
+        assert_eq!(answer.status, 429);
+        assert_eq!(answer.header("ratelimit-remaining"), Some("0"));
+        assert!(
+            answer
+                .header("retry-after")
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+                <= 60
+        );
+        let other = api.ask("GET", "/v2/account", Value::Null).await;
+        assert_eq!(other.header("ratelimit-remaining"), Some("4989"));
+        sandbox.stop().await;
+    })
+    .await;
+}
