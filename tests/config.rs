@@ -29,7 +29,7 @@ fn check(path: &Path, actual: &str) -> Result<(), String> {
 }
 
 fn render(bytes: &[u8]) -> String {
-    let parsed = config::parse("cloud.json", bytes);
+    let parsed = config::cloud::parse("cloud.json", bytes);
     let sources = Sources::new().with("cloud.json", bytes);
     let text = render::diagnostics(&parsed.diagnostics, &sources, false, 100);
     let lines = text.lines().map(|line| format!("{}\n", line.trim_end()));
@@ -61,7 +61,7 @@ fn every_family_of_mistakes_is_explained() {
 #[test]
 fn the_example_is_right() {
     let bytes = include_bytes!("../fixtures/acme/cloud.json");
-    let parsed = config::parse("cloud.json", bytes);
+    let parsed = config::cloud::parse("cloud.json", bytes);
     assert_eq!(parsed.diagnostics, []);
     let cloud = parsed.cloud.unwrap();
     let servers: Vec<_> = cloud
@@ -82,8 +82,8 @@ fn the_example_is_right() {
     assert_eq!(bytes[place.range.clone()], *b"\"acme.com\"");
 }
 
-fn parse(text: &str) -> config::Parsed {
-    config::parse("cloud.json", text.as_bytes())
+fn parse(text: &str) -> config::cloud::Parsed {
+    config::cloud::parse("cloud.json", text.as_bytes())
 }
 
 fn only_error(text: &str) -> String {

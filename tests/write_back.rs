@@ -75,7 +75,7 @@ fn the_example_keeps_its_style() {
         "{edited}"
     );
     check("written_back_acme.json", &edited).unwrap_or_else(|difference| panic!("{difference}"));
-    let parsed = config::parse("cloud.json", edited.as_bytes());
+    let parsed = config::cloud::parse("cloud.json", edited.as_bytes());
     assert_eq!(parsed.diagnostics, []);
     let servers = parsed.cloud.unwrap().servers;
     assert_eq!(servers[0].networks, Some(addresses(2)));

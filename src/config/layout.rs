@@ -8,7 +8,7 @@ use jsonc_parser::ast::{Object, ObjectProp};
 use super::networks::Shape;
 use super::syntax::range;
 use super::trivia::{
-    Kind, Piece, around_comma, from_last_break, has_break, last_comment, pieces, spacing,
+    Kind, Piece, around_comma, has_break, last_comment, line_prefix, pieces, spacing,
 };
 
 /// One replacement in the text.
@@ -125,10 +125,7 @@ impl<'t> Section<'_, 't> {
         object: &Object<'_>,
         member: &ObjectProp<'_>,
     ) -> Shape {
-        let before = self.text.get(..range(member).start).unwrap_or_default();
-        let line = from_last_break(before);
-        let begins_line = line.chars().all(|c| c.is_ascii_whitespace() || c == ',');
-        let prefix = (has_break(line) && begins_line).then_some(line);
+        let prefix = line_prefix(self.text, range(member).start);
         self.shape(server, prefix, self.colon(server, object))
     }
 
@@ -166,6 +163,8 @@ impl<'t> Section<'_, 't> {
 
     fn siblings(&self) -> impl Iterator<Item = &Object<'_>> {
         let servers = self.object.properties.iter();
+        // The first few show the style; to ask all of them for each of them would take long.
+        let servers = servers.take(50);
         servers.filter_map(|server| server.value.as_object())
     }
 
@@ -238,8 +237,8 @@ impl<'t> Section<'_, 't> {
         let comma_leads = prefix.is_some_and(|prefix| prefix.contains(','));
         let line = prefix.map(|prefix| prefix.replace(',', " "));
         let step = line.as_deref().map(|line| {
-            let before = self.text.get(..range(server).start).unwrap_or_default();
-            let outer = from_last_break(before).trim_start_matches(['\r', '\n']);
+            let outer = line_prefix(self.text, range(server).start).unwrap_or_default();
+            let outer = outer.trim_start_matches(['\r', '\n']);
             let inner = line.trim_start_matches(['\r', '\n']);
             match inner.strip_prefix(outer) {
                 Some(deeper) if !deeper.is_empty() && !comma_leads => deeper.to_owned(),

@@ -1,7 +1,7 @@
 //! The user's files: `cloud.json` and `security.json`, read with the place of every value, and
 //! `cloud.json` written back without touching anything but `networks`.
 
-mod cloud;
+pub mod cloud;
 mod dns_name;
 mod layout;
 mod networks;
@@ -17,7 +17,6 @@ mod write_back;
 
 use crate::model::Place;
 
-pub use cloud::{Parsed, parse};
 pub use public_key::{KeyError, PublicKey};
 pub use security::{CredentialSource, ParsedSecurity, Security};
 pub use validate::{CHECKS, Check, validate};

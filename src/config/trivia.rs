@@ -85,6 +85,14 @@ pub(super) fn from_last_break(text: &str) -> &str {
     text.get(start..).unwrap_or_default()
 }
 
+/// The line break before `at` and what follows it, if that is only space and commas.
+pub(super) fn line_prefix(text: &str, at: usize) -> Option<&str> {
+    let before = text.get(..at)?;
+    let blank = |c: char| c.is_ascii_whitespace() || c == ',';
+    let prefix = before.get(before.trim_end_matches(blank).len()..)?;
+    has_break(prefix).then(|| from_last_break(prefix))
+}
+
 /// What puts a new line before the thing that follows these pieces, if they do; else the space
 /// right before it.
 pub(super) fn spacing<'t>(text: &'t str, pieces: &[Piece]) -> &'t str {
