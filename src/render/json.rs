@@ -1,0 +1,411 @@
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::escape::escape_json;
+use super::phrase;
+use crate::model::{Address, Attributes, Diagnostic, Place, Value};
+use crate::plan::{Action, Counts, Op, Plan, Reason, Step, Verb};
+
+/// The version of `terraform show -json`'s format that the document follows.
+const FORMAT_VERSION: &str = "1.2";
+
+/// The plan as one JSON document on one line.
+///
+/// It has the shape of `terraform show -json`, so that what reads Terraform's plans reads ours;
+/// `cloudbuilder_version`, `steps`, `cost`, `summary`, `diagnostics`, and `reason` beside each
+/// change are our own. `schemas/plan.schema.json` describes it.
+#[must_use]
+pub fn plan_json(plan: &Plan, provider: &str) -> String {
+    let document = Document::new(plan, provider);
+    line(&document)
+}
+
+/// The value as JSON on a line of its own, safe to be shown by a terminal.
+pub(super) fn line(value: &impl Serialize) -> String {
+    // Text, numbers, lists and maps with text for keys can always be written.
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let mut line = escape_json(&json);
+    line.push('\n');
+    line
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format_version: &'static str,
+    cloudbuilder_version: &'static str,
+    applyable: bool,
+    complete: bool,
+    errored: bool,
+    resource_changes: Vec<ResourceChange<'a>>,
+    steps: Vec<StepJson<'a>>,
+    summary: Summary,
+    cost: CostJson,
+    diagnostics: Vec<DiagnosticJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct ResourceChange<'a> {
+    address: String,
+    mode: &'static str,
+    r#type: &'a str,
+    name: &'a str,
+    provider_name: &'a str,
+    change: ChangeJson,
+    /// Terraform's word for the reason, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action_reason: Option<&'static str>,
+    /// Ours, always.
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason_detail: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ChangeJson {
+    actions: [&'static str; 1],
+    before: Option<Attributes>,
+    after: Option<Attributes>,
+    after_unknown: BTreeMap<String, bool>,
+    before_sensitive: Sensitive,
+    after_sensitive: Sensitive,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    importing: Option<Importing>,
+}
+
+/// Which attributes are secret: none, because no secret is an attribute. Terraform writes `{}`
+/// beside an object and `false` beside null.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Sensitive {
+    Object(Map<String, Json>),
+    Null(bool),
+}
+
+impl Sensitive {
+    fn beside(object: Option<&Attributes>) -> Self {
+        match object {
+            Some(_) => Self::Object(Map::new()),
+            None => Self::Null(false),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Importing {
+    id: String,
+}
+
+#[derive(Serialize)]
+struct StepJson<'a> {
+    number: usize,
+    op: &'static str,
+    sign: &'static str,
+    kind: &'a str,
+    label: &'a str,
+    detail: &'a str,
+    address: Option<String>,
+    /// By how many dollars it changes the monthly bill; null if that is unknown.
+    monthly: Option<f64>,
+    loses: Option<&'a str>,
+    waits_for: &'a [usize],
+}
+
+#[derive(Serialize)]
+struct Summary {
+    text: String,
+    import: usize,
+    add: usize,
+    change: usize,
+    destroy: usize,
+    forget: usize,
+    wait: usize,
+}
+
+#[derive(Serialize)]
+struct CostJson {
+    currency: &'static str,
+    monthly_before: f64,
+    monthly_after: f64,
+    unknown: Vec<String>,
+}
+
+/// A message in the shape of Terraform's, with what to do as a field of its own.
+#[derive(Serialize)]
+pub(super) struct DiagnosticJson<'a> {
+    severity: &'static str,
+    summary: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    /// What it is about, if it is about one resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<RangeJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related: Vec<RelatedJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct RangeJson<'a> {
+    filename: &'a str,
+    start: Start,
+    end: End,
+}
+
+#[derive(Serialize)]
+struct Start {
+    line: usize,
+    column: usize,
+    byte: usize,
+}
+
+/// Where it ends; its line is not known without the text.
+#[derive(Serialize)]
+struct End {
+    byte: usize,
+}
+
+#[derive(Serialize)]
+struct RelatedJson<'a> {
+    range: RangeJson<'a>,
+    what: &'a str,
+}
+
+impl<'a> Document<'a> {
+    fn new(plan: &'a Plan, provider: &'a str) -> Self {
+        let errored = phrase::errors(plan) > 0;
+        let imported = imported(plan);
+        let resource_changes = plan
+            .actions
+            .iter()
+            .map(|action| ResourceChange::new(action, &imported, provider))
+            .collect();
+        let Counts {
+            import,
+            add,
+            change,
+            destroy,
+            forget,
+        } = plan.counts();
+        Self {
+            format_version: FORMAT_VERSION,
+            cloudbuilder_version: env!("CARGO_PKG_VERSION"),
+            applyable: !errored && !plan.steps.is_empty(),
+            complete: true,
+            errored,
+            resource_changes,
+            steps: plan.steps.iter().map(StepJson::new).collect(),
+            summary: Summary {
+                text: phrase::planned(plan),
+                import,
+                add,
+                change,
+                destroy,
+                forget,
+                wait: phrase::waits(plan),
+            },
+            cost: CostJson {
+                currency: "USD",
+                monthly_before: plan.cost.before.dollars(),
+                monthly_after: plan.cost.after.dollars(),
+                unknown: plan.cost.unknown.iter().map(Address::to_string).collect(),
+            },
+            diagnostics: plan
+                .notes
+                .iter()
+                .map(|note| DiagnosticJson::new(note, None))
+                .collect(),
+        }
+    }
+}
+
+/// The ids of what is taken over, by address. Importing is beside the action, as in Terraform: a
+/// resource can be taken over and changed at once.
+pub(super) fn imported(plan: &Plan) -> BTreeMap<&Address, &str> {
+    plan.steps
+        .iter()
+        .filter_map(|step| match &step.op {
+            Op::Import { address, id, .. } => Some((address, id.as_str())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What an imported resource is shown with.
+pub(super) fn importing(
+    imported: &BTreeMap<&Address, &str>,
+    address: &Address,
+) -> Option<Importing> {
+    imported.get(address).map(|id| Importing {
+        id: (*id).to_owned(),
+    })
+}
+
+impl<'a> ResourceChange<'a> {
+    fn new(action: &'a Action, imported: &BTreeMap<&Address, &str>, provider: &'a str) -> Self {
+        let (reason, reason_detail) = reason(&action.reason);
+        Self {
+            address: action.address.to_string(),
+            mode: "managed",
+            r#type: action.address.kind(),
+            name: action.address.name(),
+            provider_name: provider,
+            change: ChangeJson::new(action, importing(imported, &action.address)),
+            action_reason: action_reason(action),
+            reason,
+            reason_detail,
+        }
+    }
+}
+
+impl ChangeJson {
+    fn new(action: &Action, importing: Option<Importing>) -> Self {
+        // What is created anew has no "before", even if something of its name was known once.
+        let before = match action.verb {
+            Verb::Create => None,
+            Verb::NoOp | Verb::Import | Verb::Update | Verb::Delete | Verb::Forget => {
+                action.before.clone().map(|before| with_id(before, action))
+            }
+        };
+        let mut after_unknown = BTreeMap::new();
+        let after = match action.verb {
+            Verb::NoOp => before.clone(),
+            Verb::Delete | Verb::Forget => None,
+            Verb::Create | Verb::Import | Verb::Update => {
+                let mut after = before.clone().unwrap_or_default();
+                for (name, value) in action.after.iter().flatten() {
+                    match value {
+                        Value::Known(value) => {
+                            after.insert(name.clone(), value.clone());
+                        }
+                        Value::Reference(_) => {
+                            after.remove(name);
+                            after_unknown.insert(name.clone(), true);
+                        }
+                    }
+                }
+                if !after.contains_key("id") {
+                    after_unknown.insert("id".to_owned(), true);
+                }
+                Some(after)
+            }
+        };
+        Self {
+            actions: [match action.verb {
+                Verb::NoOp => "no-op",
+                Verb::Import if action.changes.is_empty() => "no-op",
+                Verb::Create => "create",
+                Verb::Import | Verb::Update => "update",
+                Verb::Delete => "delete",
+                Verb::Forget => "forget",
+            }],
+            before_sensitive: Sensitive::beside(before.as_ref()),
+            after_sensitive: Sensitive::beside(after.as_ref()),
+            before,
+            after,
+            after_unknown,
+            importing,
+        }
+    }
+}
+
+/// The attributes with the provider's id among them, where Terraform's readers look for it.
+fn with_id(mut attributes: Attributes, action: &Action) -> Attributes {
+    if let Some(id) = &action.id {
+        attributes
+            .entry("id".to_owned())
+            .or_insert_with(|| Json::from(id.clone()));
+    }
+    attributes
+}
+
+/// Terraform's word for the reason. It has none for most of ours.
+pub(super) fn action_reason(action: &Action) -> Option<&'static str> {
+    match (&action.reason, action.verb) {
+        (Reason::NotConfigured, Verb::Delete) => Some("delete_because_no_resource_config"),
+        _ => None,
+    }
+}
+
+/// Our word for the reason, and what else is said of it.
+fn reason(reason: &Reason) -> (&'static str, Option<&str>) {
+    let word = match reason {
+        Reason::New => "new",
+        Reason::DeletedOutside => "deleted_outside",
+        Reason::Exists => "exists",
+        Reason::OurMark => "our_mark",
+        Reason::ChangedOutside => "changed_outside",
+        Reason::Configured => "configured",
+        Reason::NotConfigured => "not_configured",
+        Reason::Destroy => "destroy",
+        Reason::NotReady => "not_ready",
+        Reason::Kept(why) => return ("kept", Some(why)),
+        Reason::UpToDate => "up_to_date",
+    };
+    (word, None)
+}
+
+impl<'a> StepJson<'a> {
+    fn new(step: &'a Step) -> Self {
+        Self {
+            number: step.number,
+            op: match step.op {
+                Op::Create { .. } => "create",
+                Op::Import { .. } => "import",
+                Op::Update { .. } => "update",
+                Op::Await { .. } => "await",
+                Op::Delete { .. } => "delete",
+                Op::Forget { .. } => "forget",
+                Op::WriteBack { .. } => "write_back",
+            },
+            sign: step.verb.sign(),
+            kind: &step.kind,
+            label: &step.label,
+            detail: &step.detail,
+            address: step.op.address().map(Address::to_string),
+            monthly: step.monthly.map(crate::model::Money::dollars),
+            loses: step.loses,
+            waits_for: &step.waits_for,
+        }
+    }
+}
+
+impl<'a> DiagnosticJson<'a> {
+    pub(super) fn new(diagnostic: &'a Diagnostic, address: Option<String>) -> Self {
+        Self {
+            severity: diagnostic.severity.word(),
+            summary: &diagnostic.summary,
+            detail: &diagnostic.detail,
+            hint: diagnostic.hint.as_deref(),
+            address,
+            range: diagnostic.place.as_ref().map(RangeJson::new),
+            related: diagnostic
+                .related
+                .iter()
+                .map(|(place, what)| RelatedJson {
+                    range: RangeJson::new(place),
+                    what,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl<'a> RangeJson<'a> {
+    fn new(place: &'a Place) -> Self {
+        Self {
+            filename: &place.file,
+            start: Start {
+                line: place.line,
+                column: place.column,
+                byte: place.range.start,
+            },
+            end: End {
+                byte: place.range.end,
+            },
+        }
+    }
+}

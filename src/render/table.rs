@@ -1,0 +1,197 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::escape;
+use super::paint::Paint;
+use super::phrase;
+use super::rows::{Columns, pad, rows, width};
+use crate::model::{Address, Value};
+use crate::plan::{Action, Op, Plan, Step, Verb};
+
+/// From how many steps on a plan also counts them by kind: it no longer fits on one screen.
+const LONG: usize = 25;
+
+/// The number of the step that makes a resource, or waits for it.
+type Makers<'a> = BTreeMap<&'a Address, usize>;
+
+/// How a plan is shown.
+#[derive(Clone, Debug)]
+pub struct PlanStyle<'a> {
+    /// With colours.
+    pub color: bool,
+    /// With each attribute that is set or changed below its step.
+    pub verbose: bool,
+    /// What the first line says; `None` leaves it out.
+    pub header: Option<Header<'a>>,
+}
+
+/// What a plan came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Header<'a> {
+    /// The command that made it: `plan`.
+    pub command: &'a str,
+    /// Whom it asked: `digitalocean`.
+    pub provider: &'a str,
+    /// How many requests that took.
+    pub requests: usize,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// The plan as people read it: a numbered line for each step, then what it comes to.
+#[must_use]
+pub fn plan_text(plan: &Plan, style: &PlanStyle<'_>) -> String {
+    let paint = Paint { color: style.color };
+    let mut text = String::new();
+    if let Some(header) = style.header {
+        text.push_str(&paint.dim(&header.line()));
+        text.push_str("\n\n");
+    }
+    let rows = rows(plan);
+    let columns = Columns::of(&rows);
+    let actions: BTreeMap<&Address, &Action> = plan
+        .actions
+        .iter()
+        .map(|action| (&action.address, action))
+        .collect();
+    let makers = makers(plan);
+    for (step, row) in plan.steps.iter().zip(&rows) {
+        text.push_str(&columns.line(row, paint));
+        text.push('\n');
+        let action = step.op.address().and_then(|address| actions.get(address));
+        if let Some(action) = action.filter(|_| style.verbose) {
+            for line in attributes(&makers, action, step) {
+                text.push_str(&" ".repeat(columns.indent() + 2));
+                text.push_str(&paint.dim(&line));
+                text.push('\n');
+            }
+        }
+    }
+    if !plan.steps.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&paint.bold(&phrase::planned(plan)));
+    text.push('\n');
+    if plan.is_empty() || phrase::errors(plan) > 0 {
+        return text;
+    }
+    if plan.steps.len() >= LONG {
+        text.push_str(&by_kind(plan));
+    }
+    text.push_str(&format!("Cost: {}", phrase::cost(&plan.cost)));
+    let impact = phrase::impact(plan);
+    if impact.harmless {
+        text.push_str(&format!(" {}", phrase::HARMLESS));
+    }
+    text.push('\n');
+    if let Some(lost) = impact.lost {
+        text.push_str(&paint.red(&format!("Lost for good: {lost}.")));
+        text.push('\n');
+    }
+    text
+}
+
+impl Header<'_> {
+    fn line(&self) -> String {
+        format!(
+            "cloudbuilder {} · {} · {}, {}",
+            escape(self.command),
+            escape(self.provider),
+            phrase::count(self.requests, "request"),
+            phrase::elapsed(self.elapsed)
+        )
+    }
+}
+
+/// `By kind: server +200 -3, record +400 ~1.`
+fn by_kind(plan: &Plan) -> String {
+    let mut kinds: Vec<(&str, BTreeMap<Verb, usize>)> = Vec::new();
+    for step in &plan.steps {
+        if matches!(step.op, Op::WriteBack { .. }) {
+            continue;
+        }
+        let known = kinds.iter().position(|(kind, _)| *kind == step.kind);
+        let index = known.unwrap_or_else(|| {
+            kinds.push((&step.kind, BTreeMap::new()));
+            kinds.len() - 1
+        });
+        if let Some((_, verbs)) = kinds.get_mut(index) {
+            *verbs.entry(step.verb).or_default() += 1;
+        }
+    }
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, verbs)| {
+            let mut text = escape(kind).into_owned();
+            for (verb, count) in verbs {
+                text.push_str(&format!(" {}{count}", verb.sign()));
+            }
+            text
+        })
+        .collect();
+    format!("By kind: {}.\n", kinds.join(", "))
+}
+
+/// The attributes that a step sets or changes, one a line.
+fn attributes(makers: &Makers<'_>, action: &Action, step: &Step) -> Vec<String> {
+    let lines: Vec<(String, String)> = match &step.op {
+        Op::Create { attributes, .. } => attributes
+            .iter()
+            .map(|(name, value)| (name.clone(), wanted(makers, value)))
+            .collect(),
+        Op::Import { .. } | Op::Update { .. } => action
+            .changes
+            .iter()
+            .map(|change| {
+                let (before, after) = (shown(&change.before), wanted(makers, &change.after));
+                (change.attribute.clone(), format!("{before} → {after}"))
+            })
+            .collect(),
+        Op::Await { .. } | Op::Delete { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
+            Vec::new()
+        }
+    };
+    let lines: Vec<(String, String)> = lines
+        .into_iter()
+        .map(|(name, value)| (escape(&name).into_owned(), value))
+        .collect();
+    let widest = lines.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+    lines
+        .into_iter()
+        .map(|(name, value)| format!("{}  {value}", pad(&name, widest)))
+        .collect()
+}
+
+/// A value that is there. Text is in quotes, so that the empty one and one of spaces can be seen.
+pub(super) fn shown(value: &Json) -> String {
+    match value {
+        Json::Null => "none".to_owned(),
+        known => escape(&known.to_string()).into_owned(),
+    }
+}
+
+/// A value that shall be, or where it comes from.
+fn wanted(makers: &Makers<'_>, value: &Value) -> String {
+    match value {
+        Value::Known(value) => shown(value),
+        Value::Reference(reference) => {
+            let whose = escape(&reference.to_string()).into_owned();
+            match makers.get(&reference.address) {
+                Some(number) => format!("{whose}, known after step {number}"),
+                None => whose,
+            }
+        }
+    }
+}
+
+/// The steps that make a resource or wait for one, by its address.
+fn makers(plan: &Plan) -> Makers<'_> {
+    let makes = |step: &&Step| matches!(step.op, Op::Create { .. } | Op::Await { .. });
+    plan.steps
+        .iter()
+        .filter(makes)
+        .filter_map(|step| Some((step.op.address()?, step.number)))
+        .collect()
+}
