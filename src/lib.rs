@@ -2,6 +2,7 @@
 //! ordered plan, and carries it out.
 
 pub mod apply;
+pub mod cli;
 pub mod config;
 pub mod file;
 pub mod model;

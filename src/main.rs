@@ -1,1 +1,5 @@
-fn main() {}
+//! The `cloudbuilder` program; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    cloudbuilder::cli::run()
+}

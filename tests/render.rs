@@ -473,7 +473,8 @@ mod text {
     fn errors_are_never_no_changes() {
         let mut failed = Plan::default();
         failed.notes.push(refused());
-        let stream = JsonStream::new(&failed, "x", false).planned(Timestamp::UNIX_EPOCH);
+        let stream =
+            JsonStream::new(Arc::new(failed.clone()), "x", false).planned(Timestamp::UNIX_EPOCH);
         let texts = [
             plan(&failed),
             plan_markdown(&failed),
@@ -584,6 +585,7 @@ mod report {
             )],
             skipped: vec![(8, 3), (9, 3)],
             unknown: vec![5],
+            pending: Vec::new(),
             not_started: vec![6, 7],
             interrupted: false,
         };
@@ -816,7 +818,7 @@ mod json_lines {
             clock += Duration::from_secs(1);
             clock
         };
-        let mut stream = JsonStream::new(&plan, "digitalocean", false);
+        let mut stream = JsonStream::new(Arc::new(plan.clone()), "digitalocean", false);
         let mut text = stream.version(now());
         text.push_str(&stream.diagnostic(now(), &Diagnostic::warning("cloud.json is odd")));
         text.push_str(&stream.planned(now()));
@@ -836,6 +838,7 @@ mod json_lines {
             failed: vec![(3, refused())],
             skipped: vec![(8, 3), (9, 3)],
             unknown: Vec::new(),
+            pending: Vec::new(),
             not_started: vec![6, 7, 10],
             interrupted: true,
         }
@@ -867,7 +870,7 @@ mod json_lines {
             );
         }
         let plan = mixed();
-        for line in JsonStream::new(&plan, "x", false)
+        for line in JsonStream::new(Arc::new(plan.clone()), "x", false)
             .planned(Timestamp::UNIX_EPOCH)
             .lines()
         {

@@ -69,6 +69,29 @@ pub trait Surroundings {
 /// waits for nothing.
 pub type Interrupts = tokio::sync::mpsc::UnboundedReceiver<()>;
 
+/// What made the user's wish known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// The terminal was closed: HUP.
+    Hangup,
+    /// Ctrl-C: INT.
+    Interrupt,
+    /// Somebody ended the process: TERM.
+    Terminate,
+}
+
+impl Signal {
+    /// The exit code that says so: 128 and the signal's number.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Hangup => 129,
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
+
 /// Carries out a plan against `write`, keeping `state` true to what has been done.
 pub async fn apply(
     plan: &Plan,

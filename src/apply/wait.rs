@@ -139,7 +139,7 @@ impl Pace {
     /// How long to wait for the next look.
     pub(super) fn pause(&mut self) -> Duration {
         let longest = if self.began.elapsed() < Duration::from_secs(30) {
-            Duration::from_millis(1500)
+            Duration::from_secs(1)
         } else {
             Duration::from_secs(10)
         };
@@ -164,7 +164,7 @@ mod tests {
             looks += 1;
         }
         assert!(
-            (20..40).contains(&looks),
+            (25..45).contains(&looks),
             "{looks} looks in the first minute"
         );
         assert_eq!(pace.pause(), Duration::from_secs(10));

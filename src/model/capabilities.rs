@@ -1,6 +1,8 @@
 /// What a provider can do, as data.
 #[derive(Clone, Copy, Debug)]
 pub struct Capabilities {
+    /// The provider's name: `digitalocean`.
+    pub provider: &'static str,
     /// The kinds it offers, in the order in which they are created.
     pub kinds: &'static [&'static str],
     /// What can be changed in place: kind and attribute.

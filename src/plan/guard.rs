@@ -77,7 +77,10 @@ fn counted(steps: &[&Step]) -> String {
 #[must_use]
 pub fn other_account(recorded: Option<&Account>, found: &Account) -> Option<Diagnostic> {
     let recorded = recorded?;
-    if recorded.id == found.id && recorded.api_url == found.api_url {
+    // On loopback the port is whatever was free; the account's id tells practice clouds apart.
+    let same_api = recorded.api_url == found.api_url
+        || is_loopback(&recorded.api_url) && is_loopback(&found.api_url);
+    if recorded.id == found.id && same_api {
         return None;
     }
     let name =
@@ -91,4 +94,38 @@ pub fn other_account(recorded: Option<&Account>, found: &Account) -> Option<Diag
             ))
             .hint("use the token of that account, or another directory for another deployment"),
     )
+}
+
+fn is_loopback(url: &str) -> bool {
+    ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
+        .iter()
+        .any(|local| url.starts_with(local))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(id: &str, api_url: &str) -> Account {
+        Account {
+            provider: "toy".to_owned(),
+            api_url: api_url.to_owned(),
+            id: id.to_owned(),
+            name: "Toy Team".to_owned(),
+        }
+    }
+
+    #[test]
+    fn another_account_or_another_api_is_refused() {
+        let known = account("1", "https://api.toy.example");
+        assert_eq!(other_account(None, &known), None);
+        assert_eq!(other_account(Some(&known), &known), None);
+        assert!(other_account(Some(&known), &account("2", "https://api.toy.example")).is_some());
+        assert!(other_account(Some(&known), &account("1", "http://127.0.0.1:1")).is_some());
+        let practice = account("1", "http://127.0.0.1:1");
+        assert_eq!(
+            other_account(Some(&practice), &account("1", "http://127.0.0.1:2")),
+            None
+        );
+    }
 }

@@ -103,6 +103,32 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     })
 }
 
+/// What of the wanted can be recognised in the account without changing anything, as the steps
+/// that would take it into the state; with what should be known about it. For a state that was
+/// lost.
+#[must_use]
+pub fn recognise(input: &Input<'_>) -> (Vec<Step>, Vec<Diagnostic>) {
+    let mut notes = Vec::new();
+    let bindings = bind::bind(input, &mut notes);
+    let unwanted = unmet_conditions(input, &bindings, &mut notes);
+    let facts = Facts {
+        desired: input.desired,
+        observed: input.observed,
+        recorded: input.recorded,
+        bound: &bindings.at,
+        unwanted: &unwanted,
+        catalog: input.catalog,
+        lineage: input.lineage,
+    };
+    let mut differences = Vec::new();
+    let decisions = decide::decide(input, &bindings, &facts, &mut differences);
+    let steps = steps::steps(input, &decisions, &mut differences);
+    let imports = steps
+        .into_iter()
+        .filter(|step| matches!(step.op, Op::Import { .. }));
+    (imports.collect(), notes)
+}
+
 /// Everything gone at once is a wrong account or a broken API far more often than a fact.
 fn everything_missing(input: &Input<'_>, notes: &mut Vec<Diagnostic>) {
     let gone = input

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,20 +20,20 @@ const UI_VERSION: &str = "1.2";
 /// `apply_skipped` and `apply_incomplete`, and in a hook `step`, `because`, `outcome` and
 /// `waiting_for`, are our own. `schemas/apply.schema.json` describes a line.
 #[derive(Debug)]
-pub struct JsonStream<'a> {
-    plan: &'a Plan,
-    provider: &'a str,
+pub struct JsonStream {
+    plan: Arc<Plan>,
+    provider: String,
     destroy: bool,
     running: BTreeMap<usize, Timestamp>,
 }
 
-impl<'a> JsonStream<'a> {
+impl JsonStream {
     /// For carrying out `plan`; `destroy` if that is the command.
     #[must_use]
-    pub fn new(plan: &'a Plan, provider: &'a str, destroy: bool) -> Self {
+    pub fn new(plan: Arc<Plan>, provider: &str, destroy: bool) -> Self {
         Self {
             plan,
-            provider,
+            provider: provider.to_owned(),
             destroy,
             running: BTreeMap::new(),
         }
@@ -55,7 +56,7 @@ impl<'a> JsonStream<'a> {
     /// What is going to happen: a `planned_change` for each resource, and their sum.
     #[must_use]
     pub fn planned(&self, now: Timestamp) -> String {
-        let imported = imported(self.plan);
+        let imported = imported(&self.plan);
         let mut lines = String::new();
         for action in &self.plan.actions {
             let importing = importing(&imported, &action.address);
@@ -80,11 +81,11 @@ impl<'a> JsonStream<'a> {
             let more = json!({"change": change});
             lines.push_str(&message(now, "info", "planned_change", &said, more));
         }
-        if phrase::errors(self.plan) > 0 {
+        if phrase::errors(&self.plan) > 0 {
             return lines;
         }
         let more = json!({"changes": changes(&self.plan.counts(), "plan")});
-        let said = phrase::planned(self.plan);
+        let said = phrase::planned(&self.plan);
         lines.push_str(&message(now, "info", "change_summary", &said, more));
         lines
     }
@@ -201,9 +202,9 @@ impl<'a> JsonStream<'a> {
     /// that nobody takes another for it.
     #[must_use]
     pub fn finished(&self, now: Timestamp, report: &Report) -> String {
-        let counts = phrase::done_counts(self.plan, report);
+        let counts = phrase::done_counts(&self.plan, report);
         let operation = if self.destroy { "destroy" } else { "apply" };
-        let said = phrase::ended(self.plan, report, self.destroy);
+        let said = phrase::ended(&self.plan, report, self.destroy);
         let changes = changes(&counts, operation);
         if report.is_complete() {
             let more = json!({"changes": changes});
@@ -225,7 +226,7 @@ impl<'a> JsonStream<'a> {
         message(now, "error", "apply_incomplete", &said, more)
     }
 
-    fn step(&self, number: usize) -> Option<&'a Step> {
+    fn step(&self, number: usize) -> Option<&Step> {
         self.plan.steps.get(number.checked_sub(1)?)
     }
 

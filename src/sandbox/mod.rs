@@ -3,10 +3,10 @@
 //! Written from the API's description and from what is known of the live service, not from our
 //! client: it imports nothing of ours, so that it cannot share our misreadings.
 //!
-//! A request goes through [`http`], which knows tokens, limits and scripted failures, finds its
-//! rule in [`routes::ROUTES`], and is answered by a function under [`rules`], which sees the
-//! [`world::World`] and nothing else: no clock, no file, no socket. What the rule changed is in the
-//! world's file ([`store`]) before the answer leaves. One process owns a world ([`owner`]); another
+//! A request goes through `http`, which knows tokens, limits and scripted failures, finds its
+//! rule in `routes::ROUTES`, and is answered by a function under `rules`, which sees the
+//! `world::World` and nothing else: no clock, no file, no socket. What the rule changed is in the
+//! world's file (`store`) before the answer leaves. One process owns a world (`owner`); another
 //! that wants it is handed the owner's address.
 
 mod address;

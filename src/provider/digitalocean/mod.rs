@@ -34,6 +34,7 @@ const ADAPTERS: &[&dyn Adapter] = &[
 ];
 
 static CAPABILITIES: Capabilities = Capabilities {
+    provider: TYPE,
     kinds: &["ssh_key", "server", "domain", "record"],
     updates: &[("record", "data")],
     name_servers: &[

@@ -1,0 +1,275 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::apply::{self, Event, Report, Surroundings};
+use crate::model::Diagnostic;
+use crate::plan::{Op, Plan};
+use crate::provider::{OnPause, Write, digitalocean, open_write};
+use crate::render::{JsonStream, ReportStyle, report_text};
+use crate::state::{State, Store};
+
+use super::args::{ApplyArgs, CarryingOut, DestroyArgs, Global, Planning};
+use super::confirm::{can_ask, confirm};
+use super::deployment::{ACCOUNT, Deployment};
+use super::failure::{Failure, Success, unsaved};
+use super::plan::{show, success};
+use super::signals::Signals;
+use super::survey::{Question, Survey, survey, without_state};
+use super::terminal::Terminal;
+use super::voice::Voice;
+use super::write_back;
+
+/// Makes the cloud as cloud.json says.
+pub(super) async fn apply(
+    global: &Global,
+    args: &ApplyArgs,
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<Success, Failure> {
+    let command = Command {
+        name: if args.destroy { "destroy" } else { "apply" },
+        planning: &args.planning,
+        carrying_out: args.carrying_out,
+        destroying: args.destroy,
+        sandbox: global.sandbox,
+    };
+    command.run(global, terminal, signals).await
+}
+
+/// Deletes what the state holds.
+pub(super) async fn destroy(
+    global: &Global,
+    args: &DestroyArgs,
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<Success, Failure> {
+    let command = Command {
+        name: "destroy",
+        planning: &args.planning,
+        carrying_out: args.carrying_out,
+        destroying: true,
+        sandbox: global.sandbox,
+    };
+    command.run(global, terminal, signals).await
+}
+
+/// How often a program that reads the stream is told that steps are still running.
+const SIGN_OF_LIFE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Apply or destroy: the same way, with something or nothing desired.
+struct Command<'a> {
+    name: &'static str,
+    planning: &'a Planning,
+    carrying_out: CarryingOut,
+    destroying: bool,
+    sandbox: bool,
+}
+
+impl Command<'_> {
+    async fn run(
+        &self,
+        global: &Global,
+        terminal: Terminal,
+        signals: &mut Signals,
+    ) -> Result<Success, Failure> {
+        let approved = self.carrying_out.auto_approve;
+        if !approved && (self.planning.json || !can_ask()) {
+            return Err(
+                Failure::error(format!("{} cannot ask for approval here", self.name))
+                    .detail("nobody is at a terminal to answer, or the output is for a program")
+                    .hint("add -y to carry the plan out without asking; `plan` shows it first")
+                    .into(),
+            );
+        }
+        let deployment = signals
+            .unless_interrupted(Deployment::open(global, terminal))
+            .await?;
+        let result = self.locked(&deployment, terminal, signals).await;
+        deployment.close().await;
+        result
+    }
+
+    async fn locked(
+        &self,
+        deployment: &Deployment,
+        terminal: Terminal,
+        signals: &mut Signals,
+    ) -> Result<Success, Failure> {
+        let configuration = deployment.configuration()?;
+        let security = deployment.security()?;
+        let timeout = self.planning.lock_timeout;
+        let _lock = signals
+            .unless_interrupted(deployment.lock(self.name, timeout))
+            .await?;
+        let mut store = deployment.store();
+        let recorded = store.load()?;
+
+        let voice = Voice::new(terminal);
+        let on_pause = {
+            let voice = voice.clone();
+            OnPause::new(move |wait, why| voice.pause(wait, why))
+        };
+        let write = open_write(
+            digitalocean::TYPE,
+            deployment.connection(&security, on_pause)?,
+        )?;
+        let question = Question {
+            deployment,
+            configuration: &configuration,
+            security: &security,
+            state: recorded.as_ref(),
+            planning: self.planning,
+            destroying: self.destroying,
+        };
+        if self.destroying && recorded.is_none() {
+            let missing = without_state(&configuration.cloud, &*write, &configuration.sources);
+            return Err(signals.unless_interrupted(missing).await?);
+        }
+        let survey = signals
+            .unless_interrupted(survey(&question, &*write))
+            .await?;
+        let plan = &survey.plan;
+        let stream = self.show(&survey, terminal)?;
+        if !plan.is_empty() {
+            if !self.carrying_out.auto_approve {
+                confirm(self.question(), terminal, signals).await?;
+            }
+            store.back_up()?;
+        }
+        let mut state = recorded.unwrap_or_default();
+        state
+            .accounts
+            .insert(ACCOUNT.to_owned(), survey.account.clone());
+        voice.begin(plan, stream);
+        let mut session = Session {
+            store,
+            deployment,
+            voice: &voice,
+            terminal,
+        };
+        let report = self
+            .carry_out(plan, &*write, &mut state, &mut session, signals)
+            .await;
+        voice.end(&report);
+        self.tell(plan, &report, terminal, signals)
+    }
+
+    fn question(&self) -> &'static str {
+        if self.destroying {
+            "Do you really want to destroy all of this? There is no undo."
+        } else {
+            "Do you want to perform these actions?"
+        }
+    }
+
+    /// Prints the plan: as text, or as the first lines of a stream of JSON.
+    fn show(&self, survey: &Survey, terminal: Terminal) -> Result<Option<JsonStream>, Failure> {
+        if !self.planning.json {
+            show(survey, self.name, self.planning, terminal)?;
+            return Ok(None);
+        }
+        let plan = Arc::new(survey.plan.clone());
+        let stream = JsonStream::new(plan, &survey.account.provider, self.destroying);
+        let now = Timestamp::now();
+        let mut text = stream.version(now);
+        for note in &survey.plan.notes {
+            text.push_str(&stream.diagnostic(now, note));
+        }
+        text.push_str(&stream.planned(now));
+        terminal.print(&text)?;
+        Ok(Some(stream))
+    }
+
+    async fn carry_out(
+        &self,
+        plan: &Plan,
+        write: &dyn Write,
+        state: &mut State,
+        session: &mut Session<'_>,
+        signals: &mut Signals,
+    ) -> Report {
+        let options = apply::Options {
+            parallelism: self.planning.parallelism,
+            ..apply::Options::default()
+        };
+        let voice = session.voice.clone();
+        let applying = apply::apply(
+            plan,
+            write,
+            state,
+            session,
+            &mut signals.interrupts,
+            &options,
+        );
+        tokio::pin!(applying);
+        loop {
+            tokio::select! {
+                report = &mut applying => return report,
+                () = tokio::time::sleep(SIGN_OF_LIFE) => voice.still_running(),
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        plan: &Plan,
+        report: &Report,
+        terminal: Terminal,
+        signals: &Signals,
+    ) -> Result<Success, Failure> {
+        let again = format!(
+            "cloudbuilder {}{}",
+            self.name,
+            if self.sandbox { " --sandbox" } else { "" }
+        );
+        let said_already = plan.is_empty() && report.is_complete();
+        if !self.planning.json && !said_already {
+            let style = ReportStyle {
+                color: if report.is_complete() {
+                    terminal.color_out
+                } else {
+                    terminal.color_err
+                },
+                destroy: self.destroying,
+                again: &again,
+            };
+            let text = report_text(plan, report, &style);
+            if report.is_complete() {
+                terminal.print(&format!("\n{text}"))?;
+            } else {
+                terminal.complain(&format!("\n{}", text.trim_end()));
+            }
+        }
+        if report.interrupted {
+            return Err(Failure::Interrupted(signals.first()));
+        }
+        if report.is_complete() {
+            Ok(success(plan, self.planning))
+        } else {
+            Err(Failure::Said)
+        }
+    }
+}
+
+/// What the run needs from the directory.
+struct Session<'a> {
+    store: Store,
+    deployment: &'a Deployment,
+    voice: &'a Voice,
+    terminal: Terminal,
+}
+
+impl Surroundings for Session<'_> {
+    fn save(&mut self, state: &mut State) -> Result<(), Diagnostic> {
+        self.store.save(state).map_err(|error| unsaved(&error))
+    }
+
+    fn write_back(&mut self, state: &State, step: &Op) -> Result<String, Diagnostic> {
+        write_back::write_back(self.deployment, state, step, self.terminal)
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.voice.event(event);
+    }
+}

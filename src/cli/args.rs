@@ -1,0 +1,292 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Plans and applies small clouds: servers, their SSH key and their DNS names, from one
+/// cloud.json.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cloudbuilder",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+#[command(
+    after_help = "Begin with `cloudbuilder init`, or try it without an account: \
+                        `cloudbuilder plan --sandbox`."
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Global {
+    /// Work in this directory
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub(super) chdir: Option<PathBuf>,
+    /// Print no colours
+    #[arg(long, global = true)]
+    pub(super) no_color: bool,
+    /// Print results and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more: every attribute; twice: every request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Use the built-in practice cloud: no account, no token, no cost
+    #[arg(long, global = true)]
+    pub(super) sandbox: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make security.json and a first cloud.json
+    Init,
+    /// Check cloud.json and security.json, without network
+    Validate,
+    /// Show what apply would do; changes nothing
+    Plan(PlanArgs),
+    /// Make the cloud as cloud.json says
+    Apply(ApplyArgs),
+    /// Delete what the state holds
+    Destroy(DestroyArgs),
+    /// Show the recorded servers and their names
+    Show,
+    /// Look at the recorded state, or make it again from the account
+    #[command(subcommand)]
+    State(StateCommand),
+    /// List what the account can use now, with prices
+    Catalog {
+        /// What to list
+        #[arg(value_enum)]
+        what: Listing,
+    },
+    /// The practice cloud, for itself
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) planning: Planning,
+    /// Plan to delete everything
+    #[arg(long)]
+    pub(super) destroy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    pub(super) planning: Planning,
+    #[command(flatten)]
+    pub(super) carrying_out: CarryingOut,
+    /// Delete everything, as the command destroy does
+    #[arg(long)]
+    pub(super) destroy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DestroyArgs {
+    #[command(flatten)]
+    pub(super) planning: Planning,
+    #[command(flatten)]
+    pub(super) carrying_out: CarryingOut,
+}
+
+/// Options of plan, apply and destroy.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Planning {
+    /// Print JSON: plan as one document, apply as one object a line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write the plan as a comment for a pull request
+    #[arg(long, value_name = "FILE")]
+    pub(super) markdown: Option<PathBuf>,
+    /// Exit with 2 if the plan has steps
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+    /// How many requests may be under way at once
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 10, value_parser = parallelism)]
+    pub(super) parallelism: usize,
+    /// How long to wait for another run that holds the lock
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(super) lock_timeout: Duration,
+    /// How long something new may be invisible to the API's lists
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub(super) settle: Duration,
+    /// Destroy so many servers at most; also allows an empty cloud.json
+    #[arg(long, value_name = "N")]
+    pub(super) max_destroy: Option<usize>,
+    /// Do not write addresses into cloud.json
+    #[arg(long)]
+    pub(super) no_write_back: bool,
+}
+
+/// Options of apply and destroy.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct CarryingOut {
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(super) auto_approve: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StateCommand {
+    /// List the recorded addresses
+    List,
+    /// Show one recorded resource
+    Show {
+        /// Its address, such as server.web1
+        address: String,
+    },
+    /// Make a lost or damaged state again, from marks and names in the account
+    Rebuild {
+        /// The deployment's identity, if the account holds several
+        #[arg(long)]
+        lineage: Option<String>,
+        /// How long to wait for another run that holds the lock
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+        lock_timeout: Duration,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Listing {
+    /// Places, and what they have
+    Regions,
+    /// Machines, with prices
+    Sizes,
+    /// What a disk starts as
+    Images,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SandboxCommand {
+    /// Run the practice cloud until it is stopped, for this program or any other client
+    Serve(ServeArgs),
+    /// Forget this directory's practice cloud and its state
+    Reset,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen; loopback only
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(super) listen: std::net::SocketAddr,
+    /// Keep the world in memory instead of in this directory
+    #[arg(long)]
+    pub(super) in_memory: bool,
+    /// How long a server boots
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    pub(super) boot: Duration,
+    /// How long every answer takes
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(super) latency: Duration,
+    /// Enforce the API's rate limits
+    #[arg(long)]
+    pub(super) limits: bool,
+    /// How many servers the account may have
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(super) droplet_limit: u32,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().map_err(|_| ());
+    parsed
+        .and_then(|parsed| Duration::try_from(parsed).map_err(|_| ()))
+        .map_err(|()| "write a duration such as 90s, 5m or 1h30m".to_owned())
+}
+
+fn parallelism(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=100) => Ok(number),
+        _ => Err("write a number from 1 to 100".to_owned()),
+    }
+}
+
+/// Terraform's options with one dash, as its users type them.
+const ONE_DASH: &[&str] = &[
+    "auto-approve",
+    "detailed-exitcode",
+    "parallelism",
+    "lock-timeout",
+    "destroy",
+    "json",
+    "no-color",
+    "chdir",
+];
+
+/// The command line with Terraform's spelling of options turned into ours: `-auto-approve` into
+/// `--auto-approve`. Nothing after `--` is touched.
+pub(super) fn from_terraform(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut verbatim = false;
+    args.map(|arg| {
+        verbatim |= arg == "--";
+        let Some(text) = arg.to_str().filter(|_| !verbatim) else {
+            return arg;
+        };
+        let name = text
+            .strip_prefix('-')
+            .map(|rest| rest.split('=').next().unwrap_or(rest));
+        match name {
+            Some(name) if ONE_DASH.contains(&name) => OsString::from(format!("-{text}")),
+            _ => arg,
+        }
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn terraform_spellings_are_understood() {
+        let typed = [
+            "cloudbuilder",
+            "-chdir=infra",
+            "apply",
+            "-auto-approve",
+            "-parallelism=3",
+        ];
+        let args = from_terraform(typed.iter().map(OsString::from));
+        let cli = Cli::try_parse_from(args).unwrap();
+        assert_eq!(cli.global.chdir, Some(PathBuf::from("infra")));
+        let Command::Apply(apply) = cli.command else {
+            panic!("not apply")
+        };
+        assert!(apply.carrying_out.auto_approve);
+        assert_eq!(apply.planning.parallelism, 3);
+    }
+
+    #[test]
+    fn durations_are_what_people_write() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "5", "-5s", "soon"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

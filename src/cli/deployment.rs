@@ -1,0 +1,354 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tokio::time::{Instant, sleep};
+
+use crate::config::{self, Cloud, Security};
+use crate::model::{Address, Diagnostic, Secret};
+use crate::provider::{Connection, OnPause, digitalocean};
+use crate::render::Sources;
+use crate::resource::server;
+use crate::sandbox::{self, Sandbox};
+use crate::state::{self, Lock, LockError, Store, prepare_private_dir};
+
+use super::args::Global;
+use super::failure::{Failure, file_error};
+use super::terminal::Terminal;
+
+/// The name of the one account that cloud.json can use so far.
+pub(super) const ACCOUNT: &str = "default";
+/// Where the API is, if it is not where it usually is.
+const URL_VARIABLE: &str = "DIGITALOCEAN_API_URL";
+
+/// A directory with its files, and the cloud they are about.
+pub(super) struct Deployment {
+    pub(super) terminal: Terminal,
+    /// Where cloud.json and security.json are.
+    directory: PathBuf,
+    /// Where the state, the lock and everything else of our own is: apart for the sandbox, whose
+    /// made-up world must never mix with the real one.
+    home: Home,
+    sandbox: Option<Sandbox>,
+}
+
+struct Home {
+    state_file: PathBuf,
+    private: PathBuf,
+}
+
+/// cloud.json, read.
+pub(super) struct Configuration {
+    pub(super) cloud: Cloud,
+    pub(super) notes: Vec<Diagnostic>,
+    pub(super) sources: Sources,
+}
+
+impl Deployment {
+    /// The deployment that the command line means. Starts the sandbox if that is meant.
+    ///
+    /// # Errors
+    /// If the directory does not exist, or the sandbox cannot be started.
+    pub(super) async fn open(global: &Global, terminal: Terminal) -> Result<Self, Failure> {
+        let mut deployment = Self::without_cloud(global, terminal)?;
+        if global.sandbox {
+            deployment.start_sandbox().await?;
+        }
+        Ok(deployment)
+    }
+
+    /// As [`Self::open`], for commands that need no cloud.
+    ///
+    /// # Errors
+    /// If the directory does not exist.
+    pub(super) fn without_cloud(global: &Global, terminal: Terminal) -> Result<Self, Failure> {
+        let directory = global.chdir.clone().unwrap_or_default();
+        if !directory.as_os_str().is_empty() && !directory.is_dir() {
+            return Err(
+                Failure::error(format!("{} is no directory", directory.display()))
+                    .hint("name the directory that holds cloud.json with -C")
+                    .into(),
+            );
+        }
+        let private = directory.join(".cloudbuilder");
+        let home = if global.sandbox {
+            let private = private.join("sandbox");
+            Home {
+                state_file: private.join("cloud.state.json"),
+                private,
+            }
+        } else {
+            Home {
+                state_file: directory.join("cloud.state.json"),
+                private,
+            }
+        };
+        Ok(Self {
+            terminal,
+            directory,
+            home,
+            sandbox: None,
+        })
+    }
+
+    async fn start_sandbox(&mut self) -> Result<(), Failure> {
+        self.prepare()?;
+        let options = sandbox::Options {
+            world: Some(self.world()),
+            ..sandbox::Options::default()
+        };
+        self.sandbox = Some(
+            sandbox::start(options)
+                .await
+                .map_err(|e| sandbox_failure(&e))?,
+        );
+        Ok(())
+    }
+
+    /// The file that holds the sandbox's world.
+    pub(super) fn world(&self) -> PathBuf {
+        self.directory
+            .join(".cloudbuilder")
+            .join("sandbox")
+            .join("world.jsonl")
+    }
+
+    /// What the sandbox's runs have left, besides its world.
+    pub(super) fn sandbox_files(&self) -> [PathBuf; 2] {
+        [
+            self.home.state_file.clone(),
+            self.home.private.join("cloud.json"),
+        ]
+    }
+
+    /// Makes our own directory.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub(super) fn prepare(&self) -> Result<(), Failure> {
+        let shared = self.directory.join(".cloudbuilder");
+        for directory in [&shared, &self.home.private] {
+            prepare_private_dir(directory).map_err(|error| {
+                file_error("made", directory, &error)
+                    .hint("check who owns the directory and whether the disk is full")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Ends the sandbox in good order, if we run it.
+    pub(super) async fn close(self) {
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+
+    pub(super) fn is_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
+    pub(super) fn cloud_file(&self) -> PathBuf {
+        self.directory.join("cloud.json")
+    }
+
+    pub(super) fn security_file(&self) -> PathBuf {
+        self.directory.join("security.json")
+    }
+
+    /// Where addresses are written: cloud.json itself, or the sandbox's copy of it.
+    pub(super) fn written_file(&self) -> PathBuf {
+        if self.is_sandbox() {
+            self.home.private.join("cloud.json")
+        } else {
+            self.cloud_file()
+        }
+    }
+
+    /// That file as a plan calls it: from the deployment's directory.
+    pub(super) fn written_name(&self) -> &'static str {
+        if self.is_sandbox() {
+            "cloud.json (sandbox)"
+        } else {
+            "cloud.json"
+        }
+    }
+
+    pub(super) fn store(&self) -> Store {
+        Store::new(self.home.state_file.clone(), self.home.private.clone())
+    }
+
+    /// Who is at work here, if anyone.
+    pub(super) fn holder(&self) -> Option<state::Holder> {
+        state::lock::holder(&self.home.private)
+    }
+
+    /// Takes the lock, waiting for another run to end for so long.
+    ///
+    /// # Errors
+    /// If it is not free by then.
+    pub(super) async fn lock(&self, operation: &str, timeout: Duration) -> Result<Lock, Failure> {
+        self.prepare()?;
+        let give_up = Instant::now() + timeout;
+        loop {
+            match Lock::try_acquire(&self.home.private, operation) {
+                Ok(lock) => {
+                    if let Some(holder) = lock.took_over() {
+                        self.terminal.say(&format!(
+                            "note: an earlier run did not end in good order: {holder}. Going on \
+                             from what it saved."
+                        ));
+                    }
+                    return Ok(lock);
+                }
+                Err(LockError::Busy { .. }) if Instant::now() < give_up => {
+                    sleep(state::lock::POLL).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Reads cloud.json.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn configuration(&self) -> Result<Configuration, Failure> {
+        let path = self.cloud_file();
+        let name = path.display().to_string();
+        let bytes = fs::read(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Failure::error(format!("there is no {name}"))
+                .detail("it says which servers there shall be")
+                .hint("make one with `cloudbuilder init`, or name its directory with -C"),
+            _ => file_error("read", &path, &error),
+        })?;
+        let parsed = config::cloud::parse(&name, &bytes);
+        let sources = Sources::new().with(&name, &bytes);
+        match parsed.cloud {
+            Some(cloud) => Ok(Configuration {
+                cloud,
+                notes: parsed.diagnostics,
+                sources,
+            }),
+            None => Err(Failure::Problems(parsed.diagnostics, sources)),
+        }
+    }
+
+    /// Reads security.json and the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub(super) fn security(&self) -> Result<Security, Failure> {
+        let path = self.security_file();
+        let (file, mut diagnostics) = match fs::read(&path) {
+            Ok(bytes) => {
+                let parsed = config::security::parse(&path.display().to_string(), &bytes);
+                (parsed.security, parsed.diagnostics)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                (Some(Security::default()), Vec::new())
+            }
+            Err(error) => return Err(file_error("read", &path, &error).into()),
+        };
+        let readable = file.is_some();
+        let environment = config::security::from_environment(file.unwrap_or_default(), environment);
+        diagnostics.extend(environment.diagnostics);
+        let Some(security) = environment.security.filter(|_| readable) else {
+            return Err(Failure::Problems(diagnostics, Sources::new()));
+        };
+        if !self.is_sandbox() {
+            diagnostics.extend(super::credentials::warnings(&path, &security));
+            self.terminal.diagnose(&diagnostics, &Sources::new());
+        }
+        Ok(security)
+    }
+
+    /// What reaches the cloud.
+    ///
+    /// # Errors
+    /// If there is no token.
+    pub(super) fn connection(
+        &self,
+        security: &Security,
+        on_pause: OnPause,
+    ) -> Result<Connection, Failure> {
+        if self.is_sandbox() {
+            return Ok(self.connection_with(Secret::new(sandbox::TOKEN.to_owned()), on_pause));
+        }
+        let token = security.token.clone().ok_or_else(|| {
+            Failure::error("there is no token for DigitalOcean")
+                .detail(format!(
+                    "neither DIGITALOCEAN_TOKEN nor DIGITALOCEAN_ACCESS_TOKEN is set, and {} has \
+                     no `digital_ocean_api_key`",
+                    self.security_file().display()
+                ))
+                .hint("run `cloudbuilder init`, or try it without one: add --sandbox")
+        })?;
+        Ok(self.connection_with(token, on_pause))
+    }
+
+    /// What reaches the cloud with the given token.
+    pub(super) fn connection_with(&self, token: Secret, on_pause: OnPause) -> Connection {
+        let url = match &self.sandbox {
+            Some(sandbox) => sandbox.url().to_owned(),
+            None => environment(URL_VARIABLE).unwrap_or_else(|| digitalocean::URL.to_owned()),
+        };
+        Connection {
+            url,
+            token,
+            on_pause,
+        }
+    }
+
+    /// What the file that addresses are written to holds of them now.
+    pub(super) fn written(&self, cloud: &Cloud) -> BTreeMap<Address, Json> {
+        let of = |cloud: &Cloud| -> BTreeMap<Address, Json> {
+            let servers = cloud.servers.iter();
+            servers
+                .filter_map(|server| {
+                    let networks = server.networks.clone()?;
+                    Some((
+                        Address::new(server::KIND.name, &server.name.value),
+                        networks,
+                    ))
+                })
+                .collect()
+        };
+        if !self.is_sandbox() {
+            return of(cloud);
+        }
+        // The copy may be missing, or older than cloud.json; then it is simply written again.
+        let copy = fs::read(self.written_file()).unwrap_or_default();
+        config::cloud::parse("cloud.json", &copy)
+            .cloud
+            .as_ref()
+            .map(of)
+            .unwrap_or_default()
+    }
+}
+
+/// A variable of the environment, if it is set to something.
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.trim().is_empty())
+}
+
+/// A sandbox that does not start, as a message.
+pub(super) fn sandbox_failure(error: &sandbox::Error) -> Failure {
+    let mut detail = error.to_string();
+    if let Some(source) = std::error::Error::source(error) {
+        detail = format!("{detail}: {source}");
+    }
+    Failure::error("the sandbox cannot be used")
+        .detail(detail)
+        .hint("`cloudbuilder sandbox reset` begins a new world")
+        .into()
+}
+
+/// The path as a user would type it.
+pub(super) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,213 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::config::PublicKey;
+use crate::file;
+use crate::model::Secret;
+use crate::provider::{Class, OnPause, digitalocean, open_read};
+
+use super::args::Global;
+use super::confirm::{ask, ask_secretly, can_ask};
+use super::deployment::{Deployment, shown};
+use super::failure::{Failure, Success, file_error};
+use super::plan::paused;
+use super::signals::Signals;
+use super::terminal::Terminal;
+
+/// How often an answer may be wrong.
+const ATTEMPTS: usize = 3;
+const TOKEN_PAGE: &str = "https://cloud.digitalocean.com/account/api/tokens";
+const STARTER: &str = r#"// One entry a server. `cloudbuilder catalog regions`, `sizes` and `images` list what there is.
+{
+    "server1": {
+        "region": "nyc3",
+        "size": "s-1vcpu-1gb",
+        "image": "debian-13-x64",
+        "backups": false,
+        // Names that shall lead to it, such as "www.example.com".
+        "names": []
+    }
+}
+"#;
+
+/// Asks for what is needed and writes security.json and a first cloud.json.
+pub(super) async fn run(
+    global: &Global,
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<Success, Failure> {
+    let deployment = signals
+        .unless_interrupted(Deployment::open(global, terminal))
+        .await?;
+    let result = signals
+        .unless_interrupted(init(&deployment, terminal))
+        .await;
+    deployment.close().await;
+    result
+}
+
+async fn init(deployment: &Deployment, terminal: Terminal) -> Result<Success, Failure> {
+    let security_file = deployment.security_file();
+    if security_file.exists() {
+        return Err(
+            Failure::error(format!("{} exists already", shown(&security_file)))
+                .detail("it was not touched")
+                .hint("edit it, or move it away and run init again")
+                .into(),
+        );
+    }
+    if !can_ask() {
+        return Err(
+            Failure::error("init asks questions, and nobody is at a terminal")
+                .hint(
+                    "set DIGITALOCEAN_TOKEN and CLOUDBUILDER_PUBLIC_SSH_KEY instead of writing \
+                 security.json",
+                )
+                .into(),
+        );
+    }
+    provider(terminal).await?;
+    let token = token(deployment, terminal).await?;
+    let key = public_key(terminal).await?;
+
+    let security = json!({
+        "digital_ocean_api_key": token.expose(),
+        "public_ssh_key": key.line,
+    });
+    write(&security_file, &format!("{security:#}\n"), Some(0o600))?;
+    terminal.say(&format!("Wrote {} (mode 0600).", shown(&security_file)));
+    ignore(&security_file, terminal)?;
+    let cloud_file = deployment.cloud_file();
+    if cloud_file.exists() {
+        terminal.say(&format!(
+            "{} exists already and was not touched.",
+            shown(&cloud_file)
+        ));
+    } else {
+        write(&cloud_file, STARTER, None)?;
+        terminal.say(&format!("Wrote {}: edit it.", shown(&cloud_file)));
+    }
+    terminal.say("Then: cloudbuilder plan");
+    Ok(Success::Done)
+}
+
+async fn provider(terminal: Terminal) -> Result<(), Failure> {
+    for _ in 0..ATTEMPTS {
+        let answer = ask("Provider [digitalocean]: ", terminal).await?;
+        if answer.is_empty() || answer.eq_ignore_ascii_case(digitalocean::TYPE) {
+            return Ok(());
+        }
+        terminal.complain("There is only digitalocean so far.");
+    }
+    Err(given_up())
+}
+
+/// Asks for a token until the API takes one.
+async fn token(deployment: &Deployment, terminal: Terminal) -> Result<Secret, Failure> {
+    terminal.say(&format!(
+        "A token is made at {TOKEN_PAGE}; it needs read and write."
+    ));
+    for _ in 0..ATTEMPTS {
+        let token = Secret::new(ask_secretly("Token (not shown): ", terminal).await?);
+        if token.expose().is_empty() {
+            terminal.complain("That was empty.");
+            continue;
+        }
+        let on_pause = OnPause::new(move |wait, why| terminal.say(&paused(wait, why)));
+        let connection = deployment.connection_with(token.clone(), on_pause);
+        match open_read(digitalocean::TYPE, connection)?.account().await {
+            Ok(account) => {
+                terminal.say(&format!("It opens the account of {}.", account.name));
+                return Ok(token);
+            }
+            Err(error) if error.class == Class::Unauthorized => {
+                terminal.complain(&format!("It is not accepted: {}", error.message));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(given_up())
+}
+
+/// Asks for a public key: the text itself, a file, or the one found.
+async fn public_key(terminal: Terminal) -> Result<PublicKey, Failure> {
+    let found = keys_at_home();
+    let offer = found
+        .first()
+        .map(|path| format!(" [{}]", shown(path)))
+        .unwrap_or_default();
+    for other in found.iter().skip(1) {
+        terminal.say(&format!("There is also {}.", shown(other)));
+    }
+    for _ in 0..ATTEMPTS {
+        let answer = ask(&format!("Public SSH key, or its file{offer}: "), terminal).await?;
+        let text = match (answer.as_str(), found.first()) {
+            ("", Some(path)) => read(path)?,
+            (path, _) if !path.contains(' ') && Path::new(path).is_file() => read(Path::new(path))?,
+            (text, _) => text.to_owned(),
+        };
+        match PublicKey::parse(text.trim()) {
+            Ok(key) => return Ok(key),
+            Err(error) => terminal.complain(&format!("It {error}: {}.", error.hint())),
+        }
+    }
+    Err(given_up())
+}
+
+/// The public keys in `~/.ssh`, the one most people mean first.
+fn keys_at_home() -> Vec<PathBuf> {
+    let Some(home) = std::env::var_os("HOME") else {
+        return Vec::new();
+    };
+    let directory = Path::new(&home).join(".ssh");
+    let files = fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|file| file.path());
+    let mut keys: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "pub"))
+        .filter(|path| read(path).is_ok_and(|text| PublicKey::parse(text.trim()).is_ok()))
+        .collect();
+    keys.sort();
+    keys.sort_by_key(|path| !path.ends_with("id_ed25519.pub"));
+    keys
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| file_error("read", path, &error).into())
+}
+
+fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<(), Failure> {
+    file::replace(path, text.as_bytes(), mode)
+        .map_err(|error| file_error("written", path, &error).into())
+}
+
+/// Keeps git from ever seeing the token.
+fn ignore(security_file: &Path, terminal: Terminal) -> Result<(), Failure> {
+    const LINE: &str = "security.json";
+    let path = security_file.with_file_name(".gitignore");
+    let mut text = fs::read_to_string(&path).unwrap_or_default();
+    if text
+        .lines()
+        .any(|line| line.trim().trim_start_matches('/') == LINE)
+    {
+        return Ok(());
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(LINE);
+    text.push('\n');
+    write(&path, &text, None)?;
+    terminal.say(&format!("Listed it in {}.", shown(&path)));
+    Ok(())
+}
+
+fn given_up() -> Failure {
+    Failure::error("that was asked often enough")
+        .hint("run init again; nothing was written")
+        .into()
+}

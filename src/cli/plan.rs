@@ -1,0 +1,123 @@
+use crate::plan::Plan;
+use crate::provider::{OnPause, digitalocean, open_read};
+use crate::render::{Header, PlanStyle, plan_json, plan_markdown, plan_text};
+
+use super::args::{Global, PlanArgs, Planning};
+use super::deployment::{Deployment, environment};
+use super::failure::{Failure, Success, file_error};
+use super::signals::Signals;
+use super::survey::{Question, Survey, survey, without_state};
+use super::terminal::Terminal;
+
+/// Shows what apply would do. Its client cannot send anything but GET.
+pub(super) async fn run(
+    global: &Global,
+    args: &PlanArgs,
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<Success, Failure> {
+    signals
+        .unless_interrupted(async {
+            let deployment = Deployment::open(global, terminal).await?;
+            let result = plan(&deployment, args, terminal).await;
+            deployment.close().await;
+            result
+        })
+        .await
+}
+
+async fn plan(
+    deployment: &Deployment,
+    args: &PlanArgs,
+    terminal: Terminal,
+) -> Result<Success, Failure> {
+    let configuration = deployment.configuration()?;
+    let security = deployment.security()?;
+    let state = deployment.store().load()?;
+    if let Some(holder) = deployment.holder() {
+        terminal.say(&format!(
+            "note: a run is at work here ({holder}); this plan may be out of date"
+        ));
+    }
+    let on_pause = OnPause::new(move |wait, why| terminal.say(&paused(wait, why)));
+    let connection = deployment.connection(&security, on_pause)?;
+    let read = open_read(digitalocean::TYPE, connection)?;
+    let question = Question {
+        deployment,
+        configuration: &configuration,
+        security: &security,
+        state: state.as_ref(),
+        planning: &args.planning,
+        destroying: args.destroy,
+    };
+    if args.destroy && state.is_none() {
+        return Err(without_state(&configuration.cloud, &*read, &configuration.sources).await?);
+    }
+    let survey = survey(&question, &*read).await?;
+    show(&survey, "plan", &args.planning, terminal)?;
+    Ok(success(&survey.plan, &args.planning))
+}
+
+/// The exit code that a plan asks for.
+pub(super) fn success(plan: &Plan, planning: &Planning) -> Success {
+    if planning.detailed_exitcode && !plan.is_empty() {
+        Success::Changes
+    } else {
+        Success::Done
+    }
+}
+
+/// Prints a plan in the form that was asked for, and writes it where it was asked for.
+pub(super) fn show(
+    survey: &Survey,
+    command: &str,
+    planning: &Planning,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    let plan = &survey.plan;
+    if let Some(path) = &planning.markdown {
+        let text = plan_markdown(plan);
+        crate::file::replace(path, text.as_bytes(), None)
+            .map_err(|error| file_error("written", path, &error))?;
+        summarise(&text)?;
+    }
+    let text = if planning.json {
+        plan_json(plan, &survey.account.provider)
+    } else {
+        let header = Header {
+            command,
+            provider: survey.cloud,
+            requests: usize::try_from(survey.requests).unwrap_or(usize::MAX),
+            elapsed: survey.elapsed,
+        };
+        plan_text(
+            plan,
+            &PlanStyle {
+                color: terminal.color_out,
+                verbose: terminal.verbose > 0,
+                header: (!terminal.quiet).then_some(header),
+            },
+        )
+    };
+    terminal.diagnose(&plan.notes, &survey.sources);
+    Ok(terminal.print(&text)?)
+}
+
+/// GitHub shows what is appended to this file on the page of the run.
+fn summarise(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let Some(path) = environment("GITHUB_STEP_SUMMARY").map(std::path::PathBuf::from) else {
+        return Ok(());
+    };
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&path);
+    file.and_then(|mut file| writeln!(file, "{text}"))
+        .map_err(|error| file_error("written", &path, &error).into())
+}
+
+/// That requests are held back, in words.
+pub(super) fn paused(wait: std::time::Duration, why: &str) -> String {
+    format!("waiting {} s: {why}", wait.as_secs())
+}

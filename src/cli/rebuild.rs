@@ -1,0 +1,267 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness, Recorded, Value};
+use crate::plan::{self, Input, Op, Step};
+use crate::provider::{OnPause, Read, Scope, digitalocean, open_read};
+use crate::refresh::{self, Found, Wanted};
+use crate::resource::{KINDS, Kind, server};
+use crate::state::{State, Store};
+
+use super::args::Global;
+use super::deployment::{ACCOUNT, Configuration, Deployment, shown};
+use super::failure::{Failure, Success};
+use super::plan::paused;
+use super::signals::Signals;
+use super::survey::any_public_key;
+use super::terminal::Terminal;
+
+/// Makes a lost or damaged state again, from marks and names in the account. Sends nothing but
+/// GET.
+pub(super) async fn run(
+    global: &Global,
+    lineage: Option<&str>,
+    lock_timeout: Duration,
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<Success, Failure> {
+    signals
+        .unless_interrupted(async {
+            let deployment = Deployment::open(global, terminal).await?;
+            let result = rebuild(&deployment, lineage, lock_timeout, terminal).await;
+            deployment.close().await;
+            result
+        })
+        .await
+}
+
+async fn rebuild(
+    deployment: &Deployment,
+    lineage: Option<&str>,
+    lock_timeout: Duration,
+    terminal: Terminal,
+) -> Result<Success, Failure> {
+    let configuration = deployment.configuration()?;
+    let security = deployment.security()?;
+    let _lock = deployment.lock("state rebuild", lock_timeout).await?;
+    let mut store = deployment.store();
+    refuse_if_whole(&store, lineage.is_some())?;
+    let on_pause = OnPause::new(move |wait, why| terminal.say(&paused(wait, why)));
+    let read = open_read(
+        digitalocean::TYPE,
+        deployment.connection(&security, on_pause)?,
+    )?;
+
+    let lineage = match lineage {
+        Some(lineage) => lineage.to_owned(),
+        None => find_lineage(&*read, &configuration).await?,
+    };
+    let nothing = BTreeMap::new();
+    let key = any_public_key(&security);
+    let wanted = Wanted {
+        account: ACCOUNT,
+        cloud: key.as_ref().map(|key| (&configuration.cloud, key)),
+        recorded: &nothing,
+        settled_before: Timestamp::now(),
+    };
+    let found = refresh::refresh(&*read, &wanted).await?;
+    let (mut state, notes) = recognise(&*read, &found, &lineage);
+    state
+        .accounts
+        .insert(ACCOUNT.to_owned(), found.account.clone());
+    let kept = store.set_aside()?;
+    store.save(&mut state)?;
+
+    terminal.diagnose(&notes, &configuration.sources);
+    if let Some(kept) = kept {
+        terminal.say(&format!("The old file is kept as {}.", shown(&kept)));
+    }
+    terminal.print(&format!(
+        "Rebuilt the state of {}: {}.\n",
+        state.lineage,
+        counted(&state)
+    ))?;
+    terminal.say("Run `cloudbuilder plan` to see whether anything is left to do.");
+    Ok(Success::Done)
+}
+
+/// A state that can be read is worth more than one that was guessed.
+fn refuse_if_whole(store: &Store, named: bool) -> Result<(), Failure> {
+    match store.load() {
+        Ok(Some(state)) if !named && !state.resources.is_empty() => Err(Failure::error(format!(
+            "the state is whole: it records {}",
+            counted(&state)
+        ))
+        .detail(format!("it was not touched: {}", shown(store.path())))
+        .hint(format!(
+            "to make it anew all the same, name its lineage: --lineage {}",
+            state.lineage
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// The lineage that the wanted servers carry.
+async fn find_lineage(read: &dyn Read, configuration: &Configuration) -> Result<String, Failure> {
+    let servers = read
+        .list(
+            server::KIND.name,
+            Scope {
+                desired: &[],
+                recorded: &[],
+            },
+        )
+        .await?;
+    let names: BTreeSet<&str> = configuration
+        .cloud
+        .servers
+        .iter()
+        .map(|server| server.name.value.as_str())
+        .collect();
+    let mut marked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for server in &servers {
+        let Some(name) = server
+            .text(server::NAME)
+            .filter(|name| names.contains(name))
+        else {
+            continue;
+        };
+        for owner in &server.owners {
+            marked.entry(owner).or_default().push(name);
+        }
+    }
+    let mut lineages = marked.keys();
+    match (lineages.next(), lineages.next()) {
+        (Some(only), None) => Ok((*only).to_owned()),
+        (None, _) => Err(
+            Failure::error("no server that cloud.json names carries a mark")
+                .detail("so the account does not say what this deployment made")
+                .hint("if it made nothing yet, just apply; or name its lineage with --lineage")
+                .into(),
+        ),
+        (Some(_), Some(_)) => {
+            let each = marked
+                .iter()
+                .map(|(lineage, names)| format!("{lineage} ({})", names.join(", ")));
+            Err(
+                Failure::error("the servers carry marks of several deployments")
+                    .detail(each.collect::<Vec<_>>().join("; "))
+                    .hint("name the one that is this deployment's with --lineage")
+                    .into(),
+            )
+        }
+    }
+}
+
+/// The state that the account tells: everything that is wanted and there, and whatever else
+/// carries the mark.
+fn recognise(read: &dyn Read, found: &Found, lineage: &str) -> (State, Vec<Diagnostic>) {
+    let nothing = BTreeMap::new();
+    let input = Input {
+        desired: &found.desired,
+        observed: &found.observed,
+        absent: &found.absent,
+        recorded: &nothing,
+        lineage: Some(lineage),
+        catalog: found.catalog.as_ref(),
+        capabilities: read.capabilities(),
+        written: None,
+        destroying: false,
+    };
+    let (steps, notes) = plan::recognise(&input);
+    let observed: BTreeMap<(&str, &str), &Observed> = found
+        .observed
+        .iter()
+        .map(|observed| ((observed.kind, observed.id.as_str()), observed))
+        .collect();
+    let mut state = State {
+        lineage: lineage.to_owned(),
+        ..State::new()
+    };
+    for recorded in steps.iter().filter_map(|step| of_step(step, &observed)) {
+        state.resources.insert(recorded.address.clone(), recorded);
+    }
+    let ids: BTreeSet<String> = state.resources.values().map(|r| r.id.clone()).collect();
+    for observed in &found.observed {
+        let ours =
+            observed.owners.iter().any(|owner| owner == lineage) && !ids.contains(&observed.id);
+        if let Some(recorded) = of_mark(observed).filter(|_| ours) {
+            state
+                .resources
+                .entry(recorded.address.clone())
+                .or_insert(recorded);
+        }
+    }
+    let notes = notes.into_iter().filter(Diagnostic::is_error).collect();
+    (state, notes)
+}
+
+/// What a step would record. What needs our mark first is left for apply to take over.
+fn of_step(step: &Step, observed: &BTreeMap<(&str, &str), &Observed>) -> Option<Recorded> {
+    let Op::Import {
+        address,
+        account,
+        id,
+        attributes,
+        refers_to,
+        mark: false,
+        ours,
+    } = &step.op
+    else {
+        return None;
+    };
+    let known = |(name, value): (&String, &Value)| Some((name.clone(), value.known()?.clone()));
+    let seen = observed.get(&(address.kind(), id.as_str()));
+    Some(Recorded {
+        address: address.clone(),
+        account: account.clone(),
+        id: id.clone(),
+        origin: if *ours {
+            Origin::Created
+        } else {
+            Origin::Found
+        },
+        ready: seen.is_some_and(|seen| seen.readiness == Readiness::Ready),
+        attributes: attributes.iter().filter_map(known).collect::<Attributes>(),
+        refers_to: refers_to.clone(),
+        recorded_at: Timestamp::now(),
+    })
+}
+
+/// What carries the mark and is not wanted (any more): recorded, so that plan can propose what to
+/// do with it.
+fn of_mark(observed: &Observed) -> Option<Recorded> {
+    let kind: &Kind = KINDS.iter().find(|kind| kind.name == observed.kind)?;
+    let name = observed.text(kind.natural_key.first()?)?;
+    Some(Recorded {
+        address: Address::new(kind.name, name),
+        account: ACCOUNT.to_owned(),
+        id: observed.id.clone(),
+        origin: Origin::Created,
+        ready: observed.readiness == Readiness::Ready,
+        attributes: observed.attributes.clone(),
+        refers_to: Vec::new(),
+        recorded_at: Timestamp::now(),
+    })
+}
+
+/// `2 servers, 4 records, 1 ssh_key`.
+fn counted(state: &State) -> String {
+    let of = |kind: &Kind| {
+        let count = state
+            .resources
+            .keys()
+            .filter(|a| a.kind() == kind.name)
+            .count();
+        (count > 0).then(|| format!("{count} {}{}", kind.name, if count == 1 { "" } else { "s" }))
+    };
+    let counts: Vec<String> = KINDS.iter().filter_map(|kind| of(kind)).collect();
+    if counts.is_empty() {
+        "nothing".to_owned()
+    } else {
+        counts.join(", ")
+    }
+}

@@ -1,0 +1,83 @@
+use std::io::ErrorKind;
+
+use crate::sandbox::{self, Options};
+
+use super::args::{Global, ServeArgs};
+use super::deployment::{Deployment, sandbox_failure};
+use super::failure::{Failure, Success, file_error};
+use super::signals::Signals;
+use super::terminal::Terminal;
+
+/// Runs the practice cloud until it is stopped.
+pub(super) async fn serve(
+    global: &Global,
+    args: &ServeArgs,
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<Success, Failure> {
+    let deployment = Deployment::without_cloud(&in_sandbox(global), terminal)?;
+    let world = if args.in_memory {
+        None
+    } else {
+        deployment.prepare()?;
+        Some(deployment.world())
+    };
+    let options = Options {
+        listen: args.listen,
+        world,
+        boot: args.boot,
+        latency: args.latency,
+        limits: args.limits,
+        droplet_limit: args.droplet_limit,
+        ..Options::default()
+    };
+    let mut sandbox = sandbox::start(options)
+        .await
+        .map_err(|error| sandbox_failure(&error))?;
+    if !sandbox.is_owner() {
+        return Err(
+            Failure::error("this directory's practice cloud is running already")
+                .detail(format!("another process serves it at {}", sandbox.url()))
+                .hint("use that one, or another directory, or --in-memory")
+                .into(),
+        );
+    }
+    terminal.print(&format!("{}\n", sandbox.url()))?;
+    terminal.say(&format!(
+        "The practice cloud is at {url}; any token opens it. For example:\n  \
+         DIGITALOCEAN_API_URL={url} DIGITALOCEAN_TOKEN={token} cloudbuilder plan\n\
+         Ctrl-C stops it.",
+        url = sandbox.url(),
+        token = sandbox::TOKEN,
+    ));
+    // To be stopped is how it ends in good order.
+    tokio::select! {
+        _ = signals.interrupts.recv() => {}
+        () = sandbox.wait() => {}
+    }
+    sandbox.stop().await;
+    Ok(Success::Done)
+}
+
+/// Forgets the practice cloud and what was recorded about it.
+pub(super) fn reset(global: &Global, terminal: Terminal) -> Result<Success, Failure> {
+    let deployment = Deployment::without_cloud(&in_sandbox(global), terminal)?;
+    sandbox::reset(&deployment.world()).map_err(|error| sandbox_failure(&error))?;
+    for file in deployment.sandbox_files() {
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(file_error("removed", &file, &error).into());
+            }
+            _ => {}
+        }
+    }
+    terminal.say("The practice cloud is empty.");
+    Ok(Success::Done)
+}
+
+fn in_sandbox(global: &Global) -> Global {
+    Global {
+        sandbox: true,
+        ..global.clone()
+    }
+}

@@ -1,0 +1,71 @@
+use crate::render::{ShowStyle, show, state_list, state_show};
+use crate::resource::server::{IPV4_ADDRESS, IPV6_ADDRESS, KIND, REGION, SIZE};
+use crate::state::State;
+
+use super::args::Global;
+use super::deployment::Deployment;
+use super::failure::{Failure, Success};
+use super::terminal::Terminal;
+
+/// Shows the recorded servers and their names.
+pub(super) fn run(global: &Global, terminal: Terminal) -> Result<Success, Failure> {
+    let Some(state) = load(global, terminal)? else {
+        return nothing(terminal);
+    };
+    let style = ShowStyle {
+        kind: KIND.name,
+        attributes: &[IPV4_ADDRESS, IPV6_ADDRESS, REGION, SIZE],
+        list: terminal.list_style(),
+    };
+    terminal.print(&show(&state, &style))?;
+    Ok(Success::Done)
+}
+
+/// Lists the recorded addresses.
+pub(super) fn list(global: &Global, terminal: Terminal) -> Result<Success, Failure> {
+    let Some(state) = load(global, terminal)? else {
+        return nothing(terminal);
+    };
+    terminal.print(&state_list(
+        &state,
+        terminal.verbose > 0,
+        terminal.list_style(),
+    ))?;
+    Ok(Success::Done)
+}
+
+/// Shows one recorded resource.
+pub(super) fn one(global: &Global, address: &str, terminal: Terminal) -> Result<Success, Failure> {
+    let address = address
+        .parse()
+        .map_err(|error: crate::model::ParseAddressError| {
+            Failure::error(error.to_string()).hint("`cloudbuilder state list` lists them")
+        })?;
+    let state = load(global, terminal)?.unwrap_or_default();
+    let Some(recorded) = state.resources.get(&address) else {
+        let known = state
+            .resources
+            .keys()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        let near = crate::model::nearest(&address.to_string(), known.iter().map(String::as_str))
+            .map(|near| format!("did you mean {near}? "))
+            .unwrap_or_default();
+        return Err(Failure::error(format!("the state has no {address}"))
+            .hint(format!("{near}`cloudbuilder state list` lists what it has"))
+            .into());
+    };
+    terminal.print(&state_show(recorded))?;
+    Ok(Success::Done)
+}
+
+fn load(global: &Global, terminal: Terminal) -> Result<Option<State>, Failure> {
+    Ok(Deployment::without_cloud(global, terminal)?
+        .store()
+        .load()?)
+}
+
+fn nothing(terminal: Terminal) -> Result<Success, Failure> {
+    terminal.say("There is no state here: nothing was made yet.");
+    Ok(Success::Done)
+}
