@@ -17,6 +17,8 @@ pub(super) struct Call {
     pub(super) body: Vec<u8>,
     /// `http://host:port` as the caller knows us, for links.
     pub(super) base: String,
+    /// How long what this call makes cannot be seen, in milliseconds.
+    pub(super) lag: i64,
     /// A scripted failure: how boots begun by this call differ from the usual.
     pub(super) boot: Boot,
 }

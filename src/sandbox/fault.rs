@@ -49,7 +49,7 @@ pub struct Fault {
     /// Seconds for `retry-after`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-    /// Milliseconds, of a delay or of a boot.
+    /// Milliseconds, of a delay (1000), a lag (1000) or a boot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ms: Option<u64>,
 }
@@ -74,6 +74,9 @@ pub enum Kind {
     Garbage,
     /// Done, `ms` milliseconds later than usual. Other faults may strike the same request.
     Delay,
+    /// Done, but what it made cannot be seen for `ms` milliseconds, by id or in lists. Other faults
+    /// may strike the same request.
+    Lag,
     /// Done, but what boots never comes up; with `ms`, only that much later.
     NeverActive,
 }
@@ -105,10 +108,11 @@ pub(super) struct Target<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// What strikes one request: the delays together, and the first of the others.
+/// What strikes one request: the delays and lags together, and the first of the others.
 #[derive(Debug, Default)]
 pub(super) struct Strike {
     pub(super) delay_ms: u64,
+    pub(super) lag_ms: u64,
     pub(super) fault: Option<Fault>,
 }
 
@@ -147,15 +151,16 @@ impl Faults {
                 continue;
             }
             armed.matched += 1;
-            let delay = armed.fault.kind == Kind::Delay;
-            if (!delay && strike.fault.is_some()) || !armed.is_due(self.seed) {
+            let adds_up = matches!(armed.fault.kind, Kind::Delay | Kind::Lag);
+            if (!adds_up && strike.fault.is_some()) || !armed.is_due(self.seed) {
                 continue;
             }
             armed.struck += 1;
-            if delay {
-                strike.delay_ms += armed.fault.ms.unwrap_or(1000);
-            } else {
-                strike.fault = Some(armed.fault.clone());
+            let ms = armed.fault.ms.unwrap_or(1000);
+            match armed.fault.kind {
+                Kind::Delay => strike.delay_ms = strike.delay_ms.saturating_add(ms),
+                Kind::Lag => strike.lag_ms = strike.lag_ms.saturating_add(ms),
+                _ => strike.fault = Some(armed.fault.clone()),
             }
         }
         strike

@@ -42,6 +42,7 @@ struct Server {
     faults: Mutex<Faults>,
     stats: Shared<Stats>,
     latency: Duration,
+    lag: Duration,
     requests: AtomicU64,
     seed: u64,
 }
@@ -109,6 +110,7 @@ pub(super) async fn serve(options: Options, claim: Option<Owned>) -> Result<Runn
         faults: Mutex::new(faults),
         stats: Shared::default(),
         latency: options.latency,
+        lag: options.lag,
         requests: AtomicU64::new(0),
         seed: options.seed,
     });
@@ -362,6 +364,7 @@ fn call_from(
         query,
         body,
         base,
+        lag: 0,
         boot: Boot::Usual,
     })
 }
@@ -402,6 +405,7 @@ impl Server {
             tokio::time::sleep(wait).await;
         }
         let fault = strike.fault;
+        call.lag = millis(self.lag) + millis(Duration::from_millis(strike.lag_ms));
         match fault.as_ref().map(|fault| fault.kind) {
             Some(Kind::Refuse) => return Some(made_up(fault.as_ref(), 503, request_id)),
             Some(Kind::TooMany) => return Some(made_up(fault.as_ref(), 429, request_id)),
@@ -434,7 +438,11 @@ impl Server {
             if !settled.is_empty() {
                 self.store.push(&settled);
             }
+            let last_id = world.counters.id;
             let outcome = rule(&mut world, call);
+            if call.lag > 0 {
+                world.hide_since(last_id, call.lag);
+            }
             let lines = world.take_unsaved();
             // Queued under the world's lock: the file's order is the order of effects.
             let push = (!lines.is_empty()).then(|| self.store.push(&lines));

@@ -49,6 +49,8 @@ pub struct Options {
     pub limits: bool,
     /// Added to every answer.
     pub latency: Duration,
+    /// How long what was just made cannot be seen, by id or in lists.
+    pub lag: Duration,
     /// What invented ids and the chances of faults are drawn from.
     pub seed: u64,
     /// Regions that shall lack the feature `ipv6`.
@@ -67,6 +69,7 @@ impl Default for Options {
             droplet_limit: 10_000,
             limits: false,
             latency: Duration::ZERO,
+            lag: Duration::ZERO,
             seed: 0,
             without_ipv6: Vec::new(),
             faults: Vec::new(),

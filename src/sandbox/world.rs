@@ -230,6 +230,8 @@ pub(super) struct World {
     pub(super) private_in_use: HashSet<Ipv4Addr>,
     /// Where the search for a free private address goes on, by VPC.
     pub(super) private_next: HashMap<String, u32>,
+    /// What was made so lately that it does not show yet, and until when. Not kept in the file.
+    hidden: HashMap<u64, Millis>,
     unsaved: Vec<u8>,
 }
 
@@ -261,6 +263,7 @@ impl World {
             public_in_use: HashSet::new(),
             private_in_use: HashSet::new(),
             private_next: HashMap::new(),
+            hidden: HashMap::new(),
             unsaved: Vec::new(),
         }
     }
@@ -304,6 +307,23 @@ impl World {
     pub(super) fn next_id(&mut self) -> u64 {
         self.counters.id += 1;
         self.counters.id
+    }
+
+    /// Keeps what has been made since `last_id` out of sight for a while.
+    pub(super) fn hide_since(&mut self, last_id: u64, lag: Millis) {
+        let until = self.now + lag;
+        let ids = last_id + 1..=self.counters.id;
+        self.hidden.extend(ids.map(|id| (id, until)));
+    }
+
+    /// Whether an object can be seen already.
+    pub(super) fn shows(&self, id: u64) -> bool {
+        !self.hidden.contains_key(&id)
+    }
+
+    /// Whether everything can be seen: the usual case, in which nothing need be counted.
+    pub(super) fn shows_all(&self) -> bool {
+        self.hidden.is_empty()
     }
 
     /// Applies a change and keeps its line for the file.
@@ -484,6 +504,7 @@ impl World {
     /// Lets time pass: completes what is due, in the order it was due.
     pub(super) fn advance(&mut self, now: Millis) {
         self.now = now;
+        self.hidden.retain(|_, until| *until > now);
         while let Some((due, id)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
             let Some(mut action) = self.actions.get(&id).cloned() else {
                 self.due.remove(&(due, id));

@@ -1,6 +1,6 @@
 //! Scripted failures, limits and counts.
 
-use crate::support::{Api, droplet, endless, limited, quick, start};
+use crate::support::{Api, KEY, droplet, endless, limited, quick, start};
 use cloudbuilder::sandbox::{Fault, FaultKind, Options, TOKEN};
 use serde_json::{Value, json};
 
@@ -128,6 +128,45 @@ async fn one_droplet_never_comes_up() {
             async |id| api.get(&format!("/v2/droplets/{id}")).await["droplet"]["status"].clone();
         assert_eq!(status(stuck).await, "new");
         assert_eq!(status(well).await, "active");
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_lags_is_done_but_cannot_be_seen_yet() {
+    limited(async {
+        let (sandbox, api) = start(endless()).await;
+        let long = 3_600_000;
+        api.fault(json!({"kind": "lag", "ms": long, "path": "/v2/droplets", "count": 1}))
+            .await;
+        let hidden = api.droplet("hidden").await;
+        let seen = api.droplet("seen").await;
+        let one = format!("/v2/droplets/{hidden}");
+        assert_eq!(api.ask("GET", &one, Value::Null).await.status, 404);
+        assert_eq!(api.get("/v2/droplets").await["droplets"][0]["id"], seen);
+        assert_eq!(total(&api, "droplets").await, 1);
+        assert_eq!(total(&api, "droplets?name=hidden").await, 0);
+        sandbox.stop().await;
+
+        let (sandbox, api) = start(Options {
+            lag: std::time::Duration::from_secs(3600),
+            ..quick()
+        })
+        .await;
+        let key = json!({"name": "k", "public_key": KEY});
+        let made = api.post("/v2/account/keys", key.clone()).await;
+        assert_eq!(total(&api, "account/keys").await, 0);
+        let mut body = droplet("web");
+        body["ssh_keys"] = json!([made["ssh_key"]["id"]]);
+        let (status, message) = api.ask("POST", "/v2/droplets", body).await.refused();
+        assert_eq!(status, 422);
+        assert!(
+            message.ends_with("are invalid key identifiers for Droplet creation."),
+            "{message}"
+        );
+        let again = api.ask("POST", "/v2/account/keys", key).await;
+        assert_eq!(again.status, 422, "it is there all the same");
         sandbox.stop().await;
     })
     .await;

@@ -80,10 +80,10 @@ impl Description {
         let problems = self.problems(method, path, answer);
         assert!(
             problems.is_empty(),
-            "{method} {path} answered {}:\n{}\nagainst the description:\n  {}",
+            "{method} {path} answered {}, against the description:\n  {}\nThe body:\n{:.2000}",
             answer.status,
-            answer.text,
-            problems.join("\n  ")
+            problems.join("\n  "),
+            answer.text
         );
     }
 
@@ -122,7 +122,7 @@ impl Description {
         problems.extend(
             validator(&schema)
                 .iter_errors(&body)
-                .map(|error| format!("{}: {error}", error.instance_path())),
+                .map(|error| format!("{}: {:.300}", error.instance_path(), error.to_string())),
         );
         problems
     }

@@ -61,6 +61,7 @@ pub(in crate::sandbox) fn show(world: &mut World, call: &Call) -> Outcome {
     let action = world
         .actions
         .get(&call.id(0)?)
+        .filter(|action| world.shows(action.id))
         .ok_or_else(Refusal::not_found)?;
     Answer::object(200, "action", &view(world, action))
 }
@@ -239,4 +240,185 @@ fn enable_ipv6(world: &mut World, droplet: &Droplet) -> Result<Effect, Refusal> 
     let address = address::next_v6(world, &droplet.region);
     world.write(Entry::Counters(world.counters));
     Ok(Effect::Ipv6(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sandbox::rules::test_support::{ask, get, refused, test_world};
+    use crate::sandbox::world::World;
+    use serde_json::{Value, json};
+
+    /// A world with one Droplet that is up, and its path.
+    fn up(region: &str) -> (World, String) {
+        let mut world = test_world();
+        let body = json!({
+            "name": "web", "region": region, "size": "1gb", "image": "debian-13-x64", "tags": ["t"],
+        });
+        let (_, made) = ask(&mut world, "POST", "/v2/droplets", &body);
+        let one = format!("/v2/droplets/{}", made["droplet"]["id"]);
+        world.advance(world.now + 2000);
+        (world, one)
+    }
+
+    fn act(world: &mut World, one: &str, body: &Value) -> Value {
+        let (status, answer) = ask(world, "POST", &format!("{one}/actions"), body);
+        assert_eq!(status, 201, "{answer}");
+        assert_eq!(answer["action"]["status"], "in-progress");
+        assert_eq!(get(world, one)["droplet"]["locked"], true);
+        world.advance(world.now + 1000);
+        get(world, one)["droplet"].clone()
+    }
+
+    fn no(world: &mut World, one: &str, body: &Value) -> String {
+        let (status, message) = refused(world, "POST", &format!("{one}/actions"), body);
+        assert_eq!(status, 422);
+        message
+    }
+
+    #[test]
+    fn power_goes_off_and_on() {
+        let (mut world, one) = up("nyc3");
+        let kind = |kind: &str| json!({ "type": kind });
+        assert_eq!(act(&mut world, &one, &kind("power_off"))["status"], "off");
+        assert_eq!(
+            no(&mut world, &one, &kind("power_off")),
+            "Droplet is already powered off"
+        );
+        assert_eq!(act(&mut world, &one, &kind("shutdown"))["status"], "off");
+        no(&mut world, &one, &kind("reboot"));
+        assert_eq!(act(&mut world, &one, &kind("power_on"))["status"], "active");
+        no(&mut world, &one, &kind("power_on"));
+        assert_eq!(act(&mut world, &one, &kind("reboot"))["status"], "active");
+        no(&mut world, &one, &kind("fly"));
+        no(&mut world, &one, &json!({}));
+        assert_eq!(
+            get(&mut world, &format!("{one}/actions"))["meta"]["total"],
+            5
+        );
+    }
+
+    #[test]
+    fn a_resize_wants_it_off_and_never_shrinks_the_disk() {
+        let (mut world, one) = up("nyc3");
+        let to = |size: &str, disk: bool| json!({"type": "resize", "size": size, "disk": disk});
+        assert_eq!(
+            no(&mut world, &one, &to("s-1vcpu-2gb", false)),
+            "Droplet is currently on. Please power it off to run this event."
+        );
+        act(&mut world, &one, &json!({"type": "power_off"}));
+        assert_eq!(
+            no(&mut world, &one, &to("s-1vcpu-1gb", false)),
+            "This size is not available because it has a smaller disk."
+        );
+        no(&mut world, &one, &to("9gb", false));
+        no(&mut world, &one, &to("1gb", false));
+        let light = act(&mut world, &one, &to("s-1vcpu-2gb", false));
+        assert_eq!(
+            (&light["memory"], &light["disk"]),
+            (&json!(2048), &json!(30))
+        );
+        let back = act(&mut world, &one, &to("1gb", false));
+        assert_eq!(
+            (&back["memory"], &back["size_slug"]),
+            (&json!(1024), &json!("1gb"))
+        );
+        let full = act(&mut world, &one, &to("s-1vcpu-2gb", true));
+        assert_eq!(full["disk"], 50);
+        no(&mut world, &one, &to("1gb", false));
+    }
+
+    #[test]
+    fn a_rename_needs_a_host_name_and_is_found_afterwards() {
+        let (mut world, one) = up("nyc3");
+        no(&mut world, &one, &json!({"type": "rename", "name": "a b"}));
+        no(&mut world, &one, &json!({"type": "rename"}));
+        let renamed = act(&mut world, &one, &json!({"type": "rename", "name": "New"}));
+        assert_eq!(renamed["name"], "New");
+        assert_eq!(get(&mut world, "/v2/droplets?name=new")["meta"]["total"], 1);
+        assert_eq!(get(&mut world, "/v2/droplets?name=web")["meta"]["total"], 0);
+    }
+
+    #[test]
+    fn backups_are_switched_and_their_policy_changed() {
+        let (mut world, one) = up("nyc3");
+        let policy = json!({"plan": "weekly", "weekday": "TUE", "hour": 20});
+        let change = json!({"type": "change_backup_policy", "backup_policy": policy});
+        no(&mut world, &one, &change);
+        let on = act(&mut world, &one, &json!({"type": "enable_backups"}));
+        assert!(
+            on["features"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("backups"))
+        );
+        assert!(on["next_backup_window"].is_object());
+        no(&mut world, &one, &json!({"type": "enable_backups"}));
+        no(&mut world, &one, &json!({"type": "change_backup_policy"}));
+        act(&mut world, &one, &change);
+        let shown = get(&mut world, &format!("{one}/backups/policy"));
+        assert_eq!(shown["policy"]["backup_policy"]["weekday"], "TUE");
+        let off = act(&mut world, &one, &json!({"type": "disable_backups"}));
+        assert!(
+            !off["features"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("backups"))
+        );
+    }
+
+    #[test]
+    fn ipv6_comes_once_and_only_where_there_is_any() {
+        let (mut world, one) = up("nyc3");
+        let enable = json!({"type": "enable_ipv6"});
+        let with = act(&mut world, &one, &enable);
+        assert_eq!(with["networks"]["v6"].as_array().unwrap().len(), 1);
+        no(&mut world, &one, &enable);
+        let (mut world, one) = up("nyc2");
+        no(&mut world, &one, &enable);
+    }
+
+    #[test]
+    fn a_rebuild_keeps_id_and_addresses() {
+        let (mut world, one) = up("nyc3");
+        let before = get(&mut world, &one)["droplet"].clone();
+        no(
+            &mut world,
+            &one,
+            &json!({"type": "rebuild", "image": "plan9"}),
+        );
+        let rebuilt = json!({"type": "rebuild", "image": "debian-12-x64"});
+        let after = act(&mut world, &one, &rebuilt);
+        assert_eq!(after["image"]["slug"], "debian-12-x64");
+        assert_eq!(after["networks"], before["networks"]);
+    }
+
+    #[test]
+    fn a_tag_acts_on_all_or_none() {
+        let (mut world, one) = up("nyc3");
+        let path = "/v2/droplets/actions?tag_name=t";
+        let off = json!({"type": "power_off"});
+        let (status, answer) = ask(&mut world, "POST", path, &off);
+        assert_eq!(
+            (status, answer["actions"].as_array().unwrap().len()),
+            (201, 1)
+        );
+        assert_eq!(refused(&mut world, "POST", path, &off).0, 422);
+        world.advance(world.now + 1000);
+        assert_eq!(get(&mut world, &one)["droplet"]["status"], "off");
+        let nobody = "/v2/droplets/actions?tag_name=x";
+        assert_eq!(refused(&mut world, "POST", nobody, &off).0, 404);
+    }
+
+    #[test]
+    fn an_action_belongs_to_its_droplet() {
+        let (mut world, one) = up("nyc3");
+        let action = get(&mut world, &format!("{one}/actions"))["actions"][0]["id"].clone();
+        get(&mut world, &format!("{one}/actions/{action}"));
+        let other = format!("/v2/droplets/1/actions/{action}");
+        assert_eq!(refused(&mut world, "GET", &other, &Value::Null).0, 404);
+        assert_eq!(get(&mut world, "/v2/actions")["meta"]["total"], 1);
+        ask(&mut world, "DELETE", &one, &Value::Null);
+        let later = get(&mut world, &format!("/v2/actions/{action}"));
+        assert_eq!(later["action"]["type"], "create");
+    }
 }

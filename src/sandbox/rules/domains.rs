@@ -154,3 +154,102 @@ fn zone_file(zone: &Zone) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sandbox::rules::test_support::{ask, get, refused, test_world};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_domain_comes_with_its_own_records() {
+        let mut world = test_world();
+        let body = json!({"name": "Example.com", "ip_address": "198.51.100.1"});
+        let (status, made) = ask(&mut world, "POST", "/v2/domains", &body);
+        assert_eq!(status, 201);
+        assert_eq!(
+            made["domain"],
+            json!({"name": "example.com", "ttl": 1800, "zone_file": null})
+        );
+        let records = get(&mut world, "/v2/domains/example.com/records");
+        let types: Vec<_> = records["domain_records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|record| &record["type"])
+            .collect();
+        assert_eq!(types, ["SOA", "NS", "NS", "NS", "A"]);
+        let shown = get(&mut world, "/v2/domains/EXAMPLE.com");
+        let zone = shown["domain"]["zone_file"].as_str().unwrap();
+        assert!(
+            zone.contains("example.com. 1800 IN NS ns1.digitalocean.com.\n"),
+            "{zone}"
+        );
+        assert!(
+            zone.contains("example.com. 1800 IN A 198.51.100.1\n"),
+            "{zone}"
+        );
+    }
+
+    #[test]
+    fn a_name_is_taken_once_and_must_be_one() {
+        let mut world = test_world();
+        let body = json!({"name": "example.com"});
+        ask(&mut world, "POST", "/v2/domains", &body);
+        let (status, message) = refused(&mut world, "POST", "/v2/domains", &body);
+        assert_eq!(
+            (status, message.as_str()),
+            (422, "domain 'example.com': name already exists")
+        );
+        for bad in ["", "com", "a..b", "-a.com", "a_b.com", "example.org."] {
+            assert_eq!(
+                refused(&mut world, "POST", "/v2/domains", &json!({"name": bad})).0,
+                422
+            );
+        }
+        let bad = json!({"name": "b.example", "ip_address": "2001:db8::1"});
+        assert_eq!(refused(&mut world, "POST", "/v2/domains", &bad).0, 422);
+        assert_eq!(get(&mut world, "/v2/domains")["meta"]["total"], 1);
+    }
+
+    #[test]
+    fn a_deleted_domain_takes_its_records_along() {
+        let mut world = test_world();
+        ask(
+            &mut world,
+            "POST",
+            "/v2/domains",
+            &json!({"name": "example.com"}),
+        );
+        let first =
+            get(&mut world, "/v2/domains/example.com/records")["domain_records"][0]["id"].clone();
+        assert_eq!(
+            ask(
+                &mut world,
+                "DELETE",
+                "/v2/domains/example.com",
+                &Value::Null
+            )
+            .0,
+            204
+        );
+        assert_eq!(
+            refused(
+                &mut world,
+                "GET",
+                "/v2/domains/example.com/records",
+                &Value::Null
+            )
+            .0,
+            404
+        );
+        ask(
+            &mut world,
+            "POST",
+            "/v2/domains",
+            &json!({"name": "example.com"}),
+        );
+        let again =
+            get(&mut world, "/v2/domains/example.com/records")["domain_records"][0]["id"].clone();
+        assert_ne!(first, again);
+    }
+}

@@ -404,12 +404,14 @@ pub(super) fn find<'a>(world: &'a World, call: &Call) -> Result<&'a Droplet, Ref
     world
         .droplets
         .get(&call.id(0)?)
+        .filter(|droplet| world.shows(droplet.id))
         .ok_or_else(Refusal::not_found)
 }
 
 pub(in crate::sandbox) fn list(world: &mut World, call: &Call) -> Outcome {
     let world = &*world;
-    let views = |droplets: Vec<&Droplet>| {
+    let views = |mut droplets: Vec<&Droplet>| {
+        droplets.retain(|droplet| world.shows(droplet.id));
         let total = droplets.len();
         let views = droplets.into_iter().map(|droplet| view(world, droplet));
         page(call, "droplets", total, views)
@@ -422,6 +424,7 @@ pub(in crate::sandbox) fn list(world: &mut World, call: &Call) -> Outcome {
         (None, Some(tag)) => views(world.droplets_tagged(tag)),
         // There are none with a GPU.
         (None, None) if call.query("type") == Some("gpus") => views(Vec::new()),
+        (None, None) if !world.shows_all() => views(world.droplets.values().collect()),
         (None, None) => {
             let all = world.droplets.values().map(|droplet| view(world, droplet));
             page(call, "droplets", world.droplets.len(), all)
@@ -492,3 +495,7 @@ pub(in crate::sandbox) fn no_kernels(world: &mut World, call: &Call) -> Outcome 
 pub(in crate::sandbox) fn no_snapshots(world: &mut World, call: &Call) -> Outcome {
     nothing(world, call, "snapshots")
 }
+
+#[cfg(test)]
+#[path = "droplets_tests.rs"]
+mod tests;

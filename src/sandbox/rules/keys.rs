@@ -7,7 +7,8 @@ use md5::{Digest, Md5};
 use serde::Deserialize;
 
 pub(in crate::sandbox) fn list(world: &mut World, call: &Call) -> Outcome {
-    page(call, "ssh_keys", world.keys.len(), world.keys.values())
+    let keys = || world.keys.values().filter(|key| world.shows(key.id));
+    page(call, "ssh_keys", keys().count(), keys())
 }
 
 #[derive(Deserialize)]
@@ -67,10 +68,11 @@ fn addressed<'a>(world: &'a World, call: &Call) -> Result<&'a Key, Refusal> {
 
 /// The key of an id or a fingerprint.
 pub(super) fn find<'a>(world: &'a World, identifier: &str) -> Option<&'a Key> {
-    match identifier.parse() {
+    let key = match identifier.parse() {
         Ok(id) => world.keys.get(&id),
         Err(_) => world.key_by_fingerprint(identifier),
-    }
+    };
+    key.filter(|key| world.shows(key.id))
 }
 
 fn named(name: Option<String>) -> Result<String, Refusal> {

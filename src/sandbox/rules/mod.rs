@@ -78,6 +78,7 @@ pub(super) mod test_support {
                 body.to_string().into_bytes()
             },
             base: "http://sandbox".into(),
+            lag: 0,
             boot,
         };
         match (route.rule)(world, &call) {

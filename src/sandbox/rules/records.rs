@@ -54,20 +54,24 @@ struct Asked {
 pub(in crate::sandbox) fn list(world: &mut World, call: &Call) -> Outcome {
     let zone = find_zone(world, call)?;
     let kind = call.query("type");
-    let of_kind = |record: &&Record| kind.is_none_or(|kind| record.kind.eq_ignore_ascii_case(kind));
+    let wanted = |record: &&Record| {
+        let of_kind = kind.is_none_or(|kind| record.kind.eq_ignore_ascii_case(kind));
+        of_kind && world.shows(record.id)
+    };
     let Some(name) = call.query("name") else {
-        if kind.is_none() {
-            let all = zone.records.values().map(view);
-            return page(call, "domain_records", zone.records.len(), all);
-        }
-        let some = || zone.records.values().filter(of_kind);
-        return page(call, "domain_records", some().count(), some().map(view));
+        let records = || zone.records.values().filter(wanted);
+        return page(
+            call,
+            "domain_records",
+            records().count(),
+            records().map(view),
+        );
     };
     let relative = relative(name, &zone.domain.name);
     let named: Vec<&Record> = relative
         .iter()
         .flat_map(|name| zone.named(name))
-        .filter(of_kind)
+        .filter(wanted)
         .collect();
     let views = named.iter().map(|record| view(record));
     page(call, "domain_records", named.len(), views)
@@ -153,6 +157,7 @@ fn write(world: &mut World, record: &Record) {
 fn find<'a>(world: &'a World, call: &Call) -> Result<(&'a Zone, &'a Record), Refusal> {
     let zone = find_zone(world, call)?;
     let record = zone.records.get(&call.id(1)?);
+    let record = record.filter(|record| world.shows(record.id));
     Ok((zone, record.ok_or_else(Refusal::not_found)?))
 }
 
@@ -238,3 +243,7 @@ pub(in crate::sandbox) fn delete(world: &mut World, call: &Call) -> Outcome {
     world.write(Entry::RecordGone { zone, id });
     Ok(Answer::no_content())
 }
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

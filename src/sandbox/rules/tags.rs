@@ -162,3 +162,91 @@ pub(super) fn tagged(world: &mut World, name: &str, last: Option<u64>) {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sandbox::rules::test_support::{ask, get, refused, test_world};
+    use crate::sandbox::world::World;
+    use serde_json::{Value, json};
+
+    fn droplet(world: &mut World, tags: &Value) -> Value {
+        let body = json!({
+            "name": "web", "region": "nyc3", "size": "1gb", "image": "debian-13-x64", "tags": tags,
+        });
+        let (status, made) = ask(world, "POST", "/v2/droplets", &body);
+        assert_eq!(status, 202, "{made}");
+        made["droplet"].clone()
+    }
+
+    #[test]
+    fn the_first_spelling_is_the_one_that_counts() {
+        let mut world = test_world();
+        droplet(&mut world, &json!(["Prod", "prod", "a:b"]));
+        let second = droplet(&mut world, &json!(["PROD"]));
+        assert_eq!(second["tags"], json!(["Prod"]));
+        let tag = get(&mut world, "/v2/tags/Prod");
+        assert_eq!(tag["tag"]["resources"]["droplets"]["count"], 2);
+        assert_eq!(
+            tag["tag"]["resources"]["last_tagged_uri"],
+            format!("http://sandbox/v2/droplets/{}", second["id"])
+        );
+        assert_eq!(
+            refused(&mut world, "GET", "/v2/tags/prod", &Value::Null).0,
+            404
+        );
+        assert_eq!(get(&mut world, "/v2/tags")["meta"]["total"], 2);
+    }
+
+    #[test]
+    fn making_a_tag_again_is_harmless() {
+        let mut world = test_world();
+        for _ in 0..2 {
+            let (status, made) = ask(&mut world, "POST", "/v2/tags", &json!({"name": "x"}));
+            assert_eq!((status, &made["tag"]["name"]), (201, &json!("x")));
+        }
+        assert_eq!(get(&mut world, "/v2/tags")["meta"]["total"], 1);
+        for bad in ["", "a b", "a/b", &"x".repeat(256)] {
+            let status = refused(&mut world, "POST", "/v2/tags", &json!({"name": bad})).0;
+            assert_eq!(status, 422);
+        }
+    }
+
+    #[test]
+    fn a_locked_droplet_is_tagged_and_untagged_all_the_same() {
+        let mut world = test_world();
+        let id = droplet(&mut world, &json!([]))["id"].clone();
+        ask(&mut world, "POST", "/v2/tags", &json!({"name": "x"}));
+        let path = "/v2/tags/x/resources";
+        let of = |id: &str| json!({"resources": [{"resource_id": id, "resource_type": "droplet"}]});
+        let body = of(&id.to_string());
+        assert_eq!(ask(&mut world, "POST", path, &body).0, 204);
+        assert_eq!(
+            get(&mut world, "/v2/droplets?tag_name=x")["meta"]["total"],
+            1
+        );
+        assert_eq!(ask(&mut world, "DELETE", path, &body).0, 204);
+        assert_eq!(
+            get(&mut world, "/v2/droplets?tag_name=x")["meta"]["total"],
+            0
+        );
+        assert_eq!(refused(&mut world, "POST", path, &of("1")).0, 404);
+        assert_eq!(refused(&mut world, "POST", path, &json!({})).0, 422);
+        let number = json!({"resources": [{"resource_id": id, "resource_type": "droplet"}]});
+        assert_eq!(
+            refused(&mut world, "POST", path, &number).0,
+            422,
+            "ids are strings here"
+        );
+        let nowhere = "/v2/tags/y/resources";
+        assert_eq!(refused(&mut world, "POST", nowhere, &body).0, 404);
+    }
+
+    #[test]
+    fn a_deleted_tag_is_taken_off() {
+        let mut world = test_world();
+        let id = droplet(&mut world, &json!(["x", "y"]))["id"].clone();
+        assert_eq!(ask(&mut world, "DELETE", "/v2/tags/x", &Value::Null).0, 204);
+        let shown = get(&mut world, &format!("/v2/droplets/{id}"));
+        assert_eq!(shown["droplet"]["tags"], json!(["y"]));
+    }
+}

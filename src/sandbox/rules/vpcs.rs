@@ -218,3 +218,111 @@ fn free_range(world: &World) -> Result<(Ipv4Addr, u8), Refusal> {
         .find(|(network, prefix)| !overlaps(world, *network, *prefix))
         .ok_or_else(|| Refusal::unprocessable("There is no IP range left."))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sandbox::rules::test_support::{ask, get, refused, test_world};
+    use crate::sandbox::world::World;
+    use serde_json::{Value, json};
+
+    fn make(world: &mut World, body: &Value) -> Value {
+        let (status, made) = ask(world, "POST", "/v2/vpcs", body);
+        assert_eq!(status, 201, "{made}");
+        made["vpc"].clone()
+    }
+
+    #[test]
+    fn every_open_region_has_a_default_that_stays() {
+        let mut world = test_world();
+        let all = get(&mut world, "/v2/vpcs?per_page=200");
+        assert_eq!(all["meta"]["total"], 13);
+        let one = format!("/v2/vpcs/{}", all["vpcs"][0]["id"].as_str().unwrap());
+        assert_eq!(refused(&mut world, "DELETE", &one, &Value::Null).0, 403);
+    }
+
+    #[test]
+    fn ranges_are_private_of_fair_size_and_their_own() {
+        let mut world = test_world();
+        let with = |range: &str| json!({"name": "in", "region": "nyc1", "ip_range": range});
+        for bad in [
+            "8.8.8.0/24",
+            "10.10.0.0/15",
+            "10.10.0.0/29",
+            "10.10.0.1/24",
+            "10.10",
+            "x/24",
+        ] {
+            let (status, _) = refused(&mut world, "POST", "/v2/vpcs", &with(bad));
+            assert_eq!(status, 422, "{bad}");
+        }
+        // Inside the default of the first region.
+        assert_eq!(
+            refused(&mut world, "POST", "/v2/vpcs", &with("10.100.4.0/24")).0,
+            422
+        );
+        make(&mut world, &with("10.10.10.0/24"));
+        let overlap = json!({"name": "b", "region": "nyc1", "ip_range": "10.10.8.0/21"});
+        assert_eq!(refused(&mut world, "POST", "/v2/vpcs", &overlap).0, 422);
+        let open = make(&mut world, &json!({"name": "c", "region": "nyc1"}));
+        assert_eq!(open["ip_range"], "10.0.0.0/20");
+    }
+
+    #[test]
+    fn names_are_unique_and_can_be_changed() {
+        let mut world = test_world();
+        let body = json!({"name": "in", "region": "nyc1", "description": "d"});
+        let vpc = make(&mut world, &body);
+        assert_eq!(refused(&mut world, "POST", "/v2/vpcs", &body).0, 422);
+        let one = format!("/v2/vpcs/{}", vpc["id"].as_str().unwrap());
+        let (_, patched) = ask(&mut world, "PATCH", &one, &json!({"name": "in"}));
+        assert_eq!(patched["vpc"]["description"], "d");
+        let (_, put) = ask(&mut world, "PUT", &one, &json!({"name": "in2"}));
+        assert_eq!(
+            (&put["vpc"]["name"], &put["vpc"]["description"]),
+            (&json!("in2"), &json!(""))
+        );
+        assert_eq!(
+            refused(&mut world, "PATCH", &one, &json!({"name": "default-nyc3"})).0,
+            422
+        );
+    }
+
+    #[test]
+    fn a_droplet_takes_its_address_from_its_vpc_until_that_is_full() {
+        let mut world = test_world();
+        let body = json!({"name": "in", "region": "nyc1", "ip_range": "192.168.7.0/28"});
+        let vpc = make(&mut world, &body)["id"].clone();
+        let mut droplet = json!({
+            "name": "web", "region": "nyc1", "size": "1gb", "image": "debian-13-x64", "vpc_uuid": vpc,
+        });
+        world.settings.droplet_limit = 100;
+        for _ in 0..13 {
+            assert_eq!(ask(&mut world, "POST", "/v2/droplets", &droplet).0, 202);
+        }
+        assert_eq!(refused(&mut world, "POST", "/v2/droplets", &droplet).0, 422);
+        let one = format!("/v2/vpcs/{}", vpc.as_str().unwrap());
+        assert_eq!(
+            get(&mut world, &format!("{one}/members"))["meta"]["total"],
+            13
+        );
+        assert_eq!(refused(&mut world, "DELETE", &one, &Value::Null).0, 403);
+        droplet["region"] = json!("nyc3");
+        let (_, message) = refused(&mut world, "POST", "/v2/droplets", &droplet);
+        assert!(message.contains("not in the region"), "{message}");
+    }
+
+    #[test]
+    fn another_default_takes_the_place_of_the_first() {
+        let mut world = test_world();
+        let vpc = make(&mut world, &json!({"name": "in", "region": "nyc1"}));
+        let one = format!("/v2/vpcs/{}", vpc["id"].as_str().unwrap());
+        ask(&mut world, "PATCH", &one, &json!({"default": true}));
+        let all = get(&mut world, "/v2/vpcs?per_page=200");
+        let defaults = all["vpcs"].as_array().unwrap().iter();
+        let of_region = defaults.filter(|vpc| vpc["region"] == "nyc1" && vpc["default"] == true);
+        assert_eq!(
+            of_region.map(|vpc| &vpc["name"]).collect::<Vec<_>>(),
+            ["in"]
+        );
+    }
+}
