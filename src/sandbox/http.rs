@@ -4,35 +4,31 @@ use super::answer::{Answer, Boot, Call, Outcome, Refusal, status_id};
 use super::catalog::Catalog;
 use super::fault::{Fault, Faults, Kind, Strike, Target};
 use super::limits::{Rate, Rates};
+use super::model::Millis;
 use super::owner::{Owned, WHOSE};
 use super::routes::{self, Found, Rule, find};
+use super::socket::{Door, Scissors};
 use super::stats::Stats;
 use super::store::Store;
-use super::world::{Millis, Settings, World};
+use super::world::{Settings, World};
 use super::{Error, Options, Shared};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// No request of the API is near this long.
 const LONGEST_BODY: usize = 4 << 20;
 /// How long a graceful end waits for requests in progress.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 struct Server {
     url: String,
@@ -168,99 +164,6 @@ impl Drop for Running {
     }
 }
 
-/// Accepts connections that can be cut.
-struct Door(TcpListener);
-
-/// A connection. Once cut, nothing more is written to it.
-struct Wire {
-    stream: TcpStream,
-    cut: Arc<AtomicBool>,
-}
-
-/// Cuts the connection that a request came over.
-#[derive(Clone, Debug)]
-struct Scissors(Arc<AtomicBool>);
-
-impl Scissors {
-    fn cut(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-impl Connected<IncomingStream<'_, Door>> for Scissors {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        Self(Arc::clone(&stream.io().cut))
-    }
-}
-
-impl Listener for Door {
-    type Io = Wire;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        // Small answers shall not wait for company. If that cannot be had, they wait.
-        let _ = stream.set_nodelay(true);
-        let cut = Arc::default();
-        (Wire { stream, cut }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
-}
-
-impl Wire {
-    fn whole(&self) -> io::Result<()> {
-        if self.cut.load(Ordering::Acquire) {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        Ok(())
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.whole()?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.whole()?;
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
 /// Every request comes in here.
 async fn handle(
     State(server): State<Arc<Server>>,
@@ -271,7 +174,7 @@ async fn handle(
     let body = to_bytes(body, LONGEST_BODY).await;
     if parts.uri.path().starts_with("/_sandbox") {
         let body = body.unwrap_or_default();
-        return server.control(&parts.method, parts.uri.path(), &body);
+        return server.control(&parts.method, parts.uri.path(), &body).await;
     }
     let path = parts.uri.path();
     let (route, params, others) = match find(parts.method.as_str(), path) {
@@ -320,6 +223,8 @@ async fn handle(
             server.act(call, rule, strike, &request_id).await
         }
     };
+    // Of a sandbox that has been dropped nothing may be heard any more, as after a crash.
+    let answered = answered.filter(|_| !server.store.is_closed());
     let Some(mut response) = answered else {
         scissors.cut();
         return Response::new(Body::empty());
@@ -463,7 +368,7 @@ impl Server {
     }
 
     /// The routes under `/_sandbox`, for tests and for other sandboxes of this machine.
-    fn control(&self, method: &Method, path: &str, body: &[u8]) -> Response {
+    async fn control(&self, method: &Method, path: &str, body: &[u8]) -> Response {
         let outcome = match (method.as_str(), path) {
             ("GET", WHOSE) => Answer::object(200, "world", &lock(&self.world).id),
             ("GET", "/_sandbox/routes") => Answer::object(200, "routes", &routes::list()),
@@ -472,6 +377,10 @@ impl Server {
                 lock(&self.stats).reset();
                 Ok(Answer::no_content())
             }
+            ("POST", "/_sandbox/finish") => self
+                .run(finish, &Call::default())
+                .await
+                .unwrap_or_else(|| Err(Refusal::new(500, "The world cannot be written to."))),
             ("GET", "/_sandbox/fault") => Answer::json(200, &lock(&self.faults).list()),
             ("POST", "/_sandbox/fault") => serde_json::from_slice::<Fault>(body)
                 .map_err(|error| Refusal::unprocessable(format!("This is not a fault: {error}")))
@@ -484,6 +393,12 @@ impl Server {
         };
         respond(&outcome, "control", None)
     }
+}
+
+/// Completes whatever is in progress, even what would never have been.
+fn finish(world: &mut World, _: &Call) -> Outcome {
+    world.finish();
+    Ok(Answer::no_content())
 }
 
 /// An answer that no rule gave.

@@ -1,7 +1,7 @@
 //! What the API allows: pages of a list, and requests in an hour and a minute.
 
 use super::answer::{Answer, Call, Outcome, Refusal};
-use super::world::Millis;
+use super::model::Millis;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, VecDeque};

@@ -3,11 +3,13 @@
 //! Lines are queued under the world's lock, so that the file has them in the order in which they
 //! took effect; many requests then share one `fdatasync` ([`Store::commit`]).
 
-use super::world::{Entry, FORMAT, World};
+use super::model::{Entry, FORMAT};
+use super::world::World;
 use super::{Error, io_error};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many superfluous lines a file may have before it is written anew at start-up.
@@ -16,6 +18,7 @@ const SLACK: usize = 1000;
 /// The file, and what is on its way there. Without a path nothing is kept.
 #[derive(Debug)]
 pub(super) struct Store {
+    closed: AtomicBool,
     queue: Mutex<Queue>,
     file: Arc<Mutex<Tail>>,
 }
@@ -47,6 +50,7 @@ impl Store {
 
     fn new(file: Option<File>) -> Self {
         Self {
+            closed: AtomicBool::new(false),
             queue: Mutex::default(),
             file: Arc::new(Mutex::new(Tail {
                 memory_only: file.is_none(),
@@ -129,8 +133,13 @@ impl Store {
         Ok(())
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// Writes nothing from now on, whoever still asks.
     pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         let mut tail = lock(&self.file);
         tail.file = None;
         tail.memory_only = false;
@@ -196,8 +205,8 @@ pub(super) fn folder(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::model::{Domain, Entry};
     use crate::sandbox::rules::{blank_world, test_world};
-    use crate::sandbox::world::{Domain, Entry};
 
     fn domain(name: &str) -> Entry {
         Entry::Domain(Domain {

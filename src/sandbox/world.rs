@@ -8,12 +8,12 @@
 //! ([`World::advance`]). What is due by then is completed at the moment it was due.
 
 use super::catalog::Catalog;
-use serde::{Deserialize, Serialize};
+use super::model::{
+    Action, Counters, Domain, Droplet, Effect, Entry, FORMAT, Key, Millis, Progress, Record,
+    Status, Tag, Vpc,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-/// A moment in milliseconds since 1970.
-pub(super) type Millis = i64;
+use std::net::Ipv4Addr;
 
 /// What the rules take from the options.
 #[derive(Clone, Debug)]
@@ -22,119 +22,6 @@ pub(super) struct Settings {
     pub(super) action: Millis,
     pub(super) droplet_limit: u32,
     pub(super) seed: u64,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Key {
-    pub(super) id: u64,
-    pub(super) name: String,
-    pub(super) fingerprint: String,
-    pub(super) public_key: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Status {
-    New,
-    Active,
-    Off,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Policy {
-    pub(super) plan: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) weekday: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) hour: Option<u8>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Droplet {
-    pub(super) id: u64,
-    pub(super) name: String,
-    pub(super) region: String,
-    pub(super) size: String,
-    pub(super) image: u64,
-    pub(super) memory: u64,
-    pub(super) vcpus: u64,
-    pub(super) disk: u64,
-    pub(super) status: Status,
-    pub(super) created: Millis,
-    /// The action that holds it locked.
-    pub(super) busy: Option<u64>,
-    /// Whether it has come up once: only then it shows its addresses.
-    pub(super) booted: bool,
-    pub(super) backups: Option<Policy>,
-    pub(super) monitoring: bool,
-    pub(super) agent: bool,
-    pub(super) tags: Vec<String>,
-    pub(super) vpc: String,
-    pub(super) public: Option<Ipv4Addr>,
-    pub(super) private: Ipv4Addr,
-    pub(super) v6: Option<Ipv6Addr>,
-    pub(super) ssh_keys: Vec<u64>,
-    /// MD5 of the user data; the text itself may hold secrets and nothing here needs it.
-    pub(super) user_data: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Progress {
-    #[serde(rename = "in-progress")]
-    Running,
-    Completed,
-    Errored,
-}
-
-/// What a completed action changes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Effect {
-    Boot,
-    Status(Status),
-    Nothing,
-    Rename(String),
-    Resize { size: String, disk: bool },
-    Backups(Option<Policy>),
-    Ipv6(Ipv6Addr),
-    Rebuild(u64),
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Action {
-    pub(super) id: u64,
-    pub(super) kind: String,
-    pub(super) droplet: u64,
-    pub(super) region: String,
-    pub(super) status: Progress,
-    pub(super) started: Millis,
-    pub(super) completed: Option<Millis>,
-    /// When it will be done; `None` for one that a scripted failure holds up for ever.
-    pub(super) due: Option<Millis>,
-    pub(super) effect: Effect,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Record {
-    pub(super) id: u64,
-    pub(super) zone: String,
-    #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) data: String,
-    pub(super) priority: Option<u32>,
-    pub(super) port: Option<u32>,
-    pub(super) ttl: u32,
-    pub(super) weight: Option<u32>,
-    pub(super) flags: Option<u32>,
-    pub(super) tag: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Domain {
-    pub(super) name: String,
-    pub(super) ttl: u32,
 }
 
 /// A domain with its records, and these by name for the rules that need a name's neighbours.
@@ -155,56 +42,6 @@ impl Zone {
             .filter_map(|id| self.records.get(id))
     }
 }
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Tag {
-    pub(super) name: String,
-    pub(super) last_tagged: Option<u64>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Vpc {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) description: String,
-    pub(super) region: String,
-    pub(super) network: Ipv4Addr,
-    pub(super) prefix: u8,
-    pub(super) default: bool,
-    pub(super) created: Millis,
-}
-
-/// Counters that must never go back, even when what they counted is gone.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Counters {
-    pub(super) id: u64,
-    pub(super) public: u32,
-    pub(super) v6: u64,
-}
-
-/// One change, and one line of the world's file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Entry {
-    World { format: u32, id: String },
-    Counters(Counters),
-    Key(Key),
-    KeyGone(u64),
-    Droplet(Box<Droplet>),
-    DropletGone(u64),
-    Action(Action),
-    Domain(Domain),
-    DomainGone(String),
-    Record(Record),
-    RecordGone { zone: String, id: u64 },
-    Tag(Tag),
-    TagGone(String),
-    Vpc(Vpc),
-    VpcGone(String),
-}
-
-/// The version of the world file's format that this program writes and reads.
-pub(super) const FORMAT: u32 = 1;
 
 #[derive(Debug)]
 pub(super) struct World {
@@ -523,6 +360,21 @@ impl World {
         }
     }
 
+    /// Makes everything that is in progress due, even what never would be, and completes it.
+    pub(super) fn finish(&mut self) {
+        let running: Vec<Action> = self
+            .actions
+            .values()
+            .filter(|action| action.status == Progress::Running)
+            .cloned()
+            .collect();
+        for mut action in running {
+            action.due = Some(self.now);
+            self.write(Entry::Action(action));
+        }
+        self.advance(self.now);
+    }
+
     fn take_effect(&self, effect: &Effect, droplet: &mut Droplet) {
         match effect {
             Effect::Nothing => {}
@@ -597,10 +449,4 @@ fn unlink_record(zone: &mut Zone, id: u64) {
     if let Some(record) = zone.records.get(&id) {
         remove_from(&mut zone.by_name, &record.name.to_lowercase(), id);
     }
-}
-
-/// A moment as the API writes it: whole seconds, UTC.
-pub(super) fn rfc3339(at: Millis) -> String {
-    jiff::Timestamp::from_second(at.div_euclid(1000))
-        .map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |at| at.to_string())
 }

@@ -164,6 +164,38 @@ async fn ids_and_addresses_are_not_given_twice_after_a_restart() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_many_did_at_once_is_all_there_and_nothing_twice() {
+    limited(async {
+        let (_folder, world) = place();
+        let (sandbox, api) = start(at(&world, quick())).await;
+        let mut tasks = Vec::new();
+        for number in 0..60 {
+            let api = api.clone();
+            tasks.push(tokio::spawn(async move {
+                api.droplet(&format!("w{number}")).await
+            }));
+        }
+        let mut ids = Vec::new();
+        for task in tasks {
+            ids.push(task.await.unwrap());
+        }
+        ids.sort_unstable();
+        let before = api.get("/v2/droplets?per_page=200").await;
+        drop(sandbox);
+        let (sandbox, api) = start(at(&world, quick())).await;
+        let after = api.get("/v2/droplets?per_page=200").await;
+        assert_eq!(after, before);
+        let shown = after["droplets"].as_array().unwrap().iter();
+        let shown: Vec<u64> = shown
+            .map(|droplet| droplet["id"].as_u64().unwrap())
+            .collect();
+        assert_eq!(shown, ids);
+        sandbox.stop().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_second_to_come_is_sent_to_the_owner() {
     limited(async {

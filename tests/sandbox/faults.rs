@@ -128,6 +128,9 @@ async fn one_droplet_never_comes_up() {
             async |id| api.get(&format!("/v2/droplets/{id}")).await["droplet"]["status"].clone();
         assert_eq!(status(stuck).await, "new");
         assert_eq!(status(well).await, "active");
+        api.post("/_sandbox/finish", Value::Null).await;
+        assert_eq!(status(stuck).await, "active");
+        api.delete(&format!("/v2/droplets/{stuck}")).await.good();
         sandbox.stop().await;
     })
     .await;

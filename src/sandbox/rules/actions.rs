@@ -6,7 +6,8 @@ use super::{backups, tags};
 use crate::sandbox::address;
 use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
-use crate::sandbox::world::{Action, Droplet, Effect, Entry, Progress, Status, World, rfc3339};
+use crate::sandbox::model::{Action, Droplet, Effect, Entry, Progress, Status, rfc3339};
+use crate::sandbox::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -3,7 +3,8 @@
 use super::droplets::find;
 use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
 use crate::sandbox::limits::links_and_meta;
-use crate::sandbox::world::{Droplet, Millis, Policy, World, rfc3339};
+use crate::sandbox::model::{Droplet, Millis, Policy, rfc3339};
+use crate::sandbox::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

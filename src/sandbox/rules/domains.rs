@@ -2,7 +2,8 @@
 
 use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
-use crate::sandbox::world::{Domain, Entry, Record, World, Zone};
+use crate::sandbox::model::{Domain, Entry, Record};
+use crate::sandbox::world::{World, Zone};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt::Write;

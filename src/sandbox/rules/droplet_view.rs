@@ -3,7 +3,8 @@
 use super::backups;
 use crate::sandbox::address;
 use crate::sandbox::catalog::{DiskInfo, Image, Region, Size};
-use crate::sandbox::world::{Droplet, Status, World, rfc3339};
+use crate::sandbox::model::{Droplet, Status, rfc3339};
+use crate::sandbox::world::World;
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;

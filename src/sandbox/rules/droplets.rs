@@ -6,9 +6,8 @@ use crate::sandbox::address;
 use crate::sandbox::answer::{Answer, Boot, Call, Outcome, Refusal};
 use crate::sandbox::catalog::{Image, Region, Size};
 use crate::sandbox::limits::page;
-use crate::sandbox::world::{
-    Action, Droplet, Effect, Entry, Millis, Policy, Progress, Status, World,
-};
+use crate::sandbox::model::{Action, Droplet, Effect, Entry, Millis, Policy, Progress, Status};
+use crate::sandbox::world::World;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -497,5 +496,4 @@ pub(in crate::sandbox) fn no_snapshots(world: &mut World, call: &Call) -> Outcom
 }
 
 #[cfg(test)]
-#[path = "droplets_tests.rs"]
 mod tests;

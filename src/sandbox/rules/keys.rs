@@ -2,7 +2,8 @@
 
 use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
-use crate::sandbox::world::{Entry, Key, World};
+use crate::sandbox::model::{Entry, Key};
+use crate::sandbox::world::World;
 use md5::{Digest, Md5};
 use serde::Deserialize;
 

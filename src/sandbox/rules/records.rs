@@ -4,7 +4,8 @@ use super::domains::{DEFAULT_TTL, find as find_zone};
 use super::record_check as check;
 use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
-use crate::sandbox::world::{Entry, Record, World, Zone};
+use crate::sandbox::model::{Entry, Record};
+use crate::sandbox::world::{World, Zone};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize)]
@@ -245,5 +246,4 @@ pub(in crate::sandbox) fn delete(world: &mut World, call: &Call) -> Outcome {
 }
 
 #[cfg(test)]
-#[path = "records_tests.rs"]
 mod tests;

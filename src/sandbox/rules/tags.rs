@@ -2,7 +2,8 @@
 
 use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
-use crate::sandbox::world::{Entry, Tag, World};
+use crate::sandbox::model::{Entry, Tag};
+use crate::sandbox::world::World;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -2,7 +2,8 @@
 
 use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
-use crate::sandbox::world::{Entry, Vpc, World, rfc3339};
+use crate::sandbox::model::{Entry, Vpc, rfc3339};
+use crate::sandbox::world::World;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
