@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use crate::model::{
     Address, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded, Value,
 };
-use crate::resource::{Facts, KINDS, Kind};
+use crate::resource::{Facts, KINDS};
 
 mod action;
 mod bind;
@@ -177,7 +177,7 @@ fn unmet_conditions(
         let missing = crate::resource::show(&Value::Reference(condition.clone()));
         let labels: Vec<String> = unwanted
             .iter()
-            .filter_map(|desired| Some(label(&desired.address)?.1))
+            .filter_map(|desired| label(&desired.address, &desired.attributes))
             .collect();
         notes.push(
             Diagnostic::note(format!("there is no {missing}"))
@@ -188,8 +188,8 @@ fn unmet_conditions(
     unmet
 }
 
-/// An address's kind, and what people call it.
-fn label(address: &Address) -> Option<(&'static Kind, String)> {
+/// What people call a resource.
+fn label(address: &Address, attributes: &BTreeMap<String, Value>) -> Option<String> {
     let (_, kind) = crate::resource::kind(address.kind())?;
-    Some((kind, (kind.label)(address.name())))
+    Some((kind.label)(address.name(), attributes))
 }

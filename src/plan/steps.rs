@@ -7,7 +7,7 @@ use crate::resource::show;
 
 use super::bind::How;
 use super::decide::Decision;
-use super::{Change, Input, Op, Reason, Step, Verb, Written, graph};
+use super::{Action, Change, Input, Op, Reason, Step, Verb, Written, graph};
 
 /// The order of the parts of a plan: what is made comes before what is removed, because what is
 /// removed may still be referred to until then.
@@ -136,7 +136,7 @@ fn draft(decision: &Decision<'_>) -> Option<Draft> {
         op,
         verb: action.verb,
         kind: decision.kind.name.to_owned(),
-        label: (decision.kind.label)(address.name()),
+        label: label(decision),
         detail: detail(decision),
         monthly: monthly(action.monthly_before, action.monthly_after, action.verb),
         loses,
@@ -216,12 +216,23 @@ fn changed(changes: &[Change]) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-fn gone(decision: &Decision<'_>, why: &str) -> String {
-    let before = decision.action.before.clone().unwrap_or_default();
-    let before = before
+fn label(decision: &Decision<'_>) -> String {
+    let action = &decision.action;
+    let attributes = action.after.clone().unwrap_or_else(|| before(action));
+    (decision.kind.label)(action.address.name(), &attributes)
+}
+
+/// The attributes that a resource had, as values.
+fn before(action: &Action) -> BTreeMap<String, Value> {
+    let before = action.before.clone().unwrap_or_default();
+    before
         .into_iter()
         .map(|(name, value)| (name, Value::Known(value)))
-        .collect();
+        .collect()
+}
+
+fn gone(decision: &Decision<'_>, why: &str) -> String {
+    let before = before(&decision.action);
     let what = match decision.kind.loses {
         Some(lost) => format!("with {lost}"),
         None => (decision.kind.removed)(&before),

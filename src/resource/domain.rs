@@ -20,7 +20,7 @@ pub const KIND: Kind = Kind {
     // It is deleted only when it is empty.
     loses: None,
     written_back: None,
-    label: |name| name.to_owned(),
+    label: |name, _| name.to_owned(),
     detail: |_| "new zone".to_owned(),
     removed: |_| "empty zone".to_owned(),
     outcome: |_| String::new(),

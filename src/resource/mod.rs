@@ -46,8 +46,8 @@ pub struct Kind {
     pub loses: Option<&'static str>,
     /// The attribute that is written back into the user's file.
     pub written_back: Option<&'static str>,
-    /// How a plan calls it, from its address's name.
-    pub label: fn(&str) -> String,
+    /// How a plan calls it, from its address's name and its attributes.
+    pub label: fn(&str, &BTreeMap<String, Value>) -> String,
     /// What a plan says of one that is created, from its attributes.
     pub detail: fn(&BTreeMap<String, Value>) -> String,
     /// What a plan says of one that is deleted, from its attributes.

@@ -23,7 +23,7 @@ pub const KIND: Kind = Kind {
     marked: false,
     loses: None,
     written_back: None,
-    label: |name| name.replacen('/', " ", 1),
+    label: |name, _| name.replacen('/', " ", 1),
     detail: |attributes| format!("→ {}", attributes.get(DATA).map(show).unwrap_or_default()),
     removed: |attributes| format!("→ {}", text(attributes, DATA)),
     outcome: |_| String::new(),

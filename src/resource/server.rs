@@ -42,7 +42,7 @@ pub const KIND: Kind = Kind {
     marked: true,
     loses: Some("its disk"),
     written_back: Some(NETWORKS),
-    label: |name| name.to_owned(),
+    label: |name, _| name.to_owned(),
     detail,
     removed: |_| String::new(),
     outcome: addresses,
