@@ -588,6 +588,7 @@ mod report {
             pending: Vec::new(),
             not_started: vec![6, 7],
             interrupted: false,
+            unsaved: None,
         };
         golden("report-failed.txt", &report(&acme(), &failed, false));
     }
@@ -841,6 +842,7 @@ mod json_lines {
             pending: Vec::new(),
             not_started: vec![6, 7, 10],
             interrupted: true,
+            unsaved: None,
         }
     }
 

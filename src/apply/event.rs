@@ -75,6 +75,8 @@ pub struct Report {
     pub not_started: Vec<usize>,
     /// Whether the user stopped it.
     pub interrupted: bool,
+    /// Why the state could not be saved, if it could not: what was made since is not recorded.
+    pub unsaved: Option<Diagnostic>,
 }
 
 impl Report {
@@ -86,5 +88,6 @@ impl Report {
             && self.unknown.is_empty()
             && self.pending.is_empty()
             && self.not_started.is_empty()
+            && self.unsaved.is_none()
     }
 }

@@ -34,8 +34,6 @@ pub(super) struct Run<'a> {
     began: HashMap<usize, Instant>,
     waiting: Vec<Waiting>,
     pace: Pace,
-    /// The state could not be saved: what is made from now on would not be known.
-    unsaved: bool,
 }
 
 impl<'a> Run<'a> {
@@ -63,7 +61,6 @@ impl<'a> Run<'a> {
             began: HashMap::new(),
             waiting: Vec::new(),
             pace: Pace::new(options.first_look),
-            unsaved: false,
         }
     }
 
@@ -72,7 +69,7 @@ impl<'a> Run<'a> {
             // The lineage must be durable before the first request that carries it.
             if let Err(problem) = self.surroundings.save(self.state) {
                 self.report.not_started = self.schedule.not_started();
-                self.report.failed.push((0, problem));
+                self.report.unsaved = Some(problem);
                 return self.report;
             }
             self.effects(interrupts).await;
@@ -91,7 +88,10 @@ impl<'a> Run<'a> {
         let mut listening = true;
         loop {
             let stopping = grace_ends.is_some();
-            while !stopping && !self.unsaved && running.len() < self.options.parallelism {
+            while !stopping
+                && self.report.unsaved.is_none()
+                && running.len() < self.options.parallelism
+            {
                 let Some(number) = self.schedule.start() else {
                     break;
                 };
@@ -419,7 +419,7 @@ impl<'a> Run<'a> {
         let Err(problem) = self.surroundings.save(self.state) else {
             return true;
         };
-        self.unsaved = true;
+        self.report.unsaved = Some(problem.clone());
         let op = self.plan.steps.get(number - 1).map(|step| &step.op);
         let address = op.and_then(Op::address);
         let lost = address

@@ -219,11 +219,17 @@ impl JsonStream {
                 "failed": failed,
                 "skipped": skipped,
                 "unknown": report.unknown,
+                "pending": report.pending,
                 "not_started": report.not_started,
             },
             "interrupted": report.interrupted,
         });
-        message(now, "error", "apply_incomplete", &said, more)
+        let unsaved = report
+            .unsaved
+            .iter()
+            .map(|error| self.diagnostic(now, error));
+        let unsaved: String = unsaved.collect();
+        unsaved + &message(now, "error", "apply_incomplete", &said, more)
     }
 
     fn step(&self, number: usize) -> Option<&Step> {

@@ -39,6 +39,10 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
     };
     let mut text = format!("{}\n", paint.red(&ended));
 
+    if let Some(error) = &report.unsaved {
+        text.push_str(&format!("\n{}\n", paint.bold("Not saved:")));
+        text.push_str(&message(error));
+    }
     for (steps, error) in alike(&report.failed) {
         text.push_str(&groups.group("Failed:", steps.iter().map(|step| (*step, ""))));
         text.push_str(&message(error));
@@ -48,6 +52,12 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
         let steps = report.unknown.iter().map(|step| (*step, ""));
         text.push_str(&groups.group(heading, steps));
         text.push_str("     What it was to make may exist. The next run looks for it first.\n");
+    }
+    if !report.pending.is_empty() {
+        let heading = "Not ready yet, made and recorded:";
+        let steps = report.pending.iter().map(|step| (*step, ""));
+        text.push_str(&groups.group(heading, steps));
+        text.push_str("     The next run goes on waiting for them.\n");
     }
     if !report.skipped.is_empty() {
         let causes = report.skipped.iter().map(|(step, because)| {
@@ -60,10 +70,11 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
         let steps = report.not_started.iter().map(|step| (*step, ""));
         text.push_str(&groups.group("Not started:", steps));
     }
-    text.push_str(&format!(
-        "\nWhat was done is saved. To go on, run: {}\n",
-        style.again
-    ));
+    let saved = match report.unsaved {
+        None => "What was done is saved. To go on, run",
+        Some(_) => "Mend that first. To go on then, run",
+    };
+    text.push_str(&format!("\n{saved}: {}\n", style.again));
     text
 }
 

@@ -46,6 +46,12 @@ impl ReadClient {
         let refused = |message: String| Error::new(Class::Rejected, "the API's address", message);
         let base = Url::parse(&connection.url)
             .map_err(|error| refused(format!("{} is no URL: {error}", connection.url)))?;
+        if !base.username().is_empty() || base.password().is_some() {
+            // It would be shown in messages and kept in the state.
+            return Err(refused(
+                "it holds a user name or a password; leave them out".to_owned(),
+            ));
+        }
         let local = is_loopback(&base);
         match base.scheme() {
             "https" => {}
