@@ -84,7 +84,13 @@ pub(in crate::sandbox) fn create(world: &mut World, call: &Call) -> Outcome {
 
     let mut made = Vec::new();
     for name in names {
-        made.push(create_one(world, name, &plan, call.boot)?);
+        match create_one(world, name, &plan, call.boot) {
+            Ok(one) => made.push(one),
+            Err(refusal) => {
+                give_back(world, &made);
+                return Err(refusal);
+            }
+        }
     }
     for (droplet, action) in &made {
         world.write(Entry::Droplet(Box::new(droplet.clone())));
@@ -141,6 +147,16 @@ struct Link {
     id: u64,
     rel: &'static str,
     href: String,
+}
+
+/// All or none: what was set aside for the first ones is free again if a later one finds nothing.
+fn give_back(world: &mut World, made: &[(Droplet, Action)]) {
+    for (droplet, _) in made {
+        world.private_in_use.remove(&droplet.private);
+        if let Some(public) = droplet.public {
+            world.public_in_use.remove(&public);
+        }
+    }
 }
 
 fn create_one(

@@ -297,9 +297,15 @@ mod tests {
             "name": "web", "region": "nyc1", "size": "1gb", "image": "debian-13-x64", "vpc_uuid": vpc,
         });
         world.settings.droplet_limit = 100;
-        for _ in 0..13 {
+        for _ in 0..12 {
             assert_eq!(ask(&mut world, "POST", "/v2/droplets", &droplet).0, 202);
         }
+        // Two want the one address that is left: neither gets it, and it is not lost.
+        let mut two = droplet.clone();
+        two.as_object_mut().unwrap().remove("name");
+        two["names"] = json!(["a", "b"]);
+        assert_eq!(refused(&mut world, "POST", "/v2/droplets", &two).0, 422);
+        assert_eq!(ask(&mut world, "POST", "/v2/droplets", &droplet).0, 202);
         assert_eq!(refused(&mut world, "POST", "/v2/droplets", &droplet).0, 422);
         let one = format!("/v2/vpcs/{}", vpc.as_str().unwrap());
         assert_eq!(
