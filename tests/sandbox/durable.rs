@@ -4,7 +4,6 @@ use crate::support::{Api, KEY, droplet, endless, limited, quick, start};
 use cloudbuilder::sandbox::{self, Error, Options};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 fn at(world: &Path, options: Options) -> Options {
     Options {
@@ -324,7 +323,7 @@ async fn a_dropped_sandbox_changes_nothing_any_more() {
     limited(async {
         let (_folder, world) = place();
         let (sandbox, api) = start(at(&world, quick())).await;
-        api.fault(json!({"kind": "delay", "ms": 300, "method": "POST"}))
+        api.fault(json!({"kind": "delay", "ms": 1500, "method": "POST"}))
             .await;
         let late = tokio::spawn({
             let api = api.clone();
@@ -341,7 +340,6 @@ async fn a_dropped_sandbox_changes_nothing_any_more() {
         let (heir, api) = start(at(&world, quick())).await;
         let answer = late.await.unwrap();
         assert!(answer.is_err(), "answered although not durable: {answer:?}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(api.get("/v2/droplets").await["meta"]["total"], 0);
         drop(heir);
         let (heir, api) = start(at(&world, quick())).await;
