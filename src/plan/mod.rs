@@ -73,15 +73,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     everything_missing(input, &mut notes);
     let bindings = bind::bind(input, &mut notes);
     let unwanted = unmet_conditions(input, &bindings, &mut notes);
-    let facts = Facts {
-        desired: input.desired,
-        observed: input.observed,
-        recorded: input.recorded,
-        bound: &bindings.at,
-        unwanted: &unwanted,
-        catalog: input.catalog,
-        lineage: input.lineage,
-    };
+    let facts = facts(input, &bindings, &unwanted);
     for kind in KINDS {
         (kind.check)(&facts, &mut notes);
     }
@@ -111,15 +103,7 @@ pub fn recognise(input: &Input<'_>) -> (Vec<Step>, Vec<Diagnostic>) {
     let mut notes = Vec::new();
     let bindings = bind::bind(input, &mut notes);
     let unwanted = unmet_conditions(input, &bindings, &mut notes);
-    let facts = Facts {
-        desired: input.desired,
-        observed: input.observed,
-        recorded: input.recorded,
-        bound: &bindings.at,
-        unwanted: &unwanted,
-        catalog: input.catalog,
-        lineage: input.lineage,
-    };
+    let facts = facts(input, &bindings, &unwanted);
     let mut differences = Vec::new();
     let decisions = decide::decide(input, &bindings, &facts, &mut differences);
     let steps = steps::steps(input, &decisions, &mut differences);
@@ -186,6 +170,22 @@ fn unmet_conditions(
         );
     }
     unmet
+}
+
+fn facts<'a>(
+    input: &Input<'a>,
+    bindings: &'a bind::Bindings,
+    unwanted: &'a HashSet<Address>,
+) -> Facts<'a> {
+    Facts {
+        desired: input.desired,
+        observed: input.observed,
+        recorded: input.recorded,
+        bound: &bindings.at,
+        unwanted,
+        catalog: input.catalog,
+        lineage: input.lineage,
+    }
 }
 
 /// What people call a resource.

@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
-use crate::model::{Diagnostic, Place, Severity};
+use crate::model::{self, Diagnostic, Place, Severity};
 
 /// How many bytes of a line are quoted on either side of a mark. A file can be all one line.
 const REACH: usize = 400;
@@ -176,7 +175,7 @@ impl Excerpt {
         for (at, character) in part.char_indices() {
             moved.push((start + at, shown.len()));
             // Tabs are laid out by the renderer; the rest could steer the terminal.
-            if character == '\t' || !is_hidden(character) {
+            if character == '\t' || !(model::steers(character) || character == OWN_POSITION_ENDS) {
                 shown.push(character);
             } else {
                 shown.push(char::REPLACEMENT_CHARACTER);
@@ -209,26 +208,12 @@ fn floor(text: &str, at: usize) -> usize {
         .unwrap_or(0)
 }
 
-/// Text from a file or an API, with nothing in it that a terminal obeys.
+/// Text from a file or an API, with nothing in it that a terminal obeys but new lines, and without
+/// the mark that is used here.
 fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character != '\n' && is_hidden(character) {
-            // Writing to a string does not fail.
-            let _ = write!(escaped, "{}", character.escape_unicode());
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
-}
-
-/// Control characters, and those that reorder the text beside them or cannot be seen.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || character == OWN_POSITION_ENDS
-        || matches!(character,
-            '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+    let lines = text.split('\n').map(|line| model::escape(line));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    text.replace(OWN_POSITION_ENDS, "\\u{e000}")
 }
 
 #[cfg(test)]
@@ -271,7 +256,7 @@ mod tests {
         let shown = plain(error, &Sources::new().with("a\u{1b}b", text.as_bytes()));
         let steering: Vec<_> = shown
             .chars()
-            .filter(|&character| character != '\n' && is_hidden(character))
+            .filter(|&character| character != '\n' && model::steers(character))
             .collect();
         assert!(steering.is_empty(), "{shown}");
         assert!(shown.contains("error: \\u{1b}[31m"), "{shown}");

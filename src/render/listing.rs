@@ -3,10 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Row, Table};
 
-use super::escape;
 use super::rows::{pad, width};
 use super::table::shown;
-use crate::model::{Address, Catalog, Image, Origin, Recorded, Size};
+use crate::model::{Address, Catalog, Image, Origin, Recorded, Size, escape};
 use crate::state::State;
 
 /// How a list is shown.

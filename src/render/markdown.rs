@@ -1,9 +1,8 @@
 use std::borrow::Cow;
 
-use super::escape;
 use super::phrase;
 use super::rows::{Columns, Row, rows};
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, escape};
 use crate::plan::Plan;
 
 /// How long a comment may become, in bytes. GitHub refuses bodies of more than 65,536 characters;

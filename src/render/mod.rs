@@ -3,7 +3,7 @@
 //!
 //! Nothing here decides anything, asks anyone or writes to a stream that it was not handed, and
 //! nothing here knows a kind of resource or a provider by name. Text that was not written in this
-//! program goes through [`escape`] before it is printed.
+//! program goes through [`crate::model::escape`] before it is printed.
 
 mod diagnostic;
 mod escape;
@@ -20,7 +20,6 @@ mod table;
 mod text_diff;
 
 pub use diagnostic::{Sources, diagnostics};
-pub use escape::escape;
 pub use json::plan_json;
 pub use json_stream::JsonStream;
 pub use listing::{ListStyle, ShowStyle, images, regions, show, sizes, state_list, state_show};

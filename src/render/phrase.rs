@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::escape;
 use crate::apply::Report;
-use crate::model::{Address, Money};
+use crate::model::{Address, Money, escape};
 use crate::plan::{Cost, Counts, Op, Plan, Step, Verb};
 
 /// What a plan without anything to do says.

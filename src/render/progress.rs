@@ -1,3 +1,4 @@
+use crate::model::escape;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -7,7 +8,6 @@ use std::time::{Duration, Instant};
 use console::{Term, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::escape;
 use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, Row, rows};

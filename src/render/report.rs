@@ -1,11 +1,10 @@
 use std::collections::BTreeMap;
 
-use super::escape;
 use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, Row, rows};
 use crate::apply::Report;
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, escape};
 use crate::plan::Plan;
 
 /// How many steps of a group are listed; the rest is counted.

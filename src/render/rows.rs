@@ -2,10 +2,9 @@ use std::collections::BTreeSet;
 
 use console::measure_text_width;
 
-use super::escape;
 use super::paint::Paint;
 use super::phrase;
-use crate::model::Address;
+use crate::model::{Address, escape};
 use crate::plan::{Plan, Step, Verb};
 
 /// A label wider than this, in columns, sticks out instead of pushing every other line's detail to

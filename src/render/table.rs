@@ -3,11 +3,10 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::escape;
 use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, pad, rows, width};
-use crate::model::{Address, Value};
+use crate::model::{Address, Value, escape};
 use crate::plan::{Action, Op, Plan, Step, Verb};
 
 /// From how many steps on a plan also counts them by kind: it no longer fits on one screen.

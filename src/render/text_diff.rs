@@ -1,7 +1,7 @@
 use similar::{ChangeTag, TextDiff};
 
-use super::escape;
 use super::paint::Paint;
+use crate::model::escape;
 
 /// What changes in a text file, as a unified diff; empty if nothing does.
 ///

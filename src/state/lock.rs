@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::prepare_private_dir;
-use super::printable::printable;
+use crate::model::escape;
 
 /// How often a waiting run looks again.
 pub const POLL: Duration = Duration::from_millis(100);
@@ -163,9 +163,9 @@ impl fmt::Display for Holder {
         write!(
             f,
             "{} by {} on {}, pid {}, since {}",
-            printable(&self.operation),
-            printable(&self.user),
-            printable(&self.host),
+            escape(&self.operation),
+            escape(&self.user),
+            escape(&self.host),
             self.pid,
             self.since
         )

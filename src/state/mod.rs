@@ -2,7 +2,6 @@
 
 pub mod format;
 pub mod lock;
-mod printable;
 mod private_dir;
 mod store;
 

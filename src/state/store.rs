@@ -371,7 +371,7 @@ impl Version {
 fn version_name(lineage: &str, serial: u64) -> String {
     format!(
         "serial {serial} of lineage {}",
-        super::printable::printable(lineage)
+        crate::model::escape(lineage)
     )
 }
 

@@ -9,7 +9,7 @@ mod v1;
 use serde_json::Value;
 
 use super::State;
-use super::printable::printable;
+use crate::model::escape;
 
 /// The text of a state file, and what it takes to recognise it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, FormatError> {
             written_by: document
                 .get("written_by")
                 .and_then(Value::as_str)
-                .map(printable),
+                .map(|text| escape(text).into_owned()),
         }),
         Some(_) => Err(FormatError::Shape {
             place: "`format`".to_owned(),

@@ -21,9 +21,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Decoded, Encoded, FormatError};
+use crate::model::escape;
 use crate::model::{Account, Address, Attributes, Origin, Recorded};
 use crate::state::State;
-use crate::state::printable::printable;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,7 +159,7 @@ pub(super) fn decode(mut document: Value) -> Result<Decoded, FormatError> {
     let computed = checksum(&document);
     if recorded != computed {
         return Err(FormatError::Checksum {
-            recorded: printable(&recorded),
+            recorded: escape(&recorded).into_owned(),
             computed,
         });
     }
@@ -179,7 +179,7 @@ pub(super) fn decode(mut document: Value) -> Result<Decoded, FormatError> {
         if let Some(double) = resources.insert(recorded.address.clone(), recorded) {
             return Err(FormatError::Shape {
                 place,
-                what: format!("{} stands twice", printable(&double.address.to_string())),
+                what: format!("{} stands twice", escape(&double.address.to_string())),
             });
         }
     }
@@ -223,7 +223,7 @@ fn resource_from(entry: Value, place: &str) -> Result<Recorded, FormatError> {
     let parse = |text: String| {
         text.parse::<Address>().map_err(|error| FormatError::Shape {
             place: place.to_owned(),
-            what: printable(&error.to_string()),
+            what: escape(&error.to_string()).into_owned(),
         })
     };
     Ok(Recorded {
@@ -244,7 +244,7 @@ fn resource_from(entry: Value, place: &str) -> Result<Recorded, FormatError> {
 /// A resource as a message names it: by its address, or failing that by its position.
 fn place(entry: &Value, index: usize) -> String {
     match entry.get("address").and_then(Value::as_str) {
-        Some(address) => printable(address),
+        Some(address) => escape(address).into_owned(),
         None => format!("resource {}", index + 1),
     }
 }
@@ -255,7 +255,7 @@ fn from_value<T: for<'de> Deserialize<'de>>(
 ) -> Result<T, FormatError> {
     serde_json::from_value(value).map_err(|error| FormatError::Shape {
         place: place(),
-        what: printable(&error.to_string()),
+        what: escape(&error.to_string()).into_owned(),
     })
 }
 
