@@ -12,6 +12,7 @@ use crate::provider::Write;
 use crate::state::State;
 
 mod event;
+mod ledger;
 mod run;
 mod schedule;
 mod step;
@@ -101,7 +102,9 @@ pub async fn apply(
     interrupts: &mut Interrupts,
     options: &Options,
 ) -> Report {
-    run::Run::new(plan, write, state, surroundings, options)
-        .carry_out(interrupts)
-        .await
+    let mut ledger = ledger::Ledger::new(plan, state, surroundings, options);
+    if !plan.is_empty() && !ledger.open() {
+        return ledger.close();
+    }
+    run::run(ledger, write, interrupts, options).await
 }

@@ -1,510 +1,80 @@
-use std::collections::HashMap;
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness, Recorded};
-use crate::plan::{Op, Plan, Step};
-use crate::provider::{Class, Error, Write};
-use crate::resource::kind;
-use crate::state::State;
+use crate::provider::{Error, Write};
 
-use super::schedule::Schedule;
-use super::step::{Call, Outcome, missing, remember};
-use super::wait::{Pace, Sight, Until, Waiting, look, may_pass};
-use super::{Event, Interrupts, Options, Report, Surroundings};
+use super::ledger::Ledger;
+use super::step::{Call, Outcome};
+use super::wait::{Pace, Sight, look};
+use super::{Interrupts, Options, Report};
 
 /// A request's number, what it was, and what came of it.
 type Answered = (usize, Call, Result<Outcome, Error>);
 type Looked = Result<Vec<(usize, Sight)>, Error>;
 
-/// One carrying out of a plan.
-pub(super) struct Run<'a> {
-    plan: &'a Plan,
+/// Carries out what the ledger has: sends requests, looks at what is waited for, and enters what
+/// comes of it, until there is nothing left to do or the user wants to stop.
+pub(super) async fn run<'a>(
+    mut ledger: Ledger<'a>,
     write: &'a dyn Write,
-    state: &'a mut State,
-    surroundings: &'a mut dyn Surroundings,
+    interrupts: &mut Interrupts,
     options: &'a Options,
-    schedule: Schedule,
-    report: Report,
-    began: HashMap<usize, Instant>,
-    waiting: Vec<Waiting>,
-    pace: Pace,
+) -> Report {
+    let mut running: FuturesUnordered<BoxFuture<'a, Answered>> = FuturesUnordered::new();
+    let mut looking: Option<BoxFuture<'a, Looked>> = None;
+    let mut pace = Pace::new(options.first_look);
+    let mut next_look = Instant::now();
+    let mut grace_ends: Option<Instant> = None;
+    let mut listening = true;
+    loop {
+        let stopping = grace_ends.is_some();
+        while !stopping && running.len() < options.parallelism {
+            let Some((number, call)) = ledger.start() else {
+                break;
+            };
+            running.push(send(number, call, write, options).boxed());
+        }
+        if running.is_empty() && (stopping || ledger.waiting().is_empty()) {
+            break;
+        }
+        let look_due = looking.is_none() && !ledger.waiting().is_empty() && !stopping;
+        tokio::select! {
+            Some((number, call, result)) = running.next(), if !running.is_empty() => {
+                let before = ledger.waiting().len();
+                ledger.answered(number, &call, result);
+                if ledger.waiting().len() > before {
+                    pace.restart();
+                    next_look = Instant::now() + pace.pause();
+                }
+            }
+            Some(sights) = resolve(&mut looking), if looking.is_some() => {
+                looking = None;
+                ledger.looked(sights);
+                next_look = Instant::now() + pace.pause();
+            }
+            () = sleep_until(next_look), if look_due => {
+                let (waiting, mark) = (ledger.waiting().to_vec(), ledger.mark().to_owned());
+                looking = Some(look(write, waiting, mark).boxed());
+            }
+            signal = interrupts.recv(), if listening => match signal {
+                None => listening = false,
+                Some(()) if stopping => break,
+                Some(()) => {
+                    grace_ends = Some(Instant::now() + options.grace);
+                    ledger.interrupted();
+                }
+            },
+            () = sleep_until(grace_ends.unwrap_or_else(Instant::now)), if stopping => break,
+        }
+    }
+    ledger.close()
 }
 
-impl<'a> Run<'a> {
-    pub(super) fn new(
-        plan: &'a Plan,
-        write: &'a dyn Write,
-        state: &'a mut State,
-        surroundings: &'a mut dyn Surroundings,
-        options: &'a Options,
-    ) -> Self {
-        // Writing the user's file is no part of the graph: it comes last, also after a failure.
-        let effects = plan
-            .steps
-            .iter()
-            .filter(|step| !matches!(step.op, Op::WriteBack { .. }));
-        let effects: Vec<Step> = effects.cloned().collect();
-        Self {
-            plan,
-            write,
-            state,
-            surroundings,
-            options,
-            schedule: Schedule::new(&effects),
-            report: Report::default(),
-            began: HashMap::new(),
-            waiting: Vec::new(),
-            pace: Pace::new(options.first_look),
-        }
-    }
-
-    pub(super) async fn carry_out(mut self, interrupts: &mut Interrupts) -> Report {
-        if !self.plan.is_empty() {
-            // The lineage must be durable before the first request that carries it.
-            if let Err(problem) = self.surroundings.save(self.state) {
-                self.report.not_started = self.schedule.not_started();
-                self.report.unsaved = Some(problem);
-                return self.report;
-            }
-            self.effects(interrupts).await;
-        }
-        if !self.report.interrupted {
-            self.write_back();
-        }
-        self.report
-    }
-
-    async fn effects(&mut self, interrupts: &mut Interrupts) {
-        let mut running: FuturesUnordered<BoxFuture<'a, Answered>> = FuturesUnordered::new();
-        let mut looking: Option<BoxFuture<'a, Looked>> = None;
-        let mut next_look = Instant::now();
-        let mut grace_ends: Option<Instant> = None;
-        let mut listening = true;
-        loop {
-            let stopping = grace_ends.is_some();
-            while !stopping
-                && self.report.unsaved.is_none()
-                && running.len() < self.options.parallelism
-            {
-                let Some(number) = self.schedule.start() else {
-                    break;
-                };
-                running.extend(self.begin(number));
-            }
-            let idle = running.is_empty() && (stopping || self.waiting.is_empty());
-            if idle {
-                break;
-            }
-            let look_due = looking.is_none() && !self.waiting.is_empty() && !stopping;
-            tokio::select! {
-                Some((number, call, result)) = running.next(), if !running.is_empty() => {
-                    let before = self.waiting.len();
-                    self.answered(number, &call, result);
-                    if self.waiting.len() > before {
-                        self.pace.restart();
-                        next_look = Instant::now() + self.pace.pause();
-                    }
-                }
-                Some(sights) = resolve(&mut looking), if looking.is_some() => {
-                    looking = None;
-                    self.looked(sights);
-                    next_look = Instant::now() + self.pace.pause();
-                }
-                () = sleep_until(next_look), if look_due => {
-                    let (waiting, mark) = (self.waiting.clone(), self.state.lineage.clone());
-                    looking = Some(look(self.write_as_read(), waiting, mark).boxed());
-                }
-                signal = interrupts.recv(), if listening => match signal {
-                    None => listening = false,
-                    Some(()) if stopping => break,
-                    Some(()) => {
-                        grace_ends = Some(Instant::now() + self.options.grace);
-                        self.report.interrupted = true;
-                        self.surroundings.event(&Event::Interrupted);
-                    }
-                },
-                () = sleep_until(grace_ends.unwrap_or_else(Instant::now)), if stopping => break,
-            }
-        }
-        self.report.not_started = self.schedule.not_started();
-        self.report.pending = self.waiting.iter().map(|waiting| waiting.step).collect();
-        let settled = |number: &usize| {
-            self.report.done.contains(number)
-                || self.report.pending.contains(number)
-                || self
-                    .report
-                    .failed
-                    .iter()
-                    .any(|(failed, _)| failed == number)
-        };
-        let mut unknown: Vec<usize> = self
-            .began
-            .keys()
-            .copied()
-            .filter(|number| !settled(number))
-            .collect();
-        unknown.sort_unstable();
-        self.report.unknown = unknown;
-    }
-
-    fn write_as_read(&self) -> &'a dyn crate::provider::Read {
-        self.write
-    }
-
-    /// Starts a step: gives its request, unless it fails at once.
-    fn begin(&mut self, number: usize) -> Option<BoxFuture<'a, Answered>> {
-        let plan = self.plan;
-        let step = plan.steps.get(number.checked_sub(1)?)?;
-        self.began.insert(number, Instant::now());
-        self.surroundings.event(&Event::Started { step: number });
-        match Call::new(step, &self.state.resources, &self.state.lineage) {
-            Ok(call) => {
-                let (write, options) = (self.write, self.options);
-                let request = async move {
-                    let result = call.send(write, options).await;
-                    (number, call, result)
-                };
-                Some(request.boxed())
-            }
-            Err(why) => {
-                let problem = Diagnostic::error(format!("{} cannot be made", step.label));
-                self.fail(
-                    number,
-                    problem
-                        .detail(why)
-                        .hint("run plan again to see what is there"),
-                );
-                None
-            }
-        }
-    }
-
-    fn answered(&mut self, number: usize, call: &Call, result: Result<Outcome, Error>) {
-        let plan = self.plan;
-        let Some(step) = plan.steps.get(number - 1) else {
-            return;
-        };
-        let outcome = match result {
-            Ok(outcome) => outcome,
-            Err(error) => return self.fail(number, problem(step, &error)),
-        };
-        match (&step.op, outcome) {
-            (
-                Op::Create {
-                    address,
-                    account,
-                    refers_to,
-                    ..
-                },
-                Outcome::Made(made),
-            ) => {
-                let recorded = Recorded {
-                    address: address.clone(),
-                    account: account.clone(),
-                    id: made.id.clone(),
-                    origin: Origin::Created,
-                    ready: made.readiness == Readiness::Ready,
-                    attributes: remember(address.kind(), call.attributes(), &made.attributes),
-                    refers_to: refers_to.clone(),
-                    recorded_at: Timestamp::now(),
-                };
-                // The id first: nothing that is made may be lost by what comes after.
-                if self.record(number, recorded) {
-                    self.made(number, address, &made);
-                }
-            }
-            (
-                Op::Import {
-                    address,
-                    account,
-                    id,
-                    refers_to,
-                    ours,
-                    ..
-                },
-                _,
-            ) => {
-                let lingers = kind(address.kind()).is_some_and(|(_, kind)| kind.lingers);
-                let recorded = Recorded {
-                    address: address.clone(),
-                    account: account.clone(),
-                    id: id.clone(),
-                    origin: if *ours {
-                        Origin::Created
-                    } else {
-                        Origin::Found
-                    },
-                    ready: !lingers,
-                    attributes: call.attributes().clone(),
-                    refers_to: refers_to.clone(),
-                    recorded_at: Timestamp::now(),
-                };
-                if self.record(number, recorded) {
-                    if lingers {
-                        self.wait(number, address, id, Until::Ready);
-                    } else {
-                        self.finish(number, Some(id));
-                    }
-                }
-            }
-            (
-                Op::Update {
-                    address,
-                    id,
-                    refers_to,
-                    ..
-                },
-                Outcome::Made(made),
-            ) => {
-                let attributes = remember(address.kind(), call.attributes(), &made.attributes);
-                if let Some(recorded) = self.state.resources.get_mut(address) {
-                    recorded.attributes = attributes;
-                    recorded.refers_to.clone_from(refers_to);
-                }
-                if self.save(number) {
-                    self.finish(number, Some(id));
-                }
-            }
-            (Op::Await { address, id }, _) => self.wait(number, address, id, Until::Ready),
-            (Op::Delete { address, id }, _) => {
-                if kind(address.kind()).is_some_and(|(_, kind)| kind.lingers) {
-                    self.wait(number, address, id, Until::Gone);
-                } else {
-                    self.gone(number, address);
-                }
-            }
-            (Op::Forget { address }, _) => self.gone(number, address),
-            // A provider that takes note of a create without saying what it made.
-            (Op::Create { .. } | Op::Update { .. }, Outcome::Accepted)
-            | (Op::WriteBack { .. }, _) => {}
-        }
-    }
-
-    /// What was made is recorded; it may have to be waited for.
-    fn made(&mut self, number: usize, address: &Address, made: &Observed) {
-        match (&made.readiness, missing(made)) {
-            (Readiness::Failed(why), _) => self.failed_to_come(number, address, &made.id, why),
-            (_, Some(why)) => {
-                self.surroundings.event(&Event::Waiting {
-                    step: number,
-                    id: made.id.clone(),
-                    why: why.to_owned(),
-                });
-                self.wait(number, address, &made.id, Until::Ready);
-            }
-            (_, None) => self.finish(number, Some(&made.id)),
-        }
-    }
-
-    fn wait(&mut self, step: usize, address: &Address, id: &str, until: Until) {
-        let recorded = self.state.resources.get(address);
-        self.waiting.push(Waiting {
-            step,
-            address: address.clone(),
-            id: id.to_owned(),
-            attributes: recorded.map_or_else(Attributes::new, |r| r.attributes.clone()),
-            until,
-            deadline: Instant::now() + self.options.ready_deadline,
-        });
-    }
-
-    /// Takes note of what the shared poll saw.
-    fn looked(&mut self, sights: Looked) {
-        match sights {
-            Ok(sights) => {
-                for (number, sight) in sights {
-                    self.saw(number, sight);
-                }
-            }
-            Err(error) if may_pass(&error) => {}
-            Err(error) => {
-                for waiting in std::mem::take(&mut self.waiting) {
-                    let what = Diagnostic::error(format!("lost sight of {}", waiting.address));
-                    let hint = "the state has it; run it again to go on waiting";
-                    self.fail(waiting.step, what.detail(error.to_string()).hint(hint));
-                }
-            }
-        }
-        let now = Instant::now();
-        let (late, waiting) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|waiting| waiting.deadline <= now);
-        self.waiting = waiting;
-        for waiting in late {
-            self.too_late(&waiting);
-        }
-    }
-
-    fn saw(&mut self, number: usize, sight: Sight) {
-        let Some(at) = self
-            .waiting
-            .iter()
-            .position(|waiting| waiting.step == number)
-        else {
-            return;
-        };
-        match sight {
-            Sight::NotYet => {}
-            Sight::Gone => {
-                let waiting = self.waiting.swap_remove(at);
-                self.gone(number, &waiting.address);
-            }
-            Sight::Failed(why) => {
-                let waiting = self.waiting.swap_remove(at);
-                self.failed_to_come(number, &waiting.address, &waiting.id, &why);
-            }
-            Sight::Ready(observed) => {
-                let waiting = self.waiting.swap_remove(at);
-                if let Some(recorded) = self.state.resources.get_mut(&waiting.address) {
-                    recorded.ready = true;
-                    recorded.attributes = remember(
-                        waiting.address.kind(),
-                        &recorded.attributes,
-                        &observed.attributes,
-                    );
-                }
-                if self.save(number) {
-                    self.finish(number, Some(&waiting.id));
-                }
-            }
-        }
-    }
-
-    fn too_late(&mut self, waiting: &Waiting) {
-        let minutes = self.options.ready_deadline.as_secs() / 60;
-        let still = match waiting.until {
-            Until::Ready => "is not ready",
-            Until::Gone => "is still there",
-        };
-        let problem = Diagnostic::error(format!("{} {still}", waiting.address))
-            .detail(format!("waited {minutes} minutes for {}", waiting.id))
-            .hint("the state has it; run it again to go on waiting");
-        self.fail(waiting.step, problem);
-    }
-
-    fn failed_to_come(&mut self, number: usize, address: &Address, id: &str, why: &str) {
-        let problem = Diagnostic::error(format!("{address} failed to come up"))
-            .detail(format!("{id}: {why}"))
-            .hint("delete it by hand, then run it again to have it made anew");
-        self.fail(number, problem);
-    }
-
-    fn gone(&mut self, number: usize, address: &Address) {
-        let id = self
-            .state
-            .resources
-            .remove(address)
-            .map(|recorded| recorded.id);
-        if self.save(number) {
-            self.finish(number, id.as_deref());
-        }
-    }
-
-    fn record(&mut self, number: usize, recorded: Recorded) -> bool {
-        self.state
-            .resources
-            .insert(recorded.address.clone(), recorded);
-        self.save(number)
-    }
-
-    /// Saves the state. If that fails the step fails, no further request is sent, and the message
-    /// says what the state does not know.
-    fn save(&mut self, number: usize) -> bool {
-        let Err(problem) = self.surroundings.save(self.state) else {
-            return true;
-        };
-        self.report.unsaved = Some(problem.clone());
-        let op = self.plan.steps.get(number - 1).map(|step| &step.op);
-        let address = op.and_then(Op::address);
-        let lost = address
-            .and_then(|address| self.state.resources.get(address))
-            .map(|recorded| {
-                format!(
-                    "; not saved: {} has the id {}",
-                    recorded.address, recorded.id
-                )
-            });
-        let detail = format!("{}{}", problem.detail, lost.unwrap_or_default());
-        self.fail(number, problem.detail(detail));
-        false
-    }
-
-    fn finish(&mut self, number: usize, id: Option<&str>) {
-        self.schedule.done(number);
-        self.report.done.push(number);
-        let op = self.plan.steps.get(number - 1).map(|step| &step.op);
-        let outcome = op
-            .and_then(Op::address)
-            .and_then(|address| self.state.resources.get(address))
-            .and_then(|recorded| {
-                let (_, kind) = kind(recorded.address.kind())?;
-                Some((kind.outcome)(&recorded.attributes))
-            });
-        self.surroundings.event(&Event::Finished {
-            step: number,
-            id: id.map(ToOwned::to_owned),
-            outcome: outcome.unwrap_or_default(),
-            elapsed: self.elapsed(number),
-        });
-    }
-
-    fn fail(&mut self, number: usize, error: Diagnostic) {
-        let elapsed = self.elapsed(number);
-        self.surroundings.event(&Event::Failed {
-            step: number,
-            error: error.clone(),
-            elapsed,
-        });
-        self.report.failed.push((number, error));
-        for step in self.schedule.failed(number) {
-            self.report.skipped.push((step, number));
-            self.surroundings.event(&Event::Skipped {
-                step,
-                because: number,
-            });
-        }
-    }
-
-    fn elapsed(&self, number: usize) -> Duration {
-        self.began
-            .get(&number)
-            .map(Instant::elapsed)
-            .unwrap_or_default()
-    }
-
-    /// Also after a failure: what was made has addresses that the user wants to see.
-    fn write_back(&mut self) {
-        let plan = self.plan;
-        let Some(step) = plan
-            .steps
-            .iter()
-            .find(|step| matches!(step.op, Op::WriteBack { .. }))
-        else {
-            return;
-        };
-        let number = step.number;
-        self.began.insert(number, Instant::now());
-        self.surroundings.event(&Event::Started { step: number });
-        match self.surroundings.write_back(self.state, &step.op) {
-            Ok(outcome) => {
-                self.report.done.push(number);
-                let elapsed = self.elapsed(number);
-                self.surroundings.event(&Event::Finished {
-                    step: number,
-                    id: None,
-                    outcome,
-                    elapsed,
-                });
-            }
-            Err(error) => self.fail(number, error),
-        }
-    }
+async fn send(number: usize, call: Call, write: &dyn Write, options: &Options) -> Answered {
+    let result = call.send(write, options).await;
+    (number, call, result)
 }
 
 async fn resolve<T>(future: &mut Option<BoxFuture<'_, T>>) -> Option<T> {
@@ -512,15 +82,4 @@ async fn resolve<T>(future: &mut Option<BoxFuture<'_, T>>) -> Option<T> {
         Some(future) => Some(future.await),
         None => None,
     }
-}
-
-/// An error of a request as a message about the step.
-fn problem(step: &Step, error: &Error) -> Diagnostic {
-    let summary = match error.class {
-        Class::Ambiguous => format!("{} {}: the answer is not clear", step.kind, step.label),
-        _ => format!("{} {} failed", step.kind, step.label),
-    };
-    Diagnostic::error(summary)
-        .detail(error.to_string())
-        .hint(error.hint())
 }
