@@ -1,0 +1,342 @@
+//! The program against the sandbox, scenario by scenario: what it prints and what it leaves in the
+//! account. Each folder of `fixtures/scenarios` is one: its `script.txt` is carried out line by
+//! line in a fresh account, and everything printed must be what `expected.txt` says
+//! (`UPDATE_GOLDEN=1` rewrites that).
+//!
+//! A line is a command of the program without the program's name, or one of these:
+//!
+//! ```text
+//! sandbox OPTION…            the account's own: droplet_limit=N, without_ipv6=REGION; first line only
+//! edit FILE                  FILE of the folder becomes cloud.json
+//! enter DIRECTORY            go on in another directory of that name
+//! remove FILE                delete a file of the directory
+//! cat FILE                   print a file of the directory
+//! world                      print what the account holds
+//! requests                   print the requests of the last command that were no GET
+//! fault JSON                 a scripted failure for the next command
+//! account N                  from here on the token is one of another account
+//! environment NAME VALUE     set a variable
+//! droplet NAME JSON          make a Droplet outside; the JSON may be left out
+//! key                        upload the key outside
+//! another-key                from here on the user has another key
+//! domain NAME                make a zone outside
+//! record ZONE TYPE NAME DATA make a record outside; DATA may be v4(NAME) or v6(NAME)
+//! change ZONE TYPE NAME DATA change the one record of that name and type outside
+//! delete droplet NAME | domain NAME | record ZONE TYPE NAME
+//! ```
+//!
+//! Commands run with one request at a time, so that ids and addresses are the same every time.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
+)]
+#![allow(dead_code, reason = "what the tests of the program share, not all use")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cloudbuilder::sandbox::Options;
+use serde_json::{Value, json};
+
+use support::cloud::{Cloud, quick, text};
+use support::golden::{self, Redaction};
+use support::program::{ANOTHER_KEY, KEY, Place};
+
+fn folders() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios")
+}
+
+/// One test for each folder.
+macro_rules! scenarios {
+    ($($name:ident,)*) => {
+        $(#[test]
+        fn $name() {
+            Scenario::play(stringify!($name));
+        })*
+
+        /// A folder that nobody plays proves nothing.
+        #[test]
+        fn every_folder_is_listed() {
+            let listed: BTreeSet<String> = [$(stringify!($name)),*]
+                .into_iter()
+                .map(ToOwned::to_owned)
+                .collect();
+            let there: BTreeSet<String> = fs::read_dir(folders())
+                .expect("the folders")
+                .map(|entry| entry.expect("a folder").file_name().to_string_lossy().into_owned())
+                .collect();
+            assert_eq!(listed, there);
+        }
+    };
+}
+
+scenarios! {
+    add_and_remove_a_server,
+    addresses_not_written,
+    all_deleted_outside,
+    catalog_problems_all_at_once,
+    conflict_beside_a_right_record,
+    conflict_of_each_kind,
+    destroy_keeps_a_zone_with_others_records,
+    destroy_keeps_the_key_of_another_deployment,
+    destroy_keeps_what_was_found,
+    droplet_limit,
+    duplicate_of_a_right_record,
+    empty_configuration,
+    everything_is_gone,
+    first_apply,
+    image_or_key_changed,
+    longer_zone_appears_later,
+    name_claimed_twice,
+    name_moves_between_servers,
+    no_names,
+    plan_as_json,
+    record_already_right,
+    record_changed_outside,
+    region_without_ipv6,
+    sectioned_form,
+    server_deleted_outside,
+    server_failed_by_quota,
+    server_imported,
+    server_renamed,
+    size_region_or_backups_differ,
+    state_lost,
+    state_rebuilt_with_a_server_that_left,
+    twin_with_our_mark,
+    two_candidates,
+    two_deployments,
+    zone_deleted_outside,
+    zone_made_meanwhile,
+    zone_of_another_account,
+}
+
+struct Scenario {
+    folder: PathBuf,
+    cloud: Cloud,
+    others: Vec<Cloud>,
+    place: Place,
+    redaction: Redaction,
+    /// Requests of the last command.
+    requests: Vec<String>,
+    told: String,
+}
+
+impl Scenario {
+    fn play(name: &str) {
+        let folder = folders().join(name);
+        let script = fs::read_to_string(folder.join("script.txt")).expect("a script");
+        let steps: Vec<&str> = script
+            .lines()
+            .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+            .collect();
+        let cloud = Cloud::start(options(steps.first().copied().unwrap_or_default()));
+        let place = Place::new(&cloud);
+        let mut redaction = Redaction::default();
+        redaction.text(cloud.url(), "http://SANDBOX");
+        redaction.text(&place.root().display().to_string(), "ROOT");
+        let mut scenario = Self {
+            folder,
+            cloud,
+            others: Vec::new(),
+            place,
+            redaction,
+            requests: Vec::new(),
+            told: String::new(),
+        };
+        if scenario.folder.join("cloud.json").exists() {
+            scenario.edit("cloud.json");
+        }
+        for step in steps {
+            let _ = writeln!(scenario.told, "$ {step}");
+            scenario.step(step);
+        }
+        golden::check(&scenario.folder.join("expected.txt"), &scenario.told);
+    }
+
+    fn edit(&self, file: &str) {
+        let bytes = fs::read(self.folder.join(file)).expect("a file of the folder");
+        self.place.write("cloud.json", bytes);
+    }
+
+    fn tell(&mut self, text: &str) {
+        let text = self.redaction.redact(text);
+        self.told.push_str(&text);
+    }
+
+    fn step(&mut self, step: &str) {
+        let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        match (verb, words.as_slice()) {
+            ("sandbox", _) if !rest.starts_with("reset") => {}
+            ("edit", [file]) => self.edit(file),
+            ("enter", [directory]) => self.place.enter(directory),
+            ("remove", [file]) => self.place.remove(file),
+            ("cat", [file]) => {
+                let text = self.place.text(file);
+                self.tell(&text);
+            }
+            ("world", []) => {
+                let world = self.cloud.world();
+                self.tell(&world);
+            }
+            ("requests", []) => {
+                let changing: String = self
+                    .requests
+                    .iter()
+                    .filter(|request| !request.starts_with("GET "))
+                    .fold(String::new(), |all, request| all + request + "\n");
+                self.tell(&changing);
+            }
+            ("fault", _) => {
+                let fault = serde_json::from_str(rest).expect("a fault");
+                self.cloud.fault(&fault);
+            }
+            ("account", [seed]) => {
+                let seed = seed.parse().expect("a number");
+                let other = Cloud::start(Options { seed, ..quick() });
+                self.redaction.text(other.url(), "http://OTHER");
+                self.place.point_at(other.url());
+                self.others.push(other);
+            }
+            ("environment", [name, value]) => self.place.set(name, value),
+            ("droplet", [name, ..]) => {
+                let more = rest.split_once(' ').map_or("{}", |(_, more)| more);
+                let more = self.with_lineage(more);
+                let more = serde_json::from_str(&more).expect("attributes");
+                self.cloud.droplet(name, &more);
+            }
+            ("another-key", []) => self.place.set("CLOUDBUILDER_PUBLIC_SSH_KEY", ANOTHER_KEY),
+            ("key", []) => {
+                let body = json!({"name": "someone's", "public_key": KEY});
+                self.cloud.good("POST", "/v2/account/keys", &body);
+            }
+            ("domain", [name]) => {
+                self.cloud
+                    .good("POST", "/v2/domains", &json!({ "name": name }));
+            }
+            ("record", [zone, kind, name, data]) => {
+                let body = json!({"type": kind, "name": name, "data": self.address(data)});
+                let path = format!("/v2/domains/{zone}/records");
+                self.cloud.good("POST", &path, &body);
+            }
+            ("change", [zone, kind, name, data]) => {
+                let id = self.record(zone, kind, name);
+                let body = json!({"type": kind, "data": self.address(data)});
+                let path = format!("/v2/domains/{zone}/records/{id}");
+                self.cloud.good("PATCH", &path, &body);
+            }
+            ("delete", ["droplet", name]) => {
+                let id = &self.cloud.the_droplet(name)["id"];
+                let path = format!("/v2/droplets/{id}");
+                self.cloud.good("DELETE", &path, &Value::Null);
+            }
+            ("delete", ["domain", name]) => {
+                let path = format!("/v2/domains/{name}");
+                self.cloud.good("DELETE", &path, &Value::Null);
+            }
+            ("delete", ["record", zone, kind, name]) => {
+                let id = self.record(zone, kind, name);
+                let path = format!("/v2/domains/{zone}/records/{id}");
+                self.cloud.good("DELETE", &path, &Value::Null);
+            }
+            _ => self.run(step),
+        }
+        self.redaction.words(self.cloud.names());
+        if self.others.is_empty() {
+            self.cloud.forget_requests();
+        }
+    }
+
+    /// Runs the program; what it prints is told.
+    fn run(&mut self, line: &str) {
+        let line = self.with_lineage(line);
+        let changes = ["apply", "destroy", "plan"]
+            .iter()
+            .any(|command| line.starts_with(command));
+        let one_at_a_time = if changes { " -j 1" } else { "" };
+        self.cloud.forget_requests();
+        let ran = self.place.run(&format!("{line}{one_at_a_time}"));
+        self.requests = self.cloud.requests();
+        self.cloud.no_faults();
+        self.redaction.words(self.cloud.names());
+        if line.starts_with("plan") {
+            let changing = self.requests.iter().any(|r| !r.starts_with("GET "));
+            assert!(!changing, "a plan only looks: {:?}", self.requests);
+        }
+        self.tell(&ran.stdout);
+        if !ran.stderr.is_empty() {
+            let stderr = format!("--- stderr\n{}", ran.stderr);
+            self.tell(&stderr);
+        }
+        let _ = writeln!(self.told, "--- exit {}\n", ran.code);
+    }
+
+    /// `LINEAGE` in a line stands for the one in the first directory's state.
+    fn with_lineage(&self, line: &str) -> String {
+        if !line.contains("LINEAGE") {
+            return line.to_owned();
+        }
+        let state = self.place.root().join("deployment/cloud.state.json");
+        let state = fs::read(state)
+            .ok()
+            .map(|bytes| serde_json::from_slice::<Value>(&bytes).expect("a state"));
+        let known = state.map(|state| text(&state["lineage"]).to_owned());
+        // The account remembers it, if the state is lost.
+        let lineage = known.unwrap_or_else(|| {
+            self.cloud
+                .droplets()
+                .iter()
+                .find_map(|droplet| {
+                    let tag = droplet["tags"][0].as_str()?;
+                    tag.strip_prefix("cloudbuilder:").map(ToOwned::to_owned)
+                })
+                .expect("a lineage")
+        });
+        line.replace("LINEAGE", &lineage)
+    }
+
+    fn address(&self, data: &str) -> String {
+        let of = |version: &str| {
+            let name = data
+                .strip_prefix(version)?
+                .strip_prefix('(')?
+                .strip_suffix(')')?;
+            Some(Cloud::address(&self.cloud.the_droplet(name), version))
+        };
+        of("v4")
+            .or_else(|| of("v6"))
+            .unwrap_or_else(|| data.to_owned())
+    }
+
+    fn record(&self, zone: &str, kind: &str, name: &str) -> u64 {
+        let mut records = self.cloud.records(zone);
+        records.retain(|record| record["type"] == kind && record["name"] == name);
+        assert_eq!(records.len(), 1, "one record {name} {kind}");
+        records[0]["id"].as_u64().expect("an id")
+    }
+}
+
+/// The sandbox that the script's first line asks for.
+fn options(line: &str) -> Options {
+    let mut options = quick();
+    for option in line
+        .strip_prefix("sandbox ")
+        .into_iter()
+        .flat_map(str::split_whitespace)
+    {
+        match option.split_once('=') {
+            Some(("droplet_limit", limit)) => {
+                options.droplet_limit = limit.parse().expect("a number");
+            }
+            Some(("without_ipv6", region)) => options.without_ipv6.push(region.to_owned()),
+            _ => panic!("what is {option}?"),
+        }
+    }
+    options
+}
