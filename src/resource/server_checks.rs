@@ -118,6 +118,7 @@ impl<'a> Selection<'a> {
             let slugs: Vec<&str> = catalog
                 .sizes
                 .iter()
+                .filter(|size| !size.sandbox_only)
                 .map(|size| size.slug.as_str())
                 .collect();
             found.push(unknown(desired, SIZE, catalog, &slugs));
@@ -127,6 +128,7 @@ impl<'a> Selection<'a> {
             let slugs: Vec<&str> = catalog
                 .images
                 .iter()
+                .filter(|image| !image.sandbox_only)
                 .filter_map(|image| image.slug.as_deref())
                 .collect();
             found.push(unknown(desired, IMAGE, catalog, &slugs));
