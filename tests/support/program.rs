@@ -64,7 +64,11 @@ impl Ran {
     #[track_caller]
     pub(crate) fn one_error(self, what: &str) -> Self {
         let ran = self.code(1);
-        let errors = ran.stderr.matches("error: ").count();
+        let errors = ran
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .count();
         assert_eq!(errors, 1, "one error\n{ran}");
         assert!(
             ran.stderr.contains(&format!("error: {what}")),
@@ -301,6 +305,7 @@ impl Running {
         // Its outputs are closed: it has ended, or is about to.
         let status = child.wait().expect("it ended");
         let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        assert!(!self.said.contains("panicked at"), "{}", self.said);
         Ran {
             stdout: String::from_utf8_lossy(&stdout).into_owned(),
             stderr: std::mem::take(&mut self.said),
