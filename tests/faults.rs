@@ -782,6 +782,61 @@ fn a_creation_whose_answer_is_about_nothing() {
 }
 
 #[test]
+fn changes_and_deletions_that_fail() {
+    for kind in ["do_then_500", "do_then_drop", "drop", "refuse"] {
+        let (cloud, place) = begin(TWO);
+        place.run("apply -y").code(0);
+        // The names of both servers change places.
+        let swapped = TWO
+            .replace("\"www.acme.com\", \"acme.com\"", "\"x\"")
+            .replace("\"db.acme.com\"", "\"www.acme.com\", \"acme.com\"")
+            .replace("\"x\"", "\"db.acme.com\"");
+        place.write("cloud.json", &swapped);
+        cloud.fault(&json!({"method": "PUT", "kind": kind, "nth": 2, "count": 2}));
+        place.run("apply -y -j 1").code(1);
+        assert_recovers(&cloud, &place, &[("web", &["db"]), ("db", &["www", "@"])]);
+
+        cloud.fault(&json!({"method": "DELETE", "kind": kind, "nth": 2, "count": 1}));
+        // What was done although its answer was lost, is looked for, and then needs no further run.
+        let done = kind.starts_with("do_then");
+        let ran = place.run("destroy -y -j 1").code(if done { 0 } else { 1 });
+        assert_eq!(
+            ran.stderr.contains("To go on, run: cloudbuilder destroy"),
+            !done,
+            "{ran}"
+        );
+        cloud.no_faults();
+        cloud.fault(
+            &json!({"method": "DELETE", "path": "/v2/droplets/{d}", "kind": kind, "count": 1}),
+        );
+        let dangling = || {
+            let addresses: Vec<String> = cloud
+                .droplets()
+                .iter()
+                .map(|droplet| Cloud::address(droplet, "v4"))
+                .collect();
+            let records = if cloud.domains().is_empty() {
+                Vec::new()
+            } else {
+                cloud.records("acme.com")
+            };
+            records
+                .iter()
+                .any(|r| r["type"] == "A" && !addresses.iter().any(|a| r["data"] == *a))
+        };
+        place.run("destroy -y -j 1");
+        assert!(
+            !dangling(),
+            "{kind}: a record leads to an address given back"
+        );
+        cloud.no_faults();
+        place.run("destroy -y").code(0);
+        assert_eq!(cloud.world(), "", "{kind}");
+        assert_eq!(load(&place).expect("a state").resources.len(), 0);
+    }
+}
+
+#[test]
 fn no_words_of_the_api_and_no_verbosity_give_the_token_away() {
     let (cloud, place) = begin(WEB);
     cloud.fault(&json!({

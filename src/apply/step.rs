@@ -107,8 +107,17 @@ impl Call {
                     .map(Outcome::Made)
             }
             Op::Delete { address, id } => {
-                write.delete(self.target(address, id)).await?;
-                Ok(Outcome::Accepted)
+                let target = self.target(address, id);
+                match write.delete(target).await {
+                    // It was there when the plan was made; if it is not any more, this was done.
+                    Err(error)
+                        if error.class == Class::Ambiguous
+                            && matches!(write.get(target).await, Ok(None)) =>
+                    {
+                        Ok(Outcome::Accepted)
+                    }
+                    result => result.map(|()| Outcome::Accepted),
+                }
             }
             // The state alone changes, or a file, or nothing.
             Op::Import { .. } | Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
