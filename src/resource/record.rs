@@ -73,7 +73,7 @@ fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         let record_type = other.text(TYPE).unwrap_or_default();
         let leads_elsewhere = matches!(record_type, "A" | "AAAA" | "CNAME");
         let ours = bound.contains(other.id.as_str()) || recorded.contains(other.id.as_str());
-        if !leads_elsewhere || ours {
+        if !leads_elsewhere || ours || leads_to_namesake(facts, wanted, other, &servers) {
             continue;
         }
         let place = wanted.place.clone();
@@ -87,6 +87,21 @@ fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             found.push(conflict(name, record_type, other, &servers).at(place));
         }
     }
+}
+
+/// Whether a record leads to a server that has the wanted server's name and is not known to be it:
+/// that is an error of its own, and to delete the record would be the wrong advice.
+fn leads_to_namesake(
+    facts: &Facts<'_>,
+    wanted: &Desired,
+    other: &Observed,
+    servers: &HashMap<&str, &str>,
+) -> bool {
+    let Some(Value::Reference(to)) = wanted.attributes.get(DATA) else {
+        return false;
+    };
+    let leads_to = other.text(DATA).and_then(|data| servers.get(data));
+    facts.bound(&to.address).is_none() && leads_to == Some(&to.address.name())
 }
 
 fn conflict(
