@@ -447,10 +447,17 @@ impl<'a> Ledger<'a> {
 
 /// An error of a request as a message about the step.
 fn problem(step: &Step, error: &Error) -> Diagnostic {
-    let summary = match error.class {
-        Class::Ambiguous => format!("{} {}: the answer is not clear", step.kind, step.label),
-        _ => format!("{} {} failed", step.kind, step.label),
+    let became = match error.class {
+        Class::Ambiguous => "may have been carried out: the answer is not clear",
+        Class::Rejected | Class::NotFound => "was refused",
+        Class::Unauthorized => "is not allowed with this token",
+        Class::Busy => "had to wait for something else too long",
+        Class::RateLimited => "was held back by the API's limit of requests",
+        Class::NotSent => "was not sent",
+        Class::Transient => "failed for now",
+        Class::Malformed => "got an answer that makes no sense",
     };
+    let summary = format!("{} {} {became}", step.kind, step.label);
     Diagnostic::error(summary)
         .detail(error.to_string())
         .hint(error.hint())
