@@ -530,6 +530,35 @@ fn every_state_on_the_way_leads_to_the_same_end() {
     assert_whole(&cloud, &place, TWO_WHOLE);
 }
 
+/// Just made and not to be seen may mean that it cannot be seen yet, but not for ever.
+#[test]
+fn what_is_deleted_as_soon_as_it_is_made_is_made_again() {
+    for kind in ["server", "record", "ssh_key"] {
+        let (cloud, place) = begin(WEB);
+        place.run("apply -y").code(0);
+        let path = match kind {
+            "server" => format!("/v2/droplets/{}", cloud.the_droplet("web")["id"]),
+            "record" => {
+                let records = cloud.records("acme.com");
+                format!("/v2/domains/acme.com/records/{}", records[0]["id"])
+            }
+            _ => {
+                let keys = cloud.list("/v2/account/keys", "ssh_keys");
+                format!("/v2/account/keys/{}", keys[0]["id"])
+            }
+        };
+        cloud.good("DELETE", &path, &Value::Null);
+        // Where the machine is so slow that it counts as gone at once, this is done already.
+        let ran = place.run("apply -y --settle 2s");
+        if ran.code != 0 {
+            let ran = ran.code(1).says("not ready yet").says("is gone");
+            assert!(ran.stderr.contains("run it again"), "{ran}");
+            place.run("apply -y --settle 0s").code(0);
+        }
+        assert_whole(&cloud, &place, WEB_WHOLE);
+    }
+}
+
 // ---- The cloud ----
 
 #[test]

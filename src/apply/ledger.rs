@@ -209,7 +209,14 @@ impl<'a> Ledger<'a> {
                     self.finish(number, Some(id));
                 }
             }
-            (Op::Await { address, id }, _) => self.wait(number, address, id, Until::Ready),
+            (Op::Await { address, id }, _) => {
+                self.surroundings.event(&Event::Waiting {
+                    step: number,
+                    id: id.clone(),
+                    why: "not ready yet".to_owned(),
+                });
+                self.wait(number, address, id, Until::Ready);
+            }
             (Op::Delete { address, id }, _) => {
                 if kind(address.kind()).is_some_and(|(_, kind)| kind.lingers) {
                     self.wait(number, address, id, Until::Gone);
@@ -242,6 +249,9 @@ impl<'a> Ledger<'a> {
 
     pub(super) fn wait(&mut self, step: usize, address: &Address, id: &str, until: Until) {
         let recorded = self.state.resources.get(address);
+        let age = recorded.map(|recorded| Timestamp::now().duration_since(recorded.recorded_at));
+        let age = age.and_then(|age| Duration::try_from(age).ok());
+        let unsettled = self.options.settle.saturating_sub(age.unwrap_or_default());
         self.waiting.push(Waiting {
             step,
             address: address.clone(),
@@ -249,6 +259,7 @@ impl<'a> Ledger<'a> {
             attributes: recorded.map_or_else(Attributes::new, |r| r.attributes.clone()),
             until,
             deadline: Instant::now() + self.options.ready_deadline,
+            settled: Instant::now() + unsettled,
         });
     }
 
@@ -292,6 +303,16 @@ impl<'a> Ledger<'a> {
             Sight::Gone => {
                 let waiting = self.waiting.swap_remove(at);
                 self.gone(number, &waiting.address);
+            }
+            Sight::Lost => {
+                let waiting = self.waiting.swap_remove(at);
+                let problem = Diagnostic::error(format!("{} is gone", waiting.address))
+                    .detail(format!(
+                        "{} was made and does not exist any more",
+                        waiting.id
+                    ))
+                    .hint("run it again to have it made anew");
+                self.fail(number, problem);
             }
             Sight::Failed(why) => {
                 let waiting = self.waiting.swap_remove(at);

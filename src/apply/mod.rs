@@ -29,6 +29,8 @@ pub struct Options {
     pub ready_deadline: Duration,
     /// How long a request is repeated that is refused because something is pending.
     pub busy_deadline: Duration,
+    /// How long something new may be invisible; if it is not to be seen then, it is gone.
+    pub settle: Duration,
     /// When something that is not ready is looked at first; later looks come further apart.
     pub first_look: Duration,
     /// How long answers are waited for after an interrupt.
@@ -41,6 +43,7 @@ impl Default for Options {
             parallelism: 10,
             ready_deadline: Duration::from_secs(15 * 60),
             busy_deadline: Duration::from_secs(5 * 60),
+            settle: Duration::from_secs(60),
             first_look: Duration::from_millis(200),
             grace: Duration::from_secs(2),
         }

@@ -17,6 +17,8 @@ pub(super) struct Waiting {
     pub(super) attributes: Attributes,
     pub(super) until: Until,
     pub(super) deadline: Instant,
+    /// Until then it may merely be invisible still.
+    pub(super) settled: Instant,
 }
 
 impl Waiting {
@@ -46,6 +48,8 @@ pub(super) enum Sight {
     Gone,
     /// It will never be ready.
     Failed(String),
+    /// It should have come and does not exist.
+    Lost,
     /// Nothing new.
     NotYet,
 }
@@ -61,6 +65,7 @@ pub(super) async fn look(
     mark: String,
 ) -> Result<Vec<(usize, Sight)>, Error> {
     let mut sights = Vec::with_capacity(waiting.len());
+    let mut missing = Vec::new();
     let (coming, going): (Vec<&Waiting>, Vec<&Waiting>) = waiting
         .iter()
         .partition(|waiting| waiting.until == Until::Ready);
@@ -80,15 +85,23 @@ pub(super) async fn look(
             .iter()
             .map(|observed| (observed.id.as_str(), observed))
             .collect();
-        sights.extend(of_kind().map(|waiting| {
-            let found = seen.get(waiting.id.as_str());
-            (
-                waiting.step,
-                found.map_or(Sight::NotYet, |observed| sight(observed)),
-            )
-        }));
+        let now = Instant::now();
+        for waiting in of_kind() {
+            match seen.get(waiting.id.as_str()) {
+                Some(observed) => sights.push((waiting.step, sight(observed))),
+                None if waiting.settled <= now => missing.push(waiting),
+                None => sights.push((waiting.step, Sight::NotYet)),
+            }
+        }
     }
     // Only a direct question proves that something is gone.
+    for some in missing.chunks(AT_ONCE) {
+        let questions = some.iter().map(|waiting| read.get(waiting.target()));
+        for (waiting, found) in some.iter().zip(join_all(questions).await) {
+            let sight = found?.map_or(Sight::Lost, |observed| sight(&observed));
+            sights.push((waiting.step, sight));
+        }
+    }
     for some in going.chunks(AT_ONCE) {
         let questions = some.iter().map(|waiting| read.get(waiting.target()));
         for (waiting, found) in some.iter().zip(join_all(questions).await) {

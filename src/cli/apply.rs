@@ -191,6 +191,7 @@ impl Command<'_> {
     ) -> Report {
         let options = apply::Options {
             parallelism: self.planning.parallelism,
+            settle: self.planning.settle,
             ..apply::Options::default()
         };
         let voice = session.voice.clone();
