@@ -74,10 +74,11 @@ pub async fn refresh(read: &dyn Read, wanted: &Wanted<'_>) -> Result<Found, Erro
     );
     let absent = look.confirm_absent(&mut observed).await?;
 
-    // What was deleted outside is made again, and that takes the catalog after all.
+    // What was deleted outside is made again, and what is not visible yet does not tell its
+    // price: both take the catalog after all.
     let lost = absent
-        .iter()
-        .any(|(address, absence)| *absence == Absence::Gone && address.kind() == server::KIND.name);
+        .keys()
+        .any(|address| address.kind() == server::KIND.name);
     let (catalog, declared) = match catalog {
         None if lost && wanted.cloud.is_some() => {
             let catalog = look.catalog(true).await?;

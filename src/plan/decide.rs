@@ -149,7 +149,7 @@ impl<'a> Decider<'_, 'a> {
                 before: found.map(|found| found.attributes.clone()),
                 after: Some(self.after(desired, found.map(|found| &found.attributes))),
                 changes,
-                monthly_before: monthly.filter(|_| found.is_some()),
+                monthly_before: monthly.filter(|_| found.is_some() || unseen),
                 monthly_after: monthly,
                 place: desired.place.clone(),
             },
