@@ -63,17 +63,27 @@ fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         .map(|recorded| recorded.id.as_str())
         .collect();
     let servers = server_addresses(facts);
+    let leaving = addresses_given_back(facts);
     for other in facts.of_kind(KIND.name) {
         let Some(name) = other.text(NAME) else {
-            continue;
-        };
-        let Some(wanted) = of_our_names.names.get(name) else {
             continue;
         };
         let record_type = other.text(TYPE).unwrap_or_default();
         let leads_elsewhere = matches!(record_type, "A" | "AAAA" | "CNAME");
         let ours = bound.contains(other.id.as_str()) || recorded.contains(other.id.as_str());
-        if !leads_elsewhere || ours || leads_to_namesake(facts, wanted, other, &servers) {
+        if !leads_elsewhere || ours {
+            continue;
+        }
+        let data = other.text(DATA).unwrap_or_default();
+        let Some(wanted) = of_our_names.names.get(name) else {
+            found.extend(
+                leaving
+                    .get(data)
+                    .map(|server| dangling(name, record_type, other, server)),
+            );
+            continue;
+        };
+        if leads_to_namesake(facts, wanted, other, &servers) {
             continue;
         }
         let place = wanted.place.clone();
@@ -102,6 +112,52 @@ fn leads_to_namesake(
     };
     let leads_to = other.text(DATA).and_then(|data| servers.get(data));
     facts.bound(&to.address).is_none() && leads_to == Some(&to.address.name())
+}
+
+/// The addresses of servers that are to go, or are gone already.
+fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
+    let wanted: HashSet<&Address> = facts
+        .desired
+        .iter()
+        .map(|desired| &desired.address)
+        .collect();
+    let mut given_back = HashMap::new();
+    // An address given back earlier may be another server's by now.
+    let has_another = |id: &str, data: &str| {
+        facts.of_kind(server::KIND.name).any(|server| {
+            server.id != id
+                && [server::IPV4_ADDRESS, server::IPV6_ADDRESS]
+                    .iter()
+                    .any(|attribute| server.text(attribute) == Some(data))
+        })
+    };
+    for recorded in facts.recorded.values() {
+        let address = &recorded.address;
+        if address.kind() != server::KIND.name || wanted.contains(address) {
+            continue;
+        }
+        for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
+            if let Some(data) = recorded.text(attribute)
+                && !has_another(&recorded.id, data)
+            {
+                given_back.insert(data, address.name());
+            }
+        }
+    }
+    given_back
+}
+
+/// Somebody else's record is not ours to delete, but whoever gets the address next gets the name.
+fn dangling(name: &str, record_type: &str, other: &Observed, server: &str) -> Diagnostic {
+    let data = other.text(DATA).unwrap_or_default();
+    Diagnostic::warning(format!(
+        "{name} leads to {server}, whose address is given back"
+    ))
+    .detail(format!(
+        "record {} is not in the state and is left alone: {name} {record_type} → {data}",
+        other.id
+    ))
+    .hint("delete that record too: whoever is given the address next is given the name")
 }
 
 fn conflict(
