@@ -121,16 +121,16 @@ fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
         .iter()
         .map(|desired| &desired.address)
         .collect();
-    let mut given_back = HashMap::new();
     // An address given back earlier may be another server's by now.
-    let has_another = |id: &str, data: &str| {
-        facts.of_kind(server::KIND.name).any(|server| {
-            server.id != id
-                && [server::IPV4_ADDRESS, server::IPV6_ADDRESS]
-                    .iter()
-                    .any(|attribute| server.text(attribute) == Some(data))
-        })
-    };
+    let mut holders = HashMap::new();
+    for server in facts.of_kind(server::KIND.name) {
+        for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
+            if let Some(data) = server.text(attribute) {
+                holders.insert(data, server.id.as_str());
+            }
+        }
+    }
+    let mut given_back = HashMap::new();
     for recorded in facts.recorded.values() {
         let address = &recorded.address;
         if address.kind() != server::KIND.name || wanted.contains(address) {
@@ -138,7 +138,7 @@ fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
         }
         for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
             if let Some(data) = recorded.text(attribute)
-                && !has_another(&recorded.id, data)
+                && holders.get(data).is_none_or(|&id| id == recorded.id)
             {
                 given_back.insert(data, address.name());
             }
