@@ -169,11 +169,11 @@ impl Declaration<'_> {
     /// The zone of a name: the recorded one as long as it exists, else the longest there is, else
     /// a new one.
     fn zone(&mut self, name: &Spanned<String>) -> Option<Value> {
-        let recorded = self
-            .setting
-            .recorded
-            .get(&record::address(&name.value, "A"));
-        let recorded = recorded.and_then(|record| record.text(record::ZONE));
+        // Either may be missing: a run that was cut off made only one of them.
+        let recorded = ["A", "AAAA"].into_iter().find_map(|record_type| {
+            let address = record::address(&name.value, record_type);
+            self.setting.recorded.get(&address)?.text(record::ZONE)
+        });
         let longest = domain::zone_of(&name.value, &self.managed);
         let zone = match (
             recorded.filter(|zone| self.managed.contains(*zone)),
