@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, HashSet};
 
-use crate::model::{Address, Attributes, Desired, Diagnostic, Money, Readiness, Recorded, Value};
+use crate::model::{
+    Address, Attributes, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
+};
 use crate::resource::{Facts, KINDS, Kind, Price, Removal, kind};
 
 use super::bind::{Bindings, How, observed};
@@ -14,6 +16,8 @@ pub(super) struct Decision<'a> {
     pub(super) kind: &'static Kind,
     pub(super) desired: Option<&'a Desired>,
     pub(super) how: Option<How>,
+    /// Whether this deployment made it.
+    pub(super) ours: bool,
     /// Whether it exists and must be waited for.
     pub(super) awaited: bool,
     /// Its cost is something, and not known.
@@ -117,6 +121,8 @@ impl<'a> Decider<'_, 'a> {
             .unwrap_or_default();
         diff::refusals(kind, desired, &changes, self.input, self.notes);
         let awaited = known_to_state.is_some_and(|recorded| unseen || !recorded.ready);
+        let outdated =
+            known_to_state.is_some_and(|r| diff::is_outdated(kind, desired, r, self.facts));
         let (verb, reason) = match (found, how) {
             (None, _) if unseen => (Verb::NoOp, Reason::NotReady),
             (None, _) if self.was_deleted(address) => (Verb::Create, Reason::DeletedOutside),
@@ -127,6 +133,8 @@ impl<'a> Decider<'_, 'a> {
                 Verb::Update,
                 diff::reason(&changes, desired, recorded, self.facts),
             ),
+            // Somebody was faster; the state must know what it leads to now, and no longer does.
+            (Some(_), _) if outdated => (Verb::Import, Reason::Exists),
             (Some(_), _) if awaited => (Verb::NoOp, Reason::NotReady),
             (Some(_), _) => (Verb::NoOp, Reason::UpToDate),
         };
@@ -147,7 +155,7 @@ impl<'a> Decider<'_, 'a> {
                     .map(|found| found.id.clone())
                     .or_else(|| known_to_state.map(|recorded| recorded.id.clone())),
                 before: found.map(|found| found.attributes.clone()),
-                after: Some(self.after(desired, found.map(|found| &found.attributes))),
+                after: Some(self.after(desired, found.map(|found| &found.attributes), &changes)),
                 changes,
                 monthly_before: monthly.filter(|_| found.is_some() || unseen),
                 monthly_after: monthly,
@@ -157,6 +165,8 @@ impl<'a> Decider<'_, 'a> {
             kind,
             desired: Some(desired),
             how,
+            ours: how == Some(How::Mark)
+                || known_to_state.is_some_and(|r| r.origin == Origin::Created),
             awaited,
             unpriced: price == Price::Unknown,
         }
@@ -215,6 +225,7 @@ impl<'a> Decider<'_, 'a> {
             kind,
             desired: None,
             how: None,
+            ours: recorded.origin == Origin::Created,
             awaited: false,
             unpriced: false,
         })
@@ -225,7 +236,12 @@ impl<'a> Decider<'_, 'a> {
     }
 
     /// The attributes afterwards: those wanted, and those that the provider sets and we know.
-    fn after(&self, desired: &'a Desired, is: Option<&Attributes>) -> BTreeMap<String, Value> {
+    fn after(
+        &self,
+        desired: &'a Desired,
+        is: Option<&Attributes>,
+        changes: &[Change],
+    ) -> BTreeMap<String, Value> {
         let mut after: BTreeMap<String, Value> = is
             .into_iter()
             .flatten()
@@ -234,23 +250,21 @@ impl<'a> Decider<'_, 'a> {
         for (name, wanted) in &desired.attributes {
             let value = match self.facts.resolve(wanted) {
                 Some(known) => Value::Known(known.clone()),
-                None if after.contains_key(name) && self.is_there(wanted) => continue,
+                None if after.contains_key(name) && !Change::is_of(changes, name) => continue,
                 None => wanted.clone(),
             };
             after.insert(name.clone(), value);
         }
         after
     }
-
-    fn is_there(&self, value: &Value) -> bool {
-        match value {
-            Value::Known(_) => true,
-            Value::Reference(reference) => self.facts.bound(&reference.address).is_some(),
-        }
-    }
 }
 
 impl Change {
+    /// Whether an attribute is among those that change.
+    fn is_of(changes: &[Self], attribute: &str) -> bool {
+        changes.iter().any(|change| change.attribute == attribute)
+    }
+
     /// The names of the attributes that change.
     pub(super) fn names(changes: &[Self]) -> Vec<String> {
         changes

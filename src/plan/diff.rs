@@ -1,6 +1,6 @@
 use serde_json::Value as Json;
 
-use crate::model::{Desired, Diagnostic, Observed, Recorded, Value};
+use crate::model::{Desired, Diagnostic, Observed, Recorded, Reference, Value};
 use crate::resource::{Facts, Kind, OnChange, show};
 
 use super::{Change, Input, Reason};
@@ -14,7 +14,11 @@ pub(super) fn changes(
 ) -> Vec<Change> {
     let mut changes = Vec::new();
     for attribute in kind.attributes {
-        let compared = matches!(attribute.on_change, OnChange::Update | OnChange::Replace);
+        // What is bound by its id may have been given another name since.
+        let compared = matches!(
+            attribute.on_change,
+            OnChange::Update | OnChange::Replace | OnChange::Identity
+        );
         let wanted = desired.attributes.get(attribute.name);
         let is = observed.attributes.get(attribute.name);
         let (true, Some(wanted), Some(is)) = (compared, wanted, is) else {
@@ -23,8 +27,8 @@ pub(super) fn changes(
         let after = match (facts.resolve(wanted), wanted) {
             (Some(known), _) if known == is => continue,
             (Some(known), _) => Value::Known(known.clone()),
-            // It exists and does not say yet: nothing suggests that it changed.
-            (None, Value::Reference(to)) if facts.bound(&to.address).is_some() => continue,
+            // It does not say just now, and nothing suggests that it changed.
+            (None, Value::Reference(to)) if was_set_from(desired, to, facts) => continue,
             (None, unknown) => unknown.clone(),
         };
         changes.push(Change {
@@ -34,6 +38,37 @@ pub(super) fn changes(
         });
     }
     changes
+}
+
+/// Whether the value was taken from `to` before, when that was ready. One that is still on its way
+/// was never asked: what refers to it has the value of another.
+fn was_set_from(desired: &Desired, to: &Reference, facts: &Facts<'_>) -> bool {
+    let recorded = facts.recorded.get(&desired.address);
+    let target = facts.recorded.get(&to.address);
+    let bound = facts.bound(&to.address);
+    recorded.is_some_and(|recorded| recorded.refers_to.contains(&to.address))
+        && target
+            .zip(bound)
+            .is_some_and(|(target, bound)| target.ready && target.id == bound.id)
+}
+
+/// Whether the state says something else than what is wanted, where that is there already.
+pub(super) fn is_outdated(
+    kind: &Kind,
+    desired: &Desired,
+    recorded: &Recorded,
+    facts: &Facts<'_>,
+) -> bool {
+    let compared = kind
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.on_change == OnChange::Update);
+    compared.into_iter().any(|attribute| {
+        let wanted = desired.attributes.get(attribute.name);
+        let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
+        let applied = recorded.attributes.get(attribute.name);
+        wanted.is_some() && applied.is_some() && wanted != applied
+    })
 }
 
 /// Whether somebody else made it differ, or cloud.json did.

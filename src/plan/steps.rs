@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value as Json;
 
 use crate::model::{Address, Desired, Diagnostic, Money, Value};
-use crate::resource::show;
+use crate::resource::{OnChange, show};
 
 use super::bind::How;
 use super::decide::Decision;
@@ -24,7 +24,7 @@ pub(super) fn steps(
     decisions: &[Decision<'_>],
     notes: &mut Vec<Diagnostic>,
 ) -> Vec<Step> {
-    let drafts: Vec<Draft> = decisions.iter().filter_map(draft).collect();
+    let drafts: Vec<Draft<'_>> = decisions.iter().filter_map(draft).collect();
     let waits_for = waits_for(input, &drafts);
     let ranks: Vec<(Part, usize)> = drafts.iter().map(|draft| draft.rank).collect();
     let order = match graph::order(&ranks, &waits_for) {
@@ -48,7 +48,7 @@ pub(super) fn steps(
         numbers.sort_unstable();
         numbers
     };
-    let mut in_order: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
+    let mut in_order: Vec<Option<Draft<'_>>> = drafts.into_iter().map(Some).collect();
     let mut steps: Vec<Step> = Vec::with_capacity(order.len() + 1);
     for node in order {
         let Some(draft) = in_order.get_mut(node).and_then(Option::take) else {
@@ -71,14 +71,18 @@ pub(super) fn steps(
 }
 
 /// A step that has no number yet.
-struct Draft {
+struct Draft<'d> {
     step: Step,
     rank: (Part, usize),
     address: Address,
     refers_to: Vec<Address>,
+    /// What the provider gave it and may give to somebody else once it is deleted.
+    gives_back: Vec<&'d str>,
+    /// What it leads to in the account until it is updated or deleted.
+    lets_go: Vec<&'d str>,
 }
 
-fn draft(decision: &Decision<'_>) -> Option<Draft> {
+fn draft<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
     let action = &decision.action;
     let address = action.address.clone();
     let refers_to = decision.desired.map(refers_to).unwrap_or_default();
@@ -108,7 +112,7 @@ fn draft(decision: &Decision<'_>) -> Option<Draft> {
             attributes: attributes(),
             refers_to: refers_to.clone(),
             mark: decision.kind.marked && decision.how == Some(How::Nature),
-            ours: decision.how == Some(How::Mark),
+            ours: decision.ours,
         },
         Verb::Update => Op::Update {
             address: address.clone(),
@@ -142,11 +146,28 @@ fn draft(decision: &Decision<'_>) -> Option<Draft> {
         loses,
         waits_for: Vec::new(),
     };
+    let texts_before = |on_change: OnChange| {
+        let attributes = decision.kind.attributes.iter();
+        attributes
+            .filter(move |attribute| attribute.on_change == on_change)
+            .filter_map(|attribute| action.before.as_ref()?.get(attribute.name)?.as_str())
+            .collect()
+    };
+    let (gives_back, lets_go) = match action.verb {
+        Verb::Delete => (
+            texts_before(OnChange::Computed),
+            texts_before(OnChange::Update),
+        ),
+        Verb::Update => (Vec::new(), texts_before(OnChange::Update)),
+        _ => (Vec::new(), Vec::new()),
+    };
     Some(Draft {
         step,
         rank,
         address,
         refers_to,
+        gives_back,
+        lets_go,
     })
 }
 
@@ -183,7 +204,9 @@ fn detail(decision: &Decision<'_>) -> String {
             format!("{made} · was deleted outside")
         }
         Reason::DeletedOutside => "was deleted outside".to_owned(),
-        Reason::Exists if decision.kind.marked => format!("take over {id}, with our mark"),
+        Reason::Exists if decision.kind.marked && decision.how.is_some() => {
+            format!("take over {id}, with our mark")
+        }
         Reason::Exists => format!("take over {id}, which is right already"),
         Reason::OurMark => format!("take back {id}, which carries our mark"),
         Reason::ChangedOutside => format!("{} · changed outside", changed(&action.changes)),
@@ -246,39 +269,59 @@ fn gone(decision: &Decision<'_>, why: &str) -> String {
 }
 
 /// What each step waits for: those that make what it refers to, and, to remove something, those
-/// that make others stop referring to it.
-fn waits_for(input: &Input<'_>, drafts: &[Draft]) -> Vec<Vec<usize>> {
+/// that make others stop referring to it, by what the state says and by what the account says.
+fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
     let by_address: HashMap<&Address, usize> = drafts
         .iter()
         .enumerate()
         .map(|(node, draft)| (&draft.address, node))
         .collect();
-    let mut referrers: HashMap<&Address, Vec<&Address>> = HashMap::new();
-    for recorded in input.recorded.values() {
-        for target in &recorded.refers_to {
-            referrers.entry(target).or_default().push(&recorded.address);
-        }
-    }
-    let removes = |draft: &Draft| matches!(draft.step.op, Op::Delete { .. } | Op::Forget { .. });
-    drafts
+    let removes = |draft: &Draft<'_>| matches!(draft.rank.0, Part::Remove | Part::Forget);
+    let mut waits_for: Vec<Vec<usize>> = drafts
         .iter()
         .map(|draft| {
-            let others: &mut dyn Iterator<Item = &Address> = if removes(draft) {
-                &mut referrers.get(&draft.address).into_iter().flatten().copied()
-            } else {
-                &mut draft.refers_to.iter()
-            };
-            let mut nodes: Vec<usize> = others
+            let targets = draft.refers_to.iter().filter(|_| !removes(draft));
+            targets
                 .filter_map(|address| by_address.get(address).copied())
-                .collect();
-            nodes.sort_unstable();
-            nodes.dedup();
-            nodes
+                .collect()
         })
-        .collect()
+        .collect();
+    for recorded in input.recorded.values() {
+        let Some(&referrer) = by_address.get(&recorded.address) else {
+            continue;
+        };
+        for target in &recorded.refers_to {
+            if let Some(&node) = by_address.get(target)
+                && drafts.get(node).is_some_and(removes)
+                && let Some(nodes) = waits_for.get_mut(node)
+            {
+                nodes.push(referrer);
+            }
+        }
+    }
+    let given_back: HashMap<&str, usize> = drafts
+        .iter()
+        .enumerate()
+        .flat_map(|(node, draft)| draft.gives_back.iter().map(move |value| (*value, node)))
+        .collect();
+    for (referrer, draft) in drafts.iter().enumerate() {
+        let held = draft.lets_go.iter();
+        for &node in held.filter_map(|value| given_back.get(value)) {
+            if node != referrer
+                && let Some(nodes) = waits_for.get_mut(node)
+            {
+                nodes.push(referrer);
+            }
+        }
+    }
+    for nodes in &mut waits_for {
+        nodes.sort_unstable();
+        nodes.dedup();
+    }
+    waits_for
 }
 
-fn circular(cycle: &[usize], drafts: &[Draft]) -> Diagnostic {
+fn circular(cycle: &[usize], drafts: &[Draft<'_>]) -> Diagnostic {
     let names: Vec<String> = cycle
         .iter()
         .chain(cycle.first())

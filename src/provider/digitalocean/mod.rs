@@ -36,7 +36,7 @@ const ADAPTERS: &[&dyn Adapter] = &[
 static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
     kinds: &["ssh_key", "server", "domain", "record"],
-    updates: &[("record", "data")],
+    updates: &[("record", "name"), ("record", "data")],
     name_servers: &[
         "ns1.digitalocean.com",
         "ns2.digitalocean.com",
