@@ -1,0 +1,292 @@
+//! Carrying a step out on an account in memory. Whatever must never happen panics here.
+
+use std::collections::BTreeMap;
+
+use cloudbuilder::model::{
+    Address, Attributes, Money, Observed, Origin, Readiness, Recorded, Value,
+};
+use cloudbuilder::plan::{Op, Step};
+use cloudbuilder::resource::{OnChange, kind, record, server};
+use serde_json::{Value as Json, json};
+
+use crate::world::{OURS, World, now};
+
+impl World {
+    /// Carries a step out to its end.
+    pub(crate) fn carry_out(&mut self, step: &Step) {
+        self.begin(step);
+        match &step.op {
+            Op::Create { address, .. } | Op::Import { address, .. } | Op::Await { address, .. } => {
+                self.get_ready(address);
+            }
+            Op::Delete { address, id } => {
+                self.observed
+                    .retain(|o| (o.kind, &o.id) != (address.kind(), id));
+                self.recorded.remove(address);
+            }
+            _ => {}
+        }
+    }
+
+    /// Carries a step out as far as the first saving of the state.
+    pub(crate) fn begin(&mut self, step: &Step) {
+        match &step.op {
+            Op::Create {
+                address,
+                account,
+                attributes,
+                refers_to,
+            } => self.create(address, account, attributes, refers_to),
+            Op::Import {
+                address,
+                account,
+                id,
+                attributes,
+                refers_to,
+                mark,
+                ours,
+            } => {
+                let attributes = self.resolve(attributes);
+                let found = self.untaken(address, id);
+                if *mark {
+                    assert!(found.owners.is_empty(), "{address} is somebody's");
+                    found.owners.push(OURS.to_owned());
+                } else {
+                    let free = found.owners.is_empty() && address.kind() != server::KIND.name;
+                    let marked = found.owners.iter().any(|owner| owner == OURS);
+                    assert!(free || marked, "{address} is not ours");
+                }
+                let origin = if *ours {
+                    Origin::Created
+                } else {
+                    Origin::Found
+                };
+                let attributes = (account.clone(), attributes);
+                self.write_down(address, id, origin, attributes, refers_to);
+            }
+            Op::Update {
+                address,
+                id,
+                attributes,
+                refers_to,
+                changed,
+            } => {
+                let attributes = self.resolve(attributes);
+                assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
+                let found = self.found(address, id);
+                for name in changed {
+                    found
+                        .attributes
+                        .insert(name.clone(), attributes[name].clone());
+                }
+                let recorded = self.recorded.get_mut(address).unwrap();
+                recorded.attributes = attributes;
+                recorded.refers_to.clone_from(refers_to);
+            }
+            Op::Await { address, id } => {
+                assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
+            }
+            Op::Delete { address, id } => {
+                assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
+                self.assert_unused(address);
+            }
+            Op::Forget { address } => {
+                self.recorded.remove(address);
+            }
+            Op::WriteBack { addresses } => {
+                for address in addresses {
+                    let recorded = self.recorded.get(address);
+                    match recorded.and_then(|r| r.attributes.get(server::NETWORKS)) {
+                        Some(networks) => self.written.insert(address.clone(), networks.clone()),
+                        None => self.written.remove(address),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Lets a server come up: it has addresses from now on.
+    pub(crate) fn come_up(&mut self, id: &str) {
+        let number: u32 = id.parse().unwrap();
+        let server = self.observed.iter_mut().find(|o| o.id == id).unwrap();
+        let has_ipv6 = server.attributes[server::IPV6] == json!(true);
+        let ipv4 = format!("10.0.{}.{}", number / 256, number % 256);
+        let ipv6 = if has_ipv6 {
+            json!(format!("2001:db8::{number:x}"))
+        } else {
+            Json::Null
+        };
+        server.readiness = Readiness::Ready;
+        server.attributes.extend([
+            (
+                server::NETWORKS.to_owned(),
+                json!({"v4": [ipv4], "v6": [ipv6]}),
+            ),
+            (server::IPV4_ADDRESS.to_owned(), ipv4.into()),
+            (server::IPV6_ADDRESS.to_owned(), ipv6),
+        ]);
+        server.monthly = Some(Money::from_dollars(6.0));
+    }
+
+    /// Takes a server's addresses away, as if it had just been made.
+    pub(crate) fn boot_again(&mut self, address: &str) {
+        self.record_of(address).ready = false;
+        self.seen(address).readiness = Readiness::Pending("boots".to_owned());
+        let has_ipv6 = self.seen(address).attributes[server::IPV6] == json!(true);
+        let ipv6 = has_ipv6.then_some(server::IPV6_ADDRESS);
+        for attribute in [server::IPV4_ADDRESS, server::NETWORKS]
+            .into_iter()
+            .chain(ipv6)
+        {
+            self.record_of(address).attributes.remove(attribute);
+            self.seen(address).attributes.remove(attribute);
+        }
+    }
+
+    fn create(
+        &mut self,
+        address: &Address,
+        account: &str,
+        attributes: &BTreeMap<String, Value>,
+        refers_to: &[Address],
+    ) {
+        let (_, kind) = kind(address.kind()).unwrap();
+        let attributes = self.resolve(attributes);
+        let mut shown = attributes.clone();
+        let owners = match address.kind() {
+            "server" => {
+                let twin = self.observed.iter().find(|o| {
+                    o.owners.iter().any(|owner| owner == OURS)
+                        && o.text(server::NAME) == Some(address.name())
+                });
+                assert!(twin.is_none(), "{address} would be there twice");
+                shown.retain(|name, _| name != server::SSH_KEY && name != server::IMAGE);
+                if attributes[server::IPV6] == json!(false) {
+                    shown.insert(server::IPV6_ADDRESS.to_owned(), Json::Null);
+                }
+                vec![OURS.to_owned()]
+            }
+            "domain" => {
+                assert!(!self.zones().contains(address.name()), "{address} is there");
+                Vec::new()
+            }
+            "record" => {
+                let same = |o: &&Observed| o.kind == "record" && o.attributes == attributes;
+                assert!(
+                    !self.observed.iter().any(|o| same(&o)),
+                    "{address} would be there twice"
+                );
+                let zone = attributes[record::ZONE].as_str().unwrap();
+                assert!(self.zones().contains(zone), "{address} has no zone");
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        let id = self.put(kind.name, shown, owners);
+        let made = (account.to_owned(), attributes);
+        self.write_down(address, &id, Origin::Created, made, refers_to);
+        if kind.lingers {
+            self.found(address, &id).readiness = Readiness::Pending("boots".to_owned());
+        }
+    }
+
+    fn write_down(
+        &mut self,
+        address: &Address,
+        id: &str,
+        origin: Origin,
+        (account, attributes): (String, Attributes),
+        refers_to: &[Address],
+    ) {
+        let lingers = kind(address.kind()).unwrap().1.lingers;
+        let recorded = Recorded {
+            address: address.clone(),
+            account,
+            id: id.to_owned(),
+            origin,
+            ready: !lingers,
+            attributes,
+            refers_to: refers_to.to_vec(),
+            recorded_at: now(),
+        };
+        self.recorded.insert(address.clone(), recorded);
+    }
+
+    /// What is waited for can be used now; the state takes note of what the provider set.
+    fn get_ready(&mut self, address: &Address) {
+        let id = self.recorded[address].id.clone();
+        if address.kind() == server::KIND.name {
+            self.come_up(&id);
+        }
+        let (_, kind) = kind(address.kind()).unwrap();
+        let is = self.found(address, &id).attributes.clone();
+        let recorded = self.recorded.get_mut(address).unwrap();
+        recorded.ready = true;
+        for (name, value) in is {
+            let attribute = kind.attribute(&name).unwrap();
+            if attribute.on_change == OnChange::Computed || !recorded.attributes.contains_key(&name)
+            {
+                recorded.attributes.insert(name, value);
+            }
+        }
+    }
+
+    fn resolve(&self, attributes: &BTreeMap<String, Value>) -> Attributes {
+        let resolved = attributes.iter().map(|(name, value)| match value {
+            Value::Known(known) => (name.clone(), known.clone()),
+            Value::Reference(to) => {
+                let target = self.recorded.get(&to.address);
+                let found = target.and_then(|target| target.attributes.get(&to.attribute));
+                let found = found.filter(|found| !found.is_null());
+                let found = found.unwrap_or_else(|| panic!("there is no {to}"));
+                (name.clone(), found.clone())
+            }
+        });
+        resolved.collect()
+    }
+
+    fn found(&mut self, address: &Address, id: &str) -> &mut Observed {
+        self.observed
+            .iter_mut()
+            .find(|o| o.kind == address.kind() && o.id == id)
+            .unwrap_or_else(|| panic!("{address}, {id}, is not in the account"))
+    }
+
+    /// Something that no other address of the state holds.
+    fn untaken(&mut self, address: &Address, id: &str) -> &mut Observed {
+        let holder = self.recorded.values().find(|recorded| {
+            recorded.address != *address
+                && recorded.address.kind() == address.kind()
+                && recorded.id == id
+        });
+        assert!(holder.is_none(), "{address} is {holder:?} already");
+        self.found(address, id)
+    }
+
+    /// An address that is given back while a name of ours leads to it can be had by a stranger.
+    fn assert_unused(&self, address: &Address) {
+        let recorded = &self.recorded[address];
+        let referrer = self
+            .recorded
+            .values()
+            .find(|other| other.refers_to.contains(address));
+        assert!(
+            referrer.is_none(),
+            "{address} goes while {referrer:?} needs it"
+        );
+        let ip = recorded.attributes.get(server::IPV4_ADDRESS);
+        let leads_there = self.recorded.values().find(|other| {
+            let seen = self
+                .observed
+                .iter()
+                .find(|o| o.kind == "record" && o.id == other.id);
+            other.address.kind() == "record"
+                && ip.is_some()
+                && seen.is_some_and(|seen| seen.attributes.get(record::DATA) == ip)
+        });
+        assert!(
+            leads_there.is_none(),
+            "{address} goes while {leads_there:?} leads there"
+        );
+    }
+}

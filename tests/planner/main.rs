@@ -1,0 +1,17 @@
+//! The planner, from cloud.json's text and an account made up in memory to the steps.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
+)]
+
+mod carry_out;
+mod conflicts;
+mod identity;
+mod order;
+mod properties;
+mod removal;
+mod text;
+mod world;

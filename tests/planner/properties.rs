@@ -1,0 +1,441 @@
+//! What holds for every plan, from random clouds and accounts in random disorder.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloudbuilder::model::{Diagnostic, Observed, Readiness};
+use cloudbuilder::plan::{Op, Plan};
+use cloudbuilder::resource::{record, server};
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::world::{FOREIGN, OURS, World};
+
+/// The DNS names that servers may have, and the zones they may lie in.
+const NAMES: &[&str] = &[
+    "acme.com",
+    "www.acme.com",
+    "api.eu.acme.com",
+    "eu.acme.com",
+    "other.net",
+    "*.other.net",
+];
+const ZONES: &[&str] = &["eu.acme.com", "other.net"];
+const SERVERS: &[&str] = &["a", "b", "c", "D"];
+
+/// A cloud.json: which servers there are, and which of them each name leads to.
+#[derive(Clone, Debug)]
+struct Asked {
+    servers: Vec<bool>,
+    names: Vec<Option<usize>>,
+    domains: Vec<bool>,
+}
+
+impl Asked {
+    fn text(&self) -> String {
+        let servers = SERVERS
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| self.servers[*at]);
+        let servers: serde_json::Map<_, _> = servers
+            .map(|(at, server)| {
+                let names = NAMES.iter().zip(&self.names);
+                let names: Vec<&str> = names
+                    .filter(|(_, to)| **to == Some(at))
+                    .map(|(name, _)| *name)
+                    .collect();
+                // A server stays where it is, so its region hangs on its name.
+                let region = if at == 1 { "old1" } else { "new1" };
+                let server_json =
+                    json!({"region": region, "size": "small", "image": "deb", "names": names});
+                ((*server).to_owned(), server_json)
+            })
+            .collect();
+        let domains = ["made.org", "other.net"].iter().zip(&self.domains);
+        let domains: Vec<&str> = domains
+            .filter(|(_, wanted)| **wanted)
+            .map(|(d, _)| *d)
+            .collect();
+        json!({"version": 2, "servers": servers, "domains": domains}).to_string()
+    }
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    (
+        prop::collection::vec(prop::bool::weighted(0.7), SERVERS.len()),
+        prop::collection::vec(prop::option::weighted(0.7, 0..SERVERS.len()), NAMES.len()),
+        prop::collection::vec(prop::bool::weighted(0.3), 2),
+    )
+        .prop_map(|(servers, names, domains)| Asked {
+            servers,
+            names,
+            domains,
+        })
+}
+
+/// Something that somebody else does to the account, or that a crash does to the state.
+#[derive(Clone, Debug)]
+enum Meddling {
+    Delete(usize),
+    PointElsewhere(usize),
+    PointAtServer(usize, usize),
+    Rename(usize),
+    AddRecord(usize, bool),
+    Copy(usize),
+    AddServer(usize, Option<bool>),
+    ForgetOne(usize),
+    AddZone(usize),
+    RemoveZone(usize),
+    Boot(usize),
+}
+
+fn meddling() -> impl Strategy<Value = Meddling> {
+    let which = 0..20usize;
+    prop_oneof![
+        which.clone().prop_map(Meddling::Delete),
+        which.clone().prop_map(Meddling::PointElsewhere),
+        (which.clone(), which.clone()).prop_map(|(r, s)| Meddling::PointAtServer(r, s)),
+        which.clone().prop_map(Meddling::Rename),
+        (0..NAMES.len(), any::<bool>()).prop_map(|(n, v6)| Meddling::AddRecord(n, v6)),
+        which.clone().prop_map(Meddling::Copy),
+        (0..SERVERS.len(), prop::option::of(any::<bool>()))
+            .prop_map(|(s, whose)| Meddling::AddServer(s, whose)),
+        which.clone().prop_map(Meddling::ForgetOne),
+        (0..ZONES.len()).prop_map(Meddling::AddZone),
+        (0..ZONES.len()).prop_map(Meddling::RemoveZone),
+        which.prop_map(Meddling::Boot),
+    ]
+}
+
+impl World {
+    fn meddle(&mut self, meddling: &Meddling) {
+        match *meddling {
+            Meddling::Delete(which) => {
+                if let Some(at) = which.checked_rem(self.observed.len())
+                    && self.observed[at].kind != "domain"
+                {
+                    self.observed.remove(at);
+                }
+            }
+            Meddling::PointElsewhere(which) => {
+                if let Some(record) = self.nth("record", which) {
+                    set(record, record::DATA, "203.0.113.9");
+                }
+            }
+            Meddling::PointAtServer(which, other) => {
+                let server = self.nth("server", other).cloned();
+                let ip = server.and_then(|s| s.text(server::IPV4_ADDRESS).map(ToOwned::to_owned));
+                if let (Some(ip), Some(record)) = (ip, self.nth("record", which))
+                    && record.text(record::TYPE) == Some("A")
+                {
+                    set(record, record::DATA, &ip);
+                }
+            }
+            Meddling::Rename(which) => {
+                if let Some(record) = self.nth("record", which) {
+                    let zone = record.text(record::ZONE).unwrap().to_owned();
+                    set(record, record::NAME, &format!("renamed.{zone}"));
+                }
+            }
+            Meddling::AddRecord(name, v6) => {
+                let (record_type, data) = if v6 {
+                    ("AAAA", "2001:db8::9")
+                } else {
+                    ("TXT", "hello")
+                };
+                if cloudbuilder::resource::domain::zone_of(NAMES[name], &self.zones()).is_some() {
+                    self.add_record(NAMES[name], record_type, data);
+                }
+            }
+            Meddling::Copy(which) => {
+                if let Some(record) = self.nth("record", which).cloned() {
+                    self.put("record", record.attributes, Vec::new());
+                }
+            }
+            Meddling::AddServer(which, whose) => {
+                let owner = whose.map(|ours| if ours { OURS } else { FOREIGN });
+                let owners: Vec<&str> = owner.into_iter().collect();
+                let id = self.add_server(SERVERS[which], &owners);
+                let there = self.observed.iter_mut().find(|o| o.id == id).unwrap();
+                if which == 1 {
+                    set(there, server::REGION, "old1");
+                    there
+                        .attributes
+                        .insert(server::IPV6.to_owned(), json!(false));
+                    self.come_up(&id);
+                }
+            }
+            Meddling::ForgetOne(which) => {
+                if let Some(at) = which.checked_rem(self.recorded.len()) {
+                    let address = self.recorded.keys().nth(at).unwrap().clone();
+                    self.recorded.remove(&address);
+                }
+            }
+            Meddling::AddZone(which) => {
+                if !self.zones().contains(ZONES[which]) {
+                    self.add_zone(ZONES[which]);
+                }
+            }
+            Meddling::RemoveZone(which) => self.observed.retain(|observed| {
+                observed.id != ZONES[which] && observed.text(record::ZONE) != Some(ZONES[which])
+            }),
+            Meddling::Boot(which) => {
+                let servers = self.recorded.keys().filter(|a| a.kind() == "server");
+                let servers: Vec<String> = servers.map(ToString::to_string).collect();
+                if let Some(at) = which.checked_rem(servers.len()) {
+                    let address = servers[at].clone();
+                    let id = self.record_of(&address).id.clone();
+                    if self
+                        .observed
+                        .iter()
+                        .any(|o| o.kind == "server" && o.id == id)
+                    {
+                        self.boot_again(&address);
+                    }
+                }
+            }
+        }
+    }
+
+    fn nth(&mut self, kind: &str, which: usize) -> Option<&mut Observed> {
+        let count = self.observed.iter().filter(|o| o.kind == kind).count();
+        let at = which.checked_rem(count)?;
+        self.observed.iter_mut().filter(|o| o.kind == kind).nth(at)
+    }
+
+    /// What this deployment has no business with: other deployments' things, and records of
+    /// names and types that nobody asked for.
+    fn not_ours(&self) -> Vec<Observed> {
+        let ids: BTreeSet<(&str, &str)> = self
+            .recorded
+            .values()
+            .map(|r| (r.address.kind(), r.id.as_str()))
+            .collect();
+        let wanted: BTreeSet<String> = self
+            .desired()
+            .iter()
+            .map(|d| d.address.to_string())
+            .collect();
+        let others = self.observed.iter().filter(|observed| {
+            let marked = observed.owners.iter().any(|owner| owner == OURS);
+            let named = match observed.kind {
+                "record" => {
+                    let (name, kind) = (observed.text("name"), observed.text("type"));
+                    wanted.contains(&format!("record.{}/{}", name.unwrap(), kind.unwrap()))
+                }
+                "server" => {
+                    observed.owners.is_empty()
+                        && wanted.contains(&format!("server.{}", observed.text("name").unwrap()))
+                }
+                _ => true,
+            };
+            !marked && !named && !ids.contains(&(observed.kind, observed.id.as_str()))
+        });
+        others.cloned().collect()
+    }
+
+    /// Every server once, and every name leading to its server.
+    fn assert_as_asked(&self) {
+        for wanted in self.parsed().servers {
+            let name = &wanted.name.value;
+            let recorded = &self.recorded[&format!("server.{name}").parse().unwrap()];
+            let server = self
+                .observed
+                .iter()
+                .find(|o| o.kind == "server" && o.id == recorded.id);
+            let server = server.unwrap();
+            assert!(server.owners.iter().any(|owner| owner == OURS));
+            assert_eq!(server.readiness, Readiness::Ready);
+            for name in &wanted.names {
+                for (kind, attribute) in
+                    [("A", server::IPV4_ADDRESS), ("AAAA", server::IPV6_ADDRESS)]
+                {
+                    let leads_to: BTreeSet<&str> = self
+                        .observed
+                        .iter()
+                        .filter(|o| o.text(record::NAME) == Some(&name.value))
+                        .filter(|o| o.text(record::TYPE) == Some(kind))
+                        .filter_map(|o| o.text(record::DATA))
+                        .collect();
+                    let right: BTreeSet<&str> = server.text(attribute).into_iter().collect();
+                    assert_eq!(leads_to, right, "{} {kind}", name.value);
+                }
+            }
+        }
+    }
+}
+
+fn set(observed: &mut Observed, attribute: &str, value: &str) {
+    observed
+        .attributes
+        .insert(attribute.to_owned(), value.into());
+}
+
+/// What must hold for a plan by itself.
+fn assert_sound(world: &World, plan: &Plan) {
+    let mut addresses = BTreeSet::new();
+    let mut number_of = BTreeMap::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        assert_eq!(step.number, at + 1);
+        assert!(step.waits_for.iter().all(|first| *first < step.number));
+        assert!(step.waits_for.is_sorted());
+        if let Some(address) = step.op.address() {
+            assert!(addresses.insert(address), "{address} has two steps");
+            number_of.insert(address, step.number);
+        }
+    }
+    for step in &plan.steps {
+        let Op::Delete { address, .. } = &step.op else {
+            continue;
+        };
+        let referrers = world
+            .recorded
+            .values()
+            .filter(|r| r.refers_to.contains(address));
+        for referrer in referrers {
+            let first = number_of.get(&referrer.address);
+            let first =
+                first.unwrap_or_else(|| panic!("{} still needs {address}", referrer.address));
+            assert!(
+                step.waits_for.contains(first),
+                "{address} does not wait for {first}"
+            );
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for action in &plan.actions {
+        assert!(
+            seen.insert(&action.address),
+            "{} has two actions",
+            action.address
+        );
+    }
+}
+
+/// Carries out some of a plan in some order that its dependencies allow, `choices` deciding.
+fn carry_out_some(world: &mut World, plan: &Plan, choices: &[u8], cut: usize) {
+    let mut done = BTreeSet::new();
+    for at in 0..cut.min(plan.steps.len()) {
+        let free: Vec<_> = plan
+            .steps
+            .iter()
+            .filter(|step| !done.contains(&step.number))
+            .filter(|step| step.waits_for.iter().all(|first| done.contains(first)))
+            .collect();
+        let choice = usize::from(choices[at % choices.len()]);
+        let step = free[choice % free.len()];
+        if choice >= 200 {
+            // Sent and saved, and the end was not seen; what waits for it is not done.
+            world.begin(step);
+            return;
+        }
+        world.carry_out(step);
+        done.insert(step.number);
+    }
+}
+
+fn random_world() -> impl Strategy<Value = World> {
+    (
+        prop::collection::vec(any::<bool>(), ZONES.len()),
+        asked(),
+        prop::collection::vec(any::<u8>(), 1..8),
+        prop_oneof![2 => Just(100usize), 1 => 0..20usize],
+        prop::collection::vec(meddling(), 0..4),
+        prop_oneof![asked().prop_map(Some), Just(None)],
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(zones, old, choices, cut, meddling, new, destroying)| {
+            let mut world = World::new(&old.text());
+            for (zone, _) in ZONES.iter().zip(zones).filter(|(_, there)| *there) {
+                world.add_zone(zone);
+            }
+            let plan = world.plan().expect("an empty account takes everything");
+            carry_out_some(&mut world, &plan, &choices, cut);
+            for meddling in &meddling {
+                world.meddle(meddling);
+            }
+            if let Some(new) = new {
+                world.cloud = new.text();
+            }
+            world.destroying = destroying;
+            world
+        })
+}
+
+/// The plan after everything was carried out; what could be planned is no error then.
+fn again(after: &World, first: &World) -> Result<Plan, TestCaseError> {
+    let explain = |_| {
+        let (now, then) = (after.text(), first.text());
+        TestCaseError::fail(format!("{now}\n{after:?}\n\nfirst:\n{then}"))
+    };
+    after.plan().map_err(explain)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_same_input_gives_the_same_plan(world in random_world(), turn in any::<prop::sample::Index>()) {
+        let plan = world.plan();
+        prop_assert_eq!(format!("{plan:?}"), format!("{:?}", world.plan()));
+        // The order of the account's lists means nothing either.
+        let mut turned = world.clone();
+        if !turned.observed.is_empty() {
+            let middle = turn.index(turned.observed.len());
+            turned.observed.rotate_left(middle);
+        }
+        let steps = |plan: Result<Plan, _>| format!("{:?}", plan.map(|plan| plan.steps).map_err(drop::<Vec<_>>));
+        prop_assert_eq!(steps(plan), steps(turned.plan()));
+    }
+
+    #[test]
+    fn what_is_carried_out_needs_no_more(world in random_world()) {
+        match world.plan() {
+            Err(found) => prop_assert!(found.iter().any(Diagnostic::is_error), "refused without a reason"),
+            Ok(plan) => {
+                assert_sound(&world, &plan);
+                let others = world.not_ours();
+                let mut after = world.clone();
+                for step in &plan.steps {
+                    after.carry_out(step);
+                }
+                let again = again(&after, &world)?;
+                prop_assert!(again.steps.is_empty(), "left to do:\n{}\n\nfirst:\n{}", after.text(), world.text());
+                for other in others {
+                    prop_assert!(after.observed.contains(&other), "touched {:?}", other);
+                }
+                if after.destroying {
+                    prop_assert!(after.recorded.is_empty());
+                } else {
+                    after.assert_as_asked();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_cut_off_anywhere_is_simply_run_again(
+        world in random_world(),
+        choices in prop::collection::vec(any::<u8>(), 1..8),
+        cut in 0..30usize,
+    ) {
+        let Ok(plan) = world.plan() else { return Ok(()) };
+        let mut cut_off = world.clone();
+        carry_out_some(&mut cut_off, &plan, &choices, cut);
+        let rest = match cut_off.plan() {
+            Ok(rest) => rest,
+            Err(found) => {
+                return Err(TestCaseError::fail(format!("{found:#?}\n\nfirst:\n{}", world.text())));
+            }
+        };
+        assert_sound(&cut_off, &rest);
+        let mut after = cut_off.clone();
+        for step in &rest.steps {
+            after.carry_out(step);
+        }
+        let again = again(&after, &world)?;
+        prop_assert!(
+            again.steps.is_empty(),
+            "left to do:\n{}\n\nafter the cut:\n{}\n\nfirst:\n{}", after.text(), cut_off.text(), world.text()
+        );
+    }
+}

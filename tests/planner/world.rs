@@ -1,0 +1,375 @@
+//! A deployment in memory: cloud.json, an account, a state. A test makes all three agree, changes
+//! one thing, and looks at the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use cloudbuilder::config::{Cloud, PublicKey, cloud};
+use cloudbuilder::model::{
+    Address, Attributes, Capabilities, Catalog, Desired, Diagnostic, Image, Money, Observed,
+    Readiness, Recorded, Region, Size,
+};
+use cloudbuilder::plan::{self, Absence, Input, Plan, Step, Written};
+use cloudbuilder::resource::{Declared, Setting, declare, domain, record, server};
+use jiff::Timestamp;
+use serde_json::Value as Json;
+
+/// The deployment's lineage.
+pub(crate) const OURS: &str = "ours";
+/// Somebody else's.
+pub(crate) const FOREIGN: &str = "theirs";
+
+const KEY: &str = "ssh-ed25519 \
+    AAAAC3NzaC1lZDI1NTE5AAAAIIg0ag/aPG7xuwU1RWjS6kj1jqKD+yHMYBnUws6g3oef key@acme.com";
+
+static CAPABILITIES: Capabilities = Capabilities {
+    provider: "toy",
+    kinds: &["ssh_key", "server", "domain", "record"],
+    updates: &[("record", "name"), ("record", "data")],
+    name_servers: &["ns1.toy.example"],
+};
+
+/// Everything a plan depends on, in a form that is easily changed.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) cloud: String,
+    pub(crate) key: String,
+    pub(crate) observed: Vec<Observed>,
+    pub(crate) recorded: BTreeMap<Address, Recorded>,
+    /// What is recorded, not seen, and younger than the settling time.
+    pub(crate) too_young: BTreeSet<Address>,
+    pub(crate) lineage: Option<&'static str>,
+    pub(crate) written: BTreeMap<Address, Json>,
+    pub(crate) destroying: bool,
+    pub(crate) server_limit: u64,
+    pub(crate) made: u32,
+}
+
+/// Short enough to be read when a property fails.
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.cloud)?;
+        for observed in &self.observed {
+            let Observed { kind, id, .. } = observed;
+            let values: Vec<String> = observed.attributes.values().map(Json::to_string).collect();
+            writeln!(
+                f,
+                "  account: {kind} {id} {:?} {}",
+                observed.owners,
+                values.join(" ")
+            )?;
+        }
+        for recorded in self.recorded.values() {
+            let refers_to: Vec<String> =
+                recorded.refers_to.iter().map(ToString::to_string).collect();
+            let values: Vec<String> = recorded.attributes.values().map(Json::to_string).collect();
+            let Recorded {
+                address, id, ready, ..
+            } = recorded;
+            let (refers_to, values) = (refers_to.join(" "), values.join(" "));
+            writeln!(
+                f,
+                "  state: {address} {id} ready {ready}, refers to {refers_to}: {values}"
+            )?;
+        }
+        write!(f, "  destroying {}", self.destroying)
+    }
+}
+
+/// One server for each pair of a name and the DNS names that lead to it, in a region with IPv6.
+pub(crate) fn servers(servers: &[(&str, &[&str])]) -> String {
+    let entries = servers.iter().map(|(name, names)| {
+        format!(
+            r#""{name}": {{"region": "new1", "size": "small", "image": "deb", "names": {names:?}}}"#
+        )
+    });
+    format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+}
+
+impl World {
+    /// An account that holds the zone acme.com and nothing else, and no state.
+    pub(crate) fn new(cloud: &str) -> Self {
+        let mut world = Self {
+            cloud: cloud.to_owned(),
+            key: KEY.to_owned(),
+            observed: Vec::new(),
+            recorded: BTreeMap::new(),
+            too_young: BTreeSet::new(),
+            lineage: Some(OURS),
+            written: BTreeMap::new(),
+            destroying: false,
+            server_limit: 10,
+            made: 0,
+        };
+        world.add_zone("acme.com");
+        world
+    }
+
+    /// The same, with everything that cloud.json asks for made.
+    pub(crate) fn made(cloud: &str) -> Self {
+        let mut world = Self::new(cloud);
+        let plan = world.plan().expect("an empty account takes everything");
+        for step in &plan.steps {
+            world.carry_out(step);
+        }
+        world
+    }
+
+    /// Asks for something else now.
+    pub(crate) fn asking_for(mut self, cloud: &str) -> Self {
+        cloud.clone_into(&mut self.cloud);
+        self
+    }
+
+    pub(crate) fn add_zone(&mut self, zone: &str) {
+        self.observed.push(Observed {
+            kind: domain::KIND.name,
+            id: zone.to_owned(),
+            attributes: Attributes::from([(domain::NAME.to_owned(), zone.into())]),
+            owners: Vec::new(),
+            readiness: Readiness::Ready,
+            monthly: None,
+        });
+    }
+
+    /// Puts a record into the account that nobody's state knows; gives its id.
+    pub(crate) fn add_record(&mut self, name: &str, record_type: &str, data: &str) -> String {
+        let zones = self.zones();
+        let zone = domain::zone_of(name, &zones).expect("a zone of the account");
+        let attributes = Attributes::from([
+            (record::ZONE.to_owned(), zone.into()),
+            (record::NAME.to_owned(), name.into()),
+            (record::TYPE.to_owned(), record_type.into()),
+            (record::DATA.to_owned(), data.into()),
+        ]);
+        self.put(record::KIND.name, attributes, Vec::new())
+    }
+
+    /// Puts a running server into the account that nobody's state knows; gives its id.
+    pub(crate) fn add_server(&mut self, name: &str, owners: &[&str]) -> String {
+        let attributes = Attributes::from([
+            (server::NAME.to_owned(), name.into()),
+            (server::REGION.to_owned(), "new1".into()),
+            (server::SIZE.to_owned(), "small".into()),
+            (server::BACKUPS.to_owned(), false.into()),
+            (server::IPV6.to_owned(), true.into()),
+        ]);
+        let owners = owners.iter().map(ToString::to_string).collect();
+        let id = self.put(server::KIND.name, attributes, owners);
+        self.come_up(&id);
+        id
+    }
+
+    /// Deletes something behind our back.
+    pub(crate) fn lose(&mut self, address: &str) {
+        let id = self.record_of(address).id.clone();
+        let address: Address = address.parse().unwrap();
+        self.observed
+            .retain(|observed| (observed.kind, &observed.id) != (address.kind(), &id));
+    }
+
+    /// What the state says of an address.
+    pub(crate) fn record_of(&mut self, address: &str) -> &mut Recorded {
+        let address: Address = address.parse().unwrap();
+        self.recorded
+            .get_mut(&address)
+            .unwrap_or_else(|| panic!("the state has no {address}"))
+    }
+
+    /// The observed resource that the state calls by an address.
+    pub(crate) fn seen(&mut self, address: &str) -> &mut Observed {
+        let id = self.record_of(address).id.clone();
+        let kind = address.split('.').next().unwrap();
+        self.observed
+            .iter_mut()
+            .find(|observed| observed.kind == kind && observed.id == id)
+            .unwrap_or_else(|| panic!("the account has no {address}"))
+    }
+
+    pub(crate) fn zones(&self) -> BTreeSet<String> {
+        self.observed
+            .iter()
+            .filter(|observed| observed.kind == domain::KIND.name)
+            .map(|observed| observed.id.clone())
+            .collect()
+    }
+
+    pub(crate) fn parsed(&self) -> Cloud {
+        let parsed = cloud::parse("cloud.json", self.cloud.as_bytes());
+        parsed
+            .cloud
+            .unwrap_or_else(|| panic!("{}: {:?}", self.cloud, parsed.diagnostics))
+    }
+
+    /// Recorded resources that are not in the account.
+    fn absent(&self) -> BTreeMap<Address, Absence> {
+        let seen: BTreeSet<(&str, &str)> = self
+            .observed
+            .iter()
+            .map(|observed| (observed.kind, observed.id.as_str()))
+            .collect();
+        self.recorded
+            .values()
+            .filter(|recorded| !seen.contains(&(recorded.address.kind(), recorded.id.as_str())))
+            .map(|recorded| {
+                let young = self.too_young.contains(&recorded.address);
+                let absence = if young {
+                    Absence::TooYoung
+                } else {
+                    Absence::Gone
+                };
+                (recorded.address.clone(), absence)
+            })
+            .collect()
+    }
+
+    fn declared(&self, catalog: Option<&Catalog>) -> Declared {
+        if self.destroying {
+            return Declared::default();
+        }
+        let zones = self.zones();
+        let setting = Setting {
+            account: "default",
+            public_key: &PublicKey::parse(&self.key).expect("a key"),
+            zones: &zones,
+            recorded: &self.recorded,
+            catalog,
+            name_servers: CAPABILITIES.name_servers,
+        };
+        declare(&self.parsed(), &setting)
+    }
+
+    /// As the program does, the catalog is there only if a server is to be made.
+    fn needed_catalog(&self) -> Option<Catalog> {
+        let gone = self.absent();
+        let needed = self.declared(None).desired.iter().any(|desired| {
+            desired.address.kind() == server::KIND.name
+                && (!self.recorded.contains_key(&desired.address)
+                    || gone.contains_key(&desired.address))
+        });
+        needed.then(|| catalog(self.server_limit))
+    }
+
+    fn with_input<T>(&self, ask: impl FnOnce(&Input<'_>, Vec<Diagnostic>) -> T) -> T {
+        let catalog = self.needed_catalog();
+        let Declared { desired, notes } = self.declared(catalog.as_ref());
+        let input = Input {
+            desired: &desired,
+            observed: &self.observed,
+            absent: &self.absent(),
+            recorded: &self.recorded,
+            lineage: self.lineage,
+            catalog: catalog.as_ref(),
+            capabilities: &CAPABILITIES,
+            written: Some(Written {
+                file: "cloud.json",
+                values: &self.written,
+            }),
+            destroying: self.destroying,
+        };
+        ask(&input, notes)
+    }
+
+    /// The plan, or everything that stands against it.
+    pub(crate) fn plan(&self) -> Result<Plan, Vec<Diagnostic>> {
+        self.with_input(|input, notes| match plan::plan(input) {
+            Err(found) => Err(notes.into_iter().chain(found).collect()),
+            Ok(_) if notes.iter().any(Diagnostic::is_error) => Err(notes),
+            Ok(mut plan) => {
+                plan.notes.splice(0..0, notes);
+                Ok(plan)
+            }
+        })
+    }
+
+    /// What can be recognised without a state.
+    pub(crate) fn recognised(&self) -> Vec<Step> {
+        self.with_input(|input, _| plan::recognise(input).0)
+    }
+
+    /// What cloud.json means here.
+    pub(crate) fn desired(&self) -> Vec<Desired> {
+        self.declared(self.needed_catalog().as_ref()).desired
+    }
+
+    pub(super) fn put(
+        &mut self,
+        kind: &'static str,
+        attributes: Attributes,
+        owners: Vec<String>,
+    ) -> String {
+        self.made += 1;
+        let id = match kind {
+            // A zone's id is its name.
+            "domain" => attributes[domain::NAME].as_str().unwrap().to_owned(),
+            _ => self.made.to_string(),
+        };
+        self.observed.push(Observed {
+            kind,
+            id: id.clone(),
+            attributes,
+            owners,
+            readiness: Readiness::Ready,
+            monthly: None,
+        });
+        id
+    }
+}
+
+/// When everything in the toy world happens.
+pub(super) fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+fn catalog(server_limit: u64) -> Catalog {
+    let set = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+    let region = |slug: &str, features: &[&str], available| Region {
+        slug: slug.to_owned(),
+        name: slug.to_owned(),
+        features: set(features),
+        available,
+    };
+    let size = |slug: &str, disk_gb, monthly: Option<f64>, regions: &[&str]| Size {
+        slug: slug.to_owned(),
+        description: String::new(),
+        vcpus: 1,
+        memory_mib: 1024,
+        disk_gb,
+        transfer_tb: 1.0,
+        monthly: monthly.map(Money::from_dollars),
+        regions: set(regions),
+        available: true,
+        sandbox_only: slug == "quaint",
+    };
+    let image = |id: &str, slug: Option<&str>, regions: &[&str], min_disk_gb| Image {
+        id: id.to_owned(),
+        slug: slug.map(ToOwned::to_owned),
+        distribution: "Toy".to_owned(),
+        name: String::new(),
+        regions: set(regions),
+        min_disk_gb,
+        sandbox_only: false,
+    };
+    let open: &[&str] = &["new1", "old1"];
+    Catalog {
+        regions: vec![
+            region("new1", &["ipv6"], true),
+            region("old1", &[], true),
+            region("full1", &["ipv6"], false),
+        ],
+        sizes: vec![
+            size("small", 25, Some(6.0), open),
+            size("large", 50, Some(12.0), &["new1"]),
+            size("secret", 50, None, open),
+            size("quaint", 25, Some(10.0), open),
+        ],
+        images: vec![
+            image("1", Some("deb"), open, 10),
+            image("2", Some("huge"), open, 40),
+            image("3", Some("local"), &["old1"], 10),
+            image("4711", None, open, 0),
+        ],
+        server_limit: Some(server_limit),
+        successors: BTreeMap::from([("1gb".to_owned(), "small".to_owned())]),
+    }
+}
