@@ -153,12 +153,7 @@ impl Look<'_> {
                     .iter()
                     .filter(|desired| desired.address.kind() == kind)
                     .collect();
-                let recorded: Vec<&Recorded> = self
-                    .wanted
-                    .recorded
-                    .values()
-                    .filter(|r| r.address.kind() == kind)
-                    .collect();
+                let recorded: Vec<&Recorded> = self.wanted.recorded.values().collect();
                 self.read
                     .list(
                         kind,

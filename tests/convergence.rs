@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use cloudbuilder::apply::{Event, Options, Report, Surroundings, apply};
 use cloudbuilder::config::{PublicKey, cloud};
-use cloudbuilder::model::{Diagnostic, Observed, Recorded, Secret};
+use cloudbuilder::model::{Attributes, Diagnostic, Observed, Recorded, Secret};
 use cloudbuilder::plan::{self, Input, Op, Plan};
-use cloudbuilder::provider::{Connection, OnPause, Scope, Write, digitalocean, open_write};
+use cloudbuilder::provider::{Connection, OnPause, Scope, Target, Write, digitalocean, open_write};
 use cloudbuilder::refresh::{Found, Wanted, refresh};
 use cloudbuilder::resource::{domain, record, server};
 use cloudbuilder::sandbox::{self, Sandbox};
@@ -320,6 +320,36 @@ async fn a_lost_state_is_recognised() {
                 servers.map(|r| (r.address.clone(), r.id.clone())).collect()
             };
             assert_eq!(ids(&lost), ids(&made));
+        }
+    })
+    .await;
+}
+
+/// Deleting a zone deletes all that is in it.
+#[tokio::test]
+async fn a_zone_stays_while_somebody_else_has_a_record_in_it() {
+    limited(async {
+        for (provider, start) in PROVIDERS {
+            let account = start().await;
+            let cloud = Some(r#"{"version": 2, "servers": {}, "domains": ["made.org"]}"#);
+            let mut state = State::new();
+            converge(&account, cloud, &mut state, provider).await;
+            let theirs = Attributes::from([
+                (record::ZONE.to_owned(), "made.org".into()),
+                (record::NAME.to_owned(), "www.made.org".into()),
+                (record::TYPE.to_owned(), "A".into()),
+                (record::DATA.to_owned(), "203.0.113.9".into()),
+            ]);
+            let theirs = account.write.create(record::KIND.name, &theirs, "");
+            let theirs = theirs.await.unwrap();
+            let target = Target {
+                kind: record::KIND.name,
+                id: &theirs.id,
+                attributes: &theirs.attributes,
+            };
+            converge(&account, None, &mut state, provider).await;
+            let kept = account.write.get(target).await.unwrap();
+            assert_eq!(kept.as_ref(), Some(&theirs), "{provider} lost it");
         }
     })
     .await;

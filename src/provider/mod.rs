@@ -36,7 +36,7 @@ pub struct Target<'a> {
 pub struct Scope<'a> {
     /// What cloud.json asks for, of the kind that is listed.
     pub desired: &'a [&'a Desired],
-    /// What the state says, of the kind that is listed.
+    /// What the state says, of every kind: whether a zone may go depends on the records in it.
     pub recorded: &'a [&'a Recorded],
 }
 

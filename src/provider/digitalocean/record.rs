@@ -7,6 +7,7 @@ use reqwest::Method;
 
 use crate::model::{Attributes, Desired, Observed, Readiness, Value};
 use crate::provider::{Answer, Class, Error, Scope, Target};
+use crate::resource::domain;
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient};
@@ -20,10 +21,17 @@ impl super::Adapter for Adapter {
         KIND.name
     }
 
-    /// Lists the zones that hold, or shall hold, records of ours.
+    /// Lists the zones that hold, or shall hold, records of ours, and those that are ours.
     fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
         async move {
-            let recorded = scope.recorded.iter().filter_map(|record| record.text(ZONE));
+            let recorded = scope.recorded.iter().filter_map(|recorded| {
+                match recorded.address.kind() {
+                    kind if kind == KIND.name => recorded.text(ZONE),
+                    // It may hold records of others only, and must not be deleted with them.
+                    kind if kind == domain::KIND.name => Some(recorded.id.as_str()),
+                    _ => None,
+                }
+            });
             let desired = scope.desired.iter().filter_map(|desired| zone_of(desired));
             let zones: BTreeSet<&str> = recorded.chain(desired).collect();
             let mut found = Vec::new();

@@ -27,7 +27,8 @@ impl super::Adapter for Adapter {
             let recorded = scope
                 .recorded
                 .iter()
-                .filter_map(|record| record.text(FINGERPRINT));
+                .filter(|recorded| recorded.address.kind() == KIND.name)
+                .filter_map(|recorded| recorded.text(FINGERPRINT));
             let mut fingerprints: Vec<&str> = desired.chain(recorded).collect();
             fingerprints.sort_unstable();
             fingerprints.dedup();
