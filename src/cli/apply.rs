@@ -13,6 +13,7 @@ use super::args::{ApplyArgs, CarryingOut, DestroyArgs, Global, Planning};
 use super::confirm::{can_ask, confirm};
 use super::deployment::{ACCOUNT, Deployment};
 use super::failure::{Failure, Success, unsaved};
+use super::muted::Muted;
 use super::plan::{show, success};
 use super::signals::Signals;
 use super::survey::{Question, Survey, survey, without_state};
@@ -141,6 +142,7 @@ impl Command<'_> {
         state
             .accounts
             .insert(ACCOUNT.to_owned(), survey.account.clone());
+        let muted = terminal.live.then(Muted::interrupts).flatten();
         voice.begin(plan, stream);
         let mut session = Session {
             store,
@@ -152,6 +154,7 @@ impl Command<'_> {
             .carry_out(plan, &*write, &mut state, &mut session, signals)
             .await;
         voice.end(&report);
+        drop(muted);
         self.tell(plan, &report, terminal, signals)
     }
 

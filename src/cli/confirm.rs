@@ -1,6 +1,7 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use super::failure::Failure;
+use super::muted::Muted;
 use super::signals::Signals;
 use super::terminal::Terminal;
 
@@ -47,15 +48,19 @@ pub(super) async fn ask(prompt: &str, terminal: Terminal) -> Result<String, Fail
 /// As [`ask`], without showing what is typed.
 ///
 /// # Errors
-/// As [`ask`].
+/// As [`ask`], and if the terminal cannot be told to be silent.
 pub(super) async fn ask_secretly(prompt: &str, terminal: Terminal) -> Result<String, Failure> {
-    terminal.prompt(prompt);
-    read(|| {
-        console::Term::stderr()
-            .read_secure_line()
-            .map(|line| (line.len().max(1), line))
-    })
-    .await
+    // Before the prompt: whoever sees that may paste at once.
+    let hidden = Muted::all().map_err(|error| {
+        Failure::error("what is typed here cannot be kept from being shown")
+            .detail(error.to_string())
+            .hint("set DIGITALOCEAN_TOKEN instead")
+    })?;
+    let answer = ask(prompt, terminal).await;
+    drop(hidden);
+    // The line end was not shown either.
+    terminal.prompt("\n");
+    answer
 }
 
 /// Reads on a thread of its own: a read from a terminal cannot be given up, and a Ctrl-C must not

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
 mod apply;
 mod args;
@@ -12,6 +12,7 @@ mod credentials;
 mod deployment;
 mod failure;
 mod init;
+mod muted;
 mod plan;
 mod rebuild;
 mod sandbox;
@@ -31,7 +32,15 @@ use terminal::Terminal;
 /// Runs the program with the process's arguments and gives its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse_from(args::from_terraform(std::env::args_os())) {
+    let typed = args::from_terraform(std::env::args_os());
+    // Help and usage errors are printed before there is anything that could have been told so.
+    let color = if typed.iter().any(|arg| arg == "--no-color") {
+        ColorChoice::Never
+    } else {
+        ColorChoice::Auto
+    };
+    let parsed = Cli::command().color(color).try_get_matches_from(typed);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; everything else is 1, because 2 means "changes".

@@ -120,6 +120,18 @@ impl Place {
             .insert(name.to_owned(), Some(value.to_owned()));
     }
 
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.insert(name.to_owned(), None);
+    }
+
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.environment.contains_key(name)
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.root.path().join("home")
+    }
+
     /// From here on, the program runs in this directory beside the first one.
     pub(crate) fn enter(&mut self, name: &str) {
         self.directory = self.root.path().join(name);
@@ -170,7 +182,7 @@ impl Place {
     }
 
     /// The program with its arguments and its sealed environment.
-    fn command(&self, wrapper: Option<&str>, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, wrapper: Option<&str>, args: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_cloudbuilder");
         let mut command = match wrapper {
             None => Command::new(program),
@@ -185,7 +197,7 @@ impl Place {
             .current_dir(&self.directory)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("HOME", self.root.path().join("home"))
+            .env("HOME", self.home())
             .env("GIT_CEILING_DIRECTORIES", self.root.path())
             .env("LC_ALL", "C.UTF-8")
             .stdin(Stdio::null())
