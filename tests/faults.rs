@@ -530,6 +530,105 @@ fn every_state_on_the_way_leads_to_the_same_end() {
     assert_whole(&cloud, &place, TWO_WHOLE);
 }
 
+/// `git checkout` asks nobody.
+#[test]
+fn the_state_is_replaced_while_apply_runs() {
+    let (cloud, place) = begin(WEB);
+    place.run("apply -y").code(0);
+    let before = place.read("cloud.state.json");
+    place.write("cloud.json", TWO);
+    hold_boots(&cloud);
+    let mut running = place.start(None, &["apply", "-y", "-j", "1"]);
+    // The two records of the other server are saved by then, and nothing more is on its way.
+    running.until_it_says("2/6");
+    place.write("cloud.state.json", &before);
+    cloud.no_faults();
+    let ran = running.finish().code(1);
+    place.no_token(&ran);
+    let id = cloud.the_droplet("db")["id"].to_string();
+    let ran = ran.says("the state could not be saved").says(&id);
+    assert_eq!(place.read("cloud.state.json"), before, "{ran}");
+    assert_recovers(&cloud, &place, TWO_WHOLE);
+}
+
+/// What a program reads is whole, whatever happens: one object a line, the last one says how it
+/// ended.
+#[test]
+fn a_stream_tells_how_it_ended() {
+    let cases: &[(Value, i32, &str)] = &[
+        (
+            json!({"kind": "delay", "ms": 1, "count": 1}),
+            0,
+            "change_summary",
+        ),
+        (
+            json!({"kind": "do_then_500", "method": "POST", "path": "/v2/droplets"}),
+            1,
+            "apply_incomplete",
+        ),
+        (
+            json!({"kind": "refuse", "status": 422, "method": "POST", "path": "/v2/domains"}),
+            1,
+            "apply_incomplete",
+        ),
+    ];
+    for (fault, code, last) in cases {
+        let (cloud, place) = begin(WEB);
+        cloud.fault(fault);
+        let ran = place.run("apply -y --json").code(*code);
+        let kinds: Vec<String> = ran
+            .stdout
+            .lines()
+            .map(|line| {
+                let line: Value = serde_json::from_str(line).expect("a line is an object");
+                text(&line["type"]).to_owned()
+            })
+            .collect();
+        assert_eq!(kinds.first().map(String::as_str), Some("version"));
+        let ended = kinds
+            .iter()
+            .rev()
+            .find(|kind| *kind != "diagnostic" && *kind != "outputs");
+        assert_eq!(ended.map(String::as_str), Some(*last), "{ran}");
+        assert_recovers(&cloud, &place, WEB_WHOLE);
+    }
+}
+
+#[test]
+fn a_run_waits_for_the_lock_as_long_as_it_was_told() {
+    let (cloud, place) = begin(WEB);
+    hold_boots(&cloud);
+    let mut first = place.start(None, &["apply", "-y"]);
+    first.until_it_says("it boots");
+    let second = place.start(None, &["apply", "-y", "--lock-timeout", "50s"]);
+    let third = place.start(None, &["apply", "-y", "--lock-timeout", "1ms"]);
+    third.finish().one_error("another run is at work");
+    cloud.no_faults();
+    first.finish().code(0);
+    second.finish().code(0).says("No changes.");
+    assert_whole(&cloud, &place, WEB_WHOLE);
+}
+
+/// The second signal waits for nothing.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let (cloud, place) = begin(WEB);
+    // An answer that takes longer than anybody waits.
+    cloud.fault(&json!({"method": "POST", "path": "/v2/droplets", "kind": "delay", "ms": 50_000}));
+    let mut running = place.start(None, &["apply", "-y"]);
+    until("the request is sent", || {
+        cloud.requests().contains(&"POST /v2/droplets".to_owned())
+    });
+    running.signal("INT");
+    running.until_it_says("interrupted: nothing new is started");
+    running.signal("INT");
+    running
+        .finish()
+        .code(130)
+        .says("the request was sent and its answer never came");
+    assert_recovers(&cloud, &place, WEB_WHOLE);
+}
+
 /// Just made and not to be seen may mean that it cannot be seen yet, but not for ever.
 #[test]
 fn what_is_deleted_as_soon_as_it_is_made_is_made_again() {

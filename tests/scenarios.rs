@@ -105,6 +105,7 @@ scenarios! {
     no_such_thing,
     plan_as_json,
     plan_as_markdown,
+    practice,
     record_already_right,
     record_changed_outside,
     record_replaced_outside,
