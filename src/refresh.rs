@@ -3,14 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use futures_util::future::try_join_all;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
 
 use crate::config::{Cloud, PublicKey};
-use crate::model::{
-    Account, Address, Attributes, Catalog, Desired, Diagnostic, Observed, Recorded,
-};
+use crate::model::{Account, Address, Catalog, Desired, Diagnostic, Observed, Recorded};
+use crate::plan::guard;
 use crate::provider::{Error, Read, Scope, Target};
 use crate::resource::{Declared, Setting, declare, domain, record, server};
 
@@ -25,6 +23,8 @@ pub struct Wanted<'a> {
     pub cloud: Option<(&'a Cloud, &'a PublicKey)>,
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
+    /// The account that the state is about, if it says so.
+    pub known: Option<&'a Account>,
     /// What was recorded after this may not be visible everywhere yet.
     pub settled_before: Timestamp,
 }
@@ -48,11 +48,26 @@ pub struct Found {
 /// Why a recorded resource was not seen.
 pub use crate::plan::Absence;
 
+/// Why nothing was found.
+#[derive(Debug)]
+pub enum Stopped {
+    /// A request failed.
+    Failed(Error),
+    /// It is not the account that the state is about, so that everything would look deleted.
+    OtherAccount(Box<Diagnostic>),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// Looks at everything that matters to `wanted`.
 ///
 /// # Errors
-/// The first request that fails.
-pub async fn refresh(read: &dyn Read, wanted: &Wanted<'_>) -> Result<Found, Error> {
+/// The first request that fails, and another account than the known one.
+pub async fn refresh(read: &dyn Read, wanted: &Wanted<'_>) -> Result<Found, Stopped> {
     let look = Look { read, wanted };
     // Before the zones are known, a name cannot be given one; keys and servers can be declared.
     let early = look.declare(&BTreeSet::new(), None);
@@ -62,6 +77,9 @@ pub async fn refresh(read: &dyn Read, wanted: &Wanted<'_>) -> Result<Found, Erro
         look.catalog(unrecorded),
         look.list(|kind| kind != record::KIND.name, &early.desired),
     )?;
+    if let Some(refusal) = guard::other_account(wanted.known, &account) {
+        return Err(Stopped::OtherAccount(Box::new(refusal)));
+    }
     let zones: BTreeSet<String> = observed
         .iter()
         .filter(|observed| observed.kind == domain::KIND.name)
@@ -183,19 +201,19 @@ impl Look<'_> {
             .values()
             .filter(|recorded| !seen.contains(&(recorded.address.kind(), recorded.id.as_str())))
             .collect();
-        let answers: Vec<(&Recorded, Option<Observed>)> = stream::iter(missing)
-            .map(|recorded| async move {
-                let attributes: &Attributes = &recorded.attributes;
-                let target = Target {
-                    kind: recorded.address.kind(),
-                    id: &recorded.id,
-                    attributes,
-                };
-                self.read.get(target).await.map(|found| (recorded, found))
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await?;
+        // If nothing at all was seen, a few questions show whether that is so; the plan is refused
+        // then, and thousands of questions would only use up the limit.
+        let few = match missing.len() {
+            all if all == self.wanted.recorded.len() => AT_ONCE,
+            some => some,
+        };
+        let (asked, taken) = missing.split_at(few.min(missing.len()));
+        let mut answers = self.ask_each(asked).await?;
+        if answers.iter().any(|(_, found)| found.is_some()) {
+            answers.extend(self.ask_each(taken).await?);
+        } else {
+            answers.extend(taken.iter().map(|recorded| (*recorded, None)));
+        }
         let mut absent = BTreeMap::new();
         for (recorded, found) in answers {
             match found {
@@ -209,5 +227,25 @@ impl Look<'_> {
             }
         }
         Ok(absent)
+    }
+
+    async fn ask_each<'r>(
+        &self,
+        missing: &[&'r Recorded],
+    ) -> Result<Vec<(&'r Recorded, Option<Observed>)>, Error> {
+        let mut answers = Vec::with_capacity(missing.len());
+        for some in missing.chunks(AT_ONCE) {
+            let questions = some.iter().map(|recorded| {
+                self.read.get(Target {
+                    kind: recorded.address.kind(),
+                    id: &recorded.id,
+                    attributes: &recorded.attributes,
+                })
+            });
+            for (recorded, found) in some.iter().zip(join_all(questions).await) {
+                answers.push((*recorded, found?));
+            }
+        }
+        Ok(answers)
     }
 }

@@ -116,6 +116,7 @@ async fn look(account: &Account, cloud: Option<&str>, state: &State) -> Found {
         account: "default",
         cloud: cloud.as_ref().map(|cloud| (cloud, &key)),
         recorded: &state.resources,
+        known: None,
         settled_before: Timestamp::MAX,
     };
     let found = refresh(&*account.write, &wanted).await;

@@ -85,6 +85,11 @@ impl<'a> Ledger<'a> {
         None
     }
 
+    /// Whether the state could not be saved.
+    pub(super) fn is_unsaved(&self) -> bool {
+        self.report.unsaved.is_some()
+    }
+
     /// What is waited for.
     pub(super) fn waiting(&self) -> &[Waiting] {
         &self.waiting
@@ -263,14 +268,10 @@ impl<'a> Ledger<'a> {
         });
     }
 
-    /// Takes note of what the shared poll saw.
+    /// Takes note of what the shared poll saw; the state is saved once for all of it.
     pub(super) fn looked(&mut self, sights: Result<Vec<(usize, Sight)>, Error>) {
         match sights {
-            Ok(sights) => {
-                for (number, sight) in sights {
-                    self.saw(number, sight);
-                }
-            }
+            Ok(sights) => self.saw(sights),
             Err(error) if may_pass(&error) => {}
             Err(error) => {
                 for waiting in std::mem::take(&mut self.waiting) {
@@ -290,46 +291,52 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    fn saw(&mut self, number: usize, sight: Sight) {
-        let Some(at) = self
-            .waiting
-            .iter()
-            .position(|waiting| waiting.step == number)
-        else {
-            return;
-        };
-        match sight {
-            Sight::NotYet => {}
-            Sight::Gone => {
-                let waiting = self.waiting.swap_remove(at);
-                self.gone(number, &waiting.address);
-            }
-            Sight::Lost => {
-                let waiting = self.waiting.swap_remove(at);
-                let problem = Diagnostic::error(format!("{} is gone", waiting.address))
-                    .detail(format!(
-                        "{} was made and does not exist any more",
-                        waiting.id
-                    ))
-                    .hint("run it again to have it made anew");
-                self.fail(number, problem);
-            }
-            Sight::Failed(why) => {
-                let waiting = self.waiting.swap_remove(at);
-                self.failed_to_come(number, &waiting.address, &waiting.id, &why);
-            }
-            Sight::Ready(observed) => {
-                let waiting = self.waiting.swap_remove(at);
-                if let Some(recorded) = self.state.resources.get_mut(&waiting.address) {
-                    recorded.ready = true;
-                    recorded.attributes = remember(
-                        waiting.address.kind(),
-                        &recorded.attributes,
-                        &observed.attributes,
-                    );
+    fn saw(&mut self, sights: Vec<(usize, Sight)>) {
+        let mut sights: HashMap<usize, Sight> = sights.into_iter().collect();
+        let mut came = Vec::new();
+        for waiting in std::mem::take(&mut self.waiting) {
+            let address = &waiting.address;
+            match sights.remove(&waiting.step).unwrap_or(Sight::NotYet) {
+                Sight::NotYet => self.waiting.push(waiting),
+                Sight::Gone => {
+                    self.state.resources.remove(address);
+                    came.push((waiting.step, waiting.id));
                 }
-                if self.save(number) {
-                    self.finish(number, Some(&waiting.id));
+                Sight::Ready(observed) => {
+                    if let Some(recorded) = self.state.resources.get_mut(address) {
+                        recorded.ready = true;
+                        recorded.attributes =
+                            remember(address.kind(), &recorded.attributes, &observed.attributes);
+                    }
+                    came.push((waiting.step, waiting.id));
+                }
+                Sight::Lost => {
+                    let problem = Diagnostic::error(format!("{address} is gone"))
+                        .detail(format!(
+                            "{} was made and does not exist any more",
+                            waiting.id
+                        ))
+                        .hint("run it again to have it made anew");
+                    self.fail(waiting.step, problem);
+                }
+                Sight::Failed(why) => {
+                    self.failed_to_come(waiting.step, address, &waiting.id, &why);
+                }
+            }
+        }
+        if came.is_empty() {
+            return;
+        }
+        match self.surroundings.save(self.state) {
+            Ok(()) => {
+                for (number, id) in came {
+                    self.finish(number, Some(&id));
+                }
+            }
+            Err(problem) => {
+                self.report.unsaved = Some(problem.clone());
+                for (number, _) in came {
+                    self.fail(number, problem.clone());
                 }
             }
         }

@@ -105,6 +105,11 @@ pub async fn apply(
     interrupts: &mut Interrupts,
     options: &Options,
 ) -> Report {
+    for refreshed in &plan.refreshed {
+        if let Some(recorded) = state.resources.get_mut(&refreshed.address) {
+            recorded.attributes.extend(refreshed.attributes.clone());
+        }
+    }
     let mut ledger = ledger::Ledger::new(plan, state, surroundings, options);
     if !plan.is_empty() && !ledger.open() {
         return ledger.close();

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::provider::{Error, Write};
 
 use super::ledger::Ledger;
-use super::step::{Call, Outcome};
+use super::step::{Call, Outcome, Stop};
 use super::wait::{Pace, Sight, look};
 use super::{Interrupts, Options, Report};
 
@@ -22,6 +22,7 @@ pub(super) async fn run<'a>(
     interrupts: &mut Interrupts,
     options: &'a Options,
 ) -> Report {
+    let stop = Stop::default();
     let mut running: FuturesUnordered<BoxFuture<'a, Answered>> = FuturesUnordered::new();
     let mut looking: Option<BoxFuture<'a, Looked>> = None;
     let mut pace = Pace::new(options.first_look);
@@ -29,22 +30,26 @@ pub(super) async fn run<'a>(
     let mut grace_ends: Option<Instant> = None;
     let mut listening = true;
     loop {
-        let stopping = grace_ends.is_some();
+        // Without a state nothing more is asked; answers that are on their way are waited for.
+        let stopping = grace_ends.is_some() || ledger.is_unsaved();
         while !stopping && running.len() < options.parallelism {
             let Some((number, call)) = ledger.start() else {
                 break;
             };
-            running.push(send(number, call, write, options).boxed());
+            running.push(send(number, call, write, options, stop.clone()).boxed());
         }
         if running.is_empty() && (stopping || ledger.waiting().is_empty()) {
             break;
         }
+        if stopping {
+            stop.set();
+        }
         let look_due = looking.is_none() && !ledger.waiting().is_empty() && !stopping;
         tokio::select! {
             Some((number, call, result)) = running.next(), if !running.is_empty() => {
-                let before = ledger.waiting().len();
+                let idle = ledger.waiting().is_empty();
                 ledger.answered(number, &call, result);
-                if ledger.waiting().len() > before {
+                if idle && !ledger.waiting().is_empty() {
                     pace.restart();
                     next_look = Instant::now() + pace.pause();
                 }
@@ -60,20 +65,26 @@ pub(super) async fn run<'a>(
             }
             signal = interrupts.recv(), if listening => match signal {
                 None => listening = false,
-                Some(()) if stopping => break,
+                Some(()) if grace_ends.is_some() => break,
                 Some(()) => {
                     grace_ends = Some(Instant::now() + options.grace);
                     ledger.interrupted();
                 }
             },
-            () = sleep_until(grace_ends.unwrap_or_else(Instant::now)), if stopping => break,
+            () = sleep_until(grace_ends.unwrap_or_else(Instant::now)), if grace_ends.is_some() => break,
         }
     }
     ledger.close()
 }
 
-async fn send(number: usize, call: Call, write: &dyn Write, options: &Options) -> Answered {
-    let result = call.send(write, options).await;
+async fn send(
+    number: usize,
+    call: Call,
+    write: &dyn Write,
+    options: &Options,
+    stop: Stop,
+) -> Answered {
+    let result = call.send(write, options, &stop).await;
     (number, call, result)
 }
 

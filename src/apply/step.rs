@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -9,6 +11,20 @@ use crate::provider::{Class, Error, Target, Write};
 use crate::resource::{OnChange, kind};
 
 use super::Options;
+
+/// Whether nothing new shall be sent: the user wants to stop, or nothing can be saved.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// What a step's request came to.
 pub(super) enum Outcome {
@@ -65,6 +81,7 @@ impl Call {
         &self,
         write: &dyn Write,
         options: &Options,
+        stop: &Stop,
     ) -> Result<Outcome, Error> {
         let give_up = Instant::now() + options.busy_deadline;
         let mut pause = options.first_look;
@@ -72,6 +89,12 @@ impl Call {
             match self.send_once(write).await {
                 Err(error) if error.class == Class::Busy && Instant::now() + pause < give_up => {
                     sleep(pause).await;
+                    if stop.is_set() {
+                        return Err(Error {
+                            class: Class::NotSent,
+                            ..error
+                        });
+                    }
                     pause = (pause * 2).min(LONGEST_BUSY_PAUSE);
                 }
                 other => return other,

@@ -98,14 +98,19 @@ pub(super) async fn look(
     for some in missing.chunks(AT_ONCE) {
         let questions = some.iter().map(|waiting| read.get(waiting.target()));
         for (waiting, found) in some.iter().zip(join_all(questions).await) {
-            let sight = found?.map_or(Sight::Lost, |observed| sight(&observed));
+            let found = or_not_yet(found)?;
+            let sight = found.map_or(Sight::NotYet, |found| {
+                found.map_or(Sight::Lost, |observed| sight(&observed))
+            });
             sights.push((waiting.step, sight));
         }
     }
     for some in going.chunks(AT_ONCE) {
         let questions = some.iter().map(|waiting| read.get(waiting.target()));
         for (waiting, found) in some.iter().zip(join_all(questions).await) {
-            sights.push((waiting.step, found?.map_or(Sight::Gone, |_| Sight::NotYet)));
+            let gone = or_not_yet(found)?.is_some_and(|found| found.is_none());
+            let sight = if gone { Sight::Gone } else { Sight::NotYet };
+            sights.push((waiting.step, sight));
         }
     }
     Ok(sights)
@@ -119,12 +124,18 @@ fn sight(observed: &Observed) -> Sight {
     }
 }
 
-/// Whether looking again may help.
+/// One answer that did not come is no reason to give up on anything: there will be another look.
+fn or_not_yet<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if may_pass(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether looking again may help: not if the token is not accepted any more.
 pub(super) fn may_pass(error: &Error) -> bool {
-    matches!(
-        error.class,
-        Class::Transient | Class::NotSent | Class::RateLimited | Class::Busy | Class::Ambiguous
-    )
+    error.class != Class::Unauthorized
 }
 
 /// When to look: soon at first, then less and less often.

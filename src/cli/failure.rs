@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use crate::apply::Signal;
 use crate::model::Diagnostic;
 use crate::provider;
+use crate::refresh::Stopped;
 use crate::render::Sources;
 use crate::state::{LoadError, LockError, SaveError};
 
@@ -79,6 +80,15 @@ impl From<provider::Error> for Failure {
             .detail(error.to_string())
             .hint(error.hint())
             .into()
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Failed(error) => error.into(),
+            Stopped::OtherAccount(refusal) => (*refusal).into(),
+        }
     }
 }
 

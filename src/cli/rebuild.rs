@@ -64,6 +64,7 @@ async fn rebuild(
         account: ACCOUNT,
         cloud: key.as_ref().map(|key| (&configuration.cloud, key)),
         recorded: &nothing,
+        known: None,
         settled_before: Timestamp::now(),
     };
     let found = refresh::refresh(&*read, &wanted).await?;

@@ -68,6 +68,7 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
             .filter(|_| !destroying)
             .map(|key| (&configuration.cloud, key)),
         recorded,
+        known: state.and_then(|state| state.accounts.get(ACCOUNT)),
         settled_before: Timestamp::now()
             - jiff::SignedDuration::try_from(planning.settle).unwrap_or(jiff::SignedDuration::MAX),
     };
@@ -79,11 +80,6 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
         observed,
         absent,
     } = refresh::refresh(read, &wanted).await?;
-    let known = state.and_then(|state| state.accounts.get(ACCOUNT));
-    if let Some(refusal) = guard::other_account(known, &account) {
-        return Err(problems(vec![refusal]));
-    }
-
     let file = deployment.written_name();
     let values = deployment.written(&configuration.cloud);
     let input = Input {

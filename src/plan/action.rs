@@ -17,6 +17,17 @@ pub struct Plan {
     pub notes: Vec<Diagnostic>,
     /// What it costs.
     pub cost: Cost,
+    /// What the state does not know yet of resources that are as they should be.
+    pub refreshed: Vec<Refreshed>,
+}
+
+/// Attributes that the provider set, or set anew, since the state was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refreshed {
+    /// Whose.
+    pub address: Address,
+    /// Their values now.
+    pub attributes: Attributes,
 }
 
 /// What is done with a resource.
@@ -104,6 +115,8 @@ pub enum Reason {
     Configured,
     /// cloud.json no longer has it.
     NotConfigured,
+    /// cloud.json has it, and what it would lead to does not exist.
+    Unmet,
     /// Everything is to go.
     Destroy,
     /// It was created and was not ready yet when it was last seen.

@@ -3,10 +3,10 @@ use std::collections::{BTreeMap, HashSet};
 use crate::model::{
     Address, Attributes, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
 };
-use crate::resource::{Facts, KINDS, Kind, Price, Removal, kind};
+use crate::resource::{Facts, KINDS, Kind, OnChange, Price, Removal, kind};
 
 use super::bind::{Bindings, How, observed};
-use super::{Absence, Action, Change, Cost, Input, Reason, Verb, diff};
+use super::{Absence, Action, Change, Cost, Input, Reason, Refreshed, Verb, diff};
 
 /// An action with what its steps need besides.
 pub(super) struct Decision<'a> {
@@ -20,6 +20,8 @@ pub(super) struct Decision<'a> {
     pub(super) ours: bool,
     /// Whether it exists and must be waited for.
     pub(super) awaited: bool,
+    /// What the state does not know of it yet.
+    pub(super) refreshed: Option<Refreshed>,
     /// Its cost is something, and not known.
     unpriced: bool,
 }
@@ -168,6 +170,9 @@ impl<'a> Decider<'_, 'a> {
             ours: how == Some(How::Mark)
                 || known_to_state.is_some_and(|r| r.origin == Origin::Created),
             awaited,
+            refreshed: known_to_state
+                .zip(found)
+                .and_then(|(recorded, found)| diff::refreshed(kind, recorded, found)),
             unpriced: price == Price::Unknown,
         }
     }
@@ -195,6 +200,9 @@ impl<'a> Decider<'_, 'a> {
             }
             None => match (kind.removal)(recorded, self.facts) {
                 Removal::Delete if self.input.destroying => (Verb::Delete, Reason::Destroy),
+                Removal::Delete if self.facts.unwanted.contains(address) => {
+                    (Verb::Delete, Reason::Unmet)
+                }
                 Removal::Delete => (Verb::Delete, Reason::NotConfigured),
                 Removal::Keep(why) => {
                     self.notes.push(
@@ -227,6 +235,7 @@ impl<'a> Decider<'_, 'a> {
             how: None,
             ours: recorded.origin == Origin::Created,
             awaited: false,
+            refreshed: None,
             unpriced: false,
         })
     }
@@ -248,6 +257,12 @@ impl<'a> Decider<'_, 'a> {
             .map(|(name, value)| (name.clone(), Value::Known(value.clone())))
             .collect();
         for (name, wanted) in &desired.attributes {
+            let computed = kind(desired.address.kind())
+                .and_then(|(_, kind)| kind.attribute(name))
+                .is_some_and(|attribute| attribute.on_change == OnChange::Computed);
+            if computed && after.contains_key(name) {
+                continue;
+            }
             let value = match self.facts.resolve(wanted) {
                 Some(known) => Value::Known(known.clone()),
                 None if after.contains_key(name) && !Change::is_of(changes, name) => continue,

@@ -1,9 +1,9 @@
 use serde_json::Value as Json;
 
-use crate::model::{Desired, Diagnostic, Observed, Recorded, Reference, Value};
+use crate::model::{Attributes, Desired, Diagnostic, Observed, Recorded, Reference, Value};
 use crate::resource::{Facts, Kind, OnChange, show};
 
-use super::{Change, Input, Reason};
+use super::{Change, Input, Reason, Refreshed};
 
 /// What must change on an existing resource so that it is as desired.
 pub(super) fn changes(
@@ -71,6 +71,26 @@ pub(super) fn is_outdated(
     })
 }
 
+/// What the provider has set since the state was written.
+pub(super) fn refreshed(
+    kind: &Kind,
+    recorded: &Recorded,
+    observed: &Observed,
+) -> Option<Refreshed> {
+    let attributes: Attributes = kind
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.on_change == OnChange::Computed)
+        .filter_map(|attribute| observed.attributes.get_key_value(attribute.name))
+        .filter(|(name, value)| recorded.attributes.get(*name) != Some(value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    (!attributes.is_empty()).then(|| Refreshed {
+        address: recorded.address.clone(),
+        attributes,
+    })
+}
+
 /// Whether somebody else made it differ, or cloud.json did.
 pub(super) fn reason(
     changes: &[Change],
@@ -109,6 +129,18 @@ pub(super) fn refusals(
             .attribute(&change.attribute)
             .map_or("", |attribute| attribute.about);
         let before = show(&Value::Known(change.before.clone()));
+        // Another name in cloud.json would be another resource, and this one would be deleted.
+        let hint = if kind.natural_key.contains(&change.attribute.as_str()) {
+            format!(
+                "give it its {about} back in the account: {}",
+                show(&change.after)
+            )
+        } else {
+            format!(
+                "write {} in cloud.json, or change it in the account",
+                quoted(&change.before)
+            )
+        };
         problems.push(
             Diagnostic::error(format!(
                 "{}: its {about} is {before}, cloud.json asks for {}",
@@ -118,10 +150,7 @@ pub(super) fn refusals(
             .detail(format!(
                 "this version cannot change the {about} of one that exists"
             ))
-            .hint(format!(
-                "write {} in cloud.json again",
-                quoted(&change.before)
-            ))
+            .hint(hint)
             .at(desired.place_of(&change.attribute)),
         );
     }

@@ -4,7 +4,7 @@
 //! particular to a kind comes from its descriptor in [`crate::resource`]. The same input gives the
 //! same plan, byte for byte.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
@@ -21,7 +21,7 @@ mod graph;
 pub mod guard;
 mod steps;
 
-pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Step, Verb};
+pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Verb};
 
 /// Everything a plan depends on.
 pub struct Input<'a> {
@@ -83,6 +83,10 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     if notes.iter().any(Diagnostic::is_error) {
         return Err(notes);
     }
+    let refreshed = decisions
+        .iter()
+        .filter_map(|decision| decision.refreshed.clone());
+    let refreshed = refreshed.collect();
     let actions = decisions
         .into_iter()
         .map(|decision| decision.action)
@@ -92,6 +96,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         steps,
         notes,
         cost,
+        refreshed,
     })
 }
 
@@ -120,20 +125,28 @@ fn everything_missing(input: &Input<'_>, notes: &mut Vec<Diagnostic>) {
         .values()
         .filter(|absence| **absence == Absence::Gone)
         .count();
-    if gone < 2 || gone < input.recorded.len() {
+    if gone == 0 || gone < input.recorded.len() {
         return;
     }
+    let some: Vec<String> = input
+        .recorded
+        .keys()
+        .take(3)
+        .map(ToString::to_string)
+        .collect();
+    let more = if gone > some.len() { ", …" } else { "" };
     let rebuild = input
         .lineage
         .map_or_else(String::new, |lineage| format!(" --lineage {lineage}"));
     notes.push(
         Diagnostic::error(format!(
-            "none of the {gone} recorded resources is in the account"
+            "none of the {gone} recorded resources is in the account: {}{more}",
+            some.join(", ")
         ))
         .detail("a wrong token, or an API that is out of order, looks just like this")
         .hint(format!(
-            "if they really were deleted, start again from what is there: \
-                 `cloudbuilder state rebuild{rebuild}`"
+            "only if somebody really deleted everything: `cloudbuilder state rebuild{rebuild}` \
+             starts again from what is there"
         )),
     );
 }
@@ -144,27 +157,39 @@ fn unmet_conditions(
     bindings: &bind::Bindings,
     notes: &mut Vec<Diagnostic>,
 ) -> HashSet<Address> {
+    let wanted: HashMap<&Address, &Desired> = input
+        .desired
+        .iter()
+        .map(|desired| (&desired.address, desired))
+        .collect();
     let mut unmet = HashSet::new();
     let mut by_condition: BTreeMap<_, Vec<&Desired>> = BTreeMap::new();
     for desired in input.desired {
         let Some(condition) = &desired.only_if else {
             continue;
         };
-        let target = bind::observed(input, bindings.at.get(&condition.address));
-        let value = target.and_then(|target| target.attributes.get(&condition.attribute));
+        let value = match bind::observed(input, bindings.at.get(&condition.address)) {
+            Some(target) => target.attributes.get(&condition.attribute),
+            // It is to be made, and may be known to come without.
+            None => wanted
+                .get(&condition.address)
+                .and_then(|target| target.known(&condition.attribute)),
+        };
         if value == Some(&Json::Null) {
             unmet.insert(desired.address.clone());
             by_condition.entry(condition).or_default().push(desired);
         }
     }
     for (condition, unwanted) in by_condition {
-        let missing = crate::resource::show(&Value::Reference(condition.clone()));
+        let about = crate::resource::kind(condition.address.kind())
+            .and_then(|(_, kind)| kind.attribute(&condition.attribute))
+            .map_or(condition.attribute.as_str(), |attribute| attribute.about);
         let labels: Vec<String> = unwanted
             .iter()
             .filter_map(|desired| label(&desired.address, &desired.attributes))
             .collect();
         notes.push(
-            Diagnostic::note(format!("there is no {missing}"))
+            Diagnostic::note(format!("{} has no {about}", condition.address.name()))
                 .detail(format!("so there will be no {}", labels.join(", ")))
                 .at(unwanted.first().and_then(|desired| desired.place.clone())),
         );

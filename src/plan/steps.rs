@@ -212,6 +212,7 @@ fn detail(decision: &Decision<'_>) -> String {
         Reason::ChangedOutside => format!("{} · changed outside", changed(&action.changes)),
         Reason::Configured => changed(&action.changes),
         Reason::NotConfigured => gone(decision, "no longer in cloud.json"),
+        Reason::Unmet => gone(decision, "there is nothing to lead to"),
         Reason::Destroy => gone(decision, ""),
         Reason::NotReady => format!("wait for {id}, which an earlier run made"),
         Reason::Kept(why) => format!("stays in the account: {why}"),

@@ -71,7 +71,7 @@ impl Error {
                 "check the network, HTTPS_PROXY and the API's address, then run it again"
             }
             Class::Ambiguous => {
-                "it may exist; run it again: what was made is found by its mark and name"
+                "wait a minute and run it again: cloudbuilder looks for what it may have made first"
             }
             Class::Rejected => "correct what it names, then run it again",
             Class::Unauthorized => {

@@ -340,6 +340,7 @@ fn reason(reason: &Reason) -> (&'static str, Option<&str>) {
         Reason::ChangedOutside => "changed_outside",
         Reason::Configured => "configured",
         Reason::NotConfigured => "not_configured",
+        Reason::Unmet => "unmet",
         Reason::Destroy => "destroy",
         Reason::NotReady => "not_ready",
         Reason::Kept(why) => return ("kept", Some(why)),

@@ -50,7 +50,9 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
         let heading = "Unclear, the request was sent and its answer never came:";
         let steps = report.unknown.iter().map(|step| (*step, ""));
         text.push_str(&groups.group(heading, steps));
-        text.push_str("     What it was to make may exist. The next run looks for it first.\n");
+        text.push_str(
+            "     It may have been carried out. The next run looks at what is there first.\n",
+        );
     }
     if !report.pending.is_empty() {
         let heading = "Not ready yet, made and recorded:";

@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
+
 use crate::config::{Cloud, PublicKey, Server, Spanned};
 use crate::model::{Address, Catalog, Desired, Diagnostic, Recorded, Reference, Value};
 
@@ -119,6 +121,10 @@ impl Declaration<'_> {
         ]);
         if let Some(ipv6) = has_ipv6 {
             attributes.insert(server::IPV6.to_owned(), ipv6.into());
+            if !ipv6 {
+                // Known before it is made: it will have no such address.
+                attributes.insert(server::IPV6_ADDRESS.to_owned(), Json::Null.into());
+            }
         }
         self.push(Desired {
             address: address.clone(),
@@ -134,7 +140,7 @@ impl Declaration<'_> {
             ]),
         });
         for name in &wanted.names {
-            self.records(name, &address, has_ipv6 != Some(false));
+            self.records(name, &address);
         }
     }
 
@@ -145,14 +151,14 @@ impl Declaration<'_> {
         Some(region.features.contains("ipv6"))
     }
 
-    fn records(&mut self, name: &Spanned<String>, server: &Address, ipv6: bool) {
+    fn records(&mut self, name: &Spanned<String>, server: &Address) {
         let Some(zone) = self.zone(name) else { return };
         let to = |attribute: &str| Reference {
             address: server.clone(),
             attribute: attribute.to_owned(),
         };
         let families = [("A", server::IPV4_ADDRESS), ("AAAA", server::IPV6_ADDRESS)];
-        for (record_type, attribute) in families.into_iter().take(if ipv6 { 2 } else { 1 }) {
+        for (record_type, attribute) in families {
             let data = Value::Reference(to(attribute));
             self.push(Desired {
                 address: record::address(&name.value, record_type),
@@ -228,7 +234,8 @@ impl Declaration<'_> {
             return;
         }
         let place = asked_by.place.clone();
-        if !self.setting.zones.contains(zone) {
+        let recorded = self.setting.recorded.contains_key(&domain::address(zone));
+        if !self.setting.zones.contains(zone) && !recorded {
             self.out.notes.push(
                 Diagnostic::note(format!("{zone} will be a new zone"))
                     .detail(format!(

@@ -6,7 +6,7 @@ use crate::provider::{Answer, Class, Error, Scope, Target};
 use crate::resource::domain::{KIND, NAME};
 
 use super::client::{ReadClient, WriteClient};
-use super::wire::{Domain, DomainAnswer, DomainRequest, Domains};
+use super::wire::{Domain, DomainAnswer, DomainRequest, Domains, Records};
 use super::{gone_is_deleted, required};
 
 /// A zone's id is its name.
@@ -66,11 +66,35 @@ impl super::Adapter for Adapter {
 
     fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
         async move {
+            refuse_unless_empty(client.0, target.id).await?;
             let path = format!("/v2/domains/{}", target.id);
             gone_is_deleted(client.send_only(Method::DELETE, &path, None).await)
         }
         .boxed()
     }
+}
+
+/// A zone goes with everything it holds, and since the plan was made somebody may have put
+/// something into it.
+async fn refuse_unless_empty(client: &ReadClient, zone: &str) -> Result<(), Error> {
+    let path = format!("/v2/domains/{zone}/records");
+    let records = match client.pages::<Records>(&path).await {
+        Err(error) if error.class == Class::NotFound => return Ok(()),
+        records => records?,
+    };
+    let kept = records
+        .iter()
+        .filter(|record| !matches!(record.record_type.as_str(), "SOA" | "NS"))
+        .count();
+    if kept == 0 {
+        return Ok(());
+    }
+    let message = format!("it is not empty any more: it holds {kept} records");
+    Err(Error::new(
+        Class::Rejected,
+        format!("DELETE /v2/domains/{zone}"),
+        message,
+    ))
 }
 
 async fn find(client: &ReadClient, name: &str) -> Result<Option<Observed>, Error> {
