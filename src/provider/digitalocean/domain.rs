@@ -102,7 +102,7 @@ async fn find(client: &ReadClient, name: &str) -> Result<Option<Observed>, Error
     Ok(answer.map(|answer| from_wire(&answer.domain)))
 }
 
-fn from_wire(domain: &Domain) -> Observed {
+pub(super) fn from_wire(domain: &Domain) -> Observed {
     let name = domain.name.trim_end_matches('.').to_ascii_lowercase();
     Observed {
         kind: KIND.name,

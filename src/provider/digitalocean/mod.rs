@@ -17,6 +17,8 @@ mod domain;
 mod record;
 mod server;
 mod ssh_key;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 /// The provider's name in cloud.json, in the state and in [`super::open_read`].
@@ -324,19 +326,5 @@ fn gone_is_deleted(result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if error.class == Class::NotFound => Ok(()),
         other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_adapter_is_a_known_kind_and_a_capability() {
-        let kinds: Vec<_> = ADAPTERS.iter().map(|adapter| adapter.kind()).collect();
-        assert_eq!(kinds, CAPABILITIES.kinds);
-        for kind in kinds {
-            assert!(crate::resource::kind(kind).is_some(), "{kind}");
-        }
     }
 }

@@ -163,7 +163,7 @@ fn absolute(name: &str, zone: &str) -> String {
     }
 }
 
-fn from_wire(zone: &str, record: Record) -> Observed {
+pub(super) fn from_wire(zone: &str, record: Record) -> Observed {
     let data = match record.record_type.as_str() {
         // The same address can be spelled in several ways.
         "A" | "AAAA" => match record.data.trim().parse::<IpAddr>() {

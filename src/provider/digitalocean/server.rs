@@ -118,7 +118,7 @@ async fn list(client: &ReadClient, path: String) -> Result<Vec<Observed>, Error>
 }
 
 /// Private networking needs no asking: every Droplet joins a VPC, the default one of its region.
-fn to_create_request<'a>(
+pub(super) fn to_create_request<'a>(
     attributes: &'a Attributes,
     mark: &str,
 ) -> Result<DropletRequest<'a>, Error> {
@@ -151,7 +151,7 @@ fn to_create_request<'a>(
     })
 }
 
-fn from_wire(droplet: Droplet) -> Observed {
+pub(super) fn from_wire(droplet: Droplet) -> Observed {
     let has = |feature: &str| droplet.features.iter().any(|name| name == feature);
     let (backups, ipv6) = (has("backups"), has("ipv6"));
     let ipv4_address = droplet

@@ -91,7 +91,7 @@ async fn find(client: &ReadClient, key: &str) -> Result<Option<Observed>, Error>
     Ok(answer.map(|answer| from_wire(answer.ssh_key)))
 }
 
-fn from_wire(key: Key) -> Observed {
+pub(super) fn from_wire(key: Key) -> Observed {
     Observed {
         kind: KIND.name,
         id: key.id.to_string(),
