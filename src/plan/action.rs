@@ -75,7 +75,8 @@ pub struct Action {
     pub id: Option<String>,
     /// Its attributes as observed, or as recorded when it is gone; `None` if it never was.
     pub before: Option<Attributes>,
-    /// Its attributes afterwards; `None` if it will not be.
+    /// Its attributes afterwards; `None` if it will not be, or if nothing happens to it: a plan of
+    /// which most is a no-op should not copy everything twice.
     pub after: Option<BTreeMap<String, Value>>,
     /// The attributes that change in place.
     pub changes: Vec<Change>,

@@ -1,3 +1,4 @@
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
@@ -53,7 +54,8 @@ struct Binder<'a> {
     input: &'a Input<'a>,
     wanted: HashMap<&'a Address, &'a Desired>,
     by_id: HashMap<(&'static str, &'a str), usize>,
-    by_nature: HashMap<(&'static str, String), Vec<usize>>,
+    /// Made once it is needed, which it is not where all is known by its id.
+    by_nature: OnceCell<HashMap<(&'static str, String), Vec<usize>>>,
     /// What the state has under another address is not free to be taken.
     taken: HashMap<(&'a str, &'a str), &'a Address>,
     bindings: Bindings,
@@ -62,17 +64,8 @@ struct Binder<'a> {
 impl<'a> Binder<'a> {
     fn new(input: &'a Input<'a>) -> Self {
         let mut by_id = HashMap::with_capacity(input.observed.len());
-        let mut by_nature: HashMap<_, Vec<usize>> = HashMap::with_capacity(input.observed.len());
         for (at, observed) in input.observed.iter().enumerate() {
             by_id.insert((observed.kind, observed.id.as_str()), at);
-            let nature = kind(observed.kind)
-                .and_then(|(_, kind)| nature(kind, |attribute| observed.attributes.get(attribute)));
-            if let Some(nature) = nature {
-                by_nature
-                    .entry((observed.kind, nature))
-                    .or_default()
-                    .push(at);
-            }
         }
         Self {
             input,
@@ -82,7 +75,7 @@ impl<'a> Binder<'a> {
                 .map(|desired| (&desired.address, desired))
                 .collect(),
             by_id,
-            by_nature,
+            by_nature: OnceCell::new(),
             taken: input
                 .recorded
                 .values()
@@ -163,7 +156,10 @@ impl<'a> Binder<'a> {
         let Some(nature) = nature(kind, wanted) else {
             return Ok(None);
         };
-        let candidates = self.by_nature.get(&(kind.name, nature));
+        let by_nature = self
+            .by_nature
+            .get_or_init(|| by_nature(self.input.observed));
+        let candidates = by_nature.get(&(kind.name, nature));
         let candidates = candidates.map(Vec::as_slice).unwrap_or_default();
         let free = candidates.iter().copied().filter(|&at| {
             let Some(observed) = self.input.observed.get(at) else {
@@ -297,6 +293,22 @@ impl<'a> Binder<'a> {
             );
         }
     }
+}
+
+/// The places of what is observed, by kind and natural key.
+fn by_nature(observed: &[Observed]) -> HashMap<(&'static str, String), Vec<usize>> {
+    let mut by_nature: HashMap<_, Vec<usize>> = HashMap::with_capacity(observed.len());
+    for (at, observed) in observed.iter().enumerate() {
+        let nature = kind(observed.kind)
+            .and_then(|(_, kind)| nature(kind, |attribute| observed.attributes.get(attribute)));
+        if let Some(nature) = nature {
+            by_nature
+                .entry((observed.kind, nature))
+                .or_default()
+                .push(at);
+        }
+    }
+    by_nature
 }
 
 /// The values of the natural key, folded into one text; `None` while one of them is not known.

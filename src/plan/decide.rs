@@ -157,7 +157,8 @@ impl<'a> Decider<'_, 'a> {
                     .map(|found| found.id.clone())
                     .or_else(|| known_to_state.map(|recorded| recorded.id.clone())),
                 before: found.map(|found| found.attributes.clone()),
-                after: Some(self.after(desired, found.map(|found| &found.attributes), &changes)),
+                after: (verb != Verb::NoOp)
+                    .then(|| self.after(desired, found.map(|found| &found.attributes), &changes)),
                 changes,
                 monthly_before: monthly.filter(|_| found.is_some() || unseen),
                 monthly_after: monthly,

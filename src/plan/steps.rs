@@ -395,8 +395,11 @@ fn is_stale(decision: &Decision<'_>, input: &Input<'_>, written: Written<'_>) ->
     if decision.desired.is_none() {
         return input.destroying && holds.is_some();
     }
-    let will_be = action.after.as_ref().and_then(|after| after.get(attribute));
-    match will_be.and_then(Value::known) {
+    let will_be = match (&action.after, &action.before) {
+        (Some(after), _) => after.get(attribute).and_then(Value::known),
+        (None, before) => before.as_ref().and_then(|before| before.get(attribute)),
+    };
+    match will_be {
         Some(known) => holds != Some(known),
         // It is not known before it is made, or seen to be ready.
         None => action.verb != Verb::NoOp || decision.awaited,
