@@ -1,6 +1,7 @@
 //! HTTP to the DigitalOcean API: the token, pages, the rate limit, retries. Private to this
 //! folder; the facts are in the API's public documentation, "Introduction".
 
+use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -43,13 +44,21 @@ pub(super) struct WriteClient<'a>(pub(super) &'a ReadClient);
 
 impl ReadClient {
     pub(super) fn new(connection: Connection) -> Result<Self, Error> {
-        let refused = |message: String| Error::new(Class::Rejected, "the API's address", message);
+        let refused = |message: String| {
+            let message = connection.token.scrub(&message);
+            Error::new(Class::Rejected, "the API's address", message)
+        };
         let base = Url::parse(&connection.url)
             .map_err(|error| refused(format!("{} is no URL: {error}", connection.url)))?;
         if !base.username().is_empty() || base.password().is_some() {
             // It would be shown in messages and kept in the state.
             return Err(refused(
                 "it holds a user name or a password; leave them out".to_owned(),
+            ));
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(refused(
+                "there is a user name or a password in it; leave only the address".to_owned(),
             ));
         }
         let local = is_loopback(&base);
@@ -254,7 +263,10 @@ impl ReadClient {
             Class::Ambiguous
         };
         let message = if error.is_connect() {
-            format!("no connection to {}: {}", self.base, chain(error))
+            // The outer errors only say again that it was a request, and to where.
+            let cause = error.source().map_or_else(|| chain(error), chain);
+            let cause = cause.trim_start_matches("client error (Connect): ");
+            format!("no connection to {}: {cause}", self.base)
         } else if error.is_timeout() {
             format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())
         } else {
@@ -465,6 +477,13 @@ mod tests {
             "api.x",
         ] {
             assert!(connect(url).is_err(), "{url}");
+        }
+        for url in ["https://someone:hunter2@api.x", "invented"] {
+            let said = connect(url).err().unwrap_or_default();
+            assert!(
+                !said.contains("hunter2") && !said.contains("invented"),
+                "{said}"
+            );
         }
     }
 }
