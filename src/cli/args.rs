@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 /// Plans and applies small clouds: servers, their SSH key and their DNS names, from one
@@ -25,53 +25,52 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
+const GLOBAL: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Global {
-    /// Work in this directory
-    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    /// Work in this directory instead of the current one
+    #[arg(short = 'C', long, global = true, value_name = "DIR", help_heading = GLOBAL)]
     pub(super) chdir: Option<PathBuf>,
-    /// Print no colours
-    #[arg(long, global = true)]
+    /// Print no colours (also: NO_COLOR=1)
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(super) no_color: bool,
     /// Print results and errors only
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     pub(super) quiet: bool,
-    /// Say more: every attribute; twice: every request
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Print every attribute; twice: every request as well
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub(super) verbose: u8,
     /// Use the built-in practice cloud: no account, no token, no cost
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(super) sandbox: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make security.json and a first cloud.json
+    /// Ask for a token and a public SSH key, and write security.json and a first cloud.json
     Init,
-    /// Check cloud.json and security.json, without network
+    /// Check cloud.json and security.json, without using the network
     Validate,
-    /// Show what apply would do; changes nothing
+    /// Show what apply would do, and what it would cost; changes nothing
     Plan(PlanArgs),
-    /// Make the cloud as cloud.json says
+    /// Show the plan, ask, and make the cloud as cloud.json says
     Apply(ApplyArgs),
-    /// Delete what the state holds
+    /// Show what there is, ask, and delete everything that this deployment made
     Destroy(DestroyArgs),
-    /// Show the recorded servers and their names
+    /// Show the recorded servers, with their addresses and records
     Show,
-    /// Look at the recorded state, or make it again from the account
+    /// Look at the recorded state, or make it anew from the account
     #[command(subcommand)]
     State(StateCommand),
     /// List what the account can use now, with prices
-    Catalog {
-        /// What to list
-        #[arg(value_enum)]
-        what: Listing,
-    },
-    /// The practice cloud, for itself
+    #[command(subcommand)]
+    Catalog(Listing),
+    /// Run the practice cloud for other programs, or empty it
     #[command(subcommand)]
     Sandbox(SandboxCommand),
-    /// Print a completion script for a shell
+    /// Print a script that makes a shell complete this program's command lines
     Completions {
         /// Which shell
         #[arg(value_enum)]
@@ -80,10 +79,17 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("json", |arg| arg.help("Print the plan as one JSON document")),
+    // A plan takes no lock and sends nothing; they are accepted so that both commands can be given
+    // the same options.
+    mut_arg("parallelism", |arg| arg.hide(true)),
+    mut_arg("lock_timeout", |arg| arg.hide(true)),
+)]
 pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) planning: Planning,
-    /// Plan to delete everything
+    /// Plan what the command destroy would do
     #[arg(long)]
     pub(super) destroy: bool,
 }
@@ -94,7 +100,7 @@ pub(super) struct ApplyArgs {
     pub(super) planning: Planning,
     #[command(flatten)]
     pub(super) carrying_out: CarryingOut,
-    /// Delete everything, as the command destroy does
+    /// Do what the command destroy does
     #[arg(long)]
     pub(super) destroy: bool,
 }
@@ -110,13 +116,13 @@ pub(super) struct DestroyArgs {
 /// Options of plan, apply and destroy.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Planning {
-    /// Print JSON: plan as one document, apply as one object a line
+    /// Print one JSON object a line; needs -y
     #[arg(long)]
     pub(super) json: bool,
-    /// Write the plan as a comment for a pull request
+    /// Also write the plan to a file, as Markdown for a pull request
     #[arg(long, value_name = "FILE")]
     pub(super) markdown: Option<PathBuf>,
-    /// Exit with 2 if the plan has steps
+    /// Exit with 2 instead of 0 if the plan has steps
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
     /// How many requests may be under way at once
@@ -125,10 +131,10 @@ pub(super) struct Planning {
     /// How long to wait for another run that holds the lock
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     pub(super) lock_timeout: Duration,
-    /// How long something new may be invisible to the API's lists
+    /// How long what was just made may be missing from the API's lists
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub(super) settle: Duration,
-    /// Destroy so many servers at most; also allows an empty cloud.json
+    /// Refuse to destroy more servers than this; needed if cloud.json has none left
     #[arg(long, value_name = "N")]
     pub(super) max_destroy: Option<usize>,
     /// Do not write addresses into cloud.json
@@ -139,7 +145,7 @@ pub(super) struct Planning {
 /// Options of apply and destroy.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct CarryingOut {
-    /// Do not ask
+    /// Do not ask for approval
     #[arg(short = 'y', long)]
     pub(super) auto_approve: bool,
 }
@@ -153,9 +159,9 @@ pub(super) enum StateCommand {
         /// Its address, such as server.web1
         address: String,
     },
-    /// Make a lost or damaged state again, from marks and names in the account
+    /// Make a lost or damaged state anew, from marks and names in the account
     Rebuild {
-        /// The deployment's identity, if the account holds several
+        /// The deployment's identity, if the servers carry marks of several
         #[arg(long)]
         lineage: Option<String>,
         /// How long to wait for another run that holds the lock
@@ -164,13 +170,13 @@ pub(super) enum StateCommand {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum Listing {
-    /// Places, and what they have
+    /// List where servers can be, and what there is there
     Regions,
-    /// Machines, with prices
+    /// List the kinds of servers, with prices
     Sizes,
-    /// What a disk starts as
+    /// List what a server's disk can start as
     Images,
 }
 
@@ -184,7 +190,7 @@ pub(super) enum SandboxCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Where to listen; loopback only
+    /// Where to listen, on this machine only; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(super) listen: std::net::SocketAddr,
     /// Keep the world in memory instead of in this directory
@@ -204,11 +210,17 @@ pub(super) struct ServeArgs {
     pub(super) droplet_limit: u32,
 }
 
+/// Longer is nobody's intention, and more than clocks can be set forward by.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().map_err(|_| ());
-    parsed
-        .and_then(|parsed| Duration::try_from(parsed).map_err(|_| ()))
-        .map_err(|()| "write a duration such as 90s, 5m or 1h30m".to_owned())
+    let parsed = text.parse::<jiff::SignedDuration>().ok();
+    let duration = parsed.and_then(|parsed| Duration::try_from(parsed).ok());
+    match duration {
+        Some(duration) if duration <= LONGEST => Ok(duration),
+        Some(_) => Err("that is over a year".to_owned()),
+        None => Err("write a duration such as 90s, 5m or 1h30m".to_owned()),
+    }
 }
 
 fn parallelism(text: &str) -> Result<usize, String> {
@@ -228,26 +240,34 @@ const ONE_DASH: &[&str] = &[
     "json",
     "no-color",
     "chdir",
+    "help",
+    "version",
 ];
 
 /// The command line with Terraform's spelling of options turned into ours: `-auto-approve` into
-/// `--auto-approve`. Nothing after `--` is touched.
+/// `--auto-approve`. Nothing after `--` is touched. `help COMMAND` asks for its help.
 pub(super) fn from_terraform(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.collect();
+    if args.get(1).is_some_and(|first| first == "help") {
+        args.remove(1);
+        args.push("--help".into());
+    }
     let mut verbatim = false;
-    args.map(|arg| {
-        verbatim |= arg == "--";
-        let Some(text) = arg.to_str().filter(|_| !verbatim) else {
-            return arg;
-        };
-        let name = text
-            .strip_prefix('-')
-            .map(|rest| rest.split('=').next().unwrap_or(rest));
-        match name {
-            Some(name) if ONE_DASH.contains(&name) => OsString::from(format!("-{text}")),
-            _ => arg,
-        }
-    })
-    .collect()
+    args.into_iter()
+        .map(|arg| {
+            verbatim |= arg == "--";
+            let Some(text) = arg.to_str().filter(|_| !verbatim) else {
+                return arg;
+            };
+            let name = text
+                .strip_prefix('-')
+                .map(|rest| rest.split('=').next().unwrap_or(rest));
+            match name {
+                Some(name) if ONE_DASH.contains(&name) => OsString::from(format!("-{text}")),
+                _ => arg,
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -281,11 +301,25 @@ mod tests {
     }
 
     #[test]
+    fn help_is_a_word_too() {
+        let typed = |line: &str| from_terraform(line.split(' ').map(OsString::from));
+        assert_eq!(typed("cloudbuilder help"), ["cloudbuilder", "--help"]);
+        assert_eq!(
+            typed("cloudbuilder help plan"),
+            ["cloudbuilder", "plan", "--help"]
+        );
+        assert_eq!(
+            typed("cloudbuilder plan -help"),
+            ["cloudbuilder", "plan", "--help"]
+        );
+    }
+
+    #[test]
     fn durations_are_what_people_write() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        for wrong in ["", "5", "-5s", "soon"] {
+        for wrong in ["", "5", "-5s", "soon", "9000h", "2562047788015215h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
