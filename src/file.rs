@@ -4,6 +4,22 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+/// What the file holds. Only of a regular file: a read from a pipe or a device may never end.
+///
+/// # Errors
+/// Whatever the file system says, or that it is something else.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        let what = "it is no regular file, but a pipe, a socket or a device";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
+    fs::read(path)
+}
+
 /// Replaces `path` by a file that holds `bytes`, so that a crash at any instant leaves either the
 /// old file or the new one: a temporary file beside it, fsync, rename, fsync of the directory.
 ///

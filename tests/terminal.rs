@@ -342,7 +342,14 @@ mod at_work {
         let mut session = place.at_terminal(WIDE, "apply -y");
         session.until("it boots");
         session.control('c');
-        session.end().code(130).says("cloudbuilder apply");
+        let seen = session.end().code(130);
+        assert_eq!(
+            seen.text.matches("cloudbuilder apply").count(),
+            2,
+            "{}",
+            seen.text
+        );
+        seen.never_says("Run it again");
         let state: Value = serde_json::from_str(&place.text("cloud.state.json")).unwrap();
         let id = cloud.the_droplet("web1")["id"].to_string();
         assert!(state.to_string().contains(&id), "{state:#}");

@@ -246,7 +246,11 @@ impl Command<'_> {
             }
         }
         if report.interrupted {
-            return Err(Failure::Interrupted(signals.first()));
+            // Of a stream for a program, the report is part.
+            return Err(match self.planning.json {
+                true => Failure::Interrupted(signals.first()),
+                false => Failure::Stopped(signals.first()),
+            });
         }
         if report.is_complete() {
             Ok(success(plan, self.planning))

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +7,7 @@ use serde_json::Value as Json;
 use tokio::time::{Instant, sleep};
 
 use crate::config::{self, Cloud, Security};
+use crate::file;
 use crate::model::{Address, Diagnostic, Secret};
 use crate::provider::{Connection, OnPause, digitalocean};
 use crate::render::Sources;
@@ -191,7 +191,9 @@ impl Deployment {
     /// If it is not free by then.
     pub(super) async fn lock(&self, operation: &str, timeout: Duration) -> Result<Lock, Failure> {
         self.prepare()?;
-        let give_up = Instant::now() + timeout;
+        // Longer than the clock goes is for ever.
+        let give_up = Instant::now().checked_add(timeout);
+        let mut waiting = false;
         loop {
             match Lock::try_acquire(&self.home.private, operation) {
                 Ok(lock) => {
@@ -203,7 +205,13 @@ impl Deployment {
                     }
                     return Ok(lock);
                 }
-                Err(LockError::Busy { .. }) if Instant::now() < give_up => {
+                Err(error @ LockError::Busy { .. })
+                    if give_up.is_none_or(|give_up| Instant::now() < give_up) =>
+                {
+                    if !waiting {
+                        self.terminal.say(&format!("Waiting: {error}"));
+                    }
+                    waiting = true;
                     sleep(state::lock::POLL).await;
                 }
                 Err(error) => return Err(error.into()),
@@ -218,7 +226,7 @@ impl Deployment {
     pub(super) fn configuration(&self) -> Result<Configuration, Failure> {
         let path = self.cloud_file();
         let name = path.display().to_string();
-        let bytes = fs::read(&path).map_err(|error| match error.kind() {
+        let bytes = file::read(&path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => Failure::error(format!("there is no {name}"))
                 .detail("it says which servers there shall be")
                 .hint("make one with `cloudbuilder init`, or name its directory with -C"),
@@ -242,7 +250,7 @@ impl Deployment {
     /// Everything that is wrong with them.
     pub(super) fn security(&self) -> Result<Security, Failure> {
         let path = self.security_file();
-        let (file, mut diagnostics) = match fs::read(&path) {
+        let (parsed, mut diagnostics) = match file::read(&path) {
             Ok(bytes) => {
                 let parsed = config::security::parse(&path.display().to_string(), &bytes);
                 (parsed.security, parsed.diagnostics)
@@ -252,8 +260,9 @@ impl Deployment {
             }
             Err(error) => return Err(file_error("read", &path, &error).into()),
         };
-        let readable = file.is_some();
-        let environment = config::security::from_environment(file.unwrap_or_default(), environment);
+        let readable = parsed.is_some();
+        let environment =
+            config::security::from_environment(parsed.unwrap_or_default(), environment);
         diagnostics.extend(environment.diagnostics);
         let Some(security) = environment.security.filter(|_| readable) else {
             return Err(Failure::Problems(diagnostics, Sources::new()));
@@ -320,7 +329,7 @@ impl Deployment {
             return of(cloud);
         }
         // The copy may be missing, or older than cloud.json; then it is simply written again.
-        let copy = fs::read(self.written_file()).unwrap_or_default();
+        let copy = file::read(&self.written_file()).unwrap_or_default();
         config::cloud::parse("cloud.json", &copy)
             .cloud
             .as_ref()
@@ -342,9 +351,18 @@ pub(super) fn sandbox_failure(error: &sandbox::Error) -> Failure {
     if let Some(source) = std::error::Error::source(error) {
         detail = format!("{detail}: {source}");
     }
+    let hint = match error {
+        sandbox::Error::NotLoopback(_) => "listen on an address of this machine: 127.0.0.1:0",
+        sandbox::Error::Listen { .. } => "listen on another port, or on 0 for any that is free",
+        sandbox::Error::File { .. } => "check who owns the file and whether the disk is full",
+        sandbox::Error::Damaged { .. } | sandbox::Error::Format { .. } => {
+            "`cloudbuilder sandbox reset` begins a new world"
+        }
+        sandbox::Error::Unreachable(_) | sandbox::Error::InUse(_) => "end the other process first",
+    };
     Failure::error("the sandbox cannot be used")
         .detail(detail)
-        .hint("`cloudbuilder sandbox reset` begins a new world")
+        .hint(hint)
         .into()
 }
 

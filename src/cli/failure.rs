@@ -1,3 +1,4 @@
+use std::io;
 use std::process::ExitCode;
 
 use crate::apply::Signal;
@@ -16,6 +17,8 @@ pub(super) enum Failure {
     Problems(Vec<Diagnostic>, Sources),
     /// The user stopped it.
     Interrupted(Signal),
+    /// The same, and everything was said already.
+    Stopped(Signal),
     /// Everything was said already.
     Said,
 }
@@ -46,6 +49,7 @@ impl Failure {
                 terminal.complain("Interrupted. Run it again to go on.");
                 ExitCode::from(signal.exit_code())
             }
+            Self::Stopped(signal) => ExitCode::from(signal.exit_code()),
             Self::Said => ExitCode::from(1),
         }
     }
@@ -128,8 +132,16 @@ pub(super) fn unsaved(error: &SaveError) -> Diagnostic {
 }
 
 /// A file that could not be read or written, as a message.
-pub(super) fn file_error(what: &str, path: &std::path::Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::error(format!("{} cannot be {what}", path.display())).detail(error.to_string())
+pub(super) fn file_error(what: &str, path: &std::path::Path, error: &io::Error) -> Diagnostic {
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => "check who owns it and who may use it",
+        io::ErrorKind::NotFound => "check that its directory exists",
+        io::ErrorKind::StorageFull => "make room on the disk, then run it again",
+        _ => "put a regular file in its place",
+    };
+    Diagnostic::error(format!("{} cannot be {what}", path.display()))
+        .detail(error.to_string())
+        .hint(hint)
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

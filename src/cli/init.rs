@@ -177,7 +177,8 @@ fn keys_at_home() -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| file_error("read", path, &error).into())
+    let bytes = file::read(path).map_err(|error| file_error("read", path, &error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<(), Failure> {

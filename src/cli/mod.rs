@@ -78,10 +78,16 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
     let global = &cli.global;
-    let mut signals = Signals::listen().map_err(|error| {
-        Failure::error("the program cannot listen for signals").detail(error.to_string())
-    })?;
-    let signals = &mut signals;
+    // What neither waits nor changes anything ends by a signal as any program does.
+    let signals = &mut match cli.command {
+        Command::Validate
+        | Command::Show
+        | Command::State(StateCommand::List | StateCommand::Show { .. })
+        | Command::Completions { .. } => Signals::deaf(),
+        _ => Signals::listen().map_err(|error| {
+            Failure::error("the program cannot listen for signals").detail(error.to_string())
+        })?,
+    };
     match &cli.command {
         Command::Init => init::run(global, terminal, signals).await,
         Command::Validate => validate::run(global, terminal),

@@ -41,6 +41,15 @@ impl Signals {
         Ok(Self { interrupts, first })
     }
 
+    /// Listens to none: each does what it does to any program.
+    pub(super) fn deaf() -> Self {
+        let (_, interrupts) = mpsc::unbounded_channel();
+        Self {
+            interrupts,
+            first: Arc::default(),
+        }
+    }
+
     /// The signal that came first.
     pub(super) fn first(&self) -> Signal {
         self.first.get().copied().unwrap_or(Signal::Interrupt)

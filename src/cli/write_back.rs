@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
-use std::fs;
 
 use crate::config::{WriteBackError, write_back as edit};
+use crate::file;
 use crate::model::{Address, Diagnostic};
 use crate::plan::Op;
 use crate::render::text_diff;
@@ -29,7 +29,7 @@ pub(super) fn write_back(
     let source = deployment.cloud_file();
     let target = deployment.written_file();
     let before =
-        fs::read(&source).map_err(|error| file_error("read", &source, &error).hint(AGAIN))?;
+        file::read(&source).map_err(|error| file_error("read", &source, &error).hint(AGAIN))?;
     // The sandbox's copy is made from cloud.json anew each time, with everything that is known.
     let all: Vec<Address> = if deployment.is_sandbox() {
         let servers = state
@@ -59,7 +59,7 @@ pub(super) fn write_back(
     if edited.is_none() && !deployment.is_sandbox() {
         return Ok("nothing to write".to_owned());
     }
-    crate::file::replace(&target, after, None)
+    file::replace(&target, after, None)
         .map_err(|error| file_error("written", &target, &error).hint(AGAIN))?;
     if terminal.verbose > 0
         && let (Ok(before), Ok(after)) = (std::str::from_utf8(&before), std::str::from_utf8(after))

@@ -216,7 +216,7 @@ impl Store {
                 Err(_) => Ok(None),
             };
         };
-        let bytes = fs::read(&self.state_file).map_err(LoadProblem::Read)?;
+        let bytes = file::read(&self.state_file).map_err(LoadProblem::Read)?;
         let decoded = format::decode(&bytes).map_err(LoadProblem::Format)?;
         Ok(Some(Found { stamp, decoded }))
     }
