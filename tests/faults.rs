@@ -409,7 +409,7 @@ fn signals_end_a_run_in_good_order() {
         let ran = running.finish().code(code);
         place.no_token(&ran);
         let id = cloud.the_droplet("web")["id"].to_string();
-        let ran = ran.says("To go on, run: cloudbuilder apply").says("cloudbuilder apply");
+        let ran = ran.says("To go on, run: cloudbuilder apply");
         let state = load(&place).expect("a state");
         let recorded = &state.resources[&"server.web".parse().expect("an address")];
         assert_eq!(
