@@ -162,8 +162,8 @@ pub(super) enum StateCommand {
     /// Make a lost or damaged state anew, from marks and names in the account
     Rebuild {
         /// The deployment's identity, if the servers carry marks of several
-        #[arg(long)]
-        lineage: Option<String>,
+        #[arg(long, value_name = "UUID")]
+        lineage: Option<uuid::Uuid>,
         /// How long to wait for another run that holds the lock
         #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
         lock_timeout: Duration,

@@ -100,7 +100,7 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
         Command::State(StateCommand::Rebuild {
             lineage,
             lock_timeout,
-        }) => rebuild::run(global, lineage.as_deref(), *lock_timeout, terminal, signals).await,
+        }) => rebuild::run(global, *lineage, *lock_timeout, terminal, signals).await,
         Command::Catalog(what) => catalog::run(global, *what, terminal, signals).await,
         Command::Sandbox(SandboxCommand::Serve(args)) => {
             sandbox::serve(global, args, terminal, signals).await

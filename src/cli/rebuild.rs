@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness, Recorded, Value};
 use crate::plan::{self, Input, Op, Step};
@@ -22,7 +23,7 @@ use super::terminal::Terminal;
 /// GET.
 pub(super) async fn run(
     global: &Global,
-    lineage: Option<&str>,
+    lineage: Option<Uuid>,
     lock_timeout: Duration,
     terminal: Terminal,
     signals: &mut Signals,
@@ -39,7 +40,7 @@ pub(super) async fn run(
 
 async fn rebuild(
     deployment: &Deployment,
-    lineage: Option<&str>,
+    lineage: Option<Uuid>,
     lock_timeout: Duration,
     terminal: Terminal,
 ) -> Result<Success, Failure> {
@@ -47,15 +48,20 @@ async fn rebuild(
     let security = deployment.security()?;
     let _lock = deployment.lock("state rebuild", lock_timeout).await?;
     let mut store = deployment.store();
-    refuse_if_whole(&store, lineage.is_some())?;
+    let named = lineage.map(|lineage| lineage.to_string());
+    // One that cannot be read is what this command is for.
+    let before = store.load().ok().flatten();
+    if let Some(state) = &before {
+        refuse_if_whole(&store, state, named.as_deref())?;
+    }
     let on_pause = OnPause::new(move |wait, why| terminal.say(&paused(wait, why)));
     let read = open_read(
         digitalocean::TYPE,
         deployment.connection(&security, on_pause)?,
     )?;
 
-    let lineage = match lineage {
-        Some(lineage) => lineage.to_owned(),
+    let lineage = match named {
+        Some(lineage) => lineage,
         None => find_lineage(&*read, &configuration).await?,
     };
     let nothing = BTreeMap::new();
@@ -68,6 +74,11 @@ async fn rebuild(
         settled_before: Timestamp::now(),
     };
     let found = refresh::refresh(&*read, &wanted).await?;
+    let is_own = before.as_ref().is_some_and(|b| b.lineage == lineage);
+    let is_marked = carried(&found.observed, &lineage);
+    if !is_marked && !is_own {
+        return Err(no_such_mark(&lineage, &found.observed).into());
+    }
     let (mut state, notes) = recognise(&*read, &found, &lineage);
     state
         .accounts
@@ -77,32 +88,61 @@ async fn rebuild(
 
     terminal.diagnose(&notes, &configuration.sources);
     if let Some(kept) = kept {
-        terminal.say(&format!("The old file is kept as {}.", shown(&kept)));
+        let held = before.as_ref().map_or_else(String::new, |before| {
+            format!("; it records {}", counted(before))
+        });
+        terminal.say(&format!("The old file is kept as {}{held}.", shown(&kept)));
     }
     terminal.print(&format!(
         "Rebuilt the state of {}: {}.\n",
         state.lineage,
         counted(&state)
     ))?;
+    if !is_marked {
+        terminal.say(
+            "No server in the account carries its mark: what the old file records is taken as gone.",
+        );
+    }
     terminal.say("Run `cloudbuilder plan` to see whether anything is left to do.");
     Ok(Success::Done)
 }
 
 /// A state that can be read is worth more than one that was guessed.
-fn refuse_if_whole(store: &Store, named: bool) -> Result<(), Failure> {
-    match store.load() {
-        Ok(Some(state)) if !named && !state.resources.is_empty() => Err(Failure::error(format!(
-            "the state is whole: it records {}",
-            counted(&state)
-        ))
-        .detail(format!("it was not touched: {}", shown(store.path())))
-        .hint(format!(
-            "to make it anew all the same, name its lineage: --lineage {}",
-            state.lineage
-        ))
-        .into()),
-        _ => Ok(()),
+fn refuse_if_whole(store: &Store, state: &State, named: Option<&str>) -> Result<(), Failure> {
+    if state.resources.is_empty() || named == Some(&state.lineage) {
+        return Ok(());
     }
+    Err(
+        Failure::error(format!("the state is whole: it records {}", counted(state)))
+            .detail(format!("it was not touched: {}", shown(store.path())))
+            .hint(format!(
+                "to make it anew all the same, name its own lineage: --lineage {}",
+                state.lineage
+            ))
+            .into(),
+    )
+}
+
+fn carried(observed: &[Observed], lineage: &str) -> bool {
+    let mut owners = observed.iter().flat_map(|observed| &observed.owners);
+    owners.any(|owner| owner == lineage)
+}
+
+/// Nothing says that there ever was such a deployment.
+fn no_such_mark(lineage: &str, observed: &[Observed]) -> Diagnostic {
+    let others: BTreeSet<&str> = observed
+        .iter()
+        .flat_map(|observed| &observed.owners)
+        .map(String::as_str)
+        .collect();
+    let others: Vec<&str> = others.into_iter().collect();
+    Failure::error(format!("nothing in the account carries the mark {lineage}"))
+        .detail(if others.is_empty() {
+            "no server carries any mark".to_owned()
+        } else {
+            format!("the marks on its servers are {}", others.join(", "))
+        })
+        .hint("look it up in a copy of the state, or name the account that it was made in")
 }
 
 /// The lineage that the wanted servers carry.

@@ -1,0 +1,129 @@
+//! `state rebuild`: a lost state is made again from the account, and nothing worth more is lost
+//! over it.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
+)]
+#![allow(dead_code, reason = "what the tests of the program share, not all use")]
+
+mod support;
+
+use serde_json::{Value, json};
+
+use support::cloud::{Cloud, quick, text};
+use support::program::Place;
+
+const WEB: &str = r#"{
+  "web": {
+    "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+    "names": ["www.acme.com"]
+  }
+}
+"#;
+
+/// A well-formed lineage that nothing carries.
+const TYPO: &str = "00000000-0000-4000-8000-000000000001";
+
+fn begin(configuration: &str) -> (Cloud, Place) {
+    let cloud = Cloud::start(quick());
+    let place = Place::new(&cloud);
+    place.write("cloud.json", configuration);
+    (cloud, place)
+}
+
+fn lineage(place: &Place) -> String {
+    let state: Value = serde_json::from_slice(&place.read("cloud.state.json")).expect("JSON");
+    text(&state["lineage"]).to_owned()
+}
+
+/// Makes Droplets with a mark, and gives the mark.
+fn marked(cloud: &Cloud, names: &[&str]) -> &'static str {
+    const MARK: &str = "00000000-0000-4000-8000-0000000000aa";
+    for name in names {
+        cloud.droplet(name, &json!({"tags": [format!("cloudbuilder:{MARK}")]}));
+    }
+    MARK
+}
+
+#[test]
+fn a_lineage_is_a_uuid() {
+    let (cloud, place) = begin(WEB);
+    cloud.forget_requests();
+    for wrong in ["typo", "typo&x=1", "../../v2/account"] {
+        place
+            .run(&format!("state rebuild --lineage {wrong}"))
+            .code(1)
+            .says("--lineage <UUID>");
+    }
+    assert_eq!(cloud.requests(), Vec::<String>::new());
+}
+
+#[test]
+fn a_whole_state_gives_way_to_its_own_lineage_only() {
+    let (cloud, place) = begin(WEB);
+    place.run("apply -y").code(0);
+    let state = place.read("cloud.state.json");
+    let own = lineage(&place);
+    let other = marked(&cloud, &["theirs"]);
+    for line in [
+        "state rebuild".to_owned(),
+        format!("state rebuild --lineage {TYPO}"),
+        format!("state rebuild --lineage {other}"),
+    ] {
+        let ran = place.run(&line).one_error("the state is whole");
+        assert!(ran.stderr.contains(&format!("--lineage {own}")), "{ran}");
+        assert_eq!(place.read("cloud.state.json"), state, "{line}");
+    }
+    place
+        .run(&format!("state rebuild --lineage {}", own.to_uppercase()))
+        .code(0)
+        .says(&format!(
+            "Rebuilt the state of {own}: 1 ssh_key, 1 server, 2 records."
+        ))
+        .says("it records 1 ssh_key, 1 server, 1 domain, 2 records.");
+}
+
+#[test]
+fn a_lineage_that_nothing_carries_is_refused() {
+    let (cloud, place) = begin(WEB);
+    let other = marked(&cloud, &["theirs"]);
+    place
+        .run(&format!("state rebuild --lineage {TYPO}"))
+        .one_error(&format!("nothing in the account carries the mark {TYPO}"))
+        .says(other);
+    assert!(!place.path("cloud.state.json").exists());
+    place.write("cloud.state.json", "{");
+    place
+        .run(&format!("state rebuild --lineage {TYPO}"))
+        .one_error("nothing in the account carries the mark");
+    assert_eq!(place.text("cloud.state.json"), "{");
+}
+
+/// The way out that a plan names when none of the recorded resources is in the account.
+#[test]
+fn what_was_deleted_outside_is_forgotten() {
+    let (cloud, place) = begin(WEB);
+    place.run("apply -y").code(0);
+    let own = lineage(&place);
+    for droplet in cloud.droplets() {
+        let path = format!("/v2/droplets/{}", droplet["id"]);
+        cloud.good("DELETE", &path, &Value::Null);
+    }
+    for key in cloud.list("/v2/account/keys", "ssh_keys") {
+        let path = format!("/v2/account/keys/{}", key["id"]);
+        cloud.good("DELETE", &path, &Value::Null);
+    }
+    cloud.good("DELETE", "/v2/domains/acme.com", &Value::Null);
+    place
+        .run("plan --settle 0s")
+        .one_error("none of the 5 recorded resources is in the account")
+        .says(&format!("state rebuild --lineage {own}"));
+    place
+        .run(&format!("state rebuild --lineage {own}"))
+        .code(0)
+        .says(&format!("Rebuilt the state of {own}: nothing."))
+        .says("what the old file records is taken as gone");
+    place.run("plan").code(0).says("Plan: 5 to add");
+}
