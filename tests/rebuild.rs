@@ -23,6 +23,18 @@ const WEB: &str = r#"{
 }
 "#;
 
+const TWO: &str = r#"{
+  "web": {
+    "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+    "names": ["www.acme.com"]
+  },
+  "db": {
+    "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+    "names": ["db.acme.com"]
+  }
+}
+"#;
+
 /// A well-formed lineage that nothing carries.
 const TYPO: &str = "00000000-0000-4000-8000-000000000001";
 
@@ -126,4 +138,37 @@ fn what_was_deleted_outside_is_forgotten() {
         .says(&format!("Rebuilt the state of {own}: nothing."))
         .says("what the old file records is taken as gone");
     place.run("plan").code(0).says("Plan: 5 to add");
+}
+
+/// Nothing is recorded of what could be either of two.
+#[test]
+fn two_candidates_are_refused() {
+    for (what, names) in [
+        ("wanted", ["web", "web", "other"]),
+        ("left over", ["web", "old", "old"]),
+    ] {
+        let (cloud, place) = begin(WEB);
+        marked(&cloud, &names);
+        let twice = if what == "wanted" { "web" } else { "old" };
+        let ran = place
+            .run("state rebuild")
+            .one_error(&format!("server.{twice} could be any of 2"));
+        for droplet in cloud.droplets() {
+            let named = ran.stderr.contains(&droplet["id"].to_string());
+            assert_eq!(named, droplet["name"] == twice, "{what}\n{ran}");
+        }
+        assert!(!place.path("cloud.state.json").exists(), "{what}");
+    }
+}
+
+#[test]
+fn a_server_of_another_deployment_is_refused() {
+    let (cloud, place) = begin(TWO);
+    let mark = marked(&cloud, &["web"]);
+    cloud.droplet("db", &json!({"tags": [format!("cloudbuilder:{TYPO}")]}));
+    place
+        .run(&format!("state rebuild --lineage {mark}"))
+        .one_error("server.db belongs to another deployment")
+        .says(TYPO);
+    assert!(!place.path("cloud.state.json").exists());
 }

@@ -79,14 +79,14 @@ async fn rebuild(
     if !is_marked && !is_own {
         return Err(no_such_mark(&lineage, &found.observed).into());
     }
-    let (mut state, notes) = recognise(&*read, &found, &lineage);
+    let mut state = recognise(&*read, &found, &lineage)
+        .map_err(|problems| Failure::Problems(problems, configuration.sources.clone()))?;
     state
         .accounts
         .insert(ACCOUNT.to_owned(), found.account.clone());
     let kept = store.set_aside()?;
     store.save(&mut state)?;
 
-    terminal.diagnose(&notes, &configuration.sources);
     if let Some(kept) = kept {
         let held = before.as_ref().map_or_else(String::new, |before| {
             format!("; it records {}", counted(before))
@@ -199,7 +199,10 @@ async fn find_lineage(read: &dyn Read, configuration: &Configuration) -> Result<
 
 /// The state that the account tells: everything that is wanted and there, and whatever else
 /// carries the mark.
-fn recognise(read: &dyn Read, found: &Found, lineage: &str) -> (State, Vec<Diagnostic>) {
+///
+/// # Errors
+/// Everything that could be this or that: whatever was not recorded here would be made again.
+fn recognise(read: &dyn Read, found: &Found, lineage: &str) -> Result<State, Vec<Diagnostic>> {
     let nothing = BTreeMap::new();
     let input = Input {
         desired: &found.desired,
@@ -225,19 +228,42 @@ fn recognise(read: &dyn Read, found: &Found, lineage: &str) -> (State, Vec<Diagn
     for recorded in steps.iter().filter_map(|step| of_step(step, &observed)) {
         state.resources.insert(recorded.address.clone(), recorded);
     }
+    let mut problems: Vec<Diagnostic> = notes.into_iter().filter(Diagnostic::is_error).collect();
+    let wanted: BTreeSet<&Address> = found.desired.iter().map(|d| &d.address).collect();
     let ids: BTreeSet<String> = state.resources.values().map(|r| r.id.clone()).collect();
+    let mut marked: BTreeMap<Address, Vec<Recorded>> = BTreeMap::new();
     for observed in &found.observed {
         let ours =
             observed.owners.iter().any(|owner| owner == lineage) && !ids.contains(&observed.id);
         if let Some(recorded) = of_mark(observed).filter(|_| ours) {
-            state
-                .resources
-                .entry(recorded.address.clone())
-                .or_insert(recorded);
+            let namesakes = marked.entry(recorded.address.clone()).or_default();
+            namesakes.push(recorded);
         }
     }
-    let notes = notes.into_iter().filter(Diagnostic::is_error).collect();
-    (state, notes)
+    for (address, mut namesakes) in marked {
+        // Of what is wanted that was said already.
+        if namesakes.len() > 1 && !wanted.contains(&address) {
+            problems.push(ambiguous(&address, &namesakes));
+        }
+        if let Some(recorded) = namesakes.pop() {
+            state.resources.entry(address).or_insert(recorded);
+        }
+    }
+    if problems.is_empty() {
+        Ok(state)
+    } else {
+        Err(problems)
+    }
+}
+
+fn ambiguous(address: &Address, candidates: &[Recorded]) -> Diagnostic {
+    let ids: Vec<&str> = candidates.iter().map(|r| r.id.as_str()).collect();
+    Failure::error(format!("{address} could be any of {}", ids.len()))
+        .detail(format!(
+            "it is not in cloud.json, and several with this name carry the mark: ids {}",
+            ids.join(", ")
+        ))
+        .hint("delete or rename all but one of them, then run it again")
 }
 
 /// What a step would record. What needs our mark first is left for apply to take over.
