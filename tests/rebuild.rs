@@ -172,3 +172,24 @@ fn a_server_of_another_deployment_is_refused() {
         .says(TYPO);
     assert!(!place.path("cloud.state.json").exists());
 }
+
+#[test]
+fn records_that_would_be_left_behind_are_named() {
+    let (cloud, place) = begin(TWO);
+    place.run("apply -y").code(0);
+    let db = cloud.the_droplet("db");
+    let elsewhere = json!({"type": "A", "name": "elsewhere", "data": "203.0.113.7"});
+    cloud.good("POST", "/v2/domains/acme.com/records", &elsewhere);
+    place.write("cloud.json", WEB);
+    place.remove("cloud.state.json");
+    let (v4, v6) = (Cloud::address(&db, "v4"), Cloud::address(&db, "v6"));
+    place
+        .run("state rebuild")
+        .code(0)
+        .says("warning: server.db is recorded without the records that lead to it")
+        .says(&format!(
+            "= db.acme.com A → {v4}, db.acme.com AAAA → {v6}\n"
+        ))
+        .never_says("elsewhere")
+        .never_says("www.acme.com");
+}

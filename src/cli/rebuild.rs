@@ -8,7 +8,7 @@ use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness,
 use crate::plan::{self, Input, Op, Step};
 use crate::provider::{OnPause, Read, Scope, digitalocean, open_read};
 use crate::refresh::{self, Found, Wanted};
-use crate::resource::{KINDS, Kind, server};
+use crate::resource::{KINDS, Kind, record, server};
 use crate::state::{State, Store};
 
 use super::args::Global;
@@ -87,6 +87,7 @@ async fn rebuild(
     let kept = store.set_aside()?;
     store.save(&mut state)?;
 
+    terminal.diagnose(&left_behind(&found, &state), &configuration.sources);
     if let Some(kept) = kept {
         let held = before.as_ref().map_or_else(String::new, |before| {
             format!("; it records {}", counted(before))
@@ -313,6 +314,54 @@ fn of_mark(observed: &Observed) -> Option<Recorded> {
         refers_to: Vec::new(),
         recorded_at: Timestamp::now(),
     })
+}
+
+/// Records that lead to a server which is recorded only for its mark: nobody wants them any more,
+/// and nothing tells that they are ours. A warning for each such server.
+fn left_behind(found: &Found, state: &State) -> Vec<Diagnostic> {
+    let wanted: BTreeSet<&Address> = found.desired.iter().map(|d| &d.address).collect();
+    let recorded: BTreeSet<(&str, &str)> = state
+        .resources
+        .values()
+        .map(|recorded| (recorded.address.kind(), recorded.id.as_str()))
+        .collect();
+    let mut leading: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for other in &found.observed {
+        if other.kind != record::KIND.name || recorded.contains(&(other.kind, &other.id)) {
+            continue;
+        }
+        let text = |attribute| other.text(attribute).unwrap_or_default();
+        let (name, data) = (text(record::NAME), text(record::DATA));
+        if let kind @ ("A" | "AAAA") = text(record::TYPE) {
+            let records = leading.entry(data).or_default();
+            records.push(format!("{name} {kind} → {data}"));
+        }
+    }
+    let unwanted = state.resources.values().filter(|recorded| {
+        recorded.address.kind() == server::KIND.name && !wanted.contains(&recorded.address)
+    });
+    unwanted
+        .filter_map(|server| {
+            let addresses = [server::IPV4_ADDRESS, server::IPV6_ADDRESS];
+            let addresses = addresses.iter().filter_map(|name| server.text(name));
+            let records: Vec<&str> = addresses
+                .filter_map(|address| leading.get(address))
+                .flatten()
+                .map(String::as_str)
+                .collect();
+            if records.is_empty() {
+                return None;
+            }
+            let address = &server.address;
+            let warning = Diagnostic::warning(format!(
+                "{address} is recorded without the records that lead to it"
+            ));
+            Some(warning.detail(records.join(", ")).hint(
+                "it is not in cloud.json, so they are left alone: delete them by hand before the \
+                 server goes, or whoever is given its address next is given the names",
+            ))
+        })
+        .collect()
 }
 
 /// `2 servers, 4 records, 1 ssh_key`.
