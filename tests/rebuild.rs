@@ -10,6 +10,7 @@
 
 mod support;
 
+use cloudbuilder::state::Lock;
 use serde_json::{Value, json};
 
 use support::cloud::{Cloud, quick, text};
@@ -192,4 +193,36 @@ fn records_that_would_be_left_behind_are_named() {
         ))
         .never_says("elsewhere")
         .never_says("www.acme.com");
+}
+
+/// What counts is cloud.json as it is when it is this run's turn.
+#[test]
+fn files_are_read_once_the_lock_is_taken() {
+    let (cloud, place) = begin(WEB);
+    let mark = marked(&cloud, &["web", "db"]);
+    let lock = Lock::try_acquire(&place.path(".cloudbuilder"), "apply").expect("the lock");
+    let line = ["state", "rebuild", "--lock-timeout", "10m"];
+    let mut running = place.start(None, &line);
+    running.until_it_says("Waiting: another run has the lock: apply by ");
+    place.write("cloud.json", WEB.replace("web", "db"));
+    drop(lock);
+    running.finish().code(0).says(mark);
+    let state = place.text("cloud.state.json");
+    let lock = Lock::try_acquire(&place.path(".cloudbuilder"), "apply").expect("the lock");
+    let mut running = place.start(None, &["apply", "-y", "--lock-timeout", "10m"]);
+    running.until_it_says("Waiting: another run has the lock: apply by ");
+    place.write("cloud.json", "{");
+    drop(lock);
+    running.finish().one_error("");
+    assert_eq!(place.text("cloud.state.json"), state);
+}
+
+#[test]
+fn a_run_in_the_wrong_directory_leaves_nothing_there() {
+    let (_cloud, place) = begin(WEB);
+    place.remove("cloud.json");
+    for line in ["apply -y", "destroy -y", "state rebuild"] {
+        place.run(line).one_error("there is no cloud.json");
+    }
+    assert_eq!(place.files().len(), 0);
 }

@@ -97,12 +97,14 @@ impl Command<'_> {
         terminal: Terminal,
         signals: &mut Signals,
     ) -> Result<Success, Failure> {
-        let configuration = deployment.configuration()?;
-        let security = deployment.security()?;
+        // What is plainly wrong needs no waiting. What counts is read once nobody else is at work.
+        deployment.configuration()?;
         let timeout = self.planning.lock_timeout;
         let _lock = signals
             .unless_interrupted(deployment.lock(self.name, timeout))
             .await?;
+        let configuration = deployment.configuration()?;
+        let security = deployment.security()?;
         let mut store = deployment.store();
         let recorded = store.load()?;
 

@@ -44,9 +44,11 @@ async fn rebuild(
     lock_timeout: Duration,
     terminal: Terminal,
 ) -> Result<Success, Failure> {
+    deployment.configuration()?;
+    let _lock = deployment.lock("state rebuild", lock_timeout).await?;
+    // Read anew: waiting may have taken long.
     let configuration = deployment.configuration()?;
     let security = deployment.security()?;
-    let _lock = deployment.lock("state rebuild", lock_timeout).await?;
     let mut store = deployment.store();
     let named = lineage.map(|lineage| lineage.to_string());
     // One that cannot be read is what this command is for.
