@@ -1,14 +1,10 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::config::{CredentialSource, Security};
 use crate::model::Diagnostic;
 
 /// What is unwise about a file with a token in it.
-pub(super) fn warnings(path: &Path, security: &Security) -> Vec<Diagnostic> {
-    if !matches!(security.token_source, Some(CredentialSource::File(_))) {
-        return Vec::new();
-    }
+pub(super) fn warnings(path: &Path) -> Vec<Diagnostic> {
     let name = path.display();
     let mut warnings = Vec::new();
     if others_can_read(path) {

@@ -261,6 +261,8 @@ impl Deployment {
             Err(error) => return Err(file_error("read", &path, &error).into()),
         };
         let readable = parsed.is_some();
+        // Whether it is used or not: the environment may hold another.
+        let holds_token = parsed.as_ref().is_some_and(|file| file.token.is_some());
         let environment =
             config::security::from_environment(parsed.unwrap_or_default(), environment);
         diagnostics.extend(environment.diagnostics);
@@ -268,7 +270,9 @@ impl Deployment {
             return Err(Failure::Problems(diagnostics, Sources::new()));
         };
         if !self.is_sandbox() {
-            diagnostics.extend(super::credentials::warnings(&path, &security));
+            if holds_token {
+                diagnostics.extend(super::credentials::warnings(&path));
+            }
             self.terminal.diagnose(&diagnostics, &Sources::new());
         }
         Ok(security)

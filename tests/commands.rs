@@ -1,0 +1,53 @@
+//! What commands do at the edges: odd files, odd options, an odd API.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
+)]
+#![allow(dead_code, reason = "what the tests of the program share, not all use")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use support::cloud::{Cloud, quick};
+use support::program::{KEY, Place, TOKEN};
+
+const WEB: &str = r#"{
+  "web": {
+    "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+    "names": ["www.acme.com"]
+  }
+}
+"#;
+
+fn begin(configuration: &str) -> (Cloud, Place) {
+    let cloud = Cloud::start(quick());
+    let place = Place::new(&cloud);
+    place.write("cloud.json", configuration);
+    (cloud, place)
+}
+
+/// Writes security.json, readable by everybody.
+fn secure(place: &Place, security: &Value) {
+    place.write("security.json", security.to_string());
+    let permissions = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(place.path("security.json"), permissions).expect("the mode is set");
+}
+
+#[test]
+fn a_token_in_an_open_file_is_warned_of_whichever_is_used() {
+    let (_cloud, mut place) = begin(WEB);
+    let warning = "security.json holds a token and others can read it";
+    secure(&place, &json!({"digital_ocean_api_key": TOKEN}));
+    place.run("plan").code(0).says(warning);
+    place.unset("DIGITALOCEAN_TOKEN");
+    place.run("plan").code(0).says(warning);
+    place.set("DIGITALOCEAN_TOKEN", TOKEN);
+    secure(&place, &json!({"public_ssh_key": KEY}));
+    place.run("plan").code(0).never_says("warning");
+}
