@@ -51,3 +51,20 @@ fn a_token_in_an_open_file_is_warned_of_whichever_is_used() {
     secure(&place, &json!({"public_ssh_key": KEY}));
     place.run("plan").code(0).never_says("warning");
 }
+
+/// In CI the file may be a form that nobody filled in.
+#[test]
+fn an_empty_key_in_the_file_does_not_matter_beside_the_environment() {
+    let (_cloud, mut place) = begin(WEB);
+    secure(
+        &place,
+        &json!({"digital_ocean_api_key": "", "public_ssh_key": ""}),
+    );
+    place
+        .run("plan")
+        .code(0)
+        .says("warning: `public_ssh_key` is empty")
+        .says("Plan: 5 to add");
+    place.unset("CLOUDBUILDER_PUBLIC_SSH_KEY");
+    place.run("plan").one_error("`public_ssh_key` is empty");
+}

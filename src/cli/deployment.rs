@@ -252,7 +252,8 @@ impl Deployment {
         let path = self.security_file();
         let (parsed, mut diagnostics) = match file::read(&path) {
             Ok(bytes) => {
-                let parsed = config::security::parse(&path.display().to_string(), &bytes);
+                let name = path.display().to_string();
+                let parsed = config::security::parse(&name, &bytes, environment);
                 (parsed.security, parsed.diagnostics)
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -6,11 +6,11 @@ use std::fmt;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
-use super::public_key::PublicKey;
+use super::public_key::{KeyError, PublicKey};
 use super::reader::{Reader, to_json};
 use super::source::Source;
 use super::syntax;
-use crate::model::{Diagnostic, Place, Secret, nearest};
+use crate::model::{Diagnostic, Place, Secret, Severity, nearest};
 
 const TOKEN: &str = "digital_ocean_api_key";
 const PUBLIC_KEY: &str = "public_ssh_key";
@@ -64,11 +64,18 @@ pub struct ParsedSecurity {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads security.json; `file` is its name in messages.
+/// Reads security.json; `file` is its name in messages. `get` reads a variable of the environment,
+/// as in [`from_environment`]: what is wrong with a value that one takes the place of is no more
+/// than a warning.
 #[must_use]
-pub fn parse(file: &str, bytes: &[u8]) -> ParsedSecurity {
+pub fn parse(file: &str, bytes: &[u8], get: impl Fn(&str) -> Option<String>) -> ParsedSecurity {
+    let set = |variables: &[&str]| variables.iter().any(|name| is_set(&get, name).is_some());
+    let overridden = Overridden {
+        token: set(&TOKEN_VARIABLES),
+        public_key: set(&[PUBLIC_KEY_VARIABLE]),
+    };
     let (security, mut diagnostics) = match Source::new(file, bytes) {
-        Ok(source) => read(&source),
+        Ok(source) => read(&source, overridden),
         Err(problem) => (Security::default(), vec![*problem]),
     };
     diagnostics.sort_by_key(|diagnostic| {
@@ -85,7 +92,7 @@ pub fn from_environment(
     mut security: Security,
     get: impl Fn(&str) -> Option<String>,
 ) -> ParsedSecurity {
-    let get = |variable| get(variable).filter(|value| !value.trim().is_empty());
+    let get = |variable| is_set(&get, variable);
     let mut diagnostics = Vec::new();
     let token = TOKEN_VARIABLES
         .iter()
@@ -112,6 +119,18 @@ pub fn from_environment(
     finish(security, diagnostics)
 }
 
+/// The variable's value, if there is something in it.
+fn is_set(get: impl Fn(&str) -> Option<String>, variable: &str) -> Option<String> {
+    get(variable).filter(|value| !value.trim().is_empty())
+}
+
+/// Which values of the file the environment takes the place of.
+#[derive(Clone, Copy)]
+struct Overridden {
+    token: bool,
+    public_key: bool,
+}
+
 fn finish(security: Security, diagnostics: Vec<Diagnostic>) -> ParsedSecurity {
     let broken = diagnostics.iter().any(Diagnostic::is_error);
     ParsedSecurity {
@@ -120,7 +139,7 @@ fn finish(security: Security, diagnostics: Vec<Diagnostic>) -> ParsedSecurity {
     }
 }
 
-fn read(source: &Source<'_>) -> (Security, Vec<Diagnostic>) {
+fn read(source: &Source<'_>, overridden: Overridden) -> (Security, Vec<Diagnostic>) {
     let mut reader = Reader::new(source);
     let mut security = Security::default();
     match syntax::parse(source) {
@@ -132,14 +151,19 @@ fn read(source: &Source<'_>) -> (Security, Vec<Diagnostic>) {
         ),
         Ok(Some(value)) => {
             if let Some(root) = reader.object("the file as a whole", &value) {
-                members(&mut reader, root, &mut security);
+                members(&mut reader, root, overridden, &mut security);
             }
         }
     }
     (security, reader.diagnostics)
 }
 
-fn members(reader: &mut Reader<'_, '_>, root: &Object<'_>, security: &mut Security) {
+fn members(
+    reader: &mut Reader<'_, '_>,
+    root: &Object<'_>,
+    overridden: Overridden,
+    security: &mut Security,
+) {
     report_duplicates(reader, root);
     let mut seen = HashSet::new();
     for member in &root.properties {
@@ -147,6 +171,7 @@ fn members(reader: &mut Reader<'_, '_>, root: &Object<'_>, security: &mut Securi
         if !seen.insert(key) {
             continue;
         }
+        let told = reader.diagnostics.len();
         match key {
             TOKEN => token(reader, &member.value, security),
             PUBLIC_KEY => public_key(reader, &member.value, security),
@@ -154,6 +179,13 @@ fn members(reader: &mut Reader<'_, '_>, root: &Object<'_>, security: &mut Securi
             _ => {
                 let place = reader.name_place(member);
                 reader.report(unknown_key(key).at(place));
+            }
+        }
+        let unused = key == TOKEN && overridden.token || key == PUBLIC_KEY && overridden.public_key;
+        for problem in reader.diagnostics.iter_mut().skip(told) {
+            // A private key has no business there at all.
+            if unused && problem.summary != key_problem(KeyError::Private) {
+                problem.severity = Severity::Warning;
             }
         }
     }
@@ -241,11 +273,15 @@ fn public_key(reader: &mut Reader<'_, '_>, value: &Value<'_>, security: &mut Sec
             security.public_key_source = Some(CredentialSource::File(place));
         }
         Err(error) => reader.report(
-            Diagnostic::error(format!("`{PUBLIC_KEY}` {error}"))
+            Diagnostic::error(key_problem(error))
                 .hint(error.hint())
                 .at(place),
         ),
     }
+}
+
+fn key_problem(error: KeyError) -> String {
+    format!("`{PUBLIC_KEY}` {error}")
 }
 
 fn accounts(reader: &mut Reader<'_, '_>, value: &Value<'_>, security: &mut Security) {
@@ -274,7 +310,7 @@ mod tests {
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIg0ag/aPG7xuwU1RWjS6kj1jqKD+yHMYBnUws6g3oef fredy@acme.com";
 
     fn parse(text: &str) -> ParsedSecurity {
-        super::parse("security.json", text.as_bytes())
+        super::parse("security.json", text.as_bytes(), |_| None)
     }
 
     fn exposed(security: &Security) -> Option<&str> {
@@ -284,7 +320,7 @@ mod tests {
     #[test]
     fn the_example_is_read() {
         let bytes = include_bytes!("../../fixtures/acme/security.json");
-        let parsed = super::parse("security.json", bytes);
+        let parsed = super::parse("security.json", bytes, |_| None);
         assert_eq!(parsed.diagnostics, []);
         let security = parsed.security.unwrap();
         assert!(exposed(&security).unwrap().starts_with("invented-token-"));
@@ -392,6 +428,40 @@ mod tests {
         assert_eq!(exposed(&security), Some("invented-token"));
         assert!(security.accounts["rax"].expose().contains("invented-key"));
         assert!(!format!("{security:#?}").contains("invented"));
+    }
+
+    #[test]
+    fn what_the_environment_overrides_need_not_be_right() {
+        let with = |text: &str, set: &[&str]| {
+            let get = |name: &str| set.contains(&name).then(|| "set".to_owned());
+            super::parse("security.json", text.as_bytes(), get)
+        };
+        let token = "DIGITALOCEAN_ACCESS_TOKEN";
+        for text in [
+            r#"{"public_ssh_key": ""}"#,
+            r#"{"public_ssh_key": null}"#,
+            r#"{"public_ssh_key": "ssh-rsa cut-off"}"#,
+            r#"{"digital_ocean_api_key": "a b"}"#,
+            r#"{"digital_ocean_api_key": {}}"#,
+        ] {
+            let (right, wrong) = if text.contains(PUBLIC_KEY) {
+                (PUBLIC_KEY_VARIABLE, token)
+            } else {
+                (token, PUBLIC_KEY_VARIABLE)
+            };
+            let parsed = with(text, &[right]);
+            assert!(parsed.security.is_some(), "{text}");
+            assert_eq!(parsed.diagnostics.len(), 1, "{text}");
+            assert!(with(text, &[wrong]).security.is_none(), "{text}");
+        }
+        for text in [
+            r#"{"public_ssh_key": "-----BEGIN PRIVATE KEY-----"}"#,
+            r#"{"public_ssh_keys": ""}"#,
+            r#"{"public_ssh_key": "", "public_ssh_key": ""}"#,
+        ] {
+            let all = [token, PUBLIC_KEY_VARIABLE];
+            assert!(with(text, &all).security.is_none(), "{text}");
+        }
     }
 
     #[test]
