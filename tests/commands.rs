@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use support::cloud::{Cloud, quick};
 use support::program::{KEY, Place, TOKEN};
+use support::terminal::Seen;
 
 const WEB: &str = r#"{
   "web": {
@@ -67,4 +68,40 @@ fn an_empty_key_in_the_file_does_not_matter_beside_the_environment() {
         .says("Plan: 5 to add");
     place.unset("CLOUDBUILDER_PUBLIC_SSH_KEY");
     place.run("plan").one_error("`public_ssh_key` is empty");
+}
+
+/// Answers what init asks, up to where it begins to write.
+fn answer_init(place: &Place) -> Seen {
+    let mut session = place.at_terminal(120, "init");
+    session.until("Provider [digitalocean]: ");
+    session.enter("");
+    session.until("Token (not shown): ");
+    session.enter(TOKEN);
+    session.until("Public SSH key");
+    session.enter(KEY);
+    session.end()
+}
+
+#[test]
+fn init_adds_to_a_list_in_any_encoding() {
+    let cloud = Cloud::start(quick());
+    let mut place = Place::new(&cloud);
+    place.unset("DIGITALOCEAN_TOKEN");
+    place.write(".gitignore", b"caf\xe9.log");
+    answer_init(&place).code(0).never_says(TOKEN);
+    assert_eq!(place.read(".gitignore"), b"caf\xe9.log\nsecurity.json\n");
+}
+
+/// A token that git could see is not written.
+#[test]
+fn init_writes_no_token_before_it_is_ignored() {
+    let cloud = Cloud::start(quick());
+    let mut place = Place::new(&cloud);
+    place.unset("DIGITALOCEAN_TOKEN");
+    fs::create_dir(place.path(".gitignore")).expect("a directory");
+    answer_init(&place)
+        .code(1)
+        .says(".gitignore cannot be read")
+        .never_says(TOKEN);
+    assert!(!place.path("security.json").exists());
 }

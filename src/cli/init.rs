@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -76,9 +77,11 @@ async fn init(deployment: &Deployment, terminal: Terminal) -> Result<Success, Fa
         "digital_ocean_api_key": token.expose(),
         "public_ssh_key": key.line,
     });
-    write(&security_file, &format!("{security:#}\n"), Some(0o600))?;
-    terminal.say(&format!("Wrote {} (mode 0600).", shown(&security_file)));
+    // First, so that git cannot see the token even for a moment.
     ignore(&security_file, terminal)?;
+    let text = format!("{security:#}\n");
+    write(&security_file, text.as_bytes(), Some(0o600))?;
+    terminal.say(&format!("Wrote {} (mode 0600).", shown(&security_file)));
     let cloud_file = deployment.cloud_file();
     if cloud_file.exists() {
         terminal.say(&format!(
@@ -86,7 +89,7 @@ async fn init(deployment: &Deployment, terminal: Terminal) -> Result<Success, Fa
             shown(&cloud_file)
         ));
     } else {
-        write(&cloud_file, STARTER, None)?;
+        write(&cloud_file, STARTER.as_bytes(), None)?;
         terminal.say(&format!("Wrote {}: edit it.", shown(&cloud_file)));
     }
     terminal.say("Then: cloudbuilder plan");
@@ -181,29 +184,36 @@ fn read(path: &Path) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<(), Failure> {
-    file::replace(path, text.as_bytes(), mode)
-        .map_err(|error| file_error("written", path, &error).into())
+fn write(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<(), Failure> {
+    file::replace(path, bytes, mode).map_err(|error| file_error("written", path, &error).into())
 }
 
 /// Keeps git from ever seeing the token.
 fn ignore(security_file: &Path, terminal: Terminal) -> Result<(), Failure> {
     const LINE: &str = "security.json";
     let path = security_file.with_file_name(".gitignore");
-    let mut text = fs::read_to_string(&path).unwrap_or_default();
-    if text
-        .lines()
-        .any(|line| line.trim().trim_start_matches('/') == LINE)
-    {
+    // Names of files may be in any encoding, and so may their list.
+    let mut bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            return Err(file_error("read", &path, &error)
+                .detail(format!("{error}; nothing was written"))
+                .hint(format!("mend it, so that {LINE} can be listed in it"))
+                .into());
+        }
+    };
+    let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    if lines.any(|line| line.strip_prefix(b"/").unwrap_or(line) == LINE.as_bytes()) {
         return Ok(());
     }
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
+    if bytes.last().is_some_and(|byte| *byte != b'\n') {
+        bytes.push(b'\n');
     }
-    text.push_str(LINE);
-    text.push('\n');
-    write(&path, &text, None)?;
-    terminal.say(&format!("Listed it in {}.", shown(&path)));
+    bytes.extend_from_slice(LINE.as_bytes());
+    bytes.push(b'\n');
+    write(&path, &bytes, None)?;
+    terminal.say(&format!("Listed {LINE} in {}.", shown(&path)));
     Ok(())
 }
 
