@@ -105,3 +105,55 @@ fn init_writes_no_token_before_it_is_ignored() {
         .never_says(TOKEN);
     assert!(!place.path("security.json").exists());
 }
+
+/// CI reads these, and must not take silence for consent.
+#[test]
+fn a_refused_plan_is_told_to_programs_too() {
+    let (cloud, place) = begin(WEB);
+    cloud.good("POST", "/v2/domains", &json!({"name": "acme.com"}));
+    let elsewhere = json!({"type": "A", "name": "www", "data": "203.0.113.7"});
+    cloud.good("POST", "/v2/domains/acme.com/records", &elsewhere);
+    let problem = "www.acme.com already leads elsewhere";
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json");
+    let schema: Value = serde_json::from_slice(&fs::read(schema).expect("a file")).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let check = |summary: &str| {
+        let ran = place
+            .run("plan --json --markdown plan.md")
+            .one_error(summary);
+        let document: Value = serde_json::from_str(&ran.stdout).expect("one document");
+        assert!(schema.is_valid(&document), "{document:#}");
+        assert_eq!(document["errored"], true);
+        assert_eq!(document["applyable"], false);
+        assert_eq!(document["steps"], json!([]));
+        let told = document["diagnostics"].as_array().expect("a list");
+        assert!(
+            told.iter().any(|told| told["summary"] == summary),
+            "{told:?}"
+        );
+        let markdown = place.text("plan.md");
+        assert!(markdown.contains("no plan") && markdown.contains(summary));
+    };
+    check(problem);
+    place.write("cloud.state.json", "{}");
+    check("the state cannot be used");
+    place.remove("cloud.state.json");
+    place.remove("cloud.json");
+    check("there is no cloud.json");
+
+    place.write("cloud.json", WEB);
+    let ran = place.run("plan").one_error(problem);
+    assert_eq!(ran.stdout, "");
+    place
+        .run("plan --json --markdown missing/plan.md")
+        .code(1)
+        .says(problem)
+        .says("missing/plan.md cannot be written");
+}
+
+#[test]
+fn apply_writes_the_plan_as_a_comment_in_either_form() {
+    let (_cloud, place) = begin(WEB);
+    place.run("apply -y --json --markdown plan.md").code(0);
+    assert!(place.text("plan.md").contains("Plan: 5 to add"));
+}

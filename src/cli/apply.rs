@@ -14,7 +14,7 @@ use super::confirm::{can_ask, confirm};
 use super::deployment::{ACCOUNT, Deployment};
 use super::failure::{Failure, Success, unsaved};
 use super::muted::Muted;
-use super::plan::{show, success};
+use super::plan::{show, success, write_markdown};
 use super::signals::Signals;
 use super::survey::{Question, Survey, survey, without_state};
 use super::terminal::Terminal;
@@ -174,6 +174,7 @@ impl Command<'_> {
             show(survey, self.name, self.planning, terminal)?;
             return Ok(None);
         }
+        write_markdown(&survey.plan, self.planning)?;
         let plan = Arc::new(survey.plan.clone());
         let stream = JsonStream::new(plan, &survey.account.provider, self.destroying);
         let now = Timestamp::now();

@@ -1,3 +1,4 @@
+use crate::model::Diagnostic;
 use crate::plan::Plan;
 use crate::provider::{OnPause, digitalocean, open_read};
 use crate::render::{Header, PlanStyle, plan_json, plan_markdown, plan_text};
@@ -21,9 +22,28 @@ pub(super) async fn run(
             let deployment = Deployment::open(global, terminal).await?;
             let result = plan(&deployment, args, terminal).await;
             deployment.close().await;
-            result
+            result.map_err(|failure| refused(failure, &args.planning, terminal))
         })
         .await
+}
+
+/// A plan that did not come about is told where the plan would have been told too: whoever reads
+/// that must not take silence for consent.
+fn refused(failure: Failure, planning: &Planning, terminal: Terminal) -> Failure {
+    let Failure::Problems(mut problems, sources) = failure else {
+        return failure;
+    };
+    let plan = Plan {
+        notes: problems.clone(),
+        ..Plan::default()
+    };
+    let mut told = write_markdown(&plan, planning).err();
+    if planning.json {
+        let printed = terminal.print(&plan_json(&plan, digitalocean::TYPE));
+        told = told.or(printed.err());
+    }
+    problems.extend(told.filter(|problem| !plan.notes.contains(problem)));
+    Failure::Problems(problems, sources)
 }
 
 async fn plan(
@@ -75,12 +95,7 @@ pub(super) fn show(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let plan = &survey.plan;
-    if let Some(path) = &planning.markdown {
-        let text = plan_markdown(plan);
-        crate::file::replace(path, text.as_bytes(), None)
-            .map_err(|error| file_error("written", path, &error))?;
-        summarise(&text)?;
-    }
+    write_markdown(plan, planning)?;
     let text = if planning.json {
         plan_json(plan, &survey.account.provider)
     } else {
@@ -103,8 +118,22 @@ pub(super) fn show(
     Ok(terminal.print(&text)?)
 }
 
+/// Writes the plan as a comment, if that was asked for.
+///
+/// # Errors
+/// If it cannot be written.
+pub(super) fn write_markdown(plan: &Plan, planning: &Planning) -> Result<(), Diagnostic> {
+    let Some(path) = &planning.markdown else {
+        return Ok(());
+    };
+    let text = plan_markdown(plan);
+    crate::file::replace(path, text.as_bytes(), None)
+        .map_err(|error| file_error("written", path, &error))?;
+    summarise(&text)
+}
+
 /// GitHub shows what is appended to this file on the page of the run.
-fn summarise(text: &str) -> Result<(), Failure> {
+fn summarise(text: &str) -> Result<(), Diagnostic> {
     use std::io::Write;
     let Some(path) = environment("GITHUB_STEP_SUMMARY").map(std::path::PathBuf::from) else {
         return Ok(());
@@ -114,7 +143,7 @@ fn summarise(text: &str) -> Result<(), Failure> {
         .create(true)
         .open(&path);
     file.and_then(|mut file| writeln!(file, "{text}"))
-        .map_err(|error| file_error("written", &path, &error).into())
+        .map_err(|error| file_error("written", &path, &error))
 }
 
 /// That requests are held back, in words.
