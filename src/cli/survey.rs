@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::config::{Cloud, PublicKey, Security};
-use crate::model::{Account, Diagnostic};
+use crate::model::{Account, Diagnostic, Observed};
 use crate::plan::{self, Input, Plan, Written, guard};
 use crate::provider::Read;
 use crate::refresh::{self, Found, Wanted};
@@ -166,13 +166,19 @@ pub(super) async fn without_state(
         recorded: &[],
     };
     let servers = read.list(server::KIND.name, scope).await?;
+    let mut by_name: BTreeMap<&str, Vec<&Observed>> = BTreeMap::new();
+    for server in &servers {
+        let name = server.text(server::NAME).unwrap_or_default();
+        by_name.entry(name).or_default().push(server);
+    }
     let named: Vec<String> = cloud
         .servers
         .iter()
         .flat_map(|wanted| {
-            servers
-                .iter()
-                .filter(|server| server.text(server::NAME) == Some(&wanted.name.value))
+            by_name
+                .get(wanted.name.value.as_str())
+                .into_iter()
+                .flatten()
                 .map(|server| match server.owners.first() {
                     Some(lineage) => {
                         format!(
