@@ -157,3 +157,16 @@ fn apply_writes_the_plan_as_a_comment_in_either_form() {
     place.run("apply -y --json --markdown plan.md").code(0);
     assert!(place.text("plan.md").contains("Plan: 5 to add"));
 }
+
+#[test]
+fn a_wrong_address_of_the_api_is_called_so() {
+    let (cloud, mut place) = begin(WEB);
+    place.point_at(&format!("{}/nowhere", cloud.url()));
+    for line in ["plan", "apply -y", "catalog sizes"] {
+        let ran = place
+            .run(line)
+            .one_error("the API's address seems to be wrong")
+            .says("DIGITALOCEAN_API_URL");
+        assert!(ran.stderr.contains("404"), "{ran}");
+    }
+}

@@ -78,11 +78,19 @@ impl From<provider::Error> for Failure {
             provider::Class::RateLimited => "the API's limit of requests is reached",
             provider::Class::Malformed => "the API's answer cannot be understood",
             provider::Class::Rejected => "the API refused the request",
+            // What is asked of the account as a whole is there, wherever the API is.
+            provider::Class::NotFound => "the API's address seems to be wrong",
             _ => "the API did not answer as it should",
+        };
+        let hint = match error.class {
+            provider::Class::NotFound => {
+                "check DIGITALOCEAN_API_URL, and what stands between here and the API"
+            }
+            _ => error.hint(),
         };
         Diagnostic::error(summary)
             .detail(error.to_string())
-            .hint(error.hint())
+            .hint(hint)
             .into()
     }
 }
