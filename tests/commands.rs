@@ -170,3 +170,29 @@ fn a_wrong_address_of_the_api_is_called_so() {
         assert!(ran.stderr.contains("404"), "{ran}");
     }
 }
+
+/// Whoever wants results only would take a long silence for a fault.
+#[test]
+fn a_long_pause_is_told_to_everybody() {
+    let (cloud, place) = begin(WEB);
+    let held = |method: &str, path: &str, seconds: u64| {
+        cloud.fault(&json!({
+            "method": method, "path": path, "nth": 1, "kind": "429", "retry_after": seconds,
+        }));
+    };
+    held("GET", "/v2/account", 1);
+    place.run("plan -q").code(0).never_says("waiting");
+    for (line, method, path) in [
+        ("plan -q", "GET", "/v2/account"),
+        ("apply -q -y", "GET", "/v2/account"),
+        ("apply -q -y", "POST", "/v2/droplets"),
+    ] {
+        cloud.no_faults();
+        held(method, path, 3000);
+        let args: Vec<&str> = line.split(' ').collect();
+        let mut running = place.start(None, &args);
+        running.until_it_says("waiting 3000 s: ");
+        running.signal("INT");
+        running.finish().code(130);
+    }
+}

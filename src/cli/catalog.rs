@@ -4,7 +4,6 @@ use crate::render::{ListStyle, images, regions, sizes};
 use super::args::{Global, Listing};
 use super::deployment::Deployment;
 use super::failure::{Failure, Success};
-use super::plan::paused;
 use super::signals::Signals;
 use super::terminal::Terminal;
 
@@ -19,7 +18,7 @@ pub(super) async fn run(
         .unless_interrupted(async {
             let deployment = Deployment::open(global, terminal).await?;
             let security = deployment.security()?;
-            let on_pause = OnPause::new(move |wait, why| terminal.say(&paused(wait, why)));
+            let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
             let connection = deployment.connection(&security, on_pause)?;
             let catalog = open_read(digitalocean::TYPE, connection)?.catalog().await;
             deployment.close().await;

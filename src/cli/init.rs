@@ -13,7 +13,6 @@ use super::args::Global;
 use super::confirm::{ask, ask_secretly, can_ask};
 use super::deployment::{Deployment, shown};
 use super::failure::{Failure, Success, file_error};
-use super::plan::paused;
 use super::signals::Signals;
 use super::terminal::Terminal;
 
@@ -118,7 +117,7 @@ async fn token(deployment: &Deployment, terminal: Terminal) -> Result<Secret, Fa
             terminal.complain("That was empty.");
             continue;
         }
-        let on_pause = OnPause::new(move |wait, why| terminal.say(&paused(wait, why)));
+        let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
         let connection = deployment.connection_with(token.clone(), on_pause);
         match open_read(digitalocean::TYPE, connection)?.account().await {
             Ok(account) => {

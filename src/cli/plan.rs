@@ -59,7 +59,7 @@ async fn plan(
             "note: a run is at work here ({holder}); this plan may be out of date"
         ));
     }
-    let on_pause = OnPause::new(move |wait, why| terminal.say(&paused(wait, why)));
+    let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
     let connection = deployment.connection(&security, on_pause)?;
     let read = open_read(digitalocean::TYPE, connection)?;
     let question = Question {
@@ -144,9 +144,4 @@ fn summarise(text: &str) -> Result<(), Diagnostic> {
         .open(&path);
     file.and_then(|mut file| writeln!(file, "{text}"))
         .map_err(|error| file_error("written", &path, &error))
-}
-
-/// That requests are held back, in words.
-pub(super) fn paused(wait: std::time::Duration, why: &str) -> String {
-    format!("waiting {} s: {why}", wait.as_secs())
 }

@@ -14,7 +14,6 @@ use crate::state::{State, Store};
 use super::args::Global;
 use super::deployment::{ACCOUNT, Configuration, Deployment, shown};
 use super::failure::{Failure, Success};
-use super::plan::paused;
 use super::signals::Signals;
 use super::survey::any_public_key;
 use super::terminal::Terminal;
@@ -56,7 +55,7 @@ async fn rebuild(
     if let Some(state) = &before {
         refuse_if_whole(&store, state, named.as_deref())?;
     }
-    let on_pause = OnPause::new(move |wait, why| terminal.say(&paused(wait, why)));
+    let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
     let read = open_read(
         digitalocean::TYPE,
         deployment.connection(&security, on_pause)?,

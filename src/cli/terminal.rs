@@ -1,10 +1,14 @@
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use crate::model::{Diagnostic, Severity};
 use crate::render::{Sources, diagnostics};
 
 /// How wide text is set where nobody says how wide the paper is.
 const PAGE: usize = 100;
+
+/// How long nothing may be said at all.
+const LONG: Duration = Duration::from_secs(10);
 
 /// Where results and messages go, and how they may look.
 ///
@@ -67,6 +71,16 @@ impl Terminal {
     pub(super) fn say(self, text: &str) {
         if !self.quiet {
             self.complain(text);
+        }
+    }
+
+    /// That requests are held back. A long silence is told to everybody.
+    pub(super) fn pause(self, wait: Duration, why: &str) {
+        let text = format!("waiting {} s: {why}", wait.as_secs());
+        if wait > LONG {
+            self.complain(&text);
+        } else {
+            self.say(&text);
         }
     }
 

@@ -59,13 +59,11 @@ impl Voice {
                 let lines = stream.event(Timestamp::now(), event);
                 self.print(&lines);
             }
-            Speaker::Plain => {
+            Speaker::Plain | Speaker::Silent => {
                 if let Event::Paused { wait, why } = event {
-                    self.terminal
-                        .say(&format!("waiting {} s: {why}", wait.as_secs()));
+                    self.terminal.pause(*wait, why);
                 }
             }
-            Speaker::Silent => {}
         }
     }
 
