@@ -1,172 +1,194 @@
-//! What a provider makes of an API's answers, right and wrong, over HTTP.
+//! The DigitalOcean provider against real sockets: servers that break off in every way, and the
+//! sandbox.
 
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
 )]
 
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cloudbuilder::model::{Attributes, Secret};
-use cloudbuilder::provider::{
-    Class, Connection, Error, OnPause, Target, Write, digitalocean, open_write,
-};
-use cloudbuilder::sandbox::{self, Fault, Options, Sandbox};
-use serde_json::{Value as Json, json};
+use cloudbuilder::provider::{Class, Connection, Error, OnPause, Write, digitalocean, open_write};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
-const TOKEN: &str = "a-token-that-nobody-may-see";
+/// No single thing that a test waits for takes this long.
+const LIMIT: Duration = Duration::from_secs(60);
 
-/// An account whose API goes wrong as told.
-async fn with_fault(fault: Json) -> (Box<dyn Write>, Sandbox) {
-    let fault: Fault = serde_json::from_value(fault).expect("a fault");
-    let options = Options {
-        faults: vec![fault],
-        ..Options::default()
-    };
-    let sandbox = sandbox::start(options).await.expect("a sandbox starts");
-    let connection = Connection {
-        url: sandbox.url().to_owned(),
-        token: Secret::new(TOKEN.to_owned()),
-        on_pause: OnPause::new(|_, _| {}),
-    };
-    (open_write(digitalocean::TYPE, connection).unwrap(), sandbox)
-}
-
-fn fixture(name: &str) -> Json {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/digitalocean");
-    let text = std::fs::read_to_string(format!("{folder}/{name}.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
-/// What becomes of a look at the account, or of a zone's creation or deletion.
-async fn ask(method: &str, fault: Json) -> Error {
-    let mut fault = fault;
-    fault["method"] = method.into();
-    let (write, _sandbox) = with_fault(fault).await;
-    let attributes = Attributes::from([("name".to_owned(), "acme.com".into())]);
-    let target = Target {
-        kind: "domain",
-        id: "acme.com",
-        attributes: &attributes,
-    };
-    let asked = async {
-        match method {
-            "GET" => write.account().await.map(drop),
-            "POST" => write.create("domain", &attributes, "mark").await.map(drop),
-            "DELETE" => write.delete(target).await,
-            other => panic!("{other}"),
+/// Listens on loopback and treats each connection as it is told. Gives the port, and how many
+/// connections there were.
+async fn serve<F, Fut>(treat: F) -> (u16, Arc<AtomicUsize>)
+where
+    F: Fn(TcpStream) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(treat(socket));
         }
-    };
-    let limited = tokio::time::timeout(Duration::from_secs(60), asked).await;
-    limited.expect("an answer in time").unwrap_err()
+    });
+    (port, count)
 }
 
-#[tokio::test]
-async fn the_account_is_the_team_if_there_is_one() {
-    for (name, id, called) in [
-        (
-            "account_alone",
-            "b6fr89dbf6d9156cace5f3c78dc9851d957381ef",
-            "fredy@acme.com",
-        ),
-        (
-            "account_of_a_team",
-            "5df3e3004a17e242b7c20ca6c9fc25b701a47ece",
-            "Acme Team",
-        ),
-    ] {
-        let fault = json!({"path": "/v2/account", "kind": "garbage", "body": fixture(name)});
-        let (write, sandbox) = with_fault(fault).await;
-        let account = write.account().await.unwrap();
-        assert_eq!((account.id.as_str(), account.name.as_str()), (id, called));
-        assert_eq!(account.api_url, sandbox.url());
-        assert_eq!(write.catalog().await.unwrap().server_limit, Some(25));
+/// Reads one request, up to its body's end.
+async fn request(socket: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let got = socket.read(&mut buffer).await.unwrap_or(0);
+        text.extend_from_slice(&buffer[..got]);
+        let so_far = String::from_utf8_lossy(&text).into_owned();
+        let whole = so_far.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length")
+                    .then(|| value.trim().parse::<usize>().unwrap())
+            });
+            body.len() >= length.unwrap_or(0)
+        });
+        if whole || got == 0 {
+            return so_far;
+        }
     }
 }
 
-#[tokio::test]
-async fn what_is_pending_is_busy() {
-    let fault = json!({"kind": "refuse", "status": 422, "body": fixture("error_pending_event")});
-    let error = ask("DELETE", fault).await;
-    assert_eq!((error.class, error.status), (Class::Busy, Some(422)));
-    assert_eq!(error.message, "Droplet already has a pending event.");
+/// Reads one request and sends `answer`, which may be cut off anywhere.
+async fn answer(mut socket: TcpStream, answer: &str) {
+    request(&mut socket).await;
+    let _ = socket.write_all(answer.as_bytes()).await;
+    let _ = socket.shutdown().await;
 }
 
-#[tokio::test]
-async fn what_is_gone_is_no_error_to_those_who_look_or_delete() {
-    let fault = json!({"kind": "refuse", "status": 404, "body": fixture("error_not_found")});
-    let (write, _sandbox) = with_fault(fault).await;
-    let attributes = Attributes::new();
-    let target = Target {
-        kind: "server",
-        id: "1",
-        attributes: &attributes,
-    };
-    assert_eq!(write.get(target).await.unwrap(), None);
-    write.delete(target).await.unwrap();
-    let error = write.list(
-        "domain",
-        cloudbuilder::provider::Scope {
-            desired: &[],
-            recorded: &[],
-        },
-    );
-    let error = error.await.unwrap_err();
-    assert_eq!(error.class, Class::NotFound);
-    assert_eq!(
-        error.request_id.as_deref(),
-        Some("4d9d8375-3c56-4925-a3e7-eb137fed17e9")
-    );
-}
-
-#[tokio::test]
-async fn a_gateways_page_is_an_excerpt_and_shows_no_token() {
-    let page = format!("<html>\u{1b}[31m502 {TOKEN}{}</html>", "x".repeat(500));
-    let error = ask(
-        "POST",
-        json!({"kind": "refuse", "status": 502, "body": page}),
-    )
-    .await;
-    assert_eq!(error.class, Class::Ambiguous);
-    let text = error.to_string();
-    assert!(
-        text.starts_with("POST /v2/domains: <html>\\u{1b}[31m502 [REDACTED]xxx"),
-        "{text}"
-    );
-    assert!(!text.contains(TOKEN) && text.len() < 400, "{text}");
-}
-
-#[tokio::test]
-async fn a_lost_answer_is_ambiguous_only_if_it_may_have_changed_something() {
-    for kind in ["drop", "do_then_drop", "do_then_500", "garbage"] {
-        let error = ask("POST", json!({"kind": kind})).await;
-        assert_eq!(error.class, Class::Ambiguous, "{kind}: {error}");
-    }
-    let error = ask("GET", json!({"kind": "garbage"})).await;
-    assert_eq!(error.class, Class::Malformed);
-    for status in [401, 403] {
-        let error = ask("GET", json!({"kind": "refuse", "status": status})).await;
-        assert_eq!(error.class, Class::Unauthorized);
-    }
-}
-
-#[tokio::test]
-async fn nobody_there_means_not_sent() {
-    let sandbox = sandbox::start(Options::default()).await.unwrap();
-    let url = sandbox.url().to_owned();
-    sandbox.stop().await;
+fn open(url: &str) -> Box<dyn Write> {
     let connection = Connection {
-        url,
-        token: Secret::new(TOKEN.to_owned()),
+        url: url.to_owned(),
+        token: Secret::new("invented".to_owned()),
         on_pause: OnPause::new(|_, _| {}),
     };
-    let write = open_write(digitalocean::TYPE, connection).unwrap();
-    let attributes = Attributes::from([("name".to_owned(), "acme.com".into())]);
-    let error = write
-        .create("domain", &attributes, "mark")
+    open_write(digitalocean::TYPE, connection).unwrap()
+}
+
+/// Sends one POST there and gives what came of it.
+async fn post(url: &str) -> Error {
+    let zone = Attributes::from([("name".to_owned(), "acme.com".into())]);
+    let write = open(url);
+    let create = write.create("domain", &zone, "");
+    tokio::time::timeout(LIMIT, create)
         .await
-        .unwrap_err();
-    assert_eq!(error.class, Class::NotSent);
+        .expect("an answer in time")
+        .expect_err("an error")
+}
+
+async fn post_to_port(port: u16) -> Error {
+    post(&format!("http://127.0.0.1:{port}")).await
+}
+
+#[tokio::test]
+async fn without_a_connection_nothing_was_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = listener.local_addr().unwrap().port();
+    drop(listener);
+    assert_eq!(post_to_port(closed).await.class, Class::NotSent);
+
+    // A name that cannot be: a part of it is empty.
+    let error = post("https://api..invalid").await;
+    assert_eq!(error.class, Class::NotSent, "{error}");
+}
+
+#[tokio::test]
+async fn a_failed_handshake_sent_nothing() {
+    let (plain, _) = serve(|mut socket| async move {
+        let _ = socket.read(&mut [0; 64]).await;
+        let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    })
+    .await;
+    let error = post(&format!("https://127.0.0.1:{plain}")).await;
+    assert_eq!(error.class, Class::NotSent, "{error}");
+
+    let (closing, _) = serve(|socket| async move { drop(socket) }).await;
+    let error = post(&format!("https://127.0.0.1:{closing}")).await;
+    assert_eq!(error.class, Class::NotSent, "{error}");
+}
+
+#[tokio::test]
+async fn once_it_may_have_left_it_may_have_been_done() {
+    let (before, _) = serve(|socket| async move { drop(socket) }).await;
+    let error = post_to_port(before).await;
+    assert_eq!(error.class, Class::Ambiguous, "closed at once: {error}");
+
+    for cut in [
+        "",
+        "HTTP/1.1 201 Cre",
+        "HTTP/1.1 201 Created\r\ncontent-length: 99\r\n\r\n",
+        "HTTP/1.1 201 Created\r\ncontent-length: 99\r\n\r\n{\"domain\": {\"na",
+        "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{\"domain\": {\"nam\r\n",
+        "HTTP/1.1 201 Created\r\ncontent-length: 4\r\n\r\nnull",
+        "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 500 Oops\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 99\r\n\r\n<html>",
+        "not HTTP at all",
+    ] {
+        let (port, count) = serve(move |socket| answer(socket, cut)).await;
+        let error = post_to_port(port).await;
+        assert_eq!(error.class, Class::Ambiguous, "{cut:?}: {error}");
+        assert_eq!(count.load(Ordering::Relaxed), 1, "asked once: {cut:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (elsewhere, visits) = serve(|socket| answer(socket, "HTTP/1.1 200 OK\r\n\r\n")).await;
+    for status in [301, 302, 303, 307, 308] {
+        let moved = format!(
+            "HTTP/1.1 {status} Moved\r\nlocation: http://127.0.0.1:{elsewhere}/v2/domains\r\n\
+             content-length: 0\r\n\r\n"
+        );
+        let (port, _) = serve(move |socket| {
+            let moved = moved.clone();
+            async move { answer(socket, &moved).await }
+        })
+        .await;
+        let error = post_to_port(port).await;
+        assert_eq!(
+            (error.class, error.status),
+            (Class::Malformed, Some(status))
+        );
+    }
+    assert_eq!(visits.load(Ordering::Relaxed), 0);
+}
+
+/// Sends the head, then spaces in chunks for as long as anybody takes them.
+async fn flood(mut socket: TcpStream, status: &str) {
+    request(&mut socket).await;
+    let head = format!("HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n");
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+    let mut sent = socket.write_all(head.as_bytes()).await;
+    while sent.is_ok() {
+        sent = socket.write_all(chunk.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_given_up() {
+    let (port, _) = serve(|socket| flood(socket, "200 OK")).await;
+    let error = open(&format!("http://127.0.0.1:{port}"))
+        .account()
+        .await
+        .expect_err("no account is that long");
+    assert_eq!(error.class, Class::Malformed);
+    assert!(error.message.contains("MiB"), "{error}");
+
+    let (port, _) = serve(|socket| flood(socket, "503 Service Unavailable")).await;
+    assert_eq!(post_to_port(port).await.class, Class::Ambiguous);
 }

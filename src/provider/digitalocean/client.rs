@@ -27,8 +27,10 @@ const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// An hourly limit frees up request by request, so waiting longer than this at once is a fault.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
-/// Answers of this size are taken into memory; the largest page is about 1 MiB.
-const LARGEST_BODY: u64 = 64 << 20;
+/// Answers up to this size are taken into memory; the largest page is about 1 MiB.
+const LARGEST_BODY: usize = 16 << 20;
+/// As much of an error's body as is looked at.
+const LARGEST_ERROR: usize = 64 << 10;
 
 /// Sends requests that only look.
 pub(super) struct ReadClient {
@@ -196,7 +198,7 @@ impl ReadClient {
         &self,
         what: &str,
         method: &Method,
-        answer: Response,
+        mut answer: Response,
     ) -> Result<Response, Error> {
         let status = answer.status();
         if status.is_success() {
@@ -207,7 +209,10 @@ impl ReadClient {
             .get("x-request-id")
             .and_then(|id| id.to_str().ok());
         let header_id = header_id.map(ToOwned::to_owned);
-        let text = answer.text().await.unwrap_or_default();
+        // What broke off or is too long still says something; the status says what to do.
+        let mut text = Vec::new();
+        let _ = read(&mut answer, LARGEST_ERROR, &mut text).await;
+        let text = String::from_utf8_lossy(&text);
         let body = serde_json::from_str::<ApiError>(&text).ok();
         let (message, body_id) = match body {
             Some(body) => (body.message, body.request_id),
@@ -227,24 +232,23 @@ impl ReadClient {
         })
     }
 
-    async fn decode<T: DeserializeOwned>(&self, what: &str, answer: Response) -> Result<T, Error> {
+    async fn decode<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        mut answer: Response,
+    ) -> Result<T, Error> {
         let malformed = |message| Error::new(Class::Malformed, what, message);
-        if answer
-            .content_length()
-            .is_some_and(|length| length > LARGEST_BODY)
-        {
-            return Err(malformed(format!(
-                "the answer is over {} MiB",
-                LARGEST_BODY >> 20
-            )));
+        let mut bytes = Vec::new();
+        let whole = read(&mut answer, LARGEST_BODY, &mut bytes)
+            .await
+            .map_err(|error| {
+                let message = format!("the answer broke off: {}", chain(&error));
+                Error::new(Class::Transient, what, self.clean(&message))
+            })?;
+        if !whole {
+            let most = LARGEST_BODY >> 20;
+            return Err(malformed(format!("the answer is over {most} MiB")));
         }
-        let bytes = answer.bytes().await.map_err(|error| {
-            Error::new(
-                Class::Transient,
-                what,
-                format!("the answer broke off: {}", chain(&error)),
-            )
-        })?;
         serde_json::from_slice(&bytes).map_err(|error| {
             let text = String::from_utf8_lossy(&bytes);
             let text = self.clean(&excerpt(&text));
@@ -255,6 +259,8 @@ impl ReadClient {
     }
 
     fn transport_error(&self, what: &str, method: &Method, error: &reqwest::Error) -> Error {
+        // Looking up the name, connecting and the TLS handshake all come before the first byte of
+        // a request. Of whatever happens later nobody can say how far the request got.
         let class = if error.is_connect() || error.is_builder() {
             Class::NotSent
         } else if *method == Method::GET {
@@ -375,6 +381,22 @@ fn class_of(status: StatusCode, method: &Method, message: &str) -> Class {
         300..=399 => Class::Malformed,
         _ => Class::Rejected,
     }
+}
+
+/// Takes the body as it comes, up to `most` bytes of it, unpacked; says whether that is all. The
+/// length that an answer promises is not relied on: one in chunks promises none.
+async fn read(
+    answer: &mut Response,
+    most: usize,
+    into: &mut Vec<u8>,
+) -> Result<bool, reqwest::Error> {
+    while let Some(chunk) = answer.chunk().await? {
+        if into.len() + chunk.len() > most {
+            return Ok(false);
+        }
+        into.extend_from_slice(&chunk);
+    }
+    Ok(true)
 }
 
 /// How long a 429 asks to wait. `retry-after` comes only with the limit per minute; with the one
