@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use cloudbuilder::model::{Attributes, Secret};
 use cloudbuilder::provider::{Class, Connection, Error, OnPause, Write, digitalocean, open_write};
+use cloudbuilder::sandbox::{self, Options, Sandbox};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -191,4 +192,136 @@ async fn an_answer_without_an_end_is_given_up() {
 
     let (port, _) = serve(|socket| flood(socket, "503 Service Unavailable")).await;
     assert_eq!(post_to_port(port).await.class, Class::Ambiguous);
+}
+
+/// A simulated account, with a client of ours for it.
+struct Account {
+    sandbox: Sandbox,
+    write: Box<dyn Write>,
+    before: u64,
+}
+
+impl Account {
+    async fn start(options: Options) -> Self {
+        let sandbox = sandbox::start(options).await.expect("a sandbox starts");
+        let write = open(sandbox.url());
+        Self {
+            sandbox,
+            write,
+            before: 0,
+        }
+    }
+
+    /// How many requests were sent since the last time that this was asked.
+    fn requests(&mut self) -> u64 {
+        let sent = self.write.requests();
+        let since = sent - self.before;
+        self.before = sent;
+        since
+    }
+
+    /// Uploads a key, which every server needs.
+    async fn key(&mut self) -> Attributes {
+        let key = attributes(&[
+            ("name", "someone@example.com"),
+            ("public_key", KEY),
+            ("fingerprint", FINGERPRINT),
+        ]);
+        self.write.create("ssh_key", &key, MARK).await.unwrap();
+        key
+    }
+
+    async fn find(&self, kind: &str, wanted: &Attributes) -> Vec<String> {
+        let found = self.write.find(kind, wanted, MARK).await.unwrap();
+        found.into_iter().map(|observed| observed.id).collect()
+    }
+}
+
+/// A key that exists nowhere else.
+const KEY: &str = "ssh-ed25519 \
+    AAAAC3NzaC1lZDI1NTE5AAAAIIg0ag/aPG7xuwU1RWjS6kj1jqKD+yHMYBnUws6g3oef someone@example.com";
+const FINGERPRINT: &str = "28:cc:8d:af:d0:fc:96:30:4e:da:e6:b7:fb:79:06:3f";
+const MARK: &str = "11111111-2222-4333-8444-555555555555";
+const OTHER_MARK: &str = "99999999-2222-4333-8444-555555555555";
+
+fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+    pairs
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value.into()))
+        .collect()
+}
+
+fn server(name: &str) -> Attributes {
+    let mut server = attributes(&[
+        ("name", name),
+        ("region", "nyc3"),
+        ("size", "s-1vcpu-1gb"),
+        ("image", "debian-13-x64"),
+        ("ssh_key", FINGERPRINT),
+    ]);
+    server.insert("ipv6".to_owned(), true.into());
+    server
+}
+
+fn record(zone: &str, name: &str, data: &str) -> Attributes {
+    attributes(&[
+        ("zone", zone),
+        ("name", name),
+        ("type", "A"),
+        ("data", data),
+    ])
+}
+
+#[tokio::test]
+async fn what_may_have_been_made_is_found_with_one_request() {
+    let mut account = Account::start(Options::default()).await;
+    let key = account.key().await;
+    let mut made = Vec::new();
+    for (name, mark) in [
+        ("web1", MARK),
+        ("web1", OTHER_MARK),
+        ("WEB1", MARK),
+        ("web1", MARK),
+        ("web2", MARK),
+    ] {
+        let server = account.write.create("server", &server(name), mark).await;
+        made.push(server.unwrap().id);
+    }
+    let zone = attributes(&[("name", "acme.com")]);
+    account.write.create("domain", &zone, MARK).await.unwrap();
+    let mut records = Vec::new();
+    for (name, data) in [
+        ("www.acme.com", "192.0.2.1"),
+        ("www.acme.com", "192.0.2.2"),
+        ("www.acme.com", "192.0.2.1"),
+        ("acme.com", "192.0.2.1"),
+    ] {
+        let record = record("acme.com", name, data);
+        let record = account.write.create("record", &record, MARK).await;
+        records.push(record.unwrap().id);
+    }
+    account.requests();
+
+    // Ours, each of them: whoever asks must know of all. Not the one of another deployment.
+    let web1 = account.find("server", &server("web1")).await;
+    assert_eq!(web1, [made[0].clone(), made[2].clone(), made[3].clone()]);
+    assert_eq!(account.requests(), 1);
+    assert!(account.find("server", &server("web3")).await.is_empty());
+    assert_eq!(account.requests(), 1);
+
+    assert_eq!(account.find("ssh_key", &key).await.len(), 1);
+    assert_eq!(account.find("domain", &zone).await, ["acme.com"]);
+    let other = attributes(&[("name", "acme.net")]);
+    assert!(account.find("domain", &other).await.is_empty());
+    assert_eq!(account.requests(), 3);
+
+    let www = record("acme.com", "www.acme.com", "192.0.2.1");
+    let copies = account.find("record", &www).await;
+    assert_eq!(copies, [records[0].clone(), records[2].clone()]);
+    let apex = record("acme.com", "acme.com", "192.0.2.1");
+    assert_eq!(account.find("record", &apex).await, [records[3].clone()]);
+    let nowhere = record("acme.net", "www.acme.net", "192.0.2.1");
+    assert!(account.find("record", &nowhere).await.is_empty());
+    assert_eq!(account.requests(), 3);
+    account.sandbox.stop().await;
 }

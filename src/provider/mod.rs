@@ -67,6 +67,18 @@ pub trait Read: Send + Sync {
         mark: &'a str,
     ) -> Answer<'a, Vec<Observed>>;
 
+    /// Everything that could be the resource whose natural key `attributes` hold, in as few
+    /// requests as it takes: what to ask before a create is repeated whose answer was lost. What
+    /// carries marks, but not `mark`, is somebody else's and left out; what carries none is not,
+    /// because a mark may become visible later than what it is on. An empty answer proves
+    /// nothing by itself: what was made just now may not be visible yet.
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a Attributes,
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>>;
+
     /// How many requests have been sent so far.
     fn requests(&self) -> u64;
 }

@@ -383,6 +383,26 @@ fn class_of(status: StatusCode, method: &Method, message: &str) -> Class {
     }
 }
 
+/// A query, from its question mark on.
+pub(super) fn query(pairs: &[(&str, &str)]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for (name, value) in pairs {
+        text.push(if text.is_empty() { '?' } else { '&' });
+        text.push_str(name);
+        text.push('=');
+        for byte in value.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~:*@".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+    }
+    text
+}
+
 /// Takes the body as it comes, up to `most` bytes of it, unpacked; says whether that is all. The
 /// length that an answer promises is not relied on: one in chunks promises none.
 async fn read(
@@ -461,6 +481,14 @@ mod tests {
         assert_eq!(pause(&[("ratelimit-reset", "1100")]), 100);
         assert_eq!(pause(&[("ratelimit-reset", "900")]), 1);
         assert_eq!(pause(&[]), 5);
+    }
+
+    #[test]
+    fn what_a_query_holds_cannot_change_it() {
+        assert_eq!(
+            query(&[("name", "*.acme.com"), ("type", "A&b=c d#é")]),
+            "?name=*.acme.com&type=A%26b%3Dc%20d%23%C3%A9"
+        );
     }
 
     #[test]

@@ -67,6 +67,13 @@ trait Adapter: Sync {
         get_each(self, client, targets).boxed()
     }
 
+    fn find<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        attributes: &'a Attributes,
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>>;
+
     fn create<'a>(
         &'a self,
         client: WriteClient<'a>,
@@ -208,6 +215,15 @@ impl Read for Reader {
         async move { adapter(kind)?.look(&self.client, targets, mark).await }.boxed()
     }
 
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a Attributes,
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move { adapter(kind)?.find(&self.client, attributes, mark).await }.boxed()
+    }
+
     fn requests(&self) -> u64 {
         self.client.sent()
     }
@@ -262,6 +278,15 @@ impl Read for Writer {
         mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
         self.reader.look(kind, targets, mark)
+    }
+
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a Attributes,
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        self.reader.find(kind, attributes, mark)
     }
 
     fn requests(&self) -> u64 {

@@ -10,7 +10,7 @@ use crate::provider::{Answer, Class, Error, Scope, Target};
 use crate::resource::domain;
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
-use super::client::{ReadClient, WriteClient};
+use super::client::{ReadClient, WriteClient, query};
 use super::wire::{Record, RecordAnswer, RecordRequest, Records};
 use super::{gone_is_deleted, required};
 
@@ -35,7 +35,8 @@ impl super::Adapter for Adapter {
             let desired = scope.desired.iter().filter_map(|desired| zone_of(desired));
             let zones: BTreeSet<&str> = recorded.chain(desired).collect();
             let mut found = Vec::new();
-            for answer in join_all(zones.into_iter().map(|zone| list_zone(client, zone))).await {
+            for answer in join_all(zones.into_iter().map(|zone| list_zone(client, zone, ""))).await
+            {
                 found.extend(answer?);
             }
             Ok(found)
@@ -52,6 +53,28 @@ impl super::Adapter for Adapter {
             let zone = required(target.attributes, ZONE)?;
             let answer: Option<RecordAnswer> = client.find(&path(zone, target.id)).await?;
             Ok(answer.map(|answer| from_wire(zone, answer.domain_record)))
+        }
+        .boxed()
+    }
+
+    /// Copies of one record are all found. Without `data` among the attributes, so is every
+    /// record of that name and type.
+    fn find<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        attributes: &'a Attributes,
+        _mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move {
+            let zone = required(attributes, ZONE)?;
+            // The filter wants the whole name: a relative one finds nothing.
+            let name = required(attributes, NAME)?;
+            let record_type = required(attributes, TYPE)?;
+            let query = query(&[("name", name), ("type", record_type)]);
+            let mut found = list_zone(client, zone, &query).await?;
+            let data = attributes.get(DATA);
+            found.retain(|record| data.is_none() || record.attributes.get(DATA) == data);
+            Ok(found)
         }
         .boxed()
     }
@@ -104,9 +127,10 @@ fn zone_of(desired: &Desired) -> Option<&str> {
     }
 }
 
-async fn list_zone(client: &ReadClient, zone: &str) -> Result<Vec<Observed>, Error> {
+/// The records of a zone that `query` lets through; all of them, if it is empty.
+async fn list_zone(client: &ReadClient, zone: &str, query: &str) -> Result<Vec<Observed>, Error> {
     match client
-        .pages::<Records>(&format!("/v2/domains/{zone}/records"))
+        .pages::<Records>(&format!("/v2/domains/{zone}/records{query}"))
         .await
     {
         Ok(records) => Ok(records

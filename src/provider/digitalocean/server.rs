@@ -11,7 +11,7 @@ use crate::resource::server::{
     REGION, SIZE, SSH_KEY,
 };
 
-use super::client::{ReadClient, WriteClient};
+use super::client::{ReadClient, WriteClient, query};
 use super::wire::{
     Droplet, DropletAnswer, DropletRequest, Droplets, ImageSelector, NetworkV4, NetworkV6,
     TagRequest, TagResource, TagResources,
@@ -59,6 +59,28 @@ impl super::Adapter for Adapter {
             return super::get_each(self, client, targets).boxed();
         }
         list(client, format!("/v2/droplets?tag_name={MARK}{mark}")).boxed()
+    }
+
+    /// By name alone, which is one request and shows every mark: the API cannot combine the
+    /// filters of name and tag, and by tag a server whose tag is not visible yet would be missed.
+    fn find<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        attributes: &'a Attributes,
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move {
+            let name = required(attributes, NAME)?;
+            let path = format!("/v2/droplets{}", query(&[("name", name)]));
+            let mut found = list(client, path).await?;
+            found.retain(|server| {
+                let same = |text: &str| text.eq_ignore_ascii_case(name);
+                let free = server.owners.is_empty() || server.owners.iter().any(|by| by == mark);
+                free && server.text(NAME).is_some_and(same)
+            });
+            Ok(found)
+        }
+        .boxed()
     }
 
     fn create<'a>(

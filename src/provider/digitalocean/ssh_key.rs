@@ -49,6 +49,19 @@ impl super::Adapter for Adapter {
         find(client, target.id).boxed()
     }
 
+    fn find<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        attributes: &'a Attributes,
+        _mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move {
+            let found = find(client, required(attributes, FINGERPRINT)?).await?;
+            Ok(found.into_iter().collect())
+        }
+        .boxed()
+    }
+
     fn create<'a>(
         &'a self,
         client: WriteClient<'a>,
