@@ -15,6 +15,7 @@ use std::time::Duration;
 use cloudbuilder::model::{Attributes, Secret};
 use cloudbuilder::provider::{Class, Connection, Error, OnPause, Write, digitalocean, open_write};
 use cloudbuilder::sandbox::{self, Options, Sandbox};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -324,4 +325,112 @@ async fn what_may_have_been_made_is_found_with_one_request() {
     assert!(account.find("record", &nowhere).await.is_empty());
     assert_eq!(account.requests(), 3);
     account.sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn alike_servers_are_made_with_one_request() {
+    let mut account = Account::start(Options::default()).await;
+    account.key().await;
+    account.requests();
+    let servers: Vec<Attributes> = (0..10).map(|n| server(&format!("web{n}"))).collect();
+    let asked: Vec<&Attributes> = servers.iter().collect();
+    let batch = account.write.capabilities().batch("server").unwrap();
+    assert_eq!((batch.most, batch.differ_by), (10, "name"));
+    assert!(batch.takes(asked[0], asked[1]));
+
+    let made = account.write.create_many("server", &asked, MARK);
+    let made = made.await.unwrap();
+    assert_eq!(account.requests(), 1);
+    for (asked, made) in asked.iter().zip(&made) {
+        let made = made.as_ref().unwrap();
+        assert_eq!(made.attributes["name"], asked["name"]);
+        assert_eq!(made.owners, [MARK]);
+        let found = account.find("server", asked).await;
+        assert_eq!(found, std::slice::from_ref(&made.id));
+    }
+
+    account.requests();
+    let one = server("solo");
+    let made = account.write.create_many("server", &[&one], MARK).await;
+    assert_eq!(made.unwrap().len(), 1);
+    assert_eq!(account.requests(), 1);
+    account.sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_apart_is_not_sent() {
+    let (port, count) = serve(|socket| answer(socket, "")).await;
+    let write = open(&format!("http://127.0.0.1:{port}"));
+    let (web1, web2) = (server("web1"), server("web2"));
+    let other_case = server("WEB1");
+    let mut larger = server("web3");
+    larger.insert("size".to_owned(), "s-2vcpu-2gb".into());
+    let many: Vec<Attributes> = (0..11).map(|n| server(&format!("web{n}"))).collect();
+    for asked in [
+        vec![],
+        vec![&web1, &web1],
+        vec![&web1, &other_case],
+        vec![&web1, &web2, &larger],
+        many.iter().collect(),
+    ] {
+        let error = write.create_many("server", &asked, MARK).await.unwrap_err();
+        assert_eq!(error.class, Class::Rejected, "{error}");
+    }
+    let zone = attributes(&[("name", "acme.com")]);
+    let error = write.create_many("domain", &[&zone], MARK).await;
+    assert_eq!(error.unwrap_err().class, Class::Rejected);
+    assert_eq!(count.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn what_the_answer_to_several_lacks_is_unclear() {
+    let droplet = |id: u64, name: &str| {
+        json!({
+            "id": id, "name": name, "status": "new", "region": {"slug": "nyc3"},
+            "size_slug": "s-1vcpu-1gb", "image": null, "size": null,
+        })
+    };
+    // Out of order, one missing, one twice, one that nobody asked for.
+    let body = json!({"droplets": [
+        droplet(4, "web4"), droplet(3, "web3"), droplet(33, "web3"), droplet(1, "Web1"),
+        droplet(9, "other"),
+    ]})
+    .to_string();
+    let whole = format!(
+        "HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (port, _) = serve(move |socket| {
+        let whole = whole.clone();
+        async move { answer(socket, &whole).await }
+    })
+    .await;
+    let write = open(&format!("http://127.0.0.1:{port}"));
+    let servers: Vec<Attributes> = (1..5).map(|n| server(&format!("web{n}"))).collect();
+    let asked: Vec<&Attributes> = servers.iter().collect();
+    let made = write.create_many("server", &asked, MARK).await.unwrap();
+    let told: Vec<Result<&str, Class>> = made
+        .iter()
+        .map(|made| {
+            made.as_ref()
+                .map(|made| made.id.as_str())
+                .map_err(|e| e.class)
+        })
+        .collect();
+    let unclear = Err(Class::Ambiguous);
+    assert_eq!(told, [Ok("1"), unclear, unclear, Ok("4")]);
+
+    // A request refused as a whole made nothing; one without an answer may have made all.
+    for (answered, class) in [
+        (
+            "HTTP/1.1 422 No\r\ncontent-length: 0\r\n\r\n",
+            Class::Rejected,
+        ),
+        ("", Class::Ambiguous),
+    ] {
+        let (port, _) = serve(move |socket| answer(socket, answered)).await;
+        let write = open(&format!("http://127.0.0.1:{port}"));
+        let error = write.create_many("server", &asked, MARK).await.unwrap_err();
+        assert_eq!(error.class, class, "{error}");
+    }
 }

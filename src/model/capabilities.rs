@@ -1,3 +1,7 @@
+use serde_json::Value as Json;
+
+use super::Attributes;
+
 /// What a provider can do, as data.
 #[derive(Clone, Copy, Debug)]
 pub struct Capabilities {
@@ -7,14 +11,80 @@ pub struct Capabilities {
     pub kinds: &'static [&'static str],
     /// What can be changed in place: kind and attribute.
     pub updates: &'static [(&'static str, &'static str)],
+    /// What can be created several at once.
+    pub batches: &'static [Batch],
     /// Where a zone must be delegated to.
     pub name_servers: &'static [&'static str],
 }
 
+/// Resources of one kind that a single request creates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Their kind.
+    pub kind: &'static str,
+    /// How many at most.
+    pub most: usize,
+    /// The attribute that differs between them and tells them apart; all others are alike.
+    pub differ_by: &'static str,
+}
+
+impl Batch {
+    /// Whether one request can create both.
+    #[must_use]
+    pub fn takes(&self, one: &Attributes, other: &Attributes) -> bool {
+        let (name, other_name) = (one.get(self.differ_by), other.get(self.differ_by));
+        name.is_some()
+            && other_name.is_some()
+            && name != other_name
+            && self.others(one).eq(self.others(other))
+    }
+
+    fn others(self, attributes: &Attributes) -> impl Iterator<Item = (&String, &Json)> {
+        attributes
+            .iter()
+            .filter(move |(name, _)| *name != self.differ_by)
+    }
+}
+
 impl Capabilities {
+    /// How resources of a kind can be created several at once, if they can.
+    #[must_use]
+    pub fn batch(&self, kind: &str) -> Option<&Batch> {
+        self.batches.iter().find(|batch| batch.kind == kind)
+    }
+
     /// Whether an attribute can be changed in place.
     #[must_use]
     pub fn updates(&self, kind: &str, attribute: &str) -> bool {
         self.updates.contains(&(kind, attribute))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_takes_what_differs_by_its_name_alone() {
+        let batch = Batch {
+            kind: "server",
+            most: 10,
+            differ_by: "name",
+        };
+        let server = |pairs: &[(&str, &str)]| -> Attributes {
+            let pair = |&(name, value): &(&str, &str)| (name.to_owned(), value.into());
+            pairs.iter().map(pair).collect()
+        };
+        let web1 = server(&[("name", "web1"), ("size", "s")]);
+        for (other, fits) in [
+            (server(&[("name", "web2"), ("size", "s")]), true),
+            (server(&[("name", "web1"), ("size", "s")]), false),
+            (server(&[("name", "web2"), ("size", "m")]), false),
+            (server(&[("name", "web2")]), false),
+            (server(&[("size", "s")]), false),
+            (server(&[("name", "web2"), ("size", "s"), ("x", "")]), false),
+        ] {
+            assert_eq!(batch.takes(&web1, &other), fits, "{other:?}");
+        }
     }
 }

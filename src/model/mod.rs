@@ -14,7 +14,7 @@ mod value;
 
 pub use account::Account;
 pub use address::{Address, ParseAddressError};
-pub use capabilities::Capabilities;
+pub use capabilities::{Batch, Capabilities};
 pub use catalog::{Catalog, Image, Region, Size};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use escape::escape;

@@ -94,6 +94,19 @@ pub trait Write: Read {
         mark: &'a str,
     ) -> Answer<'a, Observed>;
 
+    /// Creates several resources of a kind with one request, as far as [`Capabilities::batch`]
+    /// says that they go into one. An error is about the request as a whole: of its class hangs
+    /// whether none was made or any may have been. Otherwise there is an answer for each of
+    /// `attributes`, in their order. One that the provider's answer lacks, or has twice, is
+    /// [`Class::Ambiguous`]: the request was accepted, so it has to be looked for with
+    /// [`Read::find`] before it is created again.
+    fn create_many<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Result<Observed, Error>>>;
+
     /// Gives the resource the attributes named in `changed`, from `attributes`.
     fn update<'a>(
         &'a self,

@@ -25,6 +25,7 @@ const KEY: &str = "ssh-ed25519 \
 static CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
+    batches: &[],
     updates: &[("record", "name"), ("record", "data")],
     name_servers: &["ns1.toy.example"],
 };

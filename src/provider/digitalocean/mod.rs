@@ -39,6 +39,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
     kinds: &["ssh_key", "server", "domain", "record"],
     updates: &[("record", "name"), ("record", "data")],
+    batches: &[server::BATCH],
     name_servers: &[
         "ns1.digitalocean.com",
         "ns2.digitalocean.com",
@@ -80,6 +81,16 @@ trait Adapter: Sync {
         attributes: &'a Attributes,
         mark: &'a str,
     ) -> Answer<'a, Observed>;
+
+    fn create_many<'a>(
+        &'a self,
+        _client: WriteClient<'a>,
+        _attributes: &'a [&'a Attributes],
+        _mark: &'a str,
+    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
+        let message = format!("a {} is created by itself", self.kind());
+        futures_util::future::err(Error::new(Class::Rejected, "create", message)).boxed()
+    }
 
     fn update<'a>(
         &'a self,
@@ -302,6 +313,20 @@ impl Write for Writer {
         mark: &'a str,
     ) -> Answer<'a, Observed> {
         async move { adapter(kind)?.create(self.client(), attributes, mark).await }.boxed()
+    }
+
+    fn create_many<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
+        async move {
+            adapter(kind)?
+                .create_many(self.client(), attributes, mark)
+                .await
+        }
+        .boxed()
     }
 
     fn update<'a>(

@@ -1,10 +1,11 @@
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use futures_util::FutureExt;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
-use crate::model::{Attributes, Money, Observed, Readiness};
+use crate::model::{Attributes, Batch, Money, Observed, Readiness};
 use crate::provider::{Answer, Class, Error, Scope, Target};
 use crate::resource::server::{
     BACKUPS, DAILY_BACKUPS_PERCENT, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS,
@@ -13,8 +14,8 @@ use crate::resource::server::{
 
 use super::client::{ReadClient, WriteClient, query};
 use super::wire::{
-    Droplet, DropletAnswer, DropletRequest, Droplets, ImageSelector, NetworkV4, NetworkV6,
-    TagRequest, TagResource, TagResources,
+    Droplet, DropletAnswer, DropletRequest, Droplets, DropletsAnswer, ImageSelector, Names,
+    NetworkV4, NetworkV6, TagRequest, TagResource, TagResources,
 };
 use super::{gone_is_deleted, required};
 
@@ -22,6 +23,14 @@ use super::{gone_is_deleted, required};
 pub(super) struct Adapter;
 
 const MARK: &str = "cloudbuilder:";
+const DROPLETS: &str = "/v2/droplets";
+const CREATE: &str = "POST /v2/droplets";
+/// As many names as the API takes in one request.
+pub(super) const BATCH: Batch = Batch {
+    kind: KIND.name,
+    most: 10,
+    differ_by: NAME,
+};
 /// Up to so many servers it is cheaper to ask for each than for the pages of all that are marked.
 const ASK_EACH: usize = 2;
 
@@ -33,7 +42,7 @@ impl super::Adapter for Adapter {
     /// Lists the whole account: a server of a wanted name that carries another mark, or none,
     /// matters as much as ours.
     fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
-        list(client, "/v2/droplets".to_owned()).boxed()
+        list(client, DROPLETS.to_owned()).boxed()
     }
 
     fn get<'a>(
@@ -90,9 +99,30 @@ impl super::Adapter for Adapter {
         mark: &'a str,
     ) -> Answer<'a, Observed> {
         async move {
-            let body = to_create_request(attributes, mark)?;
-            let answer: DropletAnswer = client.send(Method::POST, "/v2/droplets", &body).await?;
+            let names = Names::One(required(attributes, NAME)?);
+            let body = to_create_request(names, attributes, mark)?;
+            let answer: DropletAnswer = client.send(Method::POST, DROPLETS, &body).await?;
             Ok(from_wire(answer.droplet))
+        }
+        .boxed()
+    }
+
+    fn create_many<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
+        async move {
+            let first = batch(attributes)?;
+            let names: Result<Vec<&str>, Error> = attributes
+                .iter()
+                .map(|attributes| required(attributes, NAME))
+                .collect();
+            let names = names?;
+            let body = to_create_request(Names::Many(names.clone()), first, mark)?;
+            let answer: DropletsAnswer = client.send(Method::POST, DROPLETS, &body).await?;
+            Ok(by_name(&names, answer.droplets))
         }
         .boxed()
     }
@@ -139,8 +169,54 @@ async fn list(client: &ReadClient, path: String) -> Result<Vec<Observed>, Error>
     Ok(servers.into_iter().map(from_wire).collect())
 }
 
+/// The first of several that go into one request.
+fn batch<'a>(attributes: &[&'a Attributes]) -> Result<&'a Attributes, Error> {
+    let refused = |message: &str| Error::new(Class::Rejected, CREATE, message);
+    let (first, rest) = attributes
+        .split_first()
+        .ok_or_else(|| refused("there is nothing to create"))?;
+    if attributes.len() > BATCH.most {
+        return Err(refused("these are too many for one request"));
+    }
+    let mut names = HashSet::new();
+    for attributes in attributes {
+        // The API would make two of one name, and its answer could not tell which is which.
+        if !names.insert(required(attributes, NAME)?.to_ascii_lowercase()) {
+            return Err(refused("two of them have the same name"));
+        }
+    }
+    if !rest.iter().all(|other| BATCH.takes(first, other)) {
+        return Err(refused("they differ in more than their names"));
+    }
+    Ok(first)
+}
+
+/// Who is who in the answer to several names: nothing says that it keeps their order.
+fn by_name(names: &[&str], droplets: Vec<Droplet>) -> Vec<Result<Observed, Error>> {
+    let mut made: HashMap<String, Vec<Droplet>> = HashMap::with_capacity(names.len());
+    for droplet in droplets {
+        let name = droplet.name.to_ascii_lowercase();
+        made.entry(name).or_default().push(droplet);
+    }
+    let of_name = |name: &&str| {
+        let mut found = made.remove(&name.to_ascii_lowercase()).unwrap_or_default();
+        match (found.pop(), found.len()) {
+            (Some(droplet), 0) => Ok(from_wire(droplet)),
+            (Some(_), more) => Err(unclear(&format!("has {name} {} times", more + 1))),
+            (None, _) => Err(unclear(&format!("does not have {name}"))),
+        }
+    };
+    names.iter().map(of_name).collect()
+}
+
+fn unclear(what: &str) -> Error {
+    let message = format!("the request was accepted, but its answer {what}");
+    Error::new(Class::Ambiguous, CREATE, message)
+}
+
 /// Private networking needs no asking: every Droplet joins a VPC, the default one of its region.
 pub(super) fn to_create_request<'a>(
+    names: Names<'a>,
     attributes: &'a Attributes,
     mark: &str,
 ) -> Result<DropletRequest<'a>, Error> {
@@ -153,14 +229,10 @@ pub(super) fn to_create_request<'a>(
     let image = required(attributes, IMAGE)?;
     if mark.is_empty() {
         // Without its mark a server whose answer is lost could not be found again.
-        return Err(Error::new(
-            Class::Rejected,
-            "POST /v2/droplets",
-            "there is no lineage",
-        ));
+        return Err(Error::new(Class::Rejected, CREATE, "there is no lineage"));
     }
     Ok(DropletRequest {
-        name: required(attributes, NAME)?,
+        names,
         region: required(attributes, REGION)?,
         size: required(attributes, SIZE)?,
         image: image

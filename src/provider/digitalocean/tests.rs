@@ -129,7 +129,8 @@ fn a_create_request_carries_key_and_mark() {
         serde_json::from_value::<Attributes>(attributes).unwrap()
     };
     let attributes = wanted("debian-13-x64");
-    let request = server::to_create_request(&attributes, LINEAGE).unwrap();
+    let request =
+        server::to_create_request(super::wire::Names::One("web1"), &attributes, LINEAGE).unwrap();
     let expected = json!({
         "name": "web1", "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
         "ssh_keys": ["3b:16:bf"], "backups": false, "ipv6": true,
@@ -138,12 +139,13 @@ fn a_create_request_carries_key_and_mark() {
     assert_eq!(json!(request), expected);
     // Private images go by their number.
     let attributes = wanted("63663980");
-    let request = server::to_create_request(&attributes, LINEAGE).unwrap();
+    let request =
+        server::to_create_request(super::wire::Names::One("web1"), &attributes, LINEAGE).unwrap();
     assert_eq!(json!(request)["image"], json!(63_663_980));
 
     // Neither without our mark nor without a key.
     let refused = |attributes: &Attributes, mark| {
-        let request = server::to_create_request(attributes, mark);
+        let request = server::to_create_request(super::wire::Names::One("web1"), attributes, mark);
         request.map(|_| ()).unwrap_err().class
     };
     assert_eq!(refused(&attributes, ""), Class::Rejected);

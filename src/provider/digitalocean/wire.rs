@@ -100,6 +100,11 @@ pub(super) struct DropletAnswer {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct DropletsAnswer {
+    pub(super) droplets: Vec<Droplet>,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct Droplet {
     pub(super) id: u64,
     pub(super) name: String,
@@ -159,7 +164,8 @@ pub(super) struct NetworkV6 {
 
 #[derive(Debug, Serialize)]
 pub(super) struct DropletRequest<'a> {
-    pub(super) name: &'a str,
+    #[serde(flatten)]
+    pub(super) names: Names<'a>,
     pub(super) region: &'a str,
     pub(super) size: &'a str,
     pub(super) image: ImageSelector<'a>,
@@ -167,6 +173,15 @@ pub(super) struct DropletRequest<'a> {
     pub(super) backups: bool,
     pub(super) ipv6: bool,
     pub(super) tags: Vec<String>,
+}
+
+/// One name or several; the API refuses both together.
+#[derive(Debug, Serialize)]
+pub(super) enum Names<'a> {
+    #[serde(rename = "name")]
+    One(&'a str),
+    #[serde(rename = "names")]
+    Many(Vec<&'a str>),
 }
 
 /// Private images have no slug and go by their number.
