@@ -8,13 +8,16 @@
 )]
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cloudbuilder::model::{Attributes, Secret};
-use cloudbuilder::provider::{Class, Connection, Error, OnPause, Write, digitalocean, open_write};
+use cloudbuilder::provider::{
+    Class, Connection, Error, OnPause, Target, Write, digitalocean, open_write,
+};
 use cloudbuilder::sandbox::{self, Options, Sandbox};
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -433,4 +436,92 @@ async fn what_the_answer_to_several_lacks_is_unclear() {
         let error = write.create_many("server", &asked, MARK).await.unwrap_err();
         assert_eq!(error.class, class, "{error}");
     }
+}
+
+/// An API that takes three requests in two seconds, and counts those that were too many.
+#[derive(Default)]
+struct Strict {
+    taken: Mutex<Vec<Instant>>,
+    refused: AtomicUsize,
+}
+
+impl Strict {
+    const WINDOW: Duration = Duration::from_secs(2);
+    const LIMIT: usize = 3;
+
+    /// What it answers to a question for a Droplet.
+    fn answer(&self) -> String {
+        let mut taken = self.taken.lock().unwrap();
+        let now = Instant::now();
+        taken.retain(|at| *at + Self::WINDOW > now);
+        let status = if taken.len() < Self::LIMIT {
+            taken.push(now);
+            "200 OK"
+        } else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            "429 Too Many Requests"
+        };
+        let left = Self::LIMIT - taken.len();
+        let oldest = Self::WINDOW.saturating_sub(now - taken[0]);
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        // Rounded up, as no request is free before its time.
+        let reset = (clock + oldest).as_secs() + 1;
+        let body = r#"{"droplet": {"id": 1, "name": "a", "status": "new", "region": {"slug": "r"},
+            "size_slug": "s", "size": null, "image": null}}"#;
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\nratelimit-limit: 5000\r\n\
+             ratelimit-remaining: {left}\r\nratelimit-reset: {reset}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_the_hour_is_not_overrun() {
+    let api = Arc::new(Strict::default());
+    let served = Arc::clone(&api);
+    let (port, _) = serve(move |mut socket| {
+        let api = Arc::clone(&served);
+        async move {
+            request(&mut socket).await;
+            let answer = api.answer();
+            let _ = socket.write_all(answer.as_bytes()).await;
+            let _ = socket.shutdown().await;
+        }
+    })
+    .await;
+    let write = open(&format!("http://127.0.0.1:{port}"));
+    let nothing = Attributes::new();
+    let target = Target {
+        kind: "server",
+        id: "1",
+        attributes: &nothing,
+    };
+    // The first answer tells what is left; those after it come together.
+    write.get(target).await.unwrap();
+    let rest = join_all((0..6).map(|_| write.get(target)));
+    for found in tokio::time::timeout(LIMIT, rest).await.unwrap() {
+        assert!(found.unwrap().is_some());
+    }
+    assert_eq!(api.refused.load(Ordering::Relaxed), 0);
+    assert_eq!(write.requests(), 7);
+    assert!(write.allowance().is_some());
+}
+
+#[tokio::test]
+async fn a_sandbox_without_limits_holds_nothing_back() {
+    let account = Account::start(Options::default()).await;
+    let nothing = Attributes::new();
+    let target = Target {
+        kind: "server",
+        id: "1",
+        attributes: &nothing,
+    };
+    for _ in 0..30 {
+        let asked = join_all((0..10).map(|_| account.write.get(target)));
+        let found = tokio::time::timeout(LIMIT, asked).await.unwrap();
+        assert!(found.into_iter().all(|found| found.unwrap().is_none()));
+    }
+    assert_eq!(account.write.allowance(), None);
+    account.sandbox.stop().await;
 }

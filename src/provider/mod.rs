@@ -81,6 +81,10 @@ pub trait Read: Send + Sync {
 
     /// How many requests have been sent so far.
     fn requests(&self) -> u64;
+
+    /// How many more may be sent without waiting, as far as that is known; `None` where nothing
+    /// limits them.
+    fn allowance(&self) -> Option<Allowance>;
 }
 
 /// Changing a cloud.
@@ -120,6 +124,41 @@ pub trait Write: Read {
 
     /// Deletes the resource. One that is gone already counts as deleted.
     fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()>;
+}
+
+/// How many requests a provider still takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// In a minute, altogether.
+    pub a_minute: u64,
+    /// Left of it now.
+    pub minute: u64,
+    /// Left of the hour, and how long until some of those used are free again.
+    pub hour: Option<(u64, Duration)>,
+}
+
+impl Allowance {
+    /// How long so many requests are held back at least, if nobody else uses the same token.
+    ///
+    /// ```
+    /// use cloudbuilder::provider::Allowance;
+    /// use std::time::Duration;
+    ///
+    /// let allowance = Allowance { a_minute: 250, minute: 200, hour: None };
+    /// assert_eq!(allowance.wait_for(200), Duration::ZERO);
+    /// assert_eq!(allowance.wait_for(470), Duration::from_secs(120));
+    /// ```
+    #[must_use]
+    pub fn wait_for(&self, requests: u64) -> Duration {
+        let later = requests.saturating_sub(self.minute);
+        let minutes = later.div_ceil(self.a_minute.max(1));
+        let by_minute =
+            Duration::from_secs(60).saturating_mul(minutes.try_into().unwrap_or(u32::MAX));
+        match self.hour {
+            Some((left, frees)) if requests > left => by_minute.max(frees),
+            _ => by_minute,
+        }
+    }
 }
 
 /// What reaches an account.

@@ -1,21 +1,25 @@
-//! HTTP to the DigitalOcean API: the token, pages, the rate limit, retries. Private to this
-//! folder; the facts are in the API's public documentation, "Introduction".
+//! HTTP to the DigitalOcean API: the token, pages, pace, retries. Private to this folder; the facts are in the API's public documentation, "Introduction".
 
 use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use jiff::fmt::rfc2822;
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::model::Secret;
-use crate::provider::{Class, Connection, Error, OnPause};
+use crate::provider::{Allowance, Class, Connection, Error, OnPause};
 
+use super::budget::{Budget, Hour, Why};
 use super::wire::{ApiError, Page};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,8 +29,11 @@ const PER_PAGE: u64 = 200;
 /// How often a request that changes nothing is tried.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// An hourly limit frees up request by request, so waiting longer than this at once is a fault.
+/// A refusal comes in spite of our own pace, so somebody else uses the token too. Nobody knows
+/// whether a long wait would be of use then.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// Waits for our own pace are not worth a word below this.
+const WORTH_SAYING: Duration = Duration::from_secs(2);
 /// Answers up to this size are taken into memory; the largest page is about 1 MiB.
 const LARGEST_BODY: usize = 16 << 20;
 /// As much of an error's body as is looked at.
@@ -39,6 +46,23 @@ pub(super) struct ReadClient {
     token: Secret,
     sent: AtomicU64,
     on_pause: OnPause,
+    budget: Mutex<Budget>,
+    /// Somebody gave a place in the budget back.
+    freed: Notify,
+}
+
+/// A request's place in the budget, given back however the request ends.
+struct Place<'a> {
+    client: &'a ReadClient,
+    told: Option<Hour>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let told = self.told.take();
+        self.client.budget().answered(Instant::now(), told);
+        self.client.freed.notify_waiters();
+    }
 }
 
 /// Sends requests that change something.
@@ -92,12 +116,55 @@ impl ReadClient {
             token,
             sent: AtomicU64::new(0),
             on_pause,
+            budget: Mutex::default(),
+            freed: Notify::new(),
         })
     }
 
     /// How many requests were sent.
     pub(super) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// How many more could be sent at once.
+    pub(super) fn allowance(&self) -> Option<Allowance> {
+        let left = self.budget().left(Instant::now())?;
+        Some(Allowance {
+            a_minute: left.a_minute as u64,
+            minute: left.minute as u64,
+            hour: left.hour,
+        })
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until one more request breaks no limit.
+    async fn place(&self) -> Place<'_> {
+        loop {
+            // Made before the question, so that nothing given back after it goes unnoticed.
+            let freed = self.freed.notified();
+            let now = Instant::now();
+            let taken = self.budget().take(now);
+            let (wait, why) = match taken {
+                Ok(()) => {
+                    return Place {
+                        client: self,
+                        told: None,
+                    };
+                }
+                Err(wait) => wait,
+            };
+            let worth_saying = wait >= WORTH_SAYING && why != Why::InFlight;
+            if worth_saying && self.budget().is_news(now + wait) {
+                self.on_pause.tell(wait, why.words());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = freed => {}
+            }
+        }
     }
 
     /// The API's address, as the state remembers it.
@@ -175,22 +242,37 @@ impl ReadClient {
             if let Some(body) = body {
                 request = request.json(body);
             }
+            let mut place = self.place().await;
             self.sent.fetch_add(1, Ordering::Relaxed);
             let answer = match request.send().await {
                 Ok(answer) => answer,
                 Err(error) => return Err(self.transport_error(&what, &method, &error)),
             };
             tracing::debug!("{what} → {}", answer.status());
+            let headers = answer.headers();
+            let now = api_time(headers);
+            if !headers.contains_key(RETRY_AFTER) {
+                // With the minute's limit the API says that nothing is left of the hour either.
+                place.told = hour_of(headers, now);
+            }
+            drop(place);
             if answer.status() != StatusCode::TOO_MANY_REQUESTS {
                 return self.accept(&what, &method, answer).await;
             }
-            let wait = pause_of(answer.headers(), SystemTime::now());
+            let wait = pause_of(headers, now);
             if attempt >= ATTEMPTS || wait > LONGEST_PAUSE {
                 return self.accept(&what, &method, answer).await;
             }
-            self.on_pause
-                .tell(wait, "the API's limit of requests is reached");
-            tokio::time::sleep(wait).await;
+            // For all requests: another one would be refused as well.
+            let until = Instant::now() + wait;
+            let is_news = {
+                let mut budget = self.budget();
+                budget.bar(until);
+                budget.is_news(until)
+            };
+            if is_news {
+                self.on_pause.tell(wait, Why::Told.words());
+            }
         }
     }
 
@@ -419,10 +501,37 @@ async fn read(
     Ok(true)
 }
 
+/// The API's own time, which its headers go by; ours if it does not tell.
+fn api_time(headers: &HeaderMap) -> SystemTime {
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| {
+        let parser = rfc2822::DateTimeParser::new();
+        parser.parse_timestamp(date).ok()
+    });
+    date.map_or_else(SystemTime::now, SystemTime::from)
+}
+
+/// What the headers say of the hour's limit.
+fn hour_of(headers: &HeaderMap, now: SystemTime) -> Option<Hour> {
+    let header = |name: &str| headers.get(name).and_then(number);
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let reset = header("ratelimit-reset")?;
+    Some(Hour {
+        limit: header("ratelimit-limit")?,
+        remaining: header("ratelimit-remaining")?,
+        reset,
+        // Nothing counts for longer; more than that is a clock that is wrong.
+        until_reset: Duration::from_secs(reset.saturating_sub(now).min(3600)),
+    })
+}
+
+fn number(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.trim().parse().ok()
+}
+
 /// How long a 429 asks to wait. `retry-after` comes only with the limit per minute; with the one
 /// per hour, `ratelimit-reset` says when the oldest counted request falls out of it.
 fn pause_of(headers: &HeaderMap, now: SystemTime) -> Duration {
-    let number = |value: &HeaderValue| value.to_str().ok()?.trim().parse::<u64>().ok();
     if let Some(seconds) = headers.get(RETRY_AFTER).and_then(number) {
         return Duration::from_secs(seconds.max(1));
     }
@@ -481,6 +590,27 @@ mod tests {
         assert_eq!(pause(&[("ratelimit-reset", "1100")]), 100);
         assert_eq!(pause(&[("ratelimit-reset", "900")]), 1);
         assert_eq!(pause(&[]), 5);
+    }
+
+    #[test]
+    fn the_hour_goes_by_the_clock_that_tells_of_it() {
+        let told = headers(&[
+            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("ratelimit-limit", "5000"),
+            ("ratelimit-remaining", "12"),
+            ("ratelimit-reset", "784112377"),
+        ]);
+        let hour = hour_of(&told, api_time(&told)).unwrap();
+        assert_eq!(
+            hour,
+            Hour {
+                limit: 5000,
+                remaining: 12,
+                reset: 784_112_377,
+                until_reset: Duration::from_secs(784_112_377 - 784_111_777),
+            }
+        );
+        assert_eq!(hour_of(&headers(&[("date", "now")]), UNIX_EPOCH), None);
     }
 
     #[test]

@@ -8,9 +8,10 @@ use tokio::sync::OnceCell;
 
 use crate::model::{Account, Attributes, Capabilities, Catalog, Observed};
 
-use super::{Answer, Class, Connection, Error, Read, Scope, Target, Write};
+use super::{Allowance, Answer, Class, Connection, Error, Read, Scope, Target, Write};
 use client::{ReadClient, WriteClient};
 
+mod budget;
 mod catalog;
 mod client;
 mod domain;
@@ -238,6 +239,10 @@ impl Read for Reader {
     fn requests(&self) -> u64 {
         self.client.sent()
     }
+
+    fn allowance(&self) -> Option<Allowance> {
+        self.client.allowance()
+    }
 }
 
 /// A client that can change things too.
@@ -302,6 +307,10 @@ impl Read for Writer {
 
     fn requests(&self) -> u64 {
         self.reader.requests()
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        self.reader.allowance()
     }
 }
 
