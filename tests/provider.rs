@@ -525,3 +525,37 @@ async fn a_sandbox_without_limits_holds_nothing_back() {
     assert_eq!(account.write.allowance(), None);
     account.sandbox.stop().await;
 }
+
+#[tokio::test]
+async fn what_boots_is_looked_at_the_cheaper_way() {
+    let mut account = Account::start(Options::default()).await;
+    account.key().await;
+    let mut made = Vec::new();
+    for batch in 0..45 {
+        let servers: Vec<Attributes> = (0..10)
+            .map(|n| server(&format!("web{}", batch * 10 + n)))
+            .collect();
+        let asked: Vec<&Attributes> = servers.iter().collect();
+        let answer = account.write.create_many("server", &asked, MARK).await;
+        made.extend(answer.unwrap().into_iter().map(|made| made.unwrap().id));
+    }
+    let nothing = Attributes::new();
+    let targets: Vec<Target<'_>> = made
+        .iter()
+        .map(|id| Target {
+            kind: "server",
+            id,
+            attributes: &nothing,
+        })
+        .collect();
+    account.requests();
+    // How many are looked for, and what that takes. Before the first listing nobody knows how
+    // many pages there are.
+    for (booting, requests) in [(1, 1), (450, 3), (4, 3), (3, 3), (2, 2), (1, 1), (200, 3)] {
+        let seen = account.write.look("server", &targets[..booting], MARK);
+        let seen = seen.await.unwrap();
+        assert!(seen.len() >= booting);
+        assert_eq!(account.requests(), requests, "{booting} boot");
+    }
+    account.sandbox.stop().await;
+}

@@ -1,5 +1,6 @@
 //! HTTP to the DigitalOcean API: the token, pages, pace, retries. Private to this folder; the facts are in the API's public documentation, "Introduction".
 
+use std::collections::HashMap;
 use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,7 @@ use super::wire::{ApiError, Page};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most that the API puts on a page.
-const PER_PAGE: u64 = 200;
+pub(super) const PER_PAGE: u64 = 200;
 /// How often a request that changes nothing is tried.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -49,6 +50,8 @@ pub(super) struct ReadClient {
     budget: Mutex<Budget>,
     /// Somebody gave a place in the budget back.
     freed: Notify,
+    /// How many items the larger collections had when they were listed last, by path.
+    totals: Mutex<HashMap<String, u64>>,
 }
 
 /// A request's place in the budget, given back however the request ends.
@@ -118,6 +121,7 @@ impl ReadClient {
             on_pause,
             budget: Mutex::default(),
             freed: Notify::new(),
+            totals: Mutex::default(),
         })
     }
 
@@ -204,6 +208,22 @@ impl ReadClient {
         }
     }
 
+    /// How many pages the collection at `path` had when it was listed last; one, if it never was.
+    pub(super) fn pages_of(&self, path: &str) -> u64 {
+        let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.get(path).map_or(1, |total| total.div_ceil(PER_PAGE))
+    }
+
+    fn remember(&self, path: &str, total: u64) {
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most collections fit on a page: those are not worth keeping.
+        if total > PER_PAGE {
+            totals.insert(path.to_owned(), total);
+        } else {
+            totals.remove(path);
+        }
+    }
+
     /// Every item of the collection at `path`, by pages of 200; those after the first are asked
     /// for together. `path` may have a query.
     pub(super) async fn pages<P: Page>(&self, path: &str) -> Result<Vec<P::Item>, Error> {
@@ -211,6 +231,7 @@ impl ReadClient {
         let page = |number: u64| format!("{path}{joint}per_page={PER_PAGE}&page={number}");
         let first: P = self.get(&page(1)).await?;
         let last = first.total().div_ceil(PER_PAGE);
+        self.remember(path, first.total());
         let mut items = first.into_items();
         // A few at a time: enough to hide the latency, too few to burst the minute's limit.
         for numbers in (2..=last).collect::<Vec<_>>().chunks(8) {

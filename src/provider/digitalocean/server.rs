@@ -12,7 +12,7 @@ use crate::resource::server::{
     REGION, SIZE, SSH_KEY,
 };
 
-use super::client::{ReadClient, WriteClient, query};
+use super::client::{PER_PAGE, ReadClient, WriteClient, query};
 use super::wire::{
     Droplet, DropletAnswer, DropletRequest, Droplets, DropletsAnswer, ImageSelector, Names,
     NetworkV4, NetworkV6, TagRequest, TagResource, TagResources,
@@ -31,8 +31,6 @@ pub(super) const BATCH: Batch = Batch {
     most: 10,
     differ_by: NAME,
 };
-/// Up to so many servers it is cheaper to ask for each than for the pages of all that are marked.
-const ASK_EACH: usize = 2;
 
 impl super::Adapter for Adapter {
     fn kind(&self) -> &'static str {
@@ -64,10 +62,19 @@ impl super::Adapter for Adapter {
         targets: &'a [Target<'a>],
         mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
-        if targets.len() <= ASK_EACH {
-            return super::get_each(self, client, targets).boxed();
+        async move {
+            let marked = format!("{DROPLETS}{}", query(&[("tag_name", &tag(mark))]));
+            // What is looked for may be new since it was listed, and there are no fewer pages
+            // than it takes to hold that.
+            let asked = targets.len() as u64;
+            let pages = client.pages_of(&marked).max(asked.div_ceil(PER_PAGE));
+            if asked <= pages {
+                super::get_each(self, client, targets).await
+            } else {
+                list(client, marked).await
+            }
         }
-        list(client, format!("/v2/droplets?tag_name={MARK}{mark}")).boxed()
+        .boxed()
     }
 
     /// By name alone, which is one request and shows every mark: the API cannot combine the
@@ -134,7 +141,7 @@ impl super::Adapter for Adapter {
         mark: &'a str,
     ) -> Answer<'a, ()> {
         async move {
-            let tag = format!("{MARK}{mark}");
+            let tag = tag(mark);
             // Making a tag that exists is harmless; tagging with one that does not is refused.
             client
                 .send::<Json>(Method::POST, "/v2/tags", &TagRequest { name: &tag })
@@ -159,6 +166,10 @@ impl super::Adapter for Adapter {
         }
         .boxed()
     }
+}
+
+fn tag(mark: &str) -> String {
+    format!("{MARK}{mark}")
 }
 
 async fn list(client: &ReadClient, path: String) -> Result<Vec<Observed>, Error> {
@@ -241,7 +252,7 @@ pub(super) fn to_create_request<'a>(
         ssh_keys: vec![required(attributes, SSH_KEY)?],
         backups: flag(BACKUPS),
         ipv6: flag(IPV6),
-        tags: vec![format!("{MARK}{mark}")],
+        tags: vec![tag(mark)],
     })
 }
 
