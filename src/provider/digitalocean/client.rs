@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::model::Secret;
 use crate::provider::{Allowance, Class, Connection, Error, OnPause};
 
+use super::births::Births;
 use super::budget::{Budget, Hour, Why};
 use super::wire::{ApiError, Page};
 
@@ -52,6 +53,7 @@ pub(super) struct ReadClient {
     freed: Notify,
     /// How many items the larger collections had when they were listed last, by path.
     totals: Mutex<HashMap<String, u64>>,
+    births: Mutex<Births>,
 }
 
 /// A request's place in the budget, given back however the request ends.
@@ -122,6 +124,7 @@ impl ReadClient {
             budget: Mutex::default(),
             freed: Notify::new(),
             totals: Mutex::default(),
+            births: Mutex::default(),
         })
     }
 
@@ -138,6 +141,11 @@ impl ReadClient {
             minute: left.minute as u64,
             hour: left.hour,
         })
+    }
+
+    /// Which actions bring up what was created.
+    pub(super) fn births(&self) -> MutexGuard<'_, Births> {
+        self.births.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn budget(&self) -> MutexGuard<'_, Budget> {

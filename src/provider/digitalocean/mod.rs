@@ -11,6 +11,7 @@ use crate::model::{Account, Attributes, Capabilities, Catalog, Observed};
 use super::{Allowance, Answer, Class, Connection, Error, Read, Scope, Target, Write};
 use client::{ReadClient, WriteClient};
 
+mod births;
 mod budget;
 mod catalog;
 mod client;

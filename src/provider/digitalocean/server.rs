@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use futures_util::FutureExt;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
+use tokio::time::Instant;
 
 use crate::model::{Attributes, Batch, Money, Observed, Readiness};
 use crate::provider::{Answer, Class, Error, Scope, Target};
@@ -14,8 +15,8 @@ use crate::resource::server::{
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
 use super::wire::{
-    Droplet, DropletAnswer, DropletRequest, Droplets, DropletsAnswer, ImageSelector, Names,
-    NetworkV4, NetworkV6, TagRequest, TagResource, TagResources,
+    Action, ActionAnswer, Droplet, DropletAnswer, DropletRequest, Droplets, DropletsAnswer,
+    ImageSelector, Links, Names, NetworkV4, NetworkV6, TagRequest, TagResource, TagResources,
 };
 use super::{gone_is_deleted, required};
 
@@ -68,11 +69,14 @@ impl super::Adapter for Adapter {
             // than it takes to hold that.
             let asked = targets.len() as u64;
             let pages = client.pages_of(&marked).max(asked.div_ceil(PER_PAGE));
-            if asked <= pages {
-                super::get_each(self, client, targets).await
+            let mut seen = if asked <= pages {
+                super::get_each(self, client, targets).await?
             } else {
-                list(client, marked).await
-            }
+                list(client, marked).await?
+            };
+            let failed = stillborn(client, targets, &seen).await?;
+            seen.extend(failed);
+            Ok(seen)
         }
         .boxed()
     }
@@ -109,6 +113,11 @@ impl super::Adapter for Adapter {
             let names = Names::One(required(attributes, NAME)?);
             let body = to_create_request(names, attributes, mark)?;
             let answer: DropletAnswer = client.send(Method::POST, DROPLETS, &body).await?;
+            born(
+                client.0,
+                std::slice::from_ref(&answer.droplet),
+                &answer.links,
+            );
             Ok(from_wire(answer.droplet))
         }
         .boxed()
@@ -129,6 +138,7 @@ impl super::Adapter for Adapter {
             let names = names?;
             let body = to_create_request(Names::Many(names.clone()), first, mark)?;
             let answer: DropletsAnswer = client.send(Method::POST, DROPLETS, &body).await?;
+            born(client.0, &answer.droplets, &answer.links);
             Ok(by_name(&names, answer.droplets))
         }
         .boxed()
@@ -166,6 +176,58 @@ impl super::Adapter for Adapter {
         }
         .boxed()
     }
+}
+
+/// Takes note of the actions that bring these up, which the answer has in the same order.
+fn born(client: &ReadClient, droplets: &[Droplet], links: &Links) {
+    if droplets.len() != links.actions.len() {
+        return;
+    }
+    let (mut births, now) = (client.births(), Instant::now());
+    for (droplet, action) in droplets.iter().zip(&links.actions) {
+        births.began(droplet.id, action.id, now);
+    }
+}
+
+/// Those of `targets` that are in no list any more because their creation failed.
+async fn stillborn(
+    client: &ReadClient,
+    targets: &[Target<'_>],
+    seen: &[Observed],
+) -> Result<Vec<Observed>, Error> {
+    let questions: Vec<(&str, u64)> = {
+        let (mut births, now) = (client.births(), Instant::now());
+        for observed in seen {
+            births.seen(&observed.id, observed.readiness == Readiness::Ready, now);
+        }
+        let seen: HashSet<&str> = seen.iter().map(|observed| observed.id.as_str()).collect();
+        let missed = targets.iter().filter(|target| !seen.contains(target.id));
+        missed
+            .filter_map(|target| Some((target.id, births.missed(target.id, now)?)))
+            .collect()
+    };
+    let mut failed = Vec::new();
+    for (id, action) in questions {
+        let path = format!("/v2/actions/{action}");
+        let answer: Option<ActionAnswer> = client.find(&path).await?;
+        if answer.is_some_and(|answer| is_failure(&answer.action, id)) {
+            failed.push(Observed {
+                kind: KIND.name,
+                id: id.to_owned(),
+                attributes: Attributes::new(),
+                owners: Vec::new(),
+                readiness: Readiness::Failed(format!("its creation failed (action {action})")),
+                monthly: None,
+            });
+        }
+    }
+    Ok(failed)
+}
+
+/// Whether this action was to make that Droplet, and did not.
+fn is_failure(action: &Action, droplet: &str) -> bool {
+    let its = |id: u64| id.to_string() == droplet;
+    action.status == "errored" && action.resource_id.is_none_or(its)
 }
 
 fn tag(mark: &str) -> String {
@@ -363,4 +425,50 @@ fn networks(v4: &[NetworkV4], v6: &[NetworkV6]) -> Json {
         })
     });
     json!({ "v4": v4.collect::<Vec<_>>(), "v6": v6.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_its_own_errored_action_fails_a_server() {
+        for (status, resource, fails) in [
+            ("errored", Some(7), true),
+            ("errored", None, true),
+            ("errored", Some(8), false),
+            ("in-progress", Some(7), false),
+            ("completed", Some(7), false),
+        ] {
+            let action = Action {
+                status: status.to_owned(),
+                resource_id: resource,
+            };
+            assert_eq!(is_failure(&action, "7"), fails, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn the_action_of_a_create_is_remembered() {
+        let client = ReadClient::new(crate::provider::Connection {
+            url: "http://127.0.0.1:1".to_owned(),
+            token: crate::model::Secret::new("invented".to_owned()),
+            on_pause: crate::provider::OnPause::new(|_, _| {}),
+        })
+        .unwrap();
+        let answer = r#"{
+            "droplets": [
+                {"id": 1, "name": "a", "status": "new", "region": {"slug": "r"}, "size_slug": "s"},
+                {"id": 2, "name": "b", "status": "new", "region": {"slug": "r"}, "size_slug": "s"}
+            ],
+            "links": {"actions": [
+                {"id": 10, "rel": "create", "href": "x"}, {"id": 20, "rel": "create", "href": "x"}
+            ]}
+        }"#;
+        let answer: DropletsAnswer = serde_json::from_str(answer).unwrap();
+        born(&client, &answer.droplets, &answer.links);
+        let later = Instant::now() + super::super::births::UNSEEN;
+        assert_eq!(client.births().missed("2", later), Some(20));
+        assert_eq!(client.births().missed("1", later), Some(10));
+    }
 }

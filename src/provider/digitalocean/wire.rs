@@ -97,11 +97,38 @@ pub(super) struct KeyRequest<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct DropletAnswer {
     pub(super) droplet: Droplet,
+    #[serde(default)]
+    pub(super) links: Links,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct DropletsAnswer {
     pub(super) droplets: Vec<Droplet>,
+    #[serde(default)]
+    pub(super) links: Links,
+}
+
+/// What a create's answer leads to: one action for each Droplet.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Links {
+    #[serde(default)]
+    pub(super) actions: Vec<ActionLink>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ActionLink {
+    pub(super) id: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ActionAnswer {
+    pub(super) action: Action,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Action {
+    pub(super) status: String,
+    pub(super) resource_id: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
