@@ -155,13 +155,17 @@ fn a_refused_plan_is_told_to_programs_too() {
 fn apply_writes_the_plan_as_a_comment_in_either_form() {
     let (_cloud, place) = begin(WEB);
     place.run("apply -y --json --markdown plan.md").code(0);
-    assert!(place.text("plan.md").contains("Plan: 5 to add"));
+    assert!(
+        place
+            .text("plan.md")
+            .contains("cloudbuilder plan: 5 to add")
+    );
 }
 
 #[test]
 fn a_wrong_address_of_the_api_is_called_so() {
-    let (cloud, mut place) = begin(WEB);
-    place.point_at(&format!("{}/nowhere", cloud.url()));
+    let (cloud, place) = begin(WEB);
+    cloud.fault(&json!({"kind": "refuse", "status": 404, "path": "/v2*"}));
     for line in ["plan", "apply -y", "catalog sizes"] {
         let ran = place
             .run(line)
@@ -188,10 +192,10 @@ fn a_long_pause_is_told_to_everybody() {
         ("apply -q -y", "POST", "/v2/droplets"),
     ] {
         cloud.no_faults();
-        held(method, path, 3000);
+        held(method, path, 600);
         let args: Vec<&str> = line.split(' ').collect();
         let mut running = place.start(None, &args);
-        running.until_it_says("waiting 3000 s: ");
+        running.until_it_says("waiting 600 s: ");
         running.signal("INT");
         running.finish().code(130);
     }

@@ -204,6 +204,8 @@ fn bad_credentials_are_refused_without_being_repeated() {
         format!("{{\"digital_ocean_api_key\": \"{secret}"),
         format!("{{\"digital_ocean_api_key\": \"{secret}\\n{secret}\"}}"),
     ];
+    // Where there is one, the file's does not matter.
+    place.set("DIGITALOCEAN_TOKEN", "");
     for bad in &cases {
         place.write("security.json", bad);
         place.run("plan").code(1).says("error: ").never_says(secret);
@@ -214,6 +216,7 @@ fn bad_credentials_are_refused_without_being_repeated() {
             .never_says(secret);
     }
     place.remove("security.json");
+    place.set("DIGITALOCEAN_TOKEN", TOKEN);
     place.set("CLOUDBUILDER_PUBLIC_SSH_KEY", &private);
     place.run("plan").code(1).says("error: ").never_says(secret);
     place.set("CLOUDBUILDER_PUBLIC_SSH_KEY", "");
@@ -680,7 +683,7 @@ fn answers_that_refuse_to_look() {
         ),
         (
             json!({"kind": "refuse", "status": 404, "body": "<html>nothing here</html>"}),
-            "the API did not answer as it should",
+            "the API's address seems to be wrong",
             "nothing here",
         ),
         (
