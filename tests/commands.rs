@@ -200,3 +200,16 @@ fn a_long_pause_is_told_to_everybody() {
         running.finish().code(130);
     }
 }
+
+#[test]
+fn a_duration_may_be_absurd() {
+    let (_cloud, place) = begin(WEB);
+    for line in [
+        "plan --settle 999999999h",
+        "apply -y --lock-timeout 2562047788015215h",
+        "state rebuild --lock-timeout 2562047788015215h",
+    ] {
+        place.run(line).code(1).says("over a year");
+    }
+    place.run("plan --settle 8784h").code(0);
+}

@@ -70,7 +70,8 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
         recorded,
         known: state.and_then(|state| state.accounts.get(ACCOUNT)),
         settled_before: Timestamp::now()
-            - jiff::SignedDuration::try_from(planning.settle).unwrap_or(jiff::SignedDuration::MAX),
+            .checked_sub(planning.settle)
+            .unwrap_or(Timestamp::MIN),
     };
     let Found {
         account,
