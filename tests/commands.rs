@@ -213,3 +213,26 @@ fn a_duration_may_be_absurd() {
     }
     place.run("plan --settle 8784h").code(0);
 }
+
+/// Without a copy of the state as it was, nothing is begun: it is never merely left out.
+#[test]
+fn a_state_that_cannot_be_copied_is_not_replaced() {
+    let (cloud, place) = begin(WEB);
+    place.run("apply -y").code(0);
+    fs::remove_dir_all(place.path(".cloudbuilder/backups")).ok();
+    place.write(".cloudbuilder/backups", "no directory");
+    let state = place.read("cloud.state.json");
+    place.write("cloud.json", WEB.replace("www", "web"));
+    cloud.forget_requests();
+    place
+        .run("apply -y")
+        .one_error("the state could not be saved")
+        .says("cannot keep a copy");
+    assert!(
+        cloud
+            .requests()
+            .iter()
+            .all(|asked| asked.starts_with("GET "))
+    );
+    assert_eq!(place.read("cloud.state.json"), state);
+}
