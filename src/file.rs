@@ -41,7 +41,9 @@ pub fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     };
     let mut temporary = tempfile::Builder::new()
         .prefix(".cloudbuilder-")
-        .tempfile_in(directory)?;
+        .tempfile_in(directory)
+        // Its own words name the temporary file, which is nobody's business.
+        .map_err(|error| io::Error::from(error.kind()))?;
     temporary.write_all(bytes)?;
     set_mode(
         temporary.as_file(),

@@ -42,7 +42,8 @@ fn refused(failure: Failure, planning: &Planning, terminal: Terminal) -> Failure
         let printed = terminal.print(&plan_json(&plan, digitalocean::TYPE));
         told = told.or(printed.err());
     }
-    problems.extend(told.filter(|problem| !plan.notes.contains(problem)));
+    let said = |told: &Diagnostic| plan.notes.iter().any(|note| note.summary == told.summary);
+    problems.extend(told.filter(|problem| !said(problem)));
     Failure::Problems(problems, sources)
 }
 

@@ -71,7 +71,7 @@ impl Error {
                 "check the network, HTTPS_PROXY and the API's address, then run it again"
             }
             Class::Ambiguous => {
-                "wait a minute and run it again: cloudbuilder looks for what it may have made first"
+                "it may exist; run it again in a minute: cloudbuilder looks before it makes anything"
             }
             Class::Rejected => "correct what it names, then run it again",
             Class::Unauthorized => {

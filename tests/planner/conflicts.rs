@@ -110,7 +110,7 @@ fn the_state_learns_that_somebody_moved_a_name_already() {
         "
         1 & record www.acme.com A: take over 4, which is right already
         2 - server a: with its disk · no longer in cloud.json -$6.00 (after 1)
-        note: there is no b's public IPv6: so there will be no www.acme.com AAAA
+        note: b has no public IPv6: so there will be no www.acme.com AAAA
     ",
     );
 }

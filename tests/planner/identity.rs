@@ -117,7 +117,7 @@ fn what_is_too_young_to_be_seen_is_waited_for() {
 fn everything_gone_at_once_is_not_believed() {
     let mut world = World::made(&web());
     world.observed.retain(|observed| observed.kind == "domain");
-    world.expect("error: none of the 2 recorded resources is in the account: a wrong token, or an API that is out of order, looks just like this");
+    world.expect("error: none of the 2 recorded resources is in the account: server.web, ssh_key.default: a wrong token, or an API that is out of order, looks just like this");
 }
 
 #[test]

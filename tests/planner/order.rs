@@ -34,6 +34,7 @@ fn there_is_no_aaaa_where_the_region_or_the_server_has_no_ipv6() {
         2 + server web: old1 · small · deb $6.00 (after 1)
         3 + record www.acme.com A: → web's public IPv4 (after 2)
         4 ~ file cloud.json: write networks of web
+        note: web has no public IPv6: so there will be no www.acme.com AAAA
     ",
     );
     let mut world = World::made(&asked);
@@ -47,7 +48,7 @@ fn there_is_no_aaaa_where_the_region_or_the_server_has_no_ipv6() {
     world.expect(
         "
         1 - record www.acme.com AAAA: → 2001:db8::2 · no longer in cloud.json
-        note: there is no web's public IPv6: so there will be no www.acme.com AAAA
+        note: web has no public IPv6: so there will be no www.acme.com AAAA
     ",
     );
 }
