@@ -1,5 +1,6 @@
 //! Files that are whole or not there: the one way in which this program replaces a file.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -39,12 +40,12 @@ pub fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".cloudbuilder-")
+    let temporary = tempfile::Builder::new()
+        .prefix(&temporary_prefix(&path))
         .tempfile_in(directory)
         // Its own words name the temporary file, which is nobody's business.
         .map_err(|error| io::Error::from(error.kind()))?;
-    temporary.write_all(bytes)?;
+    temporary.as_file().write_all(bytes)?;
     set_mode(
         temporary.as_file(),
         mode.or_else(|| mode_of(&path)).unwrap_or(0o644),
@@ -52,6 +53,38 @@ pub fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     temporary.as_file().sync_all()?;
     temporary.persist(&path).map_err(|error| error.error)?;
     sync_directory(directory)
+}
+
+/// Removes what replacements of `path` have left that were cut off before they were complete. Only
+/// for those who know that nobody is replacing it just now.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn remove_leftovers(path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let prefix = temporary_prefix(path);
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let left = name
+            .as_encoded_bytes()
+            .starts_with(prefix.as_encoded_bytes());
+        if left && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// How the temporary files of a file begin: `.cloud.json.new-`.
+fn temporary_prefix(path: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".new-");
+    prefix
 }
 
 /// Makes a rename or a new entry in `directory` durable.
@@ -120,6 +153,27 @@ mod tests {
         symlink("/nowhere/target.json", &link).unwrap();
         assert!(replace(&link, b"new", None).is_err());
         assert!(link.is_symlink());
+    }
+
+    #[test]
+    fn what_a_cut_off_replacement_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("state.json");
+        for name in [
+            "state.json",
+            ".state.json.new-x1Y2z3",
+            ".other.json.new-x",
+            ".state.json",
+        ] {
+            fs::File::create(directory.path().join(name)).unwrap();
+        }
+
+        remove_leftovers(&file).unwrap();
+
+        let left = fs::read_dir(directory.path()).unwrap();
+        let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".other.json.new-x", ".state.json", "state.json"]);
     }
 
     #[test]

@@ -236,3 +236,60 @@ fn a_state_that_cannot_be_copied_is_not_replaced() {
     );
     assert_eq!(place.read("cloud.state.json"), state);
 }
+
+/// The state says what there is to destroy; cloud.json is only where addresses are taken out.
+#[test]
+fn destroying_needs_no_cloud_json() {
+    let (cloud, place) = begin(WEB);
+    place.run("apply -y").code(0);
+    fs::remove_file(place.path("cloud.json")).expect("it was there");
+    place.run("plan --destroy").code(0).says("5 to destroy");
+    place.run("destroy -y").code(0).says("5 destroyed");
+    place.run("plan").code(1).says("there is no cloud.json");
+    drop(cloud);
+}
+
+/// Whoever echoes what it was sent must not make us repeat it, neither whole nor in part.
+#[test]
+fn an_answer_that_holds_the_token_is_not_repeated() {
+    let (cloud, place) = begin(WEB);
+    let page = |before: usize| format!("{}{TOKEN}", "x".repeat(before));
+    for body in [
+        json!({"account": format!("Bearer {TOKEN}")}),
+        json!(page(190)),
+        json!(page(199)),
+    ] {
+        for status in [200, 422] {
+            cloud.fault(&json!({
+                "method": "GET", "path": "/v2/account", "kind": "refuse",
+                "status": status, "body": body,
+            }));
+            let ran = place.run("plan").code(1);
+            let beginning: String = TOKEN.chars().take(6).collect();
+            ran.never_says(&beginning);
+            cloud.no_faults();
+        }
+    }
+}
+
+/// Of two deployments with one key, the one that came second must leave it when it goes.
+#[test]
+fn a_key_that_was_uploaded_meanwhile_is_not_ours_to_delete() {
+    let (cloud, place) = begin(WEB);
+    // The list does not show the key that is there: somebody uploads it between plan and apply.
+    cloud.fault(&json!({
+        "method": "GET", "path": "/v2/account/keys/{id}", "kind": "refuse", "status": 404, "nth": 1,
+    }));
+    let line = KEY.to_owned();
+    let theirs = json!({"name": "theirs", "public_key": line});
+    cloud.good("POST", "/v2/account/keys", &theirs);
+    place.run("apply -y").code(0).says("5 added");
+    place
+        .run("state show ssh_key.default")
+        .code(0)
+        .says("found");
+    place
+        .run("destroy -y")
+        .code(0)
+        .says("ssh_key.default stays in the account");
+}

@@ -118,7 +118,7 @@ fn leftovers(place: &Place) -> Vec<String> {
     files
         .keys()
         .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-        .filter(|name| name.starts_with(".cloudbuilder-"))
+        .filter(|name| name.contains(".new-"))
         .collect()
 }
 

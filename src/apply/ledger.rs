@@ -137,6 +137,11 @@ impl<'a> Ledger<'a> {
             Ok(outcome) => outcome,
             Err(error) => return self.fail(number, problem(step, &error)),
         };
+        // What was there already stays there when the deployment goes.
+        let origin = match outcome {
+            Outcome::Found(_) => Origin::Found,
+            Outcome::Made(_) | Outcome::Accepted => Origin::Created,
+        };
         match (&step.op, outcome) {
             (
                 Op::Create {
@@ -145,13 +150,13 @@ impl<'a> Ledger<'a> {
                     refers_to,
                     ..
                 },
-                Outcome::Made(made),
+                Outcome::Made(made) | Outcome::Found(made),
             ) => {
                 let recorded = Recorded {
                     address: address.clone(),
                     account: account.clone(),
                     id: made.id.clone(),
-                    origin: Origin::Created,
+                    origin,
                     ready: made.readiness == Readiness::Ready,
                     attributes: remember(address.kind(), call.attributes(), &made.attributes),
                     refers_to: refers_to.clone(),
@@ -232,6 +237,7 @@ impl<'a> Ledger<'a> {
             (Op::Forget { address }, _) => self.gone(number, address),
             // A provider that takes note of a create without saying what it made.
             (Op::Create { .. } | Op::Update { .. }, Outcome::Accepted)
+            | (Op::Update { .. }, Outcome::Found(_))
             | (Op::WriteBack { .. }, _) => {}
         }
     }
@@ -477,7 +483,7 @@ impl<'a> Ledger<'a> {
 fn problem(step: &Step, error: &Error) -> Diagnostic {
     let became = match error.class {
         Class::Ambiguous => "may have been carried out: the answer is not clear",
-        Class::Rejected | Class::NotFound => "was refused",
+        Class::Rejected | Class::NotFound | Class::Exists => "was refused",
         Class::Unauthorized => "is not allowed with this token",
         Class::Busy => "had to wait for something else too long",
         Class::RateLimited => "was held back by the API's limit of requests",

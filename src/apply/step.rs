@@ -30,6 +30,8 @@ impl Stop {
 pub(super) enum Outcome {
     /// It exists; what the provider says of it.
     Made(Observed),
+    /// It was there already, and is not ours to delete.
+    Found(Observed),
     /// The provider took note.
     Accepted,
 }
@@ -104,10 +106,16 @@ impl Call {
 
     async fn send_once(&self, write: &dyn Write) -> Result<Outcome, Error> {
         match &self.op {
-            Op::Create { address, .. } => write
-                .create(address.kind(), &self.attributes, &self.mark)
-                .await
-                .map(Outcome::Made),
+            Op::Create { address, .. } => {
+                let (kind, attributes) = (address.kind(), &self.attributes);
+                match write.create(kind, attributes, &self.mark).await {
+                    Err(error) if error.class == Class::Exists => {
+                        let found = write.find(kind, attributes, &self.mark).await?;
+                        found.into_iter().next().map(Outcome::Found).ok_or(error)
+                    }
+                    result => result.map(Outcome::Made),
+                }
+            }
             Op::Import {
                 address,
                 id,

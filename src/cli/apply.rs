@@ -11,7 +11,7 @@ use crate::state::{State, Store};
 
 use super::args::{ApplyArgs, CarryingOut, DestroyArgs, Global, Planning};
 use super::confirm::{can_ask, confirm};
-use super::deployment::{ACCOUNT, Deployment};
+use super::deployment::{ACCOUNT, Configuration, Deployment};
 use super::failure::{Failure, Success, unsaved};
 use super::muted::Muted;
 use super::plan::{show, success, write_markdown};
@@ -91,6 +91,13 @@ impl Command<'_> {
         result
     }
 
+    fn configuration(&self, deployment: &Deployment) -> Result<Configuration, Failure> {
+        if self.destroying && deployment.has_state() {
+            return deployment.configuration_if_any();
+        }
+        deployment.configuration()
+    }
+
     async fn locked(
         &self,
         deployment: &Deployment,
@@ -98,12 +105,12 @@ impl Command<'_> {
         signals: &mut Signals,
     ) -> Result<Success, Failure> {
         // What is plainly wrong needs no waiting. What counts is read once nobody else is at work.
-        deployment.configuration()?;
+        self.configuration(deployment)?;
         let timeout = self.planning.lock_timeout;
         let _lock = signals
             .unless_interrupted(deployment.lock(self.name, timeout))
             .await?;
-        let configuration = deployment.configuration()?;
+        let configuration = self.configuration(deployment)?;
         let security = deployment.security()?;
         let mut store = deployment.store();
         let recorded = store.load()?;

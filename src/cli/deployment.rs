@@ -197,6 +197,9 @@ impl Deployment {
         loop {
             match Lock::try_acquire(&self.home.private, operation) {
                 Ok(lock) => {
+                    // A run that was killed may have left one; with the lock, nobody writes it now.
+                    // That it cannot be removed harms nobody.
+                    let _ = crate::file::remove_leftovers(&self.home.state_file);
                     if let Some(holder) = lock.took_over() {
                         self.terminal.say(&format!(
                             "note: an earlier run did not end in good order: {holder}. Going on \
@@ -217,6 +220,27 @@ impl Deployment {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Whether there is a state file, whatever is in it.
+    pub(super) fn has_state(&self) -> bool {
+        self.home.state_file.symlink_metadata().is_ok()
+    }
+
+    /// Reads cloud.json, where the state says enough without one: destroying needs it only to
+    /// take addresses out of it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, if there is one.
+    pub(super) fn configuration_if_any(&self) -> Result<Configuration, Failure> {
+        if self.cloud_file().symlink_metadata().is_ok() {
+            return self.configuration();
+        }
+        Ok(Configuration {
+            cloud: Cloud::default(),
+            notes: Vec::new(),
+            sources: Sources::new(),
+        })
     }
 
     /// Reads cloud.json.

@@ -52,7 +52,11 @@ async fn plan(
     args: &PlanArgs,
     terminal: Terminal,
 ) -> Result<Success, Failure> {
-    let configuration = deployment.configuration()?;
+    let configuration = if args.destroy && deployment.has_state() {
+        deployment.configuration_if_any()?
+    } else {
+        deployment.configuration()?
+    };
     let security = deployment.security()?;
     let state = deployment.store().load()?;
     if let Some(holder) = deployment.holder() {

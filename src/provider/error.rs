@@ -30,12 +30,25 @@ pub enum Class {
     NotSent,
     /// It may have been carried out: look before doing it again.
     Ambiguous,
+    /// What should be created is there already, made by somebody else or by a request whose answer
+    /// was lost.
+    Exists,
     /// The request is refused as it is.
     Rejected,
     /// The token is not accepted, or may not do this.
     Unauthorized,
     /// The answer makes no sense.
     Malformed,
+}
+
+impl Class {
+    /// The error, of this class.
+    pub(super) fn of(self, error: Error) -> Error {
+        Error {
+            class: self,
+            ..error
+        }
+    }
 }
 
 impl Error {
@@ -73,6 +86,7 @@ impl Error {
             Class::Ambiguous => {
                 "it may exist; run it again in a minute: cloudbuilder looks before it makes anything"
             }
+            Class::Exists => "run it again: plan shows what is there now",
             Class::Rejected => "correct what it names, then run it again",
             Class::Unauthorized => {
                 "check the token and its scopes (DIGITALOCEAN_TOKEN, or security.json)"

@@ -90,7 +90,8 @@ pub trait Read: Send + Sync {
 /// Changing a cloud.
 pub trait Write: Read {
     /// Creates a resource, with `mark` on it where the provider can mark it. The answer may not
-    /// be ready yet.
+    /// be ready yet. What can be there only once and is there already is an error of the class
+    /// [`Class::Exists`].
     fn create<'a>(
         &'a self,
         kind: &'a str,

@@ -47,7 +47,7 @@ fn there_is_no_aaaa_where_the_region_or_the_server_has_no_ipv6() {
     }
     world.expect(
         "
-        1 - record www.acme.com AAAA: → 2001:db8::2 · no longer in cloud.json
+        1 - record www.acme.com AAAA: → 2001:db8::2 · there is nothing to lead to
         note: web has no public IPv6: so there will be no www.acme.com AAAA
     ",
     );

@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::model::Secret;
+use crate::model::{Secret, escape};
 use crate::provider::{Allowance, Class, Connection, Error, OnPause};
 
 use super::births::Births;
@@ -81,16 +81,21 @@ impl ReadClient {
         };
         let base = Url::parse(&connection.url)
             .map_err(|error| refused(format!("{} is no URL: {error}", connection.url)))?;
-        if !base.username().is_empty() || base.password().is_some() {
-            // It would be shown in messages and kept in the state.
+        // All of it is shown in messages and kept in the state.
+        if base.query().is_some() || base.fragment().is_some() {
             return Err(refused(
-                "it holds a user name or a password; leave them out".to_owned(),
+                "there is a `?` or a `#` in it; leave only the address".to_owned(),
             ));
         }
         if !base.username().is_empty() || base.password().is_some() {
             return Err(refused(
                 "there is a user name or a password in it; leave only the address".to_owned(),
             ));
+        }
+        if !base.path().trim_matches('/').is_empty() {
+            return Err(refused(format!(
+                "{base} has a path; leave only the address"
+            )));
         }
         let local = is_loopback(&base);
         match base.scheme() {
@@ -328,7 +333,7 @@ impl ReadClient {
         let (message, body_id) = match body {
             Some(body) => (body.message, body.request_id),
             // A gateway in front may answer with a page of HTML.
-            None => (excerpt(&text), None),
+            None => (excerpt(&self.clean(&text)), None),
         };
         let message = match message.as_str() {
             "" => status.canonical_reason().unwrap_or("no message").to_owned(),
@@ -362,9 +367,12 @@ impl ReadClient {
         }
         serde_json::from_slice(&bytes).map_err(|error| {
             let text = String::from_utf8_lossy(&bytes);
-            let text = self.clean(&excerpt(&text));
+            // Cleaned before it is cut: half a token is a secret too. The decoder's words repeat
+            // parts of the answer.
+            let text = excerpt(&self.clean(text.trim()));
+            let why = self.clean(&error.to_string());
             malformed(format!(
-                "the answer is not what the API describes ({error}): {text}"
+                "the answer is not what the API describes ({why}): {text}"
             ))
         })
     }
@@ -395,16 +403,7 @@ impl ReadClient {
     /// Text from outside as it may be shown: without the token, on one line, control characters
     /// escaped.
     fn clean(&self, text: &str) -> String {
-        let text = self.token.scrub(text);
-        let mut clean = String::with_capacity(text.len());
-        for character in text.chars() {
-            if character.is_control() {
-                clean.extend(character.escape_default());
-            } else {
-                clean.push(character);
-            }
-        }
-        clean
+        escape(&self.token.scrub(text)).into_owned()
     }
 }
 

@@ -61,7 +61,7 @@ impl super::Adapter for Adapter {
             {
                 Ok(answer) => Ok(from_wire(&answer.domain)),
                 Err(error) if error.class == Class::Rejected => match find(client.0, name).await? {
-                    Some(ours) => Ok(ours),
+                    Some(_) => Err(Class::Exists.of(error)),
                     None if error.message.contains("already exists") => Err(Error {
                         message: format!(
                             "the zone {name} exists and belongs to another account ({})",

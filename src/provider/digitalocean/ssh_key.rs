@@ -81,7 +81,7 @@ impl super::Adapter for Adapter {
                 // "Already in use": someone was faster, or an earlier answer was lost.
                 Err(error) if error.class == Class::Rejected => {
                     let found = find(client.0, required(attributes, FINGERPRINT)?).await?;
-                    found.ok_or(error)
+                    Err(found.map_or(error.class, |_| Class::Exists).of(error))
                 }
                 Err(error) => Err(error),
             }
