@@ -202,9 +202,11 @@ impl Look<'_> {
             .filter(|recorded| !seen.contains(&(recorded.address.kind(), recorded.id.as_str())))
             .collect();
         // If nothing at all was seen, a few questions show whether that is so; the plan is refused
-        // then, and thousands of questions would only use up the limit.
+        // then, and thousands of questions would only use up the limit. It is refused only if
+        // nothing is too young to tell: with one such, nobody may be taken for gone unasked.
+        let all_settled = || missing.iter().all(|recorded| !self.is_young(recorded));
         let few = match missing.len() {
-            all if all == self.wanted.recorded.len() => AT_ONCE,
+            all if all == self.wanted.recorded.len() && all_settled() => AT_ONCE,
             some => some,
         };
         let (asked, taken) = missing.split_at(few.min(missing.len()));
@@ -218,7 +220,7 @@ impl Look<'_> {
         for (recorded, found) in answers {
             match found {
                 Some(found) => observed.push(found),
-                None if recorded.recorded_at > self.wanted.settled_before => {
+                None if self.is_young(recorded) => {
                     absent.insert(recorded.address.clone(), Absence::TooYoung);
                 }
                 None => {
@@ -227,6 +229,11 @@ impl Look<'_> {
             }
         }
         Ok(absent)
+    }
+
+    /// Whether it may exist and not be visible everywhere yet.
+    fn is_young(&self, recorded: &Recorded) -> bool {
+        recorded.recorded_at > self.wanted.settled_before
     }
 
     async fn ask_each<'r>(

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use cloudbuilder::apply::{Event, Options, Report, Surroundings, apply};
 use cloudbuilder::config::{PublicKey, cloud};
-use cloudbuilder::model::{Attributes, Diagnostic, Observed, Recorded, Secret};
+use cloudbuilder::model::{Address, Attributes, Diagnostic, Observed, Origin, Recorded, Secret};
 use cloudbuilder::plan::{self, Input, Op, Plan};
 use cloudbuilder::provider::{Connection, OnPause, Scope, Target, Write, digitalocean, open_write};
 use cloudbuilder::refresh::{Found, Wanted, refresh};
@@ -354,4 +354,58 @@ async fn a_zone_stays_while_somebody_else_has_a_record_in_it() {
         }
     })
     .await;
+}
+
+/// Nobody is taken for gone unasked, unless the plan is refused anyhow.
+#[tokio::test]
+async fn what_nobody_sees_is_asked_for_singly_while_something_is_young() {
+    let looks = async {
+        for (name, start) in PROVIDERS {
+            let account = start().await;
+            let mut requests = Vec::new();
+            for young in [0, 1] {
+                let recorded: BTreeMap<Address, Recorded> =
+                    (0..30).map(|n| vanished(n, young)).collect();
+                let before = account.write.requests();
+                let wanted = Wanted {
+                    account: "default",
+                    cloud: None,
+                    recorded: &recorded,
+                    known: None,
+                    settled_before: Timestamp::UNIX_EPOCH,
+                };
+                let found = refresh(&*account.write, &wanted).await;
+                assert_eq!(found.expect("it answers").absent.len(), 30, "{name}");
+                requests.push(account.write.requests() - before);
+            }
+            // Not even once more the account, which is remembered.
+            assert_eq!(
+                requests[1] - (requests[0] - 1),
+                30 - 8,
+                "{name}: {requests:?}"
+            );
+        }
+    };
+    let limit = Duration::from_secs(60);
+    tokio::time::timeout(limit, looks).await.expect("in time");
+}
+
+fn vanished(number: usize, young: usize) -> (Address, Recorded) {
+    let address = Address::new(server::KIND.name, &format!("web{number}"));
+    let recorded = Recorded {
+        address: address.clone(),
+        account: "default".to_owned(),
+        id: format!("{}", 900_000 + number),
+        origin: Origin::Created,
+        ready: true,
+        attributes: Attributes::new(),
+        refers_to: Vec::new(),
+        // The youngest come last, where a few questions would not meet them.
+        recorded_at: if number >= 30 - young {
+            Timestamp::MAX
+        } else {
+            Timestamp::MIN
+        },
+    };
+    (address, recorded)
 }
