@@ -2,7 +2,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::apply::Signal;
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, chain};
 use crate::provider;
 use crate::refresh::Stopped;
 use crate::render::Sources;
@@ -150,14 +150,4 @@ pub(super) fn file_error(what: &str, path: &std::path::Path, error: &io::Error) 
     Diagnostic::error(format!("{} cannot be {what}", path.display()))
         .detail(error.to_string())
         .hint(hint)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

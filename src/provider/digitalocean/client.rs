@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::model::{Secret, escape};
+use crate::model::{Secret, chain, escape};
 use crate::provider::{Allowance, Class, Connection, Error, OnPause};
 
 use super::births::Births;
@@ -577,20 +577,6 @@ fn excerpt(text: &str) -> String {
         Some((end, _)) => format!("{} …", text.get(..end).unwrap_or(text)),
         None => text.to_owned(),
     }
-}
-
-/// An error with its causes, the most telling last.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
