@@ -1,9 +1,48 @@
-//! Files that are whole or not there: the one way in which this program replaces a file.
+//! Files that are whole or not there, and files that only grow: the one way in which this program
+//! replaces a file, and the one in which it adds to one.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// One thing done to the disk; between any two a machine may stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A new file, empty.
+    Create(&'a Path),
+    /// Bytes at the end of a file.
+    Write(&'a Path, &'a [u8]),
+    /// A file's bytes made durable.
+    Sync(&'a Path),
+    /// A file put at another's place.
+    Rename(&'a Path, &'a Path),
+    /// A file's entry in its directory taken out.
+    Remove(&'a Path),
+    /// The entries of a directory made durable.
+    SyncDirectory(&'a Path),
+}
+
+/// Is told of every step before it is done, and may prevent it: how tests stop a run between any
+/// two, or fill its disk.
+pub trait Witness: fmt::Debug + Send + Sync {
+    /// A step is about to be done.
+    ///
+    /// # Errors
+    /// What shall have gone wrong instead.
+    fn before(&self, step: Step<'_>) -> io::Result<()>;
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug)]
+pub struct Unwatched;
+
+impl Witness for Unwatched {
+    fn before(&self, _: Step<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// What the file holds. Only of a regular file: a read from a pipe or a device may never end.
 ///
@@ -30,6 +69,19 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// Whatever the file system says; the old file is whole then.
 pub fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+    replace_watched(path, bytes, mode, &Unwatched)
+}
+
+/// [`replace`], with a witness.
+///
+/// # Errors
+/// Whatever the file system or the witness says.
+pub fn replace_watched(
+    path: &Path,
+    bytes: &[u8],
+    mode: Option<u32>,
+    witness: &dyn Witness,
+) -> io::Result<()> {
     let path = match fs::canonicalize(path) {
         Ok(path) => path,
         // A link to nothing: what it should lead to may be a disk that is not mounted.
@@ -45,13 +97,18 @@ pub fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
         .tempfile_in(directory)
         // Its own words name the temporary file, which is nobody's business.
         .map_err(|error| io::Error::from(error.kind()))?;
+    witness.before(Step::Create(temporary.path()))?;
+    witness.before(Step::Write(temporary.path(), bytes))?;
     temporary.as_file().write_all(bytes)?;
     set_mode(
         temporary.as_file(),
         mode.or_else(|| mode_of(&path)).unwrap_or(0o644),
     )?;
+    witness.before(Step::Sync(temporary.path()))?;
     temporary.as_file().sync_all()?;
+    witness.before(Step::Rename(temporary.path(), &path))?;
     temporary.persist(&path).map_err(|error| error.error)?;
+    witness.before(Step::SyncDirectory(directory))?;
     sync_directory(directory)
 }
 
@@ -85,6 +142,51 @@ fn temporary_prefix(path: &Path) -> OsString {
     prefix.push(path.file_name().unwrap_or_default());
     prefix.push(".new-");
     prefix
+}
+
+/// A file that only ever grows. What [`Appender::append`] returned from is durable.
+#[derive(Debug)]
+pub struct Appender {
+    path: PathBuf,
+    file: File,
+}
+
+impl Appender {
+    /// Opens the file at `path`, which is there.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            file: OpenOptions::new().append(true).open(path)?,
+        })
+    }
+
+    /// Adds `bytes` at the end, in one write if the file system takes them at once, and makes
+    /// them durable.
+    ///
+    /// # Errors
+    /// Whatever the file system or the witness says. Some of the bytes may be there then.
+    pub fn append(&mut self, bytes: &[u8], witness: &dyn Witness) -> io::Result<()> {
+        witness.before(Step::Write(&self.path, bytes))?;
+        self.file.write_all(bytes)?;
+        witness.before(Step::Sync(&self.path))?;
+        // The length is among what it makes durable; only times are not.
+        self.file.sync_data()
+    }
+}
+
+/// Removes a file, if it is there. Not durable by itself: after a crash it may be there again.
+///
+/// # Errors
+/// Whatever the file system or the witness says.
+pub fn remove(path: &Path, witness: &dyn Witness) -> io::Result<()> {
+    witness.before(Step::Remove(path))?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a rename or a new entry in `directory` durable.
