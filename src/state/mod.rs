@@ -1,6 +1,7 @@
 //! What we made and know: the state, its file, and who may write it.
 
 pub mod format;
+mod journal;
 pub mod lock;
 mod private_dir;
 mod store;
@@ -9,9 +10,10 @@ use std::collections::BTreeMap;
 
 use crate::model::{Account, Address, Recorded};
 
+pub use journal::{Change, Effect, Entry, Intent};
 pub use lock::{Holder, Lock, LockError};
 pub use private_dir::prepare_private_dir;
-pub use store::{FileChange, LoadError, LoadProblem, SaveError, Store};
+pub use store::{FileChange, JournalProblem, LoadError, LoadProblem, SaveError, Store};
 
 /// Everything the state file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +26,8 @@ pub struct State {
     pub accounts: BTreeMap<String, Account>,
     /// What is recorded, by address.
     pub resources: BTreeMap<Address, Recorded>,
+    /// What was about to be done when an earlier run ended, with nobody knowing whether it was.
+    pub unsettled: Vec<Intent>,
 }
 
 impl State {
@@ -35,6 +39,7 @@ impl State {
             serial: 0,
             accounts: BTreeMap::new(),
             resources: BTreeMap::new(),
+            unsettled: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The state file's text. Each format has a file of its own here and is read for ever; only the
 //! newest one is written.
 
+pub mod journal;
 mod strict;
 #[cfg(test)]
 mod tests;
@@ -27,14 +28,24 @@ pub struct Decoded {
     pub state: State,
     /// The checksum, which was found to be right.
     pub checksum: String,
+    /// Whether a journal goes on from it, without which it is not all that is known.
+    pub open: bool,
 }
 
-/// The text of `state` in the newest format.
+/// The text of `state` in the newest format, complete in itself.
 ///
 /// # Errors
 /// None that a state can cause; JSON serialization is fallible by its signature.
 pub fn encode(state: &State) -> serde_json::Result<Encoded> {
-    v1::encode(state)
+    v1::encode(state, false)
+}
+
+/// The text of `state` as the base of a journal, without which nobody may read it then.
+///
+/// # Errors
+/// None that a state can cause; JSON serialization is fallible by its signature.
+pub fn encode_open(state: &State) -> serde_json::Result<Encoded> {
+    v1::encode(state, true)
 }
 
 /// Reads a state file's text, in whatever format it is.
@@ -146,7 +157,7 @@ pub enum FormatError {
         /// What about it.
         what: String,
     },
-    /// A run was cut off, and its journal is still to be folded in.
+    /// It says something about a journal that is not known here.
     #[error("a newer cloudbuilder left a journal open in it, which this version cannot read")]
     OpenJournal,
 }

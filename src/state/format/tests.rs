@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::{Account, Address, Attributes, Origin, Recorded};
+use crate::state::{Change, Effect, Entry, Intent};
 
 fn fixtures() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/state/v1"))
@@ -80,6 +81,34 @@ fn acme() -> State {
             .into_iter()
             .map(|recorded| (recorded.address.clone(), recorded))
             .collect(),
+        unsettled: Vec::new(),
+    }
+}
+
+/// The same, cut off between a request and its answer.
+fn acme_unsettled() -> State {
+    State {
+        unsettled: vec![
+            Intent {
+                number: 4,
+                address: "server.server2".parse().unwrap(),
+                account: "default".to_owned(),
+                effect: Effect::Create,
+                id: None,
+                attributes: attributes(json!({"region": "nyc3", "tags": ["web", "db"]})),
+                refers_to: vec!["ssh_key.default".parse().unwrap()],
+            },
+            Intent {
+                number: 6,
+                address: "record.www.acme.com/A".parse().unwrap(),
+                account: "dns".to_owned(),
+                effect: Effect::Delete,
+                id: Some("28448429".to_owned()),
+                attributes: Attributes::new(),
+                refers_to: vec![],
+            },
+        ],
+        ..acme()
     }
 }
 
@@ -120,6 +149,10 @@ fn every_file_of_format_1_loads() {
 fn a_file_of_format_1_says_what_it_said() {
     let bytes = fs::read(fixtures().join("acme.json")).unwrap();
     assert_eq!(decode(&bytes).unwrap().state, acme());
+    let bytes = fs::read(fixtures().join("unsettled.json")).unwrap();
+    let decoded = decode(&bytes).unwrap();
+    assert_eq!(decoded.state, acme_unsettled());
+    assert!(!decoded.open);
 }
 
 /// What is written now, but for the two lines that change with every release.
@@ -131,8 +164,10 @@ fn the_layout_stays() {
             .map(str::to_owned)
             .collect()
     };
-    let kept = fs::read_to_string(fixtures().join("acme.json")).unwrap();
-    assert_eq!(stable(&text_of(&acme())), stable(&kept));
+    for (file, state) in [("acme.json", acme()), ("unsettled.json", acme_unsettled())] {
+        let kept = fs::read_to_string(fixtures().join(file)).unwrap();
+        assert_eq!(stable(&text_of(&state)), stable(&kept));
+    }
 }
 
 #[test]
@@ -281,9 +316,17 @@ fn what_a_newer_version_wrote_is_refused_and_not_dropped() {
     );
     assert!(newer.is_newer());
 
-    let journal = altered(|document| document["journal"] = json!({"entries": 3}));
-    assert_eq!(journal, FormatError::OpenJournal);
-    assert!(journal.is_newer());
+    for journal in [
+        json!({"entries": 3}),
+        json!({"open": false}),
+        json!({"open": false, "unsettled": [{"number": 1}]}),
+        json!({"open": false, "unsettled": [], "also": 1}),
+        json!(true),
+    ] {
+        let error = altered(|document| document["journal"] = journal);
+        assert_eq!(error, FormatError::OpenJournal);
+        assert!(error.is_newer());
+    }
 
     type Alter = fn(&mut Value);
     let unknown: [(Alter, &str); 4] = [
@@ -404,6 +447,41 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_intent()(
+        number in any::<u64>(),
+        address in any_address(),
+        account in any::<String>(),
+        effect in prop::sample::select(vec![
+            Effect::Create,
+            Effect::Update,
+            Effect::Delete,
+            Effect::Import,
+        ]),
+        id in any::<Option<String>>(),
+        attributes in prop::collection::btree_map(any::<String>(), any_json(), 0..4),
+        refers_to in prop::collection::vec(any_address(), 0..3),
+    ) -> Intent {
+        Intent { number, address, account, effect, id, attributes, refers_to }
+    }
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        any_recorded().prop_map(Change::Put),
+        any_address().prop_map(Change::Remove),
+        Just(Change::Nothing),
+    ]
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        any_intent().prop_map(Entry::Intent),
+        (any::<u64>(), any_change()).prop_map(|(number, change)| Entry::Outcome { number, change }),
+        any_change().prop_map(Entry::Change),
+    ]
+}
+
+prop_compose! {
     fn any_state()(
         lineage in any::<String>(),
         serial in any::<u64>(),
@@ -414,6 +492,7 @@ prop_compose! {
             0..3,
         ),
         resources in prop::collection::vec(any_recorded(), 0..5),
+        unsettled in prop::collection::vec(any_intent(), 0..3),
     ) -> State {
         State {
             lineage,
@@ -423,6 +502,7 @@ prop_compose! {
                 .into_iter()
                 .map(|recorded| (recorded.address.clone(), recorded))
                 .collect(),
+            unsettled,
         }
     }
 }
@@ -432,10 +512,37 @@ proptest! {
 
     #[test]
     fn what_is_written_is_read(state in any_state()) {
-        let encoded = encode(&state).unwrap();
-        let decoded = decode(&encoded.bytes).unwrap();
-        prop_assert_eq!(&decoded.state, &state);
-        prop_assert_eq!(&decoded.checksum, &encoded.checksum);
-        prop_assert_eq!(encode(&decoded.state).unwrap(), encoded);
+        for (open, encode) in [
+            (false, encode as fn(&State) -> serde_json::Result<Encoded>),
+            (true, encode_open),
+        ] {
+            let encoded = encode(&state).unwrap();
+            let decoded = decode(&encoded.bytes).unwrap();
+            prop_assert_eq!(&decoded.state, &state);
+            prop_assert_eq!(&decoded.checksum, &encoded.checksum);
+            prop_assert_eq!(decoded.open, open);
+            prop_assert_eq!(encode(&decoded.state).unwrap(), encoded);
+        }
+    }
+
+    #[test]
+    fn what_is_added_to_a_journal_is_read(
+        appended in prop::collection::vec(prop::collection::vec(any_entry(), 1..4), 0..4),
+        lineage in any::<String>(),
+        serial in any::<u64>(),
+    ) {
+        let header = journal::Header::new(&lineage, serial, "sha256:0");
+        let (mut text, mut checksum) = journal::encode_header(&header).unwrap();
+        for entries in &appended {
+            let (line, next) = journal::encode_entries(entries, &checksum).unwrap();
+            text.extend(line);
+            checksum = next;
+        }
+        let decoded = journal::decode(&text).unwrap();
+        prop_assert_eq!(&decoded.header, &header);
+        prop_assert_eq!(decoded.entries, appended.concat());
+        prop_assert_eq!(decoded.checksum, checksum);
+        prop_assert_eq!(decoded.torn, 0);
+        prop_assert_eq!(journal::decode_header(&text).unwrap(), header);
     }
 }

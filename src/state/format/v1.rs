@@ -10,6 +10,9 @@
 //! digits, fractions as the shortest digits that read back the same, in the form `-1.25e-3`. So
 //! another indentation, other line ends or reordered members leave it right, and any other value
 //! makes it wrong.
+//!
+//! `journal` is null, or says what a cut-off run left: whether a journal is `open`, of which this
+//! state is the base, and the `unsettled` intents of runs before.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,22 +25,51 @@ use serde_json::Value;
 
 use super::{Decoded, Encoded, FormatError};
 use crate::model::escape;
-use crate::model::{Account, Address, Attributes, Origin, Recorded};
-use crate::state::State;
+use crate::model::{Account, Address, Attributes, Origin, ParseAddressError, Recorded};
+use crate::state::{Effect, Intent, State};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document<'a, R> {
+struct Document<'a, J, R> {
     format: u64,
     lineage: Cow<'a, str>,
     serial: u64,
     written_by: Cow<'a, str>,
-    /// The journal that belongs to this state; null when none is open. There from the start, so
-    /// that a version without journals refuses a state whose newest part is in one.
-    journal: Value,
+    /// What belongs to this state beside its resources; null when nothing does. There from the
+    /// start, so that a version without journals refuses a state whose newest part is in one.
+    journal: J,
     accounts: BTreeMap<Cow<'a, str>, AccountEntry<'a>>,
     resources: Vec<R>,
     // And `checksum`, which seals the rest and is handled apart.
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JournalEntry<'a> {
+    /// Whether there is a journal that this state is the base of.
+    open: bool,
+    unsettled: Vec<IntentEntry<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IntentEntry<'a> {
+    number: u64,
+    effect: EffectWord,
+    address: String,
+    account: Cow<'a, str>,
+    id: Option<Cow<'a, str>>,
+    refers_to: Vec<String>,
+    attributes: Cow<'a, Attributes>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum EffectWord {
+    Create,
+    Update,
+    Delete,
+    Import,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,7 +83,7 @@ struct AccountEntry<'a> {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ResourceEntry<'a> {
+pub(super) struct ResourceEntry<'a> {
     address: String,
     account: Cow<'a, str>,
     id: Cow<'a, str>,
@@ -69,20 +101,28 @@ enum OriginWord {
     Found,
 }
 
-pub(super) fn encode(state: &State) -> serde_json::Result<Encoded> {
+/// This program, as it signs what it writes.
+pub(super) const WRITTEN_BY: &str = concat!("cloudbuilder ", env!("CARGO_PKG_VERSION"));
+
+pub(super) fn encode(state: &State, open: bool) -> serde_json::Result<Encoded> {
     // Every field by name: a new one does not compile until it has a place in the file.
     let State {
         lineage,
         serial,
         accounts,
         resources,
+        unsettled,
     } = state;
+    let journal = (open || !unsettled.is_empty()).then(|| JournalEntry {
+        open,
+        unsettled: unsettled.iter().map(intent_entry).collect(),
+    });
     let document = Document {
         format: 1,
         lineage: lineage.into(),
         serial: *serial,
-        written_by: concat!("cloudbuilder ", env!("CARGO_PKG_VERSION")).into(),
-        journal: Value::Null,
+        written_by: WRITTEN_BY.into(),
+        journal,
         accounts: accounts
             .iter()
             .map(|(name, account)| (name.into(), account_entry(account)))
@@ -120,7 +160,33 @@ fn account_entry(account: &Account) -> AccountEntry<'_> {
     }
 }
 
-fn resource_entry(recorded: &Recorded) -> ResourceEntry<'_> {
+pub(super) fn intent_entry(intent: &Intent) -> IntentEntry<'_> {
+    let Intent {
+        number,
+        address,
+        account,
+        effect,
+        id,
+        attributes,
+        refers_to,
+    } = intent;
+    IntentEntry {
+        number: *number,
+        effect: match effect {
+            Effect::Create => EffectWord::Create,
+            Effect::Update => EffectWord::Update,
+            Effect::Delete => EffectWord::Delete,
+            Effect::Import => EffectWord::Import,
+        },
+        address: address.to_string(),
+        account: account.into(),
+        id: id.as_deref().map(Cow::Borrowed),
+        refers_to: refers_to.iter().map(Address::to_string).collect(),
+        attributes: Cow::Borrowed(attributes),
+    }
+}
+
+pub(super) fn resource_entry(recorded: &Recorded) -> ResourceEntry<'_> {
     let Recorded {
         address,
         account,
@@ -163,10 +229,22 @@ pub(super) fn decode(mut document: Value) -> Result<Decoded, FormatError> {
             computed,
         });
     }
-    let document: Document<'static, Value> = from_value(document, || "the document".to_owned())?;
-    if !document.journal.is_null() {
-        return Err(FormatError::OpenJournal);
-    }
+    let document: Document<'static, Value, Value> =
+        from_value(document, || "the document".to_owned())?;
+    let journal = serde_json::from_value::<Option<JournalEntry<'static>>>(document.journal)
+        .map_err(|_| FormatError::OpenJournal)?;
+    let (open, unsettled) = match journal {
+        Some(JournalEntry { open, unsettled }) => (open, unsettled),
+        None => (false, Vec::new()),
+    };
+    let unsettled = unsettled
+        .into_iter()
+        .map(intent_from)
+        .collect::<Result<_, _>>()
+        .map_err(|what| FormatError::Shape {
+            place: "an unsettled intent".to_owned(),
+            what,
+        })?;
     let accounts = document
         .accounts
         .into_iter()
@@ -189,8 +267,10 @@ pub(super) fn decode(mut document: Value) -> Result<Decoded, FormatError> {
             serial: document.serial,
             accounts,
             resources,
+            unsettled,
         },
         checksum: recorded,
+        open,
     })
 }
 
@@ -210,6 +290,16 @@ fn account_from(entry: AccountEntry<'_>) -> Account {
 }
 
 fn resource_from(entry: Value, place: &str) -> Result<Recorded, FormatError> {
+    let entry: ResourceEntry<'static> = from_value(entry, || place.to_owned())?;
+    recorded_from(entry).map_err(|what| FormatError::Shape {
+        place: place.to_owned(),
+        what,
+    })
+}
+
+/// # Errors
+/// What is not as it should be.
+pub(super) fn recorded_from(entry: ResourceEntry<'_>) -> Result<Recorded, String> {
     let ResourceEntry {
         address,
         account,
@@ -219,15 +309,9 @@ fn resource_from(entry: Value, place: &str) -> Result<Recorded, FormatError> {
         recorded_at,
         refers_to,
         attributes,
-    } = from_value(entry, || place.to_owned())?;
-    let parse = |text: String| {
-        text.parse::<Address>().map_err(|error| FormatError::Shape {
-            place: place.to_owned(),
-            what: escape(&error.to_string()).into_owned(),
-        })
-    };
+    } = entry;
     Ok(Recorded {
-        address: parse(address)?,
+        address: address_from(&address)?,
         account: account.into_owned(),
         id: id.into_owned(),
         origin: match origin {
@@ -236,9 +320,48 @@ fn resource_from(entry: Value, place: &str) -> Result<Recorded, FormatError> {
         },
         ready,
         attributes: attributes.into_owned(),
-        refers_to: refers_to.into_iter().map(parse).collect::<Result<_, _>>()?,
+        refers_to: addresses_from(&refers_to)?,
         recorded_at,
     })
+}
+
+/// # Errors
+/// What is not as it should be.
+pub(super) fn intent_from(entry: IntentEntry<'_>) -> Result<Intent, String> {
+    let IntentEntry {
+        number,
+        effect,
+        address,
+        account,
+        id,
+        refers_to,
+        attributes,
+    } = entry;
+    Ok(Intent {
+        number,
+        address: address_from(&address)?,
+        account: account.into_owned(),
+        effect: match effect {
+            EffectWord::Create => Effect::Create,
+            EffectWord::Update => Effect::Update,
+            EffectWord::Delete => Effect::Delete,
+            EffectWord::Import => Effect::Import,
+        },
+        id: id.map(Cow::into_owned),
+        attributes: attributes.into_owned(),
+        refers_to: addresses_from(&refers_to)?,
+    })
+}
+
+/// # Errors
+/// What is not as it should be.
+pub(super) fn address_from(text: &str) -> Result<Address, String> {
+    text.parse()
+        .map_err(|error: ParseAddressError| escape(&error.to_string()).into_owned())
+}
+
+fn addresses_from(texts: &[String]) -> Result<Vec<Address>, String> {
+    texts.iter().map(|text| address_from(text)).collect()
 }
 
 /// A resource as a message names it: by its address, or failing that by its position.
@@ -263,7 +386,14 @@ fn from_value<T: for<'de> Deserialize<'de>>(
 pub(super) fn checksum(document: &Value) -> String {
     let mut text = String::new();
     canonical(document, &mut text);
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest_text(&ring::digest::digest(
+        &ring::digest::SHA256,
+        text.as_bytes(),
+    ))
+}
+
+/// `sha256:` and the digest in hex.
+pub(super) fn digest_text(digest: &ring::digest::Digest) -> String {
     let mut checksum = String::from("sha256:");
     for byte in digest.as_ref() {
         // Writing into a String cannot fail.

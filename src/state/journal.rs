@@ -1,0 +1,108 @@
+//! What is written down while a plan is carried out: before a request what it is meant to do,
+//! after its answer what came of it.
+
+use crate::model::{Address, Attributes, Recorded};
+
+use super::State;
+
+/// Something that is about to be done in the cloud. Written down before the request is sent, so
+/// that whoever finds it without an [`Entry::Outcome`] knows what to look for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Intent {
+    /// Tells it from every other intent that is not settled; see [`State::next_number`].
+    pub number: u64,
+    /// What it is done to.
+    pub address: Address,
+    /// The account it is done in, by its name in the state.
+    pub account: String,
+    /// What is done.
+    pub effect: Effect,
+    /// The provider's id, where there is one already.
+    pub id: Option<String>,
+    /// What is sent, all of it known. Never a secret.
+    pub attributes: Attributes,
+    /// What it will refer to.
+    pub refers_to: Vec<Address>,
+}
+
+/// What an intent is meant to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make something new.
+    Create,
+    /// Change what is there.
+    Update,
+    /// Delete it.
+    Delete,
+    /// Mark something that is there as ours.
+    Import,
+}
+
+/// One entry of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// Something is about to be done.
+    Intent(Intent),
+    /// It is known what became of an intent, which is settled by this.
+    Outcome {
+        /// The intent's number.
+        number: u64,
+        /// What it changed.
+        change: Change,
+    },
+    /// Something became known without an intent: a server is ready.
+    Change(Change),
+}
+
+/// What an entry changes in what is recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// This is recorded from now on.
+    Put(Recorded),
+    /// Nothing is recorded at this address any more.
+    Remove(Address),
+    /// It certainly did not happen.
+    Nothing,
+}
+
+impl State {
+    /// Takes in an entry: this, and nothing else, is what an entry means. The journal is read back
+    /// with it, so a run that takes in every entry it appends holds what the next one will load.
+    pub fn enter(&mut self, entry: Entry) {
+        match entry {
+            Entry::Intent(intent) => {
+                self.settle(intent.number);
+                self.unsettled.push(intent);
+            }
+            Entry::Outcome { number, change } => {
+                self.settle(number);
+                self.change(change);
+            }
+            Entry::Change(change) => self.change(change),
+        }
+    }
+
+    /// A number that no unsettled intent has. The numbers after it are free as well, so one that
+    /// needs several counts on from it.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        let highest = self.unsettled.iter().map(|intent| intent.number).max();
+        highest.map_or(1, |number| number.saturating_add(1))
+    }
+
+    fn settle(&mut self, number: u64) {
+        self.unsettled.retain(|intent| intent.number != number);
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Put(recorded) => {
+                self.resources.insert(recorded.address.clone(), recorded);
+            }
+            Change::Remove(address) => {
+                self.resources.remove(&address);
+            }
+            Change::Nothing => {}
+        }
+    }
+}
