@@ -316,12 +316,21 @@ impl Store {
     /// # Errors
     /// If the copy cannot be written.
     pub fn back_up(&mut self) -> Result<Option<PathBuf>, SaveError> {
-        if self.backed_up || !matches!(self.seen().0, Seen::State(_)) {
+        let complete = match &*self.seen() {
+            (Seen::State(_), Beside::Open(..)) => None,
+            (Seen::State(version), _) => Some(version.serial),
+            (Seen::Unread | Seen::Absent | Seen::SetAside(_), _) => return Ok(None),
+        };
+        if self.backed_up {
             return Ok(None);
         }
-        let kept = self
-            .keep_copy()
-            .map_err(|source| self.backup_failed(source))?;
+        let kept = match complete {
+            // Nothing has to be added to the file, so it need not be understood again.
+            Some(serial) => read_if_there(&self.state_file)
+                .and_then(|bytes| self.keep(&serial.to_string(), bytes, None)),
+            None => self.keep_copy(),
+        };
+        let kept = kept.map_err(|source| self.backup_failed(source))?;
         self.backed_up = true;
         self.prune().map_err(|source| self.backup_failed(source))?;
         Ok(kept)
@@ -549,9 +558,8 @@ impl Store {
         }
     }
 
-    /// Copies the state to `backups/cloud.state.SERIAL.json`, under a further number if another
-    /// content has that name; if it cannot be read, then what there is of it and its journal, as
-    /// they are.
+    /// Copies the state with what its journal adds; if it cannot be read, then what there is of it
+    /// and its journal, as they are.
     fn keep_copy(&self) -> io::Result<Option<PathBuf>> {
         let (label, state, journal) = match self.read() {
             Ok((Some(found), beside)) => {
@@ -569,6 +577,17 @@ impl Store {
                 read_if_there(&self.journal_path())?,
             ),
         };
+        self.keep(&label, state, journal)
+    }
+
+    /// Writes copies to `backups/cloud.state.LABEL.json` and `.journal`, under a further number if
+    /// another content has that name.
+    fn keep(
+        &self,
+        label: &str,
+        state: Option<Vec<u8>>,
+        journal: Option<Vec<u8>>,
+    ) -> io::Result<Option<PathBuf>> {
         let parts: Vec<(&str, Vec<u8>)> = [(".json", state), (".journal", journal)]
             .into_iter()
             .filter_map(|(extension, bytes)| Some((extension, bytes?)))
@@ -581,7 +600,7 @@ impl Store {
         fs::create_dir_all(&directory)?;
         for number in 1_u32.. {
             let mut stem = self.backup_prefix();
-            stem.push(&label);
+            stem.push(label);
             if number > 1 {
                 stem.push(format!("-{number}"));
             }
