@@ -1,6 +1,8 @@
 //! What is written down while a plan is carried out: before a request what it is meant to do,
 //! after its answer what came of it.
 
+use jiff::Timestamp;
+
 use crate::model::{Address, Attributes, Recorded};
 
 use super::State;
@@ -23,6 +25,9 @@ pub struct Intent {
     pub attributes: Attributes,
     /// What it will refer to.
     pub refers_to: Vec<Address>,
+    /// When it was about to be done, by the provider's own clock, if that was known. Ours may be
+    /// wrong, and must not decide whether something is older than this.
+    pub sent_at: Option<Timestamp>,
 }
 
 /// What an intent is meant to do.
@@ -36,6 +41,15 @@ pub enum Effect {
     Delete,
     /// Mark something that is there as ours.
     Import,
+}
+
+/// How far a run had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// How many steps its plan had, without the writing of files.
+    pub steps: u64,
+    /// How many of them were done.
+    pub done: u64,
 }
 
 /// One entry of the journal.
@@ -52,6 +66,8 @@ pub enum Entry {
     },
     /// Something became known without an intent: a server is ready.
     Change(Change),
+    /// How far the run is now.
+    Progress(Progress),
 }
 
 /// What an entry changes in what is recorded.
@@ -79,6 +95,7 @@ impl State {
                 self.change(change);
             }
             Entry::Change(change) => self.change(change),
+            Entry::Progress(progress) => self.progress = Some(progress),
         }
     }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Account, Address, Recorded};
 
-pub use journal::{Change, Effect, Entry, Intent};
+pub use journal::{Change, Effect, Entry, Intent, Progress};
 pub use lock::{Holder, Lock, LockError};
 pub use private_dir::prepare_private_dir;
 pub use store::{FileChange, JournalProblem, LoadError, LoadProblem, SaveError, Store};
@@ -28,6 +28,8 @@ pub struct State {
     pub resources: BTreeMap<Address, Recorded>,
     /// What was about to be done when an earlier run ended, with nobody knowing whether it was.
     pub unsettled: Vec<Intent>,
+    /// How far that run had come; `None` if the last one came to its end.
+    pub progress: Option<Progress>,
 }
 
 impl State {
@@ -40,6 +42,7 @@ impl State {
             accounts: BTreeMap::new(),
             resources: BTreeMap::new(),
             unsettled: Vec::new(),
+            progress: None,
         }
     }
 }

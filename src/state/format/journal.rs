@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::v1::{self, IntentEntry, ResourceEntry};
+use super::v1::{self, IntentEntry, ProgressEntry, ResourceEntry};
 use crate::model::escape;
 use crate::state::{Change, Entry};
 
@@ -97,6 +97,7 @@ enum EntryWord<'a> {
     Intent(IntentEntry<'a>),
     Outcome { number: u64, change: ChangeWord<'a> },
     Change(ChangeWord<'a>),
+    Progress(ProgressEntry),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,6 +142,7 @@ fn entry_word(entry: &Entry) -> EntryWord<'_> {
             change: change_word(change),
         },
         Entry::Change(change) => EntryWord::Change(change_word(change)),
+        Entry::Progress(progress) => EntryWord::Progress(v1::progress_entry(*progress)),
     }
 }
 
@@ -215,6 +217,7 @@ fn entry_from(word: EntryWord<'_>) -> Result<Entry, String> {
             change: change_from(change)?,
         },
         EntryWord::Change(change) => Entry::Change(change_from(change)?),
+        EntryWord::Progress(progress) => Entry::Progress(v1::progress_from(progress)),
     })
 }
 

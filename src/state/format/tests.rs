@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::{Account, Address, Attributes, Origin, Recorded};
-use crate::state::{Change, Effect, Entry, Intent};
+use crate::state::{Change, Effect, Entry, Intent, Progress};
 
 fn fixtures() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/state/v1"))
@@ -82,6 +82,7 @@ fn acme() -> State {
             .map(|recorded| (recorded.address.clone(), recorded))
             .collect(),
         unsettled: Vec::new(),
+        progress: None,
     }
 }
 
@@ -97,6 +98,7 @@ fn acme_unsettled() -> State {
                 id: None,
                 attributes: attributes(json!({"region": "nyc3", "tags": ["web", "db"]})),
                 refers_to: vec!["ssh_key.default".parse().unwrap()],
+                sent_at: Some("2026-10-05T09:29:58Z".parse().unwrap()),
             },
             Intent {
                 number: 6,
@@ -106,8 +108,10 @@ fn acme_unsettled() -> State {
                 id: Some("28448429".to_owned()),
                 attributes: Attributes::new(),
                 refers_to: vec![],
+                sent_at: None,
             },
         ],
+        progress: Some(Progress { steps: 8, done: 3 }),
         ..acme()
     }
 }
@@ -460,8 +464,10 @@ prop_compose! {
         id in any::<Option<String>>(),
         attributes in prop::collection::btree_map(any::<String>(), any_json(), 0..4),
         refers_to in prop::collection::vec(any_address(), 0..3),
+        sent_at in any::<Option<i64>>(),
     ) -> Intent {
-        Intent { number, address, account, effect, id, attributes, refers_to }
+        let sent_at = sent_at.map(|at| Timestamp::from_nanosecond(at.into()).unwrap());
+        Intent { number, address, account, effect, id, attributes, refers_to, sent_at }
     }
 }
 
@@ -473,11 +479,16 @@ fn any_change() -> impl Strategy<Value = Change> {
     ]
 }
 
+fn any_progress() -> impl Strategy<Value = Progress> {
+    (any::<u64>(), any::<u64>()).prop_map(|(steps, done)| Progress { steps, done })
+}
+
 fn any_entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
         any_intent().prop_map(Entry::Intent),
         (any::<u64>(), any_change()).prop_map(|(number, change)| Entry::Outcome { number, change }),
         any_change().prop_map(Entry::Change),
+        any_progress().prop_map(Entry::Progress),
     ]
 }
 
@@ -493,6 +504,7 @@ prop_compose! {
         ),
         resources in prop::collection::vec(any_recorded(), 0..5),
         unsettled in prop::collection::vec(any_intent(), 0..3),
+        progress in prop::option::of(any_progress()),
     ) -> State {
         State {
             lineage,
@@ -503,6 +515,7 @@ prop_compose! {
                 .map(|recorded| (recorded.address.clone(), recorded))
                 .collect(),
             unsettled,
+            progress,
         }
     }
 }

@@ -12,7 +12,7 @@
 //! makes it wrong.
 //!
 //! `journal` is null, or says what a cut-off run left: whether a journal is `open`, of which this
-//! state is the base, and the `unsettled` intents of runs before.
+//! state is the base, the `unsettled` intents of runs before, and how far the last one had come.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use serde_json::Value;
 use super::{Decoded, Encoded, FormatError};
 use crate::model::escape;
 use crate::model::{Account, Address, Attributes, Origin, ParseAddressError, Recorded};
-use crate::state::{Effect, Intent, State};
+use crate::state::{Effect, Intent, Progress, State};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +49,16 @@ struct JournalEntry<'a> {
     /// Whether there is a journal that this state is the base of.
     open: bool,
     unsettled: Vec<IntentEntry<'a>>,
+    /// How far the run had come that was cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    progress: Option<ProgressEntry>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProgressEntry {
+    steps: u64,
+    done: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,6 +70,8 @@ pub(super) struct IntentEntry<'a> {
     account: Cow<'a, str>,
     id: Option<Cow<'a, str>>,
     refers_to: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent_at: Option<Timestamp>,
     attributes: Cow<'a, Attributes>,
 }
 
@@ -112,10 +124,13 @@ pub(super) fn encode(state: &State, open: bool) -> serde_json::Result<Encoded> {
         accounts,
         resources,
         unsettled,
+        progress,
     } = state;
-    let journal = (open || !unsettled.is_empty()).then(|| JournalEntry {
+    let complete = unsettled.is_empty() && progress.is_none();
+    let journal = (open || !complete).then(|| JournalEntry {
         open,
         unsettled: unsettled.iter().map(intent_entry).collect(),
+        progress: progress.map(progress_entry),
     });
     let document = Document {
         format: 1,
@@ -169,6 +184,7 @@ pub(super) fn intent_entry(intent: &Intent) -> IntentEntry<'_> {
         id,
         attributes,
         refers_to,
+        sent_at,
     } = intent;
     IntentEntry {
         number: *number,
@@ -182,8 +198,19 @@ pub(super) fn intent_entry(intent: &Intent) -> IntentEntry<'_> {
         account: account.into(),
         id: id.as_deref().map(Cow::Borrowed),
         refers_to: refers_to.iter().map(Address::to_string).collect(),
+        sent_at: *sent_at,
         attributes: Cow::Borrowed(attributes),
     }
+}
+
+pub(super) fn progress_entry(progress: Progress) -> ProgressEntry {
+    let Progress { steps, done } = progress;
+    ProgressEntry { steps, done }
+}
+
+pub(super) fn progress_from(entry: ProgressEntry) -> Progress {
+    let ProgressEntry { steps, done } = entry;
+    Progress { steps, done }
 }
 
 pub(super) fn resource_entry(recorded: &Recorded) -> ResourceEntry<'_> {
@@ -233,9 +260,13 @@ pub(super) fn decode(mut document: Value) -> Result<Decoded, FormatError> {
         from_value(document, || "the document".to_owned())?;
     let journal = serde_json::from_value::<Option<JournalEntry<'static>>>(document.journal)
         .map_err(|_| FormatError::OpenJournal)?;
-    let (open, unsettled) = match journal {
-        Some(JournalEntry { open, unsettled }) => (open, unsettled),
-        None => (false, Vec::new()),
+    let (open, unsettled, progress) = match journal {
+        Some(JournalEntry {
+            open,
+            unsettled,
+            progress,
+        }) => (open, unsettled, progress.map(progress_from)),
+        None => (false, Vec::new(), None),
     };
     let unsettled = unsettled
         .into_iter()
@@ -268,6 +299,7 @@ pub(super) fn decode(mut document: Value) -> Result<Decoded, FormatError> {
             accounts,
             resources,
             unsettled,
+            progress,
         },
         checksum: recorded,
         open,
@@ -335,6 +367,7 @@ pub(super) fn intent_from(entry: IntentEntry<'_>) -> Result<Intent, String> {
         account,
         id,
         refers_to,
+        sent_at,
         attributes,
     } = entry;
     Ok(Intent {
@@ -350,6 +383,7 @@ pub(super) fn intent_from(entry: IntentEntry<'_>) -> Result<Intent, String> {
         id: id.map(Cow::into_owned),
         attributes: attributes.into_owned(),
         refers_to: addresses_from(&refers_to)?,
+        sent_at,
     })
 }
 
