@@ -269,6 +269,7 @@ fn observed(kind: &str, id: &str, attributes: Attributes) -> Observed {
         owners: Vec::new(),
         readiness: Readiness::Ready,
         monthly: None,
+        created: None,
     }
 }
 

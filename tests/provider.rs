@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cloudbuilder::model::{Attributes, Secret};
+use cloudbuilder::model::{Attributes, Observed, Secret};
 use cloudbuilder::provider::{
     Class, Connection, Error, OnPause, Target, Write, digitalocean, open_write,
 };
@@ -236,8 +236,14 @@ impl Account {
     }
 
     async fn find(&self, kind: &str, wanted: &Attributes) -> Vec<String> {
+        self.find_all(kind, &[wanted]).await.remove(0)
+    }
+
+    async fn find_all(&self, kind: &str, wanted: &[&Attributes]) -> Vec<Vec<String>> {
         let found = self.write.find(kind, wanted, MARK).await.unwrap();
-        found.into_iter().map(|observed| observed.id).collect()
+        assert_eq!(found.len(), wanted.len());
+        let ids = |found: Vec<Observed>| found.into_iter().map(|observed| observed.id).collect();
+        found.into_iter().map(ids).collect()
     }
 }
 
@@ -328,6 +334,144 @@ async fn what_may_have_been_made_is_found_with_one_request() {
     assert!(account.find("record", &nowhere).await.is_empty());
     assert_eq!(account.requests(), 3);
     account.sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn several_are_found_the_cheaper_way() {
+    let mut account = Account::start(Options::default()).await;
+    let key = account.key().await;
+    let mut made = Vec::new();
+    for (name, mark) in [("web1", MARK), ("web2", OTHER_MARK), ("Web3", MARK)] {
+        let server = account.write.create("server", &server(name), mark).await;
+        made.push(server.unwrap().id);
+    }
+    let [web1, web3] = [&made[0], &made[2]].map(|id| vec![id.clone()]);
+    let mut records = Vec::new();
+    for (zone, name, data) in [
+        ("acme.com", "www.acme.com", "192.0.2.1"),
+        ("acme.com", "acme.com", "192.0.2.1"),
+        ("acme.com", "acme.com", "192.0.2.2"),
+        ("acme.net", "www.acme.net", "192.0.2.1"),
+    ] {
+        let zone_wanted = attributes(&[("name", zone)]);
+        let _ = account.write.create("domain", &zone_wanted, MARK).await;
+        let made = account
+            .write
+            .create("record", &record(zone, name, data), MARK)
+            .await;
+        records.push(vec![made.unwrap().id]);
+    }
+    account.requests();
+
+    // Two names are more than the account's one page.
+    let wanted = ["web3", "web2", "nope", "web1", "web3"].map(server);
+    let found = account.find_all("server", &wanted.each_ref()).await;
+    let none = Vec::new();
+    assert_eq!(found, [&web3, &none, &none, &web1, &web3].map(Clone::clone));
+    assert_eq!(account.requests(), 1);
+
+    let wanted = [
+        record("acme.net", "www.acme.net", "192.0.2.1"),
+        record("acme.com", "acme.com", "192.0.2.2"),
+        record("acme.com", "acme.com", "192.0.2.3"),
+        record("acme.org", "acme.org", "192.0.2.1"),
+        record("acme.com", "www.acme.com", "192.0.2.1"),
+    ];
+    let found = account.find_all("record", &wanted.each_ref()).await;
+    let expected = [&records[3], &records[2], &none, &none, &records[0]];
+    assert_eq!(found, expected.map(Clone::clone));
+    assert_eq!(account.requests(), 3, "one a zone");
+
+    let nobodys = attributes(&[("fingerprint", "00:11")]);
+    let found = account.find_all("ssh_key", &[&nobodys, &key]).await;
+    assert_eq!((found[0].len(), found[1].len()), (0, 1));
+    assert_eq!(account.requests(), 2);
+    assert!(account.find_all("domain", &[]).await.is_empty());
+    assert!(account.find_all("server", &[]).await.is_empty());
+    assert_eq!(account.requests(), 0);
+    account.sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn a_large_collection_is_not_listed_for_a_few_names() {
+    let mut account = Account::start(Options::default()).await;
+    account.key().await;
+    let servers: Vec<Attributes> = (0..410).map(|n| server(&format!("web{n}"))).collect();
+    for some in servers.chunks(10) {
+        let asked: Vec<&Attributes> = some.iter().collect();
+        let made = account.write.create_many("server", &asked, MARK);
+        made.await.unwrap();
+    }
+    let zone = attributes(&[("name", "acme.com")]);
+    account.write.create("domain", &zone, MARK).await.unwrap();
+    let records: Vec<Attributes> = (0..210)
+        .map(|n| record("acme.com", &format!("web{n}.acme.com"), "192.0.2.1"))
+        .collect();
+    let made = records
+        .iter()
+        .map(|record| account.write.create("record", record, MARK));
+    for made in join_all(made).await {
+        made.unwrap();
+    }
+    account.requests();
+    // How many are asked for, and what that takes. Before the first listing nobody knows how many
+    // pages there are.
+    for (kind, all, wanted, requests) in [
+        ("server", &servers, 4, 3),
+        ("server", &servers, 3, 3),
+        ("server", &servers, 2, 2),
+        ("server", &servers, 410, 3),
+        ("record", &records, 3, 2),
+        ("record", &records, 2, 2),
+        ("record", &records, 1, 1),
+        ("record", &records, 210, 2),
+    ] {
+        let asked: Vec<&Attributes> = all[..wanted].iter().collect();
+        let found = account.find_all(kind, &asked).await;
+        assert!(found.iter().all(|candidates| candidates.len() == 1));
+        assert_eq!(account.requests(), requests, "{wanted} of {kind}");
+    }
+    account.sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn the_clock_is_the_one_that_the_api_tells() {
+    let dates = Mutex::new(vec![
+        "",
+        "date: now\r\n",
+        "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+    ]);
+    let later = "date: Sun, 06 Nov 1994 08:50:00 GMT\r\n";
+    dates
+        .lock()
+        .unwrap()
+        .extend([later, "date: Sun, 06 Nov 1994 08:49:59 GMT\r\n"]);
+    dates.lock().unwrap().reverse();
+    let (port, _) = serve(move |socket| {
+        let date = dates.lock().unwrap().pop().unwrap();
+        async move {
+            let not_found = format!("HTTP/1.1 404 Not Found\r\n{date}content-length: 0\r\n\r\n");
+            answer(socket, &not_found).await;
+        }
+    })
+    .await;
+    let write = open(&format!("http://127.0.0.1:{port}"));
+    assert_eq!(write.clock(), None);
+    let nothing = Attributes::new();
+    let target = Target {
+        kind: "server",
+        id: "1",
+        attributes: &nothing,
+    };
+    let mut told = Vec::new();
+    for _ in 0..5 {
+        write.get(target).await.unwrap();
+        told.push(write.clock().map(|clock| clock.to_string()));
+    }
+    // An answer that was overtaken does not turn it back.
+    let [first, last] = ["1994-11-06T08:49:37Z", "1994-11-06T08:50:00Z"];
+    let [first, last] = [first, last].map(|time| Some(time.to_owned()));
+    assert_eq!(told, [None, None, first, last.clone(), last]);
 }
 
 #[tokio::test]

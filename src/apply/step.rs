@@ -110,8 +110,13 @@ impl Call {
                 let (kind, attributes) = (address.kind(), &self.attributes);
                 match write.create(kind, attributes, &self.mark).await {
                     Err(error) if error.class == Class::Exists => {
-                        let found = write.find(kind, attributes, &self.mark).await?;
-                        found.into_iter().next().map(Outcome::Found).ok_or(error)
+                        let found = write.find(kind, &[attributes], &self.mark).await?;
+                        found
+                            .into_iter()
+                            .flatten()
+                            .next()
+                            .map(Outcome::Found)
+                            .ok_or(error)
                     }
                     result => result.map(Outcome::Made),
                 }

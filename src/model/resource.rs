@@ -67,6 +67,8 @@ pub struct Observed {
     pub readiness: Readiness,
     /// What it costs a month, if that is known.
     pub monthly: Option<Money>,
+    /// When it was made, by the provider's clock, where the provider says so.
+    pub created: Option<Timestamp>,
 }
 
 impl Observed {

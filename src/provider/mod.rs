@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use crate::model::{
     Account, Attributes, Capabilities, Catalog, Desired, Observed, Recorded, Secret,
@@ -67,17 +68,18 @@ pub trait Read: Send + Sync {
         mark: &'a str,
     ) -> Answer<'a, Vec<Observed>>;
 
-    /// Everything that could be the resource whose natural key `attributes` hold, in as few
-    /// requests as it takes: what to ask before a create is repeated whose answer was lost. What
-    /// carries marks, but not `mark`, is somebody else's and left out; what carries none is not,
-    /// because a mark may become visible later than what it is on. An empty answer proves
-    /// nothing by itself: what was made just now may not be visible yet.
+    /// For each of `wanted`, in their order, everything that could be the resource whose natural
+    /// key its attributes hold, in as few requests as it takes for all of them: what to ask
+    /// before creates are repeated whose answers were lost. What carries marks, but not `mark`,
+    /// is somebody else's and left out; what carries none is not, because a mark may become
+    /// visible later than what it is on. An empty list proves nothing by itself: what was made
+    /// just now may not be visible yet.
     fn find<'a>(
         &'a self,
         kind: &'a str,
-        attributes: &'a Attributes,
+        wanted: &'a [&'a Attributes],
         mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>>;
+    ) -> Answer<'a, Vec<Vec<Observed>>>;
 
     /// How many requests have been sent so far.
     fn requests(&self) -> u64;
@@ -85,6 +87,10 @@ pub trait Read: Send + Sync {
     /// How many more may be sent without waiting, as far as that is known; `None` where nothing
     /// limits them.
     fn allowance(&self) -> Option<Allowance>;
+
+    /// The provider's own time as the latest of its answers told it, to compare with
+    /// [`Observed::created`]; `None` before the first, and where answers do not tell.
+    fn clock(&self) -> Option<Timestamp>;
 }
 
 /// Changing a cloud.

@@ -130,6 +130,7 @@ impl World {
             owners: Vec::new(),
             readiness: Readiness::Ready,
             monthly: None,
+            created: None,
         });
     }
 
@@ -312,6 +313,7 @@ impl World {
             owners,
             readiness: Readiness::Ready,
             monthly: None,
+            created: None,
         });
         id
     }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
@@ -47,6 +48,8 @@ pub(super) struct ReadClient {
     base: Url,
     token: Secret,
     sent: AtomicU64,
+    /// The API's time in Unix seconds, as the latest answer told it.
+    clock: AtomicI64,
     on_pause: OnPause,
     budget: Mutex<Budget>,
     /// Somebody gave a place in the budget back.
@@ -125,6 +128,7 @@ impl ReadClient {
             base,
             token,
             sent: AtomicU64::new(0),
+            clock: AtomicI64::new(i64::MIN),
             on_pause,
             budget: Mutex::default(),
             freed: Notify::new(),
@@ -136,6 +140,12 @@ impl ReadClient {
     /// How many requests were sent.
     pub(super) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// The API's time.
+    pub(super) fn clock(&self) -> Option<Timestamp> {
+        // Before the first answer, no time that there is.
+        Timestamp::from_second(self.clock.load(Ordering::Relaxed)).ok()
     }
 
     /// How many more could be sent at once.
@@ -284,7 +294,12 @@ impl ReadClient {
             };
             tracing::debug!("{what} → {}", answer.status());
             let headers = answer.headers();
-            let now = api_time(headers);
+            let told = api_time(headers);
+            if let Some(told) = told {
+                // Answers overtake each other.
+                self.clock.fetch_max(told.as_second(), Ordering::Relaxed);
+            }
+            let now = told.map_or_else(SystemTime::now, SystemTime::from);
             if !headers.contains_key(RETRY_AFTER) {
                 // With the minute's limit the API says that nothing is left of the hour either.
                 place.told = hour_of(headers, now);
@@ -529,14 +544,11 @@ async fn read(
     Ok(true)
 }
 
-/// The API's own time, which its headers go by; ours if it does not tell.
-fn api_time(headers: &HeaderMap) -> SystemTime {
-    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-    let date = date.and_then(|date| {
-        let parser = rfc2822::DateTimeParser::new();
-        parser.parse_timestamp(date).ok()
-    });
-    date.map_or_else(SystemTime::now, SystemTime::from)
+/// The API's own time, which its headers go by.
+fn api_time(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    let parser = rfc2822::DateTimeParser::new();
+    parser.parse_timestamp(date).ok()
 }
 
 /// What the headers say of the hour's limit.
@@ -614,7 +626,8 @@ mod tests {
             ("ratelimit-remaining", "12"),
             ("ratelimit-reset", "784112377"),
         ]);
-        let hour = hour_of(&told, api_time(&told)).unwrap();
+        let now = api_time(&told).unwrap();
+        let hour = hour_of(&told, now.into()).unwrap();
         assert_eq!(
             hour,
             Hour {
@@ -625,6 +638,7 @@ mod tests {
             }
         );
         assert_eq!(hour_of(&headers(&[("date", "now")]), UNIX_EPOCH), None);
+        assert_eq!(api_time(&headers(&[("date", "now")])), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use futures_util::FutureExt;
+use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Observed, Readiness};
@@ -36,14 +37,14 @@ impl super::Adapter for Adapter {
     fn find<'a>(
         &'a self,
         client: &'a ReadClient,
-        attributes: &'a Attributes,
+        wanted: &'a [&'a Attributes],
         _mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
-        async move {
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        let asked = wanted.iter().map(|attributes| async move {
             let found = find(client, required(attributes, NAME)?).await?;
             Ok(found.into_iter().collect())
-        }
-        .boxed()
+        });
+        try_join_all(asked).boxed()
     }
 
     fn create<'a>(
@@ -124,5 +125,6 @@ pub(super) fn from_wire(domain: &Domain) -> Observed {
         owners: Vec::new(),
         readiness: Readiness::Ready,
         monthly: None,
+        created: None,
     }
 }

@@ -4,6 +4,7 @@
 //! documentation; a comment says so where one of them is surprising.
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use crate::model::{Account, Attributes, Capabilities, Catalog, Observed};
@@ -73,9 +74,9 @@ trait Adapter: Sync {
     fn find<'a>(
         &'a self,
         client: &'a ReadClient,
-        attributes: &'a Attributes,
+        wanted: &'a [&'a Attributes],
         mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>>;
+    ) -> Answer<'a, Vec<Vec<Observed>>>;
 
     fn create<'a>(
         &'a self,
@@ -231,10 +232,10 @@ impl Read for Reader {
     fn find<'a>(
         &'a self,
         kind: &'a str,
-        attributes: &'a Attributes,
+        wanted: &'a [&'a Attributes],
         mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
-        async move { adapter(kind)?.find(&self.client, attributes, mark).await }.boxed()
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        async move { adapter(kind)?.find(&self.client, wanted, mark).await }.boxed()
     }
 
     fn requests(&self) -> u64 {
@@ -243,6 +244,10 @@ impl Read for Reader {
 
     fn allowance(&self) -> Option<Allowance> {
         self.client.allowance()
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.client.clock()
     }
 }
 
@@ -300,10 +305,10 @@ impl Read for Writer {
     fn find<'a>(
         &'a self,
         kind: &'a str,
-        attributes: &'a Attributes,
+        wanted: &'a [&'a Attributes],
         mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
-        self.reader.find(kind, attributes, mark)
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        self.reader.find(kind, wanted, mark)
     }
 
     fn requests(&self) -> u64 {
@@ -312,6 +317,10 @@ impl Read for Writer {
 
     fn allowance(&self) -> Option<Allowance> {
         self.reader.allowance()
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.reader.clock()
     }
 }
 

@@ -1,8 +1,8 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use reqwest::Method;
 
 use crate::model::{Attributes, Desired, Observed, Readiness, Value};
@@ -62,19 +62,36 @@ impl super::Adapter for Adapter {
     fn find<'a>(
         &'a self,
         client: &'a ReadClient,
-        attributes: &'a Attributes,
+        wanted: &'a [&'a Attributes],
         _mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
         async move {
-            let zone = required(attributes, ZONE)?;
-            // The filter wants the whole name: a relative one finds nothing.
-            let name = required(attributes, NAME)?;
-            let record_type = required(attributes, TYPE)?;
-            let query = query(&[("name", name), ("type", record_type)]);
-            let mut found = list_zone(client, zone, &query).await?;
-            let data = attributes.get(DATA);
-            found.retain(|record| data.is_none() || record.attributes.get(DATA) == data);
-            Ok(found)
+            let keys: Result<Vec<Key<'_>>, Error> = wanted
+                .iter()
+                .map(|attributes| Key::of(attributes))
+                .collect();
+            let keys = keys?;
+            let mut zones: BTreeMap<&str, BTreeSet<Key<'_>>> = BTreeMap::new();
+            for &key in &keys {
+                zones.entry(key.zone).or_default().insert(key);
+            }
+            let asked = zones.iter().map(|(zone, keys)| in_zone(client, zone, keys));
+            let found = try_join_all(asked).await?.concat();
+            let mut by_key: HashMap<Key<'_>, Vec<&Observed>> = HashMap::new();
+            for record in &found {
+                by_key
+                    .entry(Key::of(&record.attributes)?)
+                    .or_default()
+                    .push(record);
+            }
+            let of_key = |(key, attributes): (&Key<'_>, &&Attributes)| {
+                let same = by_key.get(key).into_iter().flatten();
+                let data = attributes.get(DATA);
+                same.filter(|record| data.is_none() || record.attributes.get(DATA) == data)
+                    .map(|&record| record.clone())
+                    .collect()
+            };
+            Ok(keys.iter().zip(wanted).map(of_key).collect())
         }
         .boxed()
     }
@@ -86,7 +103,7 @@ impl super::Adapter for Adapter {
         _mark: &'a str,
     ) -> Answer<'a, Observed> {
         async move {
-            let path = format!("/v2/domains/{}/records", required(attributes, ZONE)?);
+            let path = collection(required(attributes, ZONE)?);
             send(client, Method::POST, &path, attributes).await
         }
         .boxed()
@@ -115,8 +132,48 @@ impl super::Adapter for Adapter {
     }
 }
 
+/// What the API can look records up by.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key<'a> {
+    zone: &'a str,
+    name: &'a str,
+    record_type: &'a str,
+}
+
+impl<'a> Key<'a> {
+    fn of(attributes: &'a Attributes) -> Result<Self, Error> {
+        Ok(Self {
+            zone: required(attributes, ZONE)?,
+            name: required(attributes, NAME)?,
+            record_type: required(attributes, TYPE)?,
+        })
+    }
+}
+
+/// The records of a zone that have one of these names and types, and others where listing them
+/// all takes fewer requests.
+async fn in_zone(
+    client: &ReadClient,
+    zone: &str,
+    keys: &BTreeSet<Key<'_>>,
+) -> Result<Vec<Observed>, Error> {
+    if keys.len() as u64 > client.pages_of(&collection(zone)) {
+        return list_zone(client, zone, "").await;
+    }
+    let asked = keys.iter().map(|key| async move {
+        // The filter wants the whole name: a relative one finds nothing.
+        let query = query(&[("name", key.name), ("type", key.record_type)]);
+        list_zone(client, zone, &query).await
+    });
+    Ok(try_join_all(asked).await?.concat())
+}
+
+fn collection(zone: &str) -> String {
+    format!("/v2/domains/{zone}/records")
+}
+
 fn path(zone: &str, id: &str) -> String {
-    format!("/v2/domains/{zone}/records/{id}")
+    format!("{}/{id}", collection(zone))
 }
 
 /// The zone of a wanted record. A reference leads to a zone resource, whose address is its name.
@@ -130,7 +187,7 @@ fn zone_of(desired: &Desired) -> Option<&str> {
 /// The records of a zone that `query` lets through; all of them, if it is empty.
 async fn list_zone(client: &ReadClient, zone: &str, query: &str) -> Result<Vec<Observed>, Error> {
     match client
-        .pages::<Records>(&format!("/v2/domains/{zone}/records{query}"))
+        .pages::<Records>(&format!("{}{query}", collection(zone)))
         .await
     {
         Ok(records) => Ok(records
@@ -209,6 +266,7 @@ pub(super) fn from_wire(zone: &str, record: Record) -> Observed {
         owners: Vec::new(),
         readiness: Readiness::Ready,
         monthly: None,
+        created: None,
     }
 }
 

@@ -1,7 +1,8 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use futures_util::FutureExt;
+use futures_util::future::try_join_all;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
@@ -81,24 +82,38 @@ impl super::Adapter for Adapter {
         .boxed()
     }
 
-    /// By name alone, which is one request and shows every mark: the API cannot combine the
+    /// By name alone, or all of the account, which shows every mark: the API cannot combine the
     /// filters of name and tag, and by tag a server whose tag is not visible yet would be missed.
     fn find<'a>(
         &'a self,
         client: &'a ReadClient,
-        attributes: &'a Attributes,
+        wanted: &'a [&'a Attributes],
         mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
         async move {
-            let name = required(attributes, NAME)?;
-            let path = format!("/v2/droplets{}", query(&[("name", name)]));
-            let mut found = list(client, path).await?;
-            found.retain(|server| {
-                let same = |text: &str| text.eq_ignore_ascii_case(name);
+            let names: Result<Vec<String>, Error> = wanted
+                .iter()
+                .map(|attributes| Ok(required(attributes, NAME)?.to_ascii_lowercase()))
+                .collect();
+            let names = names?;
+            let distinct: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+            let found = if distinct.len() as u64 <= client.pages_of(DROPLETS) {
+                let by_name = |name| format!("{DROPLETS}{}", query(&[("name", name)]));
+                let asked = distinct.iter().map(|name| list(client, by_name(name)));
+                try_join_all(asked).await?.concat()
+            } else {
+                list(client, DROPLETS.to_owned()).await?
+            };
+            let mut named: HashMap<String, Vec<Observed>> = HashMap::new();
+            for server in found {
                 let free = server.owners.is_empty() || server.owners.iter().any(|by| by == mark);
-                free && server.text(NAME).is_some_and(same)
-            });
-            Ok(found)
+                if let (true, Some(name)) = (free, server.text(NAME)) {
+                    let name = name.to_ascii_lowercase();
+                    named.entry(name).or_default().push(server);
+                }
+            }
+            let of_name = |name: &String| named.get(name).cloned().unwrap_or_default();
+            Ok(names.iter().map(of_name).collect())
         }
         .boxed()
     }
@@ -218,6 +233,7 @@ async fn stillborn(
                 owners: Vec::new(),
                 readiness: Readiness::Failed(format!("its creation failed (action {action})")),
                 monthly: None,
+                created: None,
             });
         }
     }
@@ -379,6 +395,8 @@ pub(super) fn from_wire(droplet: Droplet) -> Observed {
             .collect(),
         readiness,
         monthly: price.map(|price| price + price.percent(on_top)),
+        // One in a form that nobody knows says as little as none.
+        created: droplet.created_at.and_then(|at| at.parse().ok()),
     }
 }
 

@@ -1,4 +1,5 @@
 use futures_util::FutureExt;
+use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Observed, Readiness};
@@ -52,14 +53,14 @@ impl super::Adapter for Adapter {
     fn find<'a>(
         &'a self,
         client: &'a ReadClient,
-        attributes: &'a Attributes,
+        wanted: &'a [&'a Attributes],
         _mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
-        async move {
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        let asked = wanted.iter().map(|attributes| async move {
             let found = find(client, required(attributes, FINGERPRINT)?).await?;
             Ok(found.into_iter().collect())
-        }
-        .boxed()
+        });
+        try_join_all(asked).boxed()
     }
 
     fn create<'a>(
@@ -116,5 +117,6 @@ pub(super) fn from_wire(key: Key) -> Observed {
         owners: Vec::new(),
         readiness: Readiness::Ready,
         monthly: None,
+        created: None,
     }
 }

@@ -94,6 +94,8 @@ fn a_droplet_without_ipv6_says_so() {
     assert_eq!(server.monthly, Some(Money::from_dollars(6.0)));
     // Off is not on its way: nobody waits for it.
     assert_eq!(server.readiness, Readiness::Ready);
+    let created = server.created.map(|time| time.to_string());
+    assert_eq!(created.as_deref(), Some("2026-01-02T03:04:05Z"));
 }
 
 #[test]
@@ -111,7 +113,7 @@ fn only_tags_that_begin_with_our_mark_are_owners() {
 #[test]
 fn properties_may_be_missing_and_addresses_unspecified() {
     let server = droplet("droplet_sparse");
-    assert_eq!(server.monthly, None);
+    assert_eq!((server.monthly, server.created), (None, None));
     assert!(!server.attributes.contains_key("ipv4_address"));
     assert_eq!(
         server.readiness,

@@ -140,6 +140,7 @@ pub(super) struct Droplet {
     pub(super) features: Vec<String>,
     pub(super) region: Slug,
     pub(super) size_slug: String,
+    pub(super) created_at: Option<String>,
     pub(super) size: Option<DropletSize>,
     pub(super) image: Option<DropletImage>,
     #[serde(default)]
