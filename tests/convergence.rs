@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cloudbuilder::apply::{Event, Options, Report, Surroundings, apply};
+use cloudbuilder::apply::{Event, Journal, Options, Report, Surroundings, apply, settle};
 use cloudbuilder::config::{PublicKey, cloud};
 use cloudbuilder::model::{Address, Attributes, Diagnostic, Observed, Origin, Recorded, Secret};
 use cloudbuilder::plan::{self, Input, Op, Plan};
@@ -21,7 +21,7 @@ use cloudbuilder::provider::{Connection, OnPause, Scope, Target, Write, digitalo
 use cloudbuilder::refresh::{Found, Wanted, refresh};
 use cloudbuilder::resource::{domain, record, server};
 use cloudbuilder::sandbox::{self, Sandbox};
-use cloudbuilder::state::State;
+use cloudbuilder::state::{Entry, State};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -81,23 +81,50 @@ async fn practice_cloud() -> Account {
     }
 }
 
-/// Keeps every state that is saved, and fails to save any more after so many.
+/// Keeps what would be durable, and fails to save any more after so many savings.
 #[derive(Default)]
 struct Saves {
-    saved: Vec<State>,
+    durable: Option<State>,
+    saves: usize,
     at_most: Option<usize>,
 }
 
-impl Surroundings for Saves {
-    fn save(&mut self, state: &mut State) -> Result<(), Diagnostic> {
-        if self.at_most.is_some_and(|most| self.saved.len() >= most) {
+impl Saves {
+    fn save(&mut self) -> Result<(), Diagnostic> {
+        if self.at_most.is_some_and(|most| self.saves >= most) {
             return Err(Diagnostic::error("the power went off"));
         }
+        self.saves += 1;
+        Ok(())
+    }
+}
+
+impl Journal for Saves {
+    fn begin(&mut self, state: &mut State) -> Result<(), Diagnostic> {
+        self.save()?;
         state.serial += 1;
-        self.saved.push(state.clone());
+        self.durable = Some(state.clone());
         Ok(())
     }
 
+    fn append(&mut self, entries: &[Entry]) -> Result<(), Diagnostic> {
+        self.save()?;
+        let durable = self.durable.as_mut().expect("a journal is open");
+        for entry in entries {
+            durable.enter(entry.clone());
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, state: &mut State) -> Result<(), Diagnostic> {
+        if self.durable.is_none() {
+            return Ok(());
+        }
+        self.begin(state)
+    }
+}
+
+impl Surroundings for Saves {
     fn write_back(&mut self, _: &State, _: &Op) -> Result<String, Diagnostic> {
         Ok(String::new())
     }
@@ -154,7 +181,7 @@ async fn carry_out(
     plan: &Plan,
     state: &mut State,
     at_most: Option<usize>,
-) -> (Report, Vec<State>) {
+) -> (Report, Saves) {
     let mut saves = Saves {
         at_most,
         ..Saves::default()
@@ -172,18 +199,21 @@ async fn carry_out(
         &mut interrupts,
         &options,
     );
-    (report.await, saves.saved)
+    (report.await, saves)
 }
 
 /// Plans and applies until the end; nothing may be left to do then, and nothing be there twice.
-async fn converge(account: &Account, cloud: Option<&str>, state: &mut State, when: &str) -> usize {
+async fn converge(account: &Account, cloud: Option<&str>, state: &mut State, when: &str) {
+    let mut saves = Saves::default();
+    // What is there can be seen at once, so what cannot was never made.
+    let settled = settle(&*account.write, state, &mut saves, Duration::ZERO, |_| {}).await;
+    settled.expect("the account answers");
     let plan = planned(account, cloud, state).await;
-    let (report, saved) = carry_out(account, &plan, state, None).await;
+    let (report, _) = carry_out(account, &plan, state, None).await;
     assert!(report.is_complete(), "{when}: {report:#?}");
     let again = planned(account, cloud, state).await;
     assert!(again.steps.is_empty(), "{when}: {:#?}", again.steps);
     assert_nothing_twice(account, state, when).await;
-    saved.len()
 }
 
 async fn assert_nothing_twice(account: &Account, state: &State, when: &str) {
@@ -271,7 +301,7 @@ async fn a_run_cut_off_after_any_saving_is_simply_run_again() {
                     let plan = planned(&account, *cloud, &state).await;
                     let mut lost = state.clone();
                     let (report, saved) = carry_out(&account, &plan, &mut lost, Some(saves)).await;
-                    let mut state = saved.last().cloned().unwrap_or(state);
+                    let mut state = saved.durable.unwrap_or(state);
                     converge(&account, *cloud, &mut state, &when).await;
                     if report.is_complete() {
                         assert!(saves > 4, "{when}: it was never cut off");

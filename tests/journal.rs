@@ -223,7 +223,7 @@ fn a_run_is_found_as_far_as_it_came() {
     store
         .append(&[outcome(12, Change::Put(recorded("db2", "72")))])
         .unwrap();
-    assert_eq!(deployment.load().unsettled, []);
+    assert!(deployment.load().unsettled.is_empty());
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn the_run_after_one_that_was_cut_off_goes_on_from_it() {
     state.enter(outcome(12, Change::Nothing));
     store.finish(&mut state).unwrap();
     assert_eq!(deployment.load(), state);
-    assert_eq!(state.unsettled, []);
+    assert!(state.unsettled.is_empty());
     assert_eq!(
         fs::read_dir(deployment.0.path()).unwrap().count(),
         2,
@@ -292,7 +292,7 @@ fn what_an_earlier_version_cut_off_is_read_for_ever() {
     let state = store_in(fixture).load().unwrap().unwrap();
     let addresses: Vec<String> = state.resources.keys().map(Address::to_string).collect();
     assert_eq!(addresses, ["record.www.acme.com/A", "server.server1"]);
-    let [unsettled] = &state.unsettled[..] else {
+    let Some((_, unsettled)) = state.unsettled.first_key_value() else {
         panic!("{:?}", state.unsettled);
     };
     assert_eq!(unsettled.number, 6);

@@ -19,6 +19,13 @@ pub enum Event {
         /// What is missing: `boots`.
         why: String,
     },
+    /// A step's answer was lost: what it may have made is looked for, before it is made again.
+    Lost {
+        /// Its number.
+        step: usize,
+        /// What happened to the answer.
+        why: String,
+    },
     /// A step is done and saved.
     Finished {
         /// Its number.

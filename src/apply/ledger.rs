@@ -1,19 +1,27 @@
+use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness, Recorded};
+use crate::model::{Capabilities, Diagnostic, Observed};
 use crate::plan::{Op, Plan, Step};
-use crate::provider::{Class, Error};
+use crate::provider::Error;
 use crate::resource::kind;
-use crate::state::State;
+use crate::state::{Change, Entry, Intent, Progress, State};
 
-use super::schedule::Schedule;
-use super::step::{Call, Outcome, missing, remember};
-use super::wait::{Sight, Until, Waiting, may_pass};
+use super::call::{Answer, Call, Part};
+use super::meaning::{Lost, Meaning, Next, failed_to_come, too_late};
+use super::outcome::remember;
+use super::schedule::{Groups, Schedule};
+use super::search::{Candidates, Choice, choose};
+use super::settle::{made, two_or_more};
+use super::wait::{Sight, Waiting, may_pass};
 use super::{Event, Options, Report, Surroundings};
+
+/// How often something is created whose answer is lost and which then is not to be found.
+const ATTEMPTS: u32 = 3;
 
 /// What is known of a run while it goes on: the state, which steps are done, what is waited for.
 /// Every answer is entered here, and nowhere else.
@@ -23,14 +31,20 @@ pub(super) struct Ledger<'a> {
     surroundings: &'a mut dyn Surroundings,
     options: &'a Options,
     schedule: Schedule,
+    progress: Progress,
     report: Report,
     began: HashMap<usize, Instant>,
     waiting: Vec<Waiting>,
+    lost: Vec<Lost>,
+    /// How often a step's answer was lost.
+    attempts: HashMap<usize, u32>,
+    next_intent: u64,
 }
 
 impl<'a> Ledger<'a> {
     pub(super) fn new(
         plan: &'a Plan,
+        capabilities: &Capabilities,
         state: &'a mut State,
         surroundings: &'a mut dyn Surroundings,
         options: &'a Options,
@@ -41,21 +55,30 @@ impl<'a> Ledger<'a> {
             .iter()
             .filter(|step| !matches!(step.op, Op::WriteBack { .. }));
         let effects: Vec<Step> = effects.cloned().collect();
+        let progress = Progress {
+            steps: effects.len() as u64,
+            done: 0,
+        };
+        state.progress = (!effects.is_empty()).then_some(progress);
         Self {
             plan,
+            schedule: Schedule::new(&effects, &Groups::of(&effects, capabilities)),
+            next_intent: state.next_number(),
             state,
             surroundings,
             options,
-            schedule: Schedule::new(&effects),
+            progress,
             report: Report::default(),
             began: HashMap::new(),
             waiting: Vec::new(),
+            lost: Vec::new(),
+            attempts: HashMap::new(),
         }
     }
 
     /// Makes the state durable before the first request: its lineage is on whatever that creates.
     pub(super) fn open(&mut self) -> bool {
-        match self.surroundings.save(self.state) {
+        match self.surroundings.begin(self.state) {
             Ok(()) => true,
             Err(problem) => {
                 self.report.unsaved = Some(problem);
@@ -64,25 +87,64 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// The next step that may start, as a call; `None` if there is none for now.
-    pub(super) fn start(&mut self) -> Option<(usize, Call)> {
+    /// So many of the requests that may be sent now. What they are about to do is durable.
+    pub(super) fn start(&mut self, most: usize, clock: Option<Timestamp>) -> Vec<Call> {
+        let mut calls = Vec::new();
         // What is made while nothing can be saved would not be known.
-        while self.report.unsaved.is_none() {
-            let number = self.schedule.start()?;
-            let plan = self.plan;
-            let step = plan.steps.get(number.checked_sub(1)?)?;
-            self.began.insert(number, Instant::now());
-            self.surroundings.event(&Event::Started { step: number });
-            match Call::new(step, &self.state.resources, &self.state.lineage) {
-                Ok(call) => return Some((number, call)),
-                Err(why) => {
-                    let problem = Diagnostic::error(format!("{} cannot be made", step.label));
-                    let hint = "run plan again to see what is there";
-                    self.fail(number, problem.detail(why).hint(hint));
-                }
+        while self.report.unsaved.is_none() && calls.len() < most {
+            let numbers = self.schedule.start();
+            if numbers.is_empty() {
+                break;
+            }
+            let parts: Vec<Part> = numbers
+                .into_iter()
+                .filter_map(|n| self.prepare(n))
+                .collect();
+            if !parts.is_empty() {
+                let mark = self.state.lineage.clone();
+                calls.push(Call { parts, mark });
             }
         }
-        None
+        let parts = calls.iter().flat_map(|call| &call.parts);
+        let intents = parts.filter_map(|part| part.intent(&self.state.resources, clock));
+        let intents: Vec<Entry> = intents.map(Entry::Intent).collect();
+        if intents.is_empty() {
+            return calls;
+        }
+        if let Err(problem) = self.surroundings.append(&intents) {
+            self.report.unsaved = Some(problem.clone());
+            let steps = calls.iter().flat_map(|call| &call.parts);
+            let steps: Vec<usize> = steps.map(|part| part.step).collect();
+            for step in steps {
+                self.fail(step, problem.clone());
+            }
+            return Vec::new();
+        }
+        for intent in intents {
+            self.state.enter(intent);
+        }
+        calls
+    }
+
+    fn prepare(&mut self, number: usize) -> Option<Part> {
+        let plan = self.plan;
+        let step = plan.steps.get(number.checked_sub(1)?)?;
+        // A step that is sent again has begun already.
+        if let Slot::Vacant(began) = self.began.entry(number) {
+            began.insert(Instant::now());
+            self.surroundings.event(&Event::Started { step: number });
+        }
+        let intent = self.next_intent;
+        self.next_intent += 1;
+        match Part::new(step, intent, &self.state.resources) {
+            Ok(part) => Some(part),
+            Err(why) => {
+                let problem = Diagnostic::error(format!("{} cannot be made", step.label));
+                let hint = "run plan again to see what is there";
+                self.fail(number, problem.detail(why).hint(hint));
+                None
+            }
+        }
     }
 
     /// Whether the state could not be saved.
@@ -93,6 +155,16 @@ impl<'a> Ledger<'a> {
     /// What is waited for.
     pub(super) fn waiting(&self) -> &[Waiting] {
         &self.waiting
+    }
+
+    /// When what may have been made is to be looked for next; `None` if there is no such thing.
+    pub(super) fn next_search(&self) -> Option<Instant> {
+        self.lost.iter().map(|lost| lost.search.next_look()).min()
+    }
+
+    /// What may have been made.
+    pub(super) fn lost(&self) -> Vec<Intent> {
+        self.lost.iter().map(|lost| lost.intent.clone()).collect()
     }
 
     /// The lineage that everything made here carries.
@@ -122,159 +194,200 @@ impl<'a> Ledger<'a> {
         let mut unknown: Vec<usize> = unknown.copied().collect();
         unknown.sort_unstable();
         self.report.unknown = unknown;
+        // How far it came matters to the next run only if it has to look for something.
+        if self.state.unsettled.is_empty() {
+            self.state.progress = None;
+        }
+        if let Err(problem) = self.surroundings.finish(self.state) {
+            self.report.unsaved.get_or_insert(problem);
+        }
         if !self.report.interrupted && self.report.unsaved.is_none() {
             self.write_back();
         }
         self.report
     }
 
-    pub(super) fn answered(&mut self, number: usize, call: &Call, result: Result<Outcome, Error>) {
+    fn meaning(&self) -> Meaning<'_> {
+        Meaning {
+            state: self.state,
+            options: self.options,
+        }
+    }
+
+    /// Takes note of answers: what they mean is written down for all of them at once.
+    pub(super) fn answered(&mut self, answers: Vec<Answer>) {
         let plan = self.plan;
-        let Some(step) = plan.steps.get(number - 1) else {
-            return;
+        let mut entries = Vec::new();
+        let mut next = Vec::new();
+        for (part, result) in answers {
+            let Some(step) = plan.steps.get(part.step - 1) else {
+                continue;
+            };
+            let (entry, then) = match result {
+                Ok(outcome) => {
+                    let repeated = self.attempts.contains_key(&part.step);
+                    self.meaning().succeeded(&part, outcome, repeated)
+                }
+                Err(error) => self.meaning().refused(step, &part, error),
+            };
+            entries.extend(entry);
+            next.push((part.step, then));
+        }
+        self.write_down(entries, next);
+    }
+
+    /// Writes down what became of steps, all of it at once, and then goes on with them. If that
+    /// fails, they fail, no further request is sent, and the messages say what is not saved.
+    fn write_down(&mut self, mut entries: Vec<Entry>, next: Vec<(usize, Next)>) {
+        let finished = next
+            .iter()
+            .filter(|(_, next)| matches!(next, Next::Finish(_)));
+        let finished = finished.count() as u64;
+        if finished > 0 {
+            self.progress.done += finished;
+            entries.push(Entry::Progress(self.progress));
+        }
+        let saved = match entries.is_empty() {
+            true => Ok(()),
+            false => self.surroundings.append(&entries),
         };
-        let outcome = match result {
-            Ok(outcome) => outcome,
-            Err(error) => return self.fail(number, problem(step, &error)),
-        };
-        // What was there already stays there when the deployment goes.
-        let origin = match outcome {
-            Outcome::Found(_) => Origin::Found,
-            Outcome::Made(_) | Outcome::Accepted => Origin::Created,
-        };
-        match (&step.op, outcome) {
-            (
-                Op::Create {
-                    address,
-                    account,
-                    refers_to,
-                    ..
-                },
-                Outcome::Made(made) | Outcome::Found(made),
-            ) => {
-                let recorded = Recorded {
-                    address: address.clone(),
-                    account: account.clone(),
-                    id: made.id.clone(),
-                    origin,
-                    ready: made.readiness == Readiness::Ready,
-                    attributes: remember(address.kind(), call.attributes(), &made.attributes),
-                    refers_to: refers_to.clone(),
-                    recorded_at: Timestamp::now(),
-                };
-                // The id first: nothing that is made may be lost by what comes after.
-                if self.record(number, recorded) {
-                    self.made(number, address, &made);
+        // Also if it is not durable: the whole may still be saved at the end.
+        for entry in entries {
+            self.state.enter(entry);
+        }
+        if let Err(problem) = &saved {
+            self.report.unsaved.get_or_insert_with(|| problem.clone());
+        }
+        for (step, next) in next {
+            match (&saved, next) {
+                (Err(problem), Next::Finish(_) | Next::Wait(..)) => {
+                    let problem = self.unsaved(step, problem.clone());
+                    self.fail(step, problem);
                 }
+                (_, next) => self.go_on(step, next),
             }
-            (
-                Op::Import {
-                    address,
-                    account,
-                    id,
-                    refers_to,
-                    ours,
-                    ..
-                },
-                _,
-            ) => {
-                let lingers = kind(address.kind()).is_some_and(|(_, kind)| kind.lingers);
-                let recorded = Recorded {
-                    address: address.clone(),
-                    account: account.clone(),
-                    id: id.clone(),
-                    origin: if *ours {
-                        Origin::Created
-                    } else {
-                        Origin::Found
-                    },
-                    ready: !lingers,
-                    attributes: call.attributes().clone(),
-                    refers_to: refers_to.clone(),
-                    recorded_at: Timestamp::now(),
-                };
-                if self.record(number, recorded) {
-                    if lingers {
-                        self.wait(number, address, id, Until::Ready);
-                    } else {
-                        self.finish(number, Some(id));
-                    }
-                }
-            }
-            (
-                Op::Update {
-                    address,
-                    id,
-                    refers_to,
-                    ..
-                },
-                Outcome::Made(made),
-            ) => {
-                let attributes = remember(address.kind(), call.attributes(), &made.attributes);
-                if let Some(recorded) = self.state.resources.get_mut(address) {
-                    recorded.attributes = attributes;
-                    recorded.refers_to.clone_from(refers_to);
-                }
-                if self.save(number) {
-                    self.finish(number, Some(id));
-                }
-            }
-            (Op::Await { address, id }, _) => {
-                self.surroundings.event(&Event::Waiting {
-                    step: number,
-                    id: id.clone(),
-                    why: "not ready yet".to_owned(),
-                });
-                self.wait(number, address, id, Until::Ready);
-            }
-            (Op::Delete { address, id }, _) => {
-                if kind(address.kind()).is_some_and(|(_, kind)| kind.lingers) {
-                    self.wait(number, address, id, Until::Gone);
-                } else {
-                    self.gone(number, address);
-                }
-            }
-            (Op::Forget { address }, _) => self.gone(number, address),
-            // A provider that takes note of a create without saying what it made.
-            (Op::Create { .. } | Op::Update { .. }, Outcome::Accepted)
-            | (Op::Update { .. }, Outcome::Found(_))
-            | (Op::WriteBack { .. }, _) => {}
         }
     }
 
-    /// What was made is recorded; it may have to be waited for.
-    fn made(&mut self, number: usize, address: &Address, made: &Observed) {
-        match (&made.readiness, missing(made)) {
-            (Readiness::Failed(why), _) => self.failed_to_come(number, address, &made.id, why),
-            (_, Some(why)) => {
-                self.surroundings.event(&Event::Waiting {
-                    step: number,
-                    id: made.id.clone(),
-                    why: why.to_owned(),
-                });
-                self.wait(number, address, &made.id, Until::Ready);
+    fn go_on(&mut self, step: usize, next: Next) {
+        match next {
+            Next::Finish(id) => self.finish(step, id.as_deref()),
+            Next::Fail(problem) => self.fail(step, problem),
+            Next::Again { alone } => self.schedule.again(step, alone),
+            Next::Wait(mut waiting, why) => {
+                if let Some(why) = why {
+                    let id = waiting.id.clone();
+                    self.surroundings.event(&Event::Waiting { step, id, why });
+                }
+                if let Some(recorded) = self.state.resources.get(&waiting.address) {
+                    waiting.attributes.clone_from(&recorded.attributes);
+                }
+                self.waiting.push(waiting);
             }
-            (_, None) => self.finish(number, Some(&made.id)),
+            Next::Search(lost) => {
+                self.surroundings.event(&Event::Lost {
+                    step,
+                    why: lost.error.to_string(),
+                });
+                self.lost.push(*lost);
+            }
         }
     }
 
-    pub(super) fn wait(&mut self, step: usize, address: &Address, id: &str, until: Until) {
-        let recorded = self.state.resources.get(address);
-        let age = recorded.map(|recorded| Timestamp::now().duration_since(recorded.recorded_at));
-        let age = age.and_then(|age| Duration::try_from(age).ok());
-        let unsettled = self.options.settle.saturating_sub(age.unwrap_or_default());
-        self.waiting.push(Waiting {
-            step,
-            address: address.clone(),
-            id: id.to_owned(),
-            attributes: recorded.map_or_else(Attributes::new, |r| r.attributes.clone()),
-            until,
-            deadline: Instant::now() + self.options.ready_deadline,
-            settled: Instant::now() + unsettled,
-        });
+    /// The problem, with the id that is nowhere else.
+    fn unsaved(&self, step: usize, problem: Diagnostic) -> Diagnostic {
+        let op = self.plan.steps.get(step - 1).map(|step| &step.op);
+        let lost = op
+            .and_then(Op::address)
+            .and_then(|address| self.state.resources.get(address))
+            .map(|recorded| {
+                format!(
+                    "; not saved: {} has the id {}",
+                    recorded.address, recorded.id
+                )
+            });
+        let detail = format!("{}{}", problem.detail, lost.unwrap_or_default());
+        problem.detail(detail)
     }
 
-    /// Takes note of what the shared poll saw; the state is saved once for all of it.
+    /// Takes note of what a look for what may have been made showed, which began then.
+    pub(super) fn searched(&mut self, began: Instant, found: Result<Candidates, Error>) {
+        let mut found = match found {
+            Ok(found) => found,
+            Err(error) => return self.search_failed(&error),
+        };
+        let mut entries = Vec::new();
+        let mut next = Vec::new();
+        for mut lost in std::mem::take(&mut self.lost) {
+            let number = lost.intent.number;
+            // It may have been lost while this look was under way already.
+            let Some(candidates) = found.remove(&number) else {
+                self.lost.push(lost);
+                continue;
+            };
+            let outcome = |change| Entry::Outcome { number, change };
+            let known = &self.state.resources;
+            let taken = |found: &Observed| {
+                known.values().any(|recorded| {
+                    recorded.address.kind() == found.kind && recorded.id == found.id
+                })
+            };
+            match choose(candidates, &lost.intent, &self.state.lineage, taken) {
+                Choice::One(found) => {
+                    entries.push(outcome(Change::Put(made(&lost.intent, &found))));
+                    let then = self.meaning().made(lost.step, &lost.intent.address, &found);
+                    next.push((lost.step, then));
+                }
+                Choice::Unclear(ids) => {
+                    next.push((lost.step, Next::Fail(two_or_more(&lost.intent, &ids))));
+                }
+                Choice::Nothing if lost.search.saw_nothing(began) => {
+                    entries.push(outcome(Change::Nothing));
+                    next.push((lost.step, self.once_more(&lost)));
+                }
+                Choice::Nothing => self.lost.push(lost),
+            }
+        }
+        self.write_down(entries, next);
+    }
+
+    /// It was never made: it is made now, unless that went wrong too often.
+    fn once_more(&mut self, lost: &Lost) -> Next {
+        let attempts = self.attempts.entry(lost.step).or_default();
+        *attempts += 1;
+        if *attempts < ATTEMPTS {
+            return Next::Again { alone: true };
+        }
+        let problem = Diagnostic::error(format!("{} could not be made", lost.intent.address))
+            .detail(format!(
+                "tried {ATTEMPTS} times: each time the answer was not clear, and nothing was there \
+                 afterwards; the last: {}",
+                lost.error
+            ))
+            .hint("run it again when the API is well; nothing was made");
+        Next::Fail(problem)
+    }
+
+    fn search_failed(&mut self, error: &Error) {
+        let longest = self.options.settle + self.options.busy_deadline;
+        let give_up = !may_pass(error);
+        let (over, lost) = std::mem::take(&mut self.lost)
+            .into_iter()
+            .partition(|lost| give_up || lost.search.age() >= longest);
+        self.lost = lost;
+        for lost in &mut self.lost {
+            lost.search.missed();
+        }
+        let over: Vec<Lost> = over;
+        for lost in over {
+            let what = Diagnostic::error(format!("{} may have been made", lost.intent.address))
+                .detail(format!("{}; looking for it: {error}", lost.error))
+                .hint("run it again: it is looked for before anything is made");
+            self.fail(lost.step, what);
+        }
+    }
+
+    /// Takes note of what the shared poll saw.
     pub(super) fn looked(&mut self, sights: Result<Vec<(usize, Sight)>, Error>) {
         match sights {
             Ok(sights) => self.saw(sights),
@@ -293,28 +406,36 @@ impl<'a> Ledger<'a> {
             .partition(|waiting| waiting.deadline <= now);
         self.waiting = waiting;
         for waiting in late {
-            self.too_late(&waiting);
+            let problem = too_late(&waiting, self.options.ready_deadline);
+            self.fail(waiting.step, problem);
         }
     }
 
     fn saw(&mut self, sights: Vec<(usize, Sight)>) {
         let mut sights: HashMap<usize, Sight> = sights.into_iter().collect();
-        let mut came = Vec::new();
+        let mut entries = Vec::new();
+        let mut next = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
-            let address = &waiting.address;
-            match sights.remove(&waiting.step).unwrap_or(Sight::NotYet) {
+            let (step, address) = (waiting.step, &waiting.address);
+            match sights.remove(&step).unwrap_or(Sight::NotYet) {
                 Sight::NotYet => self.waiting.push(waiting),
                 Sight::Gone => {
-                    self.state.resources.remove(address);
-                    came.push((waiting.step, waiting.id));
+                    let change = Change::Remove(address.clone());
+                    entries.push(match waiting.intent {
+                        Some(number) => Entry::Outcome { number, change },
+                        None => Entry::Change(change),
+                    });
+                    next.push((step, Next::Finish(Some(waiting.id))));
                 }
                 Sight::Ready(observed) => {
-                    if let Some(recorded) = self.state.resources.get_mut(address) {
+                    if let Some(recorded) = self.state.resources.get(address) {
+                        let mut recorded = recorded.clone();
                         recorded.ready = true;
-                        recorded.attributes =
-                            remember(address.kind(), &recorded.attributes, &observed.attributes);
+                        let (is, applied) = (&observed.attributes, &recorded.attributes);
+                        recorded.attributes = remember(address.kind(), applied, is);
+                        entries.push(Entry::Change(Change::Put(recorded)));
                     }
-                    came.push((waiting.step, waiting.id));
+                    next.push((step, Next::Finish(Some(waiting.id))));
                 }
                 Sight::Lost => {
                     let problem = Diagnostic::error(format!("{address} is gone"))
@@ -323,91 +444,18 @@ impl<'a> Ledger<'a> {
                             waiting.id
                         ))
                         .hint("run it again to have it made anew");
-                    self.fail(waiting.step, problem);
+                    next.push((step, Next::Fail(problem)));
                 }
                 Sight::Failed(why) => {
-                    self.failed_to_come(waiting.step, address, &waiting.id, &why);
+                    let problem = failed_to_come(address, &waiting.id, &why);
+                    next.push((step, Next::Fail(problem)));
                 }
             }
         }
-        if came.is_empty() {
-            return;
-        }
-        match self.surroundings.save(self.state) {
-            Ok(()) => {
-                for (number, id) in came {
-                    self.finish(number, Some(&id));
-                }
-            }
-            Err(problem) => {
-                self.report.unsaved = Some(problem.clone());
-                for (number, _) in came {
-                    self.fail(number, problem.clone());
-                }
-            }
-        }
+        self.write_down(entries, next);
     }
 
-    fn too_late(&mut self, waiting: &Waiting) {
-        let minutes = self.options.ready_deadline.as_secs() / 60;
-        let still = match waiting.until {
-            Until::Ready => "is not ready",
-            Until::Gone => "is still there",
-        };
-        let problem = Diagnostic::error(format!("{} {still}", waiting.address))
-            .detail(format!("waited {minutes} minutes for {}", waiting.id))
-            .hint("the state has it; run it again to go on waiting");
-        self.fail(waiting.step, problem);
-    }
-
-    fn failed_to_come(&mut self, number: usize, address: &Address, id: &str, why: &str) {
-        let problem = Diagnostic::error(format!("{address} failed to come up"))
-            .detail(format!("{id}: {why}"))
-            .hint("delete it by hand, then run it again to have it made anew");
-        self.fail(number, problem);
-    }
-
-    fn gone(&mut self, number: usize, address: &Address) {
-        let id = self
-            .state
-            .resources
-            .remove(address)
-            .map(|recorded| recorded.id);
-        if self.save(number) {
-            self.finish(number, id.as_deref());
-        }
-    }
-
-    fn record(&mut self, number: usize, recorded: Recorded) -> bool {
-        self.state
-            .resources
-            .insert(recorded.address.clone(), recorded);
-        self.save(number)
-    }
-
-    /// Saves the state. If that fails the step fails, no further request is sent, and the message
-    /// says what the state does not know.
-    fn save(&mut self, number: usize) -> bool {
-        let Err(problem) = self.surroundings.save(self.state) else {
-            return true;
-        };
-        self.report.unsaved = Some(problem.clone());
-        let op = self.plan.steps.get(number - 1).map(|step| &step.op);
-        let address = op.and_then(Op::address);
-        let lost = address
-            .and_then(|address| self.state.resources.get(address))
-            .map(|recorded| {
-                format!(
-                    "; not saved: {} has the id {}",
-                    recorded.address, recorded.id
-                )
-            });
-        let detail = format!("{}{}", problem.detail, lost.unwrap_or_default());
-        self.fail(number, problem.detail(detail));
-        false
-    }
-
-    pub(super) fn finish(&mut self, number: usize, id: Option<&str>) {
+    fn finish(&mut self, number: usize, id: Option<&str>) {
         self.schedule.done(number);
         self.report.done.push(number);
         let op = self.plan.steps.get(number - 1).map(|step| &step.op);
@@ -426,7 +474,7 @@ impl<'a> Ledger<'a> {
         });
     }
 
-    pub(super) fn fail(&mut self, number: usize, error: Diagnostic) {
+    fn fail(&mut self, number: usize, error: Diagnostic) {
         let elapsed = self.elapsed(number);
         self.surroundings.event(&Event::Failed {
             step: number,
@@ -477,22 +525,4 @@ impl<'a> Ledger<'a> {
             Err(error) => self.fail(number, error),
         }
     }
-}
-
-/// An error of a request as a message about the step.
-fn problem(step: &Step, error: &Error) -> Diagnostic {
-    let became = match error.class {
-        Class::Ambiguous => "may have been carried out: the answer is not clear",
-        Class::Rejected | Class::NotFound | Class::Exists => "was refused",
-        Class::Unauthorized => "is not allowed with this token",
-        Class::Busy => "had to wait for something else too long",
-        Class::RateLimited => "was held back by the API's limit of requests",
-        Class::NotSent => "was not sent",
-        Class::Transient => "failed for now",
-        Class::Malformed => "got an answer that makes no sense",
-    };
-    let summary = format!("{} {} {became}", step.kind, step.label);
-    Diagnostic::error(summary)
-        .detail(error.to_string())
-        .hint(error.hint())
 }

@@ -1,24 +1,31 @@
-//! Carrying out a plan: steps start as soon as what they wait for is done, the state is saved
-//! after each, and a failure stops only what waits for it.
+//! Carrying out a plan: steps start as soon as what they wait for is done, what is about to be
+//! sent is durable before it is sent and what came of it before anything builds on it, and a
+//! failure stops only what waits for it.
 //!
 //! One loop owns the state and the schedule; requests run beside each other and report to it. A
-//! server that boots is looked at by one shared poll and holds no worker.
+//! server that boots is looked at by one shared poll and holds no worker, and so is what may have
+//! been made by a request whose answer was lost.
 
 use std::time::Duration;
 
 use crate::model::Diagnostic;
 use crate::plan::{Op, Plan};
 use crate::provider::Write;
-use crate::state::State;
+use crate::state::{Entry, State};
 
+mod call;
 mod event;
 mod ledger;
+mod meaning;
+mod outcome;
 mod run;
 mod schedule;
-mod step;
+mod search;
+mod settle;
 mod wait;
 
 pub use event::{Event, Report};
+pub use settle::{Settled, Unsettled, peek, settle};
 
 /// How a plan is carried out.
 #[derive(Clone, Debug)]
@@ -29,7 +36,8 @@ pub struct Options {
     pub ready_deadline: Duration,
     /// How long a request is repeated that is refused because something is pending.
     pub busy_deadline: Duration,
-    /// How long something new may be invisible; if it is not to be seen then, it is gone.
+    /// How long something new may be invisible; if it is not to be seen then, it is gone, or was
+    /// never made.
     pub settle: Duration,
     /// When something that is not ready is looked at first; later looks come further apart.
     pub first_look: Duration,
@@ -50,14 +58,29 @@ impl Default for Options {
     }
 }
 
-/// What carrying out a plan needs from the world around it.
-pub trait Surroundings {
-    /// Makes the state durable.
+/// Where what is about to be done and what came of it is written down.
+pub trait Journal {
+    /// Makes the state durable, and opens a journal that goes on from it.
+    ///
+    /// # Errors
+    /// What happened, for the user. Nothing may be done then.
+    fn begin(&mut self, state: &mut State) -> Result<(), Diagnostic>;
+
+    /// Makes entries durable, all or none of them.
     ///
     /// # Errors
     /// What happened, for the user. No further request is sent then.
-    fn save(&mut self, state: &mut State) -> Result<(), Diagnostic>;
+    fn append(&mut self, entries: &[Entry]) -> Result<(), Diagnostic>;
 
+    /// Makes the state durable as a whole, and closes the journal, if one is open.
+    ///
+    /// # Errors
+    /// What happened, for the user. State and journal are what they were then.
+    fn finish(&mut self, state: &mut State) -> Result<(), Diagnostic>;
+}
+
+/// What carrying out a plan needs from the world around it.
+pub trait Surroundings: Journal {
     /// Brings the user's file up to date with what the state knows of these resources; gives a
     /// few words about what was done.
     ///
@@ -110,7 +133,8 @@ pub async fn apply(
             recorded.attributes.extend(refreshed.attributes.clone());
         }
     }
-    let mut ledger = ledger::Ledger::new(plan, state, surroundings, options);
+    let capabilities = write.capabilities();
+    let mut ledger = ledger::Ledger::new(plan, capabilities, state, surroundings, options);
     if !plan.is_empty() && !ledger.open() {
         return ledger.close();
     }

@@ -5,17 +5,19 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::provider::{Error, Write};
 
+use super::call::{Answer, Call, Stop};
 use super::ledger::Ledger;
-use super::step::{Call, Outcome, Stop};
+use super::search::{Candidates, look_for};
 use super::wait::{Pace, Sight, look};
 use super::{Interrupts, Options, Report};
 
-/// A request's number, what it was, and what came of it.
-type Answered = (usize, Call, Result<Outcome, Error>);
 type Looked = Result<Vec<(usize, Sight)>, Error>;
+/// When the look began, and what it showed.
+type Searched = (Instant, Result<Candidates, Error>);
 
-/// Carries out what the ledger has: sends requests, looks at what is waited for, and enters what
-/// comes of it, until there is nothing left to do or the user wants to stop.
+/// Carries out what the ledger has: sends requests, looks at what is waited for and for what may
+/// have been made, and enters what comes of it, until there is nothing left to do or the user
+/// wants to stop.
 pub(super) async fn run<'a>(
     mut ledger: Ledger<'a>,
     write: &'a dyn Write,
@@ -23,45 +25,75 @@ pub(super) async fn run<'a>(
     options: &'a Options,
 ) -> Report {
     let stop = Stop::default();
-    let mut running: FuturesUnordered<BoxFuture<'a, Answered>> = FuturesUnordered::new();
+    let mut running: FuturesUnordered<BoxFuture<'a, Vec<Answer>>> = FuturesUnordered::new();
     let mut looking: Option<BoxFuture<'a, Looked>> = None;
+    let mut searching: Option<BoxFuture<'a, Searched>> = None;
     let mut pace = Pace::new(options.first_look);
     let mut next_look = Instant::now();
+    let mut asked_before = 0;
+    let mut calls_since = 0;
     let mut grace_ends: Option<Instant> = None;
     let mut listening = true;
     loop {
         // Without a state nothing more is asked; answers that are on their way are waited for.
         let stopping = grace_ends.is_some() || ledger.is_unsaved();
-        while !stopping && running.len() < options.parallelism {
-            let Some((number, call)) = ledger.start() else {
-                break;
-            };
-            running.push(send(number, call, write, options, stop.clone()).boxed());
+        if !stopping {
+            let free = options.parallelism.saturating_sub(running.len());
+            for call in ledger.start(free, write.clock()) {
+                calls_since += 1;
+                running.push(send(call, write, options, stop.clone()).boxed());
+            }
         }
-        if running.is_empty() && (stopping || ledger.waiting().is_empty()) {
+        // Starting may have found that nothing can be saved.
+        let stopping = stopping || ledger.is_unsaved();
+        let next_search = ledger.next_search();
+        let nothing_to_come = ledger.waiting().is_empty() && next_search.is_none();
+        if running.is_empty() && (stopping || nothing_to_come) {
             break;
         }
         if stopping {
             stop.set();
         }
         let look_due = looking.is_none() && !ledger.waiting().is_empty() && !stopping;
+        let search_due = searching.is_none() && next_search.is_some() && !stopping;
         tokio::select! {
-            Some((number, call, result)) = running.next(), if !running.is_empty() => {
-                let idle = ledger.waiting().is_empty();
-                ledger.answered(number, &call, result);
-                if idle && !ledger.waiting().is_empty() {
+            Some(mut answers) = running.next(), if !running.is_empty() => {
+                // What has come meanwhile is written down with it: once for all.
+                while let Some(Some(more)) = running.next().now_or_never() {
+                    answers.extend(more);
+                }
+                let before = ledger.waiting().len();
+                ledger.answered(answers);
+                if ledger.waiting().len() > before {
                     pace.restart();
-                    next_look = Instant::now() + pace.pause();
+                    next_look = next_look.max(Instant::now()).min(Instant::now() + options.first_look);
                 }
             }
             Some(sights) = resolve(&mut looking), if looking.is_some() => {
                 looking = None;
                 ledger.looked(sights);
-                next_look = Instant::now() + pace.pause();
+                // What was sent meanwhile is not part of it.
+                let requests = write.requests().saturating_sub(asked_before + calls_since).max(1);
+                let a_minute = write.allowance().map(|allowance| allowance.a_minute);
+                next_look = Instant::now() + pace.pause(requests, a_minute);
+            }
+            Some((began, found)) = resolve(&mut searching), if searching.is_some() => {
+                searching = None;
+                let before = ledger.waiting().len();
+                ledger.searched(began, found);
+                if ledger.waiting().len() > before {
+                    pace.restart();
+                    next_look = Instant::now();
+                }
             }
             () = sleep_until(next_look), if look_due => {
                 let (waiting, mark) = (ledger.waiting().to_vec(), ledger.mark().to_owned());
+                (asked_before, calls_since) = (write.requests(), 0);
                 looking = Some(look(write, waiting, mark).boxed());
+            }
+            () = sleep_until(next_search.unwrap_or_else(Instant::now)), if search_due => {
+                let (lost, mark) = (ledger.lost(), ledger.mark().to_owned());
+                searching = Some(search(write, lost, mark).boxed());
             }
             signal = interrupts.recv(), if listening => match signal {
                 None => listening = false,
@@ -77,15 +109,13 @@ pub(super) async fn run<'a>(
     ledger.close()
 }
 
-async fn send(
-    number: usize,
-    call: Call,
-    write: &dyn Write,
-    options: &Options,
-    stop: Stop,
-) -> Answered {
-    let result = call.send(write, options, &stop).await;
-    (number, call, result)
+async fn send(call: Call, write: &dyn Write, options: &Options, stop: Stop) -> Vec<Answer> {
+    call.send(write, options, &stop).await
+}
+
+async fn search(write: &dyn Write, lost: Vec<crate::state::Intent>, mark: String) -> Searched {
+    let began = Instant::now();
+    (began, look_for(write, &lost, &mark).await)
 }
 
 async fn resolve<T>(future: &mut Option<BoxFuture<'_, T>>) -> Option<T> {

@@ -1,12 +1,60 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::plan::Step;
+use crate::model::{Capabilities, Value};
+use crate::plan::{Op, Step};
+
+/// Which steps create what is alike, so that one request can do for several of them.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    /// By step, from 0: its group.
+    of: Vec<Option<usize>>,
+    /// By group: how many go into one request.
+    most: Vec<usize>,
+}
+
+impl Groups {
+    /// The groups of `steps` for a provider that can do this.
+    pub(super) fn of(steps: &[Step], capabilities: &Capabilities) -> Self {
+        let mut groups = Self::default();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for step in steps {
+            let Op::Create {
+                address,
+                account,
+                attributes,
+                ..
+            } = &step.op
+            else {
+                groups.of.push(None);
+                continue;
+            };
+            let Some(batch) = capabilities.batch(address.kind()) else {
+                groups.of.push(None);
+                continue;
+            };
+            // What stands for the same thing is written in the same way, references included.
+            let alike: Vec<(&String, &Value)> = attributes
+                .iter()
+                .filter(|(name, _)| *name != batch.differ_by)
+                .collect();
+            let alike = format!("{} {account} {alike:?}", address.kind());
+            let group = *known.entry(alike).or_insert_with(|| {
+                groups.most.push(batch.most);
+                groups.most.len() - 1
+            });
+            groups.of.push(Some(group));
+        }
+        groups
+    }
+}
 
 /// Which steps may start, as others are done or fail. Steps go by their number.
 #[derive(Debug)]
 pub(super) struct Schedule {
     nodes: Vec<Node>,
     ready: BTreeSet<usize>,
+    /// By group: how many go into one request, and which of the ready ones are of it.
+    groups: Vec<(usize, BTreeSet<usize>)>,
 }
 
 #[derive(Debug)]
@@ -14,6 +62,7 @@ struct Node {
     missing: usize,
     unblocks: Vec<usize>,
     status: Status,
+    group: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +74,15 @@ enum Status {
 
 impl Schedule {
     /// A schedule of `steps`, which must be all of a plan's or its first ones.
-    pub(super) fn new(steps: &[Step]) -> Self {
+    pub(super) fn new(steps: &[Step], groups: &Groups) -> Self {
         let mut nodes: Vec<Node> = steps
             .iter()
-            .map(|step| Node {
+            .enumerate()
+            .map(|(index, step)| Node {
                 missing: step.waits_for.len(),
                 unblocks: Vec::new(),
                 status: Status::Blocked,
+                group: groups.of.get(index).copied().flatten(),
             })
             .collect();
         for step in steps {
@@ -41,28 +92,71 @@ impl Schedule {
                 }
             }
         }
-        let ready = steps.iter().filter(|step| step.waits_for.is_empty());
-        let ready = ready.map(|step| step.number).collect();
-        Self { nodes, ready }
+        let most = groups.most.iter();
+        let mut schedule = Self {
+            nodes,
+            ready: BTreeSet::new(),
+            groups: most.map(|most| (*most, BTreeSet::new())).collect(),
+        };
+        for step in steps.iter().filter(|step| step.waits_for.is_empty()) {
+            schedule.make_ready(step.number);
+        }
+        schedule
     }
 
-    /// Starts the first step that may start.
-    pub(super) fn start(&mut self) -> Option<usize> {
-        let number = self.ready.pop_first()?;
-        if let Some(node) = node(&mut self.nodes, number) {
-            node.status = Status::Started;
+    /// Starts the first step that may start, and with it those that one request can do for as
+    /// well. Empty if there is none for now.
+    pub(super) fn start(&mut self) -> Vec<usize> {
+        let Some(first) = self.ready.pop_first() else {
+            return Vec::new();
+        };
+        let mut started = vec![first];
+        let group = node(&mut self.nodes, first).and_then(|node| node.group);
+        if let Some((most, alike)) = group.and_then(|group| self.groups.get_mut(group)) {
+            alike.remove(&first);
+            while started.len() < *most
+                && let Some(next) = alike.pop_first()
+            {
+                self.ready.remove(&next);
+                started.push(next);
+            }
         }
-        Some(number)
+        for &number in &started {
+            if let Some(node) = node(&mut self.nodes, number) {
+                node.status = Status::Started;
+            }
+        }
+        started
+    }
+
+    /// A started step has to be started again, `alone` or with others.
+    pub(super) fn again(&mut self, number: usize, alone: bool) {
+        if let Some(node) = node(&mut self.nodes, number) {
+            node.status = Status::Blocked;
+            if alone {
+                node.group = None;
+            }
+            self.make_ready(number);
+        }
+    }
+
+    fn make_ready(&mut self, number: usize) {
+        self.ready.insert(number);
+        let group = node(&mut self.nodes, number).and_then(|node| node.group);
+        if let Some((_, alike)) = group.and_then(|group| self.groups.get_mut(group)) {
+            alike.insert(number);
+        }
     }
 
     /// A started step is done; what waited only for it may start.
     pub(super) fn done(&mut self, number: usize) {
         for next in self.finish(number) {
-            if let Some(node) = node(&mut self.nodes, next) {
-                node.missing = node.missing.saturating_sub(1);
-                if node.missing == 0 && node.status == Status::Blocked {
-                    self.ready.insert(next);
-                }
+            let Some(node) = node(&mut self.nodes, next) else {
+                continue;
+            };
+            node.missing = node.missing.saturating_sub(1);
+            if node.missing == 0 && node.status == Status::Blocked {
+                self.make_ready(next);
             }
         }
     }
@@ -106,15 +200,13 @@ fn node(nodes: &mut [Node], number: usize) -> Option<&mut Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Address;
-    use crate::plan::{Op, Verb};
+    use crate::model::{Address, Batch};
+    use crate::plan::Verb;
 
-    fn schedule(waits_for: &[&[usize]]) -> Schedule {
-        let step = |(index, waits_for): (usize, &&[usize])| Step {
-            number: index + 1,
-            op: Op::Forget {
-                address: Address::new("toy", "x"),
-            },
+    fn step(number: usize, op: Op, waits_for: &[usize]) -> Step {
+        Step {
+            number,
+            op,
             verb: Verb::Forget,
             kind: "toy".to_owned(),
             label: String::new(),
@@ -122,22 +214,61 @@ mod tests {
             monthly: None,
             loses: None,
             waits_for: waits_for.to_vec(),
-        };
-        Schedule::new(&waits_for.iter().enumerate().map(step).collect::<Vec<_>>())
+        }
     }
 
-    fn start_all(schedule: &mut Schedule) -> Vec<usize> {
-        std::iter::from_fn(|| schedule.start()).collect()
+    fn schedule(waits_for: &[&[usize]]) -> Schedule {
+        let forget = Op::Forget {
+            address: Address::new("toy", "x"),
+        };
+        let steps = waits_for.iter().enumerate();
+        let steps = steps.map(|(index, waits_for)| step(index + 1, forget.clone(), waits_for));
+        Schedule::new(&steps.collect::<Vec<_>>(), &Groups::default())
+    }
+
+    /// Steps that create toys of these colours, three of which go into one request.
+    fn toys(colours: &[&str]) -> Schedule {
+        static TOYS: Capabilities = Capabilities {
+            provider: "toys",
+            kinds: &["toy"],
+            updates: &[],
+            batches: &[Batch {
+                kind: "toy",
+                most: 3,
+                differ_by: "name",
+            }],
+            name_servers: &[],
+        };
+        let steps = colours.iter().enumerate().map(|(index, colour)| {
+            let name = format!("toy{index}");
+            let attributes = [("name", name.as_str()), ("colour", colour)];
+            let attributes = attributes
+                .map(|(key, value)| (key.to_owned(), Value::Known(value.to_owned().into())));
+            let op = Op::Create {
+                address: Address::new("toy", &name),
+                account: "default".to_owned(),
+                attributes: attributes.into(),
+                refers_to: Vec::new(),
+            };
+            step(index + 1, op, &[])
+        });
+        let steps: Vec<Step> = steps.collect();
+        Schedule::new(&steps, &Groups::of(&steps, &TOYS))
+    }
+
+    fn start_all(schedule: &mut Schedule) -> Vec<Vec<usize>> {
+        let starts = std::iter::from_fn(|| Some(schedule.start()));
+        starts.take_while(|started| !started.is_empty()).collect()
     }
 
     #[test]
     fn a_step_starts_when_the_last_it_waits_for_is_done() {
         let mut schedule = schedule(&[&[], &[], &[1, 2], &[3]]);
-        assert_eq!(start_all(&mut schedule), [1, 2]);
+        assert_eq!(start_all(&mut schedule), [[1], [2]]);
         schedule.done(2);
         assert!(start_all(&mut schedule).is_empty());
         schedule.done(1);
-        assert_eq!(start_all(&mut schedule), [3]);
+        assert_eq!(start_all(&mut schedule), [[3]]);
         assert_eq!(schedule.not_started(), [4]);
     }
 
@@ -147,7 +278,25 @@ mod tests {
         start_all(&mut schedule);
         assert_eq!(schedule.failed(1), BTreeSet::from([3, 4]));
         schedule.done(2);
-        assert_eq!(start_all(&mut schedule), [5]);
+        assert_eq!(start_all(&mut schedule), [[5]]);
         assert!(schedule.not_started().is_empty());
+    }
+
+    #[test]
+    fn what_is_alike_starts_together() {
+        let mut schedule = toys(&["red", "blue", "red", "red", "red", "blue", "green"]);
+        let together = start_all(&mut schedule);
+        assert_eq!(together, [vec![1, 3, 4], vec![2, 6], vec![5], vec![7]]);
+    }
+
+    #[test]
+    fn what_starts_again_may_have_to_go_alone() {
+        let mut schedule = toys(&["red", "red", "red"]);
+        assert_eq!(start_all(&mut schedule), [[1, 2, 3]]);
+        schedule.again(1, true);
+        schedule.again(2, false);
+        schedule.again(3, false);
+        assert_eq!(schedule.not_started(), [1, 2, 3]);
+        assert_eq!(start_all(&mut schedule), [vec![1], vec![2, 3]]);
     }
 }

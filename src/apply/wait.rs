@@ -16,6 +16,8 @@ pub(super) struct Waiting {
     /// What finds it.
     pub(super) attributes: Attributes,
     pub(super) until: Until,
+    /// The number of the intent that is settled by its coming about, if it is settled by that.
+    pub(super) intent: Option<u64>,
     pub(super) deadline: Instant,
     /// Until then it may merely be invisible still.
     pub(super) settled: Instant,
@@ -138,13 +140,17 @@ pub(super) fn may_pass(error: &Error) -> bool {
     error.class != Class::Unauthorized
 }
 
-/// When to look: soon at first, then less and less often.
+/// When to look: soon at first, every second for half a minute, then less and less often; and
+/// never so often that looking takes more than its share of the requests that may be sent.
 #[derive(Debug)]
 pub(super) struct Pace {
     first: Duration,
     began: Instant,
     next: Duration,
 }
+
+/// The part of a minute's requests that looking may take.
+const SHARE: u64 = 5;
 
 impl Pace {
     pub(super) fn new(first: Duration) -> Self {
@@ -160,16 +166,22 @@ impl Pace {
         *self = Self::new(self.first);
     }
 
-    /// How long to wait for the next look.
-    pub(super) fn pause(&mut self) -> Duration {
-        let longest = if self.began.elapsed() < Duration::from_secs(30) {
+    /// How long to wait for the next look, if each takes so many requests of so many a minute.
+    pub(super) fn pause(&mut self, requests: u64, a_minute: Option<u64>) -> Duration {
+        let waited = self.began.elapsed();
+        let longest = if waited < Duration::from_secs(30) {
             Duration::from_secs(1)
         } else {
-            Duration::from_secs(10)
+            (waited / 15).min(Duration::from_secs(10))
         };
         let pause = self.next.min(longest);
         self.next = self.next.mul_f64(1.6).min(longest);
-        pause
+        let share = a_minute.map(|a_minute| {
+            let looks = (a_minute / SHARE).max(1);
+            let requests = u32::try_from(requests).unwrap_or(u32::MAX);
+            Duration::from_secs(60).saturating_mul(requests) / u32::try_from(looks).unwrap_or(1)
+        });
+        pause.max(share.unwrap_or_default())
     }
 }
 
@@ -177,22 +189,42 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn looks_come_further_apart() {
+    /// How many looks a wait of so long takes.
+    async fn looks(seconds: u64, requests: u64, a_minute: Option<u64>) -> u64 {
         let mut pace = Pace::new(Duration::from_millis(200));
         let mut looks = 0;
-        while pace.began.elapsed() < Duration::from_secs(60) {
-            let pause = pace.pause();
-            assert!(pause <= Duration::from_secs(10));
+        while pace.began.elapsed() < Duration::from_secs(seconds) {
+            let pause = pace.pause(requests, a_minute);
             tokio::time::sleep(pause).await;
             looks += 1;
         }
-        assert!(
-            (25..45).contains(&looks),
-            "{looks} looks in the first minute"
-        );
-        assert_eq!(pace.pause(), Duration::from_secs(10));
+        looks
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_come_further_apart() {
+        let half = looks(30, 1, None).await;
+        let whole = looks(60, 1, None).await;
+        assert!((30..36).contains(&half), "{half} looks in half a minute");
+        assert!((40..50).contains(&whole), "{whole} looks in a minute");
+        let more = looks(660, 1, None).await - looks(600, 1, None).await;
+        assert_eq!(more, 6, "looks in the eleventh minute");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looking_takes_a_fifth_of_the_limit_at_most() {
+        for pages in [1, 2, 5, 50, 500] {
+            let asked = looks(600, pages, Some(250)).await * pages;
+            assert!(asked <= 10 * 50 + pages, "{asked} requests, {pages} a look");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn something_new_is_looked_at_soon() {
+        let mut pace = Pace::new(Duration::from_millis(200));
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        pace.pause(1, None);
         pace.restart();
-        assert_eq!(pace.pause(), Duration::from_millis(200));
+        assert_eq!(pace.pause(1, None), Duration::from_millis(200));
     }
 }

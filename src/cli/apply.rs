@@ -2,19 +2,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::apply::{self, Event, Report, Surroundings};
+use crate::apply::{self, Event, Journal, Report, Surroundings};
 use crate::model::Diagnostic;
 use crate::plan::{Op, Plan};
 use crate::provider::{OnPause, Write, digitalocean, open_write};
 use crate::render::{JsonStream, ReportStyle, report_text};
-use crate::state::{State, Store};
+use crate::state::{Entry, State};
 
 use super::args::{ApplyArgs, CarryingOut, DestroyArgs, Global, Planning};
 use super::confirm::{can_ask, confirm};
 use super::deployment::{ACCOUNT, Configuration, Deployment};
-use super::failure::{Failure, Success, unsaved};
+use super::failure::{Failure, Success};
 use super::muted::Muted;
 use super::plan::{show, success, write_markdown};
+use super::recovery::{Book, recover};
 use super::signals::Signals;
 use super::survey::{Question, Survey, survey, without_state};
 use super::terminal::Terminal;
@@ -112,8 +113,8 @@ impl Command<'_> {
             .await?;
         let configuration = self.configuration(deployment)?;
         let security = deployment.security()?;
-        let mut store = deployment.store();
-        let recorded = store.load()?;
+        let mut book = Book(deployment.store());
+        let mut recorded = book.0.load()?;
 
         let voice = Voice::new(terminal);
         let on_pause = {
@@ -124,11 +125,15 @@ impl Command<'_> {
             digitalocean::TYPE,
             deployment.connection(&security, on_pause)?,
         )?;
+        let settle = self.planning.settle;
+        let recovery = recover(&*write, recorded.as_mut(), &mut book, settle, terminal);
+        let recovered = signals.unless_interrupted(recovery).await?;
         let question = Question {
             deployment,
             configuration: &configuration,
             security: &security,
             state: recorded.as_ref(),
+            recovered: recovered.as_ref(),
             planning: self.planning,
             destroying: self.destroying,
         };
@@ -145,7 +150,7 @@ impl Command<'_> {
             if !self.carrying_out.auto_approve {
                 confirm(self.question(), terminal, signals).await?;
             }
-            store.back_up()?;
+            book.0.back_up()?;
         }
         let mut state = recorded.unwrap_or_default();
         state
@@ -154,7 +159,7 @@ impl Command<'_> {
         let muted = terminal.live.then(Muted::interrupts).flatten();
         voice.begin(plan, stream);
         let mut session = Session {
-            store,
+            book,
             deployment,
             voice: &voice,
             terminal,
@@ -272,17 +277,27 @@ impl Command<'_> {
 
 /// What the run needs from the directory.
 struct Session<'a> {
-    store: Store,
+    book: Book,
     deployment: &'a Deployment,
     voice: &'a Voice,
     terminal: Terminal,
 }
 
-impl Surroundings for Session<'_> {
-    fn save(&mut self, state: &mut State) -> Result<(), Diagnostic> {
-        self.store.save(state).map_err(|error| unsaved(&error))
+impl Journal for Session<'_> {
+    fn begin(&mut self, state: &mut State) -> Result<(), Diagnostic> {
+        self.book.begin(state)
     }
 
+    fn append(&mut self, entries: &[Entry]) -> Result<(), Diagnostic> {
+        self.book.append(entries)
+    }
+
+    fn finish(&mut self, state: &mut State) -> Result<(), Diagnostic> {
+        self.book.finish(state)
+    }
+}
+
+impl Surroundings for Session<'_> {
     fn write_back(&mut self, state: &State, step: &Op) -> Result<String, Diagnostic> {
         write_back::write_back(self.deployment, state, step, self.terminal)
     }

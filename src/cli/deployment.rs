@@ -117,9 +117,10 @@ impl Deployment {
     }
 
     /// What the sandbox's runs have left, besides its world.
-    pub(super) fn sandbox_files(&self) -> [PathBuf; 2] {
+    pub(super) fn sandbox_files(&self) -> [PathBuf; 3] {
         [
             self.home.state_file.clone(),
+            self.store().journal_path(),
             self.home.private.join("cloud.json"),
         ]
     }

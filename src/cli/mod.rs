@@ -15,6 +15,7 @@ mod init;
 mod muted;
 mod plan;
 mod rebuild;
+mod recovery;
 mod sandbox;
 mod show;
 mod signals;

@@ -6,6 +6,7 @@ use crate::render::{Header, PlanStyle, plan_json, plan_markdown, plan_text};
 use super::args::{Global, PlanArgs, Planning};
 use super::deployment::{Deployment, environment};
 use super::failure::{Failure, Success, file_error};
+use super::recovery::peek;
 use super::signals::Signals;
 use super::survey::{Question, Survey, survey, without_state};
 use super::terminal::Terminal;
@@ -58,7 +59,7 @@ async fn plan(
         deployment.configuration()?
     };
     let security = deployment.security()?;
-    let state = deployment.store().load()?;
+    let mut state = deployment.store().load()?;
     if let Some(holder) = deployment.holder() {
         terminal.say(&format!(
             "note: a run is at work here ({holder}); this plan may be out of date"
@@ -67,11 +68,13 @@ async fn plan(
     let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
     let connection = deployment.connection(&security, on_pause)?;
     let read = open_read(digitalocean::TYPE, connection)?;
+    let recovered = peek(&*read, state.as_mut()).await?;
     let question = Question {
         deployment,
         configuration: &configuration,
         security: &security,
         state: state.as_ref(),
+        recovered: recovered.as_ref(),
         planning: &args.planning,
         destroying: args.destroy,
     };

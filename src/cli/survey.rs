@@ -37,6 +37,8 @@ pub(super) struct Question<'a> {
     pub(super) configuration: &'a Configuration,
     pub(super) security: &'a Security,
     pub(super) state: Option<&'a State>,
+    /// What became of a run before this one that was cut off.
+    pub(super) recovered: Option<&'a Diagnostic>,
     pub(super) planning: &'a Planning,
     pub(super) destroying: bool,
 }
@@ -51,6 +53,7 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
         deployment,
         configuration,
         state,
+        recovered,
         planning,
         destroying,
         ..
@@ -97,7 +100,8 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
         }),
         destroying: *destroying,
     };
-    let notes: Vec<Diagnostic> = configuration.notes.iter().cloned().chain(notes).collect();
+    let known = recovered.iter().copied().chain(&configuration.notes);
+    let notes: Vec<Diagnostic> = known.cloned().chain(notes).collect();
     let mut plan = match plan::plan(&input) {
         Ok(plan) => plan,
         Err(found) => return Err(problems(notes.into_iter().chain(found).collect())),

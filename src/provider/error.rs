@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// A request that did not do what it should, classified by what to do next.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     /// What to do next.
     pub class: Class,

@@ -124,6 +124,17 @@ impl JsonStream {
                     (now, "info", "apply_progress", said, more)
                 })
             }
+            Event::Lost { step, why } => {
+                let time = self.since(*step, now);
+                self.hook(*step, |name, words| {
+                    let said = format!("{name}: {}: {}: {why}", words.still(time), phrase::LOST);
+                    let more = json!({
+                        "elapsed_seconds": seconds(time),
+                        "waiting_for": phrase::LOST,
+                    });
+                    (now, "warn", "apply_progress", said, more)
+                })
+            }
             Event::Finished {
                 step,
                 id,

@@ -212,6 +212,9 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     }
 }
 
+/// What is done about a request whose answer was lost.
+pub(super) const LOST: &str = "looking whether it was made";
+
 /// A stretch of time as people say it: `0.4 s`, `31 s`, `2 m 05 s`, `1 h 02 m`.
 pub(super) fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();

@@ -175,6 +175,11 @@ impl Live {
                     running.why = escape(why).into_owned();
                 }
             }
+            Event::Lost { step, .. } => {
+                if let Some(running) = board.running.get_mut(step) {
+                    running.why = phrase::LOST.to_owned();
+                }
+            }
             Event::Failed { step, .. } => {
                 board.running.remove(step);
                 board.failed += 1;
@@ -250,6 +255,10 @@ impl Lines {
                 None
             }
             Event::Waiting { .. } => None,
+            Event::Lost { step, why } => {
+                let why = format!("{}: {}", phrase::LOST, escape(why));
+                self.line(*step, "", &format!("{}  …", self.paint.dim(&why)))
+            }
             Event::Finished {
                 step,
                 outcome,

@@ -87,11 +87,10 @@ impl State {
     pub fn enter(&mut self, entry: Entry) {
         match entry {
             Entry::Intent(intent) => {
-                self.settle(intent.number);
-                self.unsettled.push(intent);
+                self.unsettled.insert(intent.number, intent);
             }
             Entry::Outcome { number, change } => {
-                self.settle(number);
+                self.unsettled.remove(&number);
                 self.change(change);
             }
             Entry::Change(change) => self.change(change),
@@ -103,12 +102,8 @@ impl State {
     /// needs several counts on from it.
     #[must_use]
     pub fn next_number(&self) -> u64 {
-        let highest = self.unsettled.iter().map(|intent| intent.number).max();
-        highest.map_or(1, |number| number.saturating_add(1))
-    }
-
-    fn settle(&mut self, number: u64) {
-        self.unsettled.retain(|intent| intent.number != number);
+        let highest = self.unsettled.last_key_value();
+        highest.map_or(1, |(number, _)| number.saturating_add(1))
     }
 
     fn change(&mut self, change: Change) {

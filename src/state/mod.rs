@@ -26,8 +26,9 @@ pub struct State {
     pub accounts: BTreeMap<String, Account>,
     /// What is recorded, by address.
     pub resources: BTreeMap<Address, Recorded>,
-    /// What was about to be done when an earlier run ended, with nobody knowing whether it was.
-    pub unsettled: Vec<Intent>,
+    /// What was about to be done when an earlier run ended, with nobody knowing whether it was, by
+    /// its number.
+    pub unsettled: BTreeMap<u64, Intent>,
     /// How far that run had come; `None` if the last one came to its end.
     pub progress: Option<Progress>,
 }
@@ -41,7 +42,7 @@ impl State {
             serial: 0,
             accounts: BTreeMap::new(),
             resources: BTreeMap::new(),
-            unsettled: Vec::new(),
+            unsettled: BTreeMap::new(),
             progress: None,
         }
     }

@@ -81,7 +81,7 @@ fn acme() -> State {
             .into_iter()
             .map(|recorded| (recorded.address.clone(), recorded))
             .collect(),
-        unsettled: Vec::new(),
+        unsettled: BTreeMap::new(),
         progress: None,
     }
 }
@@ -89,7 +89,7 @@ fn acme() -> State {
 /// The same, cut off between a request and its answer.
 fn acme_unsettled() -> State {
     State {
-        unsettled: vec![
+        unsettled: [
             Intent {
                 number: 4,
                 address: "server.server2".parse().unwrap(),
@@ -110,7 +110,9 @@ fn acme_unsettled() -> State {
                 refers_to: vec![],
                 sent_at: None,
             },
-        ],
+        ]
+        .map(|intent| (intent.number, intent))
+        .into(),
         progress: Some(Progress { steps: 8, done: 3 }),
         ..acme()
     }
@@ -514,7 +516,10 @@ prop_compose! {
                 .into_iter()
                 .map(|recorded| (recorded.address.clone(), recorded))
                 .collect(),
-            unsettled,
+            unsettled: unsettled
+                .into_iter()
+                .map(|intent| (intent.number, intent))
+                .collect(),
             progress,
         }
     }

@@ -129,7 +129,7 @@ pub(super) fn encode(state: &State, open: bool) -> serde_json::Result<Encoded> {
     let complete = unsettled.is_empty() && progress.is_none();
     let journal = (open || !complete).then(|| JournalEntry {
         open,
-        unsettled: unsettled.iter().map(intent_entry).collect(),
+        unsettled: unsettled.values().map(intent_entry).collect(),
         progress: progress.map(progress_entry),
     });
     let document = Document {
@@ -270,7 +270,7 @@ pub(super) fn decode(mut document: Value) -> Result<Decoded, FormatError> {
     };
     let unsettled = unsettled
         .into_iter()
-        .map(intent_from)
+        .map(|entry| intent_from(entry).map(|intent| (intent.number, intent)))
         .collect::<Result<_, _>>()
         .map_err(|what| FormatError::Shape {
             place: "an unsettled intent".to_owned(),

@@ -1,0 +1,266 @@
+//! What an answer means: for the state, as an entry of the journal, and for the step.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::model::{Address, Diagnostic, Observed, Origin, Readiness, Recorded};
+use crate::plan::{Op, Step};
+use crate::provider::{Class, Error};
+use crate::resource::kind;
+use crate::state::{Change, Entry, Intent, State};
+
+use super::Options;
+use super::call::{Outcome, Part};
+use super::outcome::{missing, recorded, remember};
+use super::search::Search;
+use super::wait::{Until, Waiting};
+
+/// A create whose answer was lost: what it made is looked for.
+pub(super) struct Lost {
+    pub(super) intent: Intent,
+    pub(super) step: usize,
+    pub(super) error: Error,
+    pub(super) search: Search,
+}
+
+/// What a step's answer means for the step, once what it means for the state is durable.
+pub(super) enum Next {
+    /// It is done; the id of what it was about.
+    Finish(Option<String>),
+    /// What it made is not there yet.
+    Wait(Waiting, Option<String>),
+    Fail(Diagnostic),
+    /// It has to be sent again, by itself if it was one of several.
+    Again {
+        alone: bool,
+    },
+    /// Nobody knows whether it was carried out.
+    Search(Box<Lost>),
+}
+
+/// What is known when an answer comes.
+pub(super) struct Meaning<'a> {
+    pub(super) state: &'a State,
+    pub(super) options: &'a Options,
+}
+
+impl Meaning<'_> {
+    /// What an answer means that says what was done.
+    pub(super) fn succeeded(
+        &self,
+        part: &Part,
+        outcome: Outcome,
+        repeated: bool,
+    ) -> (Option<Entry>, Next) {
+        let number = part.intent;
+        let settled = |change| Some(Entry::Outcome { number, change });
+        match (&part.op, outcome) {
+            (_, Outcome::Alone) => (settled(Change::Nothing), Next::Again { alone: true }),
+            (
+                Op::Create {
+                    address,
+                    account,
+                    refers_to,
+                    ..
+                },
+                outcome @ (Outcome::Made(_) | Outcome::Found(_)),
+            ) => {
+                // What was there already stays there when the deployment goes, unless it is
+                // what an earlier request of ours made.
+                let (observed, origin) = match outcome {
+                    Outcome::Found(found) if !repeated => (found, Origin::Found),
+                    Outcome::Made(observed) | Outcome::Found(observed) => {
+                        (observed, Origin::Created)
+                    }
+                    Outcome::Accepted | Outcome::Alone => return (None, Next::Finish(None)),
+                };
+                let what = (address, account.as_str(), &refers_to[..]);
+                let recorded = recorded(what, origin, &part.attributes, &observed);
+                let next = self.made(part.step, address, &observed);
+                (settled(Change::Put(recorded)), next)
+            }
+            (
+                Op::Import {
+                    address,
+                    account,
+                    id,
+                    refers_to,
+                    ours,
+                    mark,
+                    ..
+                },
+                _,
+            ) => {
+                let lingers = lingers(address);
+                let recorded = Recorded {
+                    address: address.clone(),
+                    account: account.clone(),
+                    id: id.clone(),
+                    origin: if *ours {
+                        Origin::Created
+                    } else {
+                        Origin::Found
+                    },
+                    ready: !lingers,
+                    attributes: part.attributes.clone(),
+                    refers_to: refers_to.clone(),
+                    recorded_at: Timestamp::now(),
+                };
+                let next = if lingers {
+                    Next::Wait(self.wait(part.step, address, id, Until::Ready), None)
+                } else {
+                    Next::Finish(Some(id.clone()))
+                };
+                let change = Change::Put(recorded);
+                let entry = match mark {
+                    true => settled(change),
+                    false => Some(Entry::Change(change)),
+                };
+                (entry, next)
+            }
+            (
+                Op::Update {
+                    address,
+                    id,
+                    refers_to,
+                    ..
+                },
+                Outcome::Made(observed),
+            ) => {
+                let change = self.state.resources.get(address).map(|recorded| {
+                    let mut changed = recorded.clone();
+                    let is = &observed.attributes;
+                    changed.attributes = remember(address.kind(), &part.attributes, is);
+                    changed.refers_to.clone_from(refers_to);
+                    Change::Put(changed)
+                });
+                let entry = settled(change.unwrap_or(Change::Nothing));
+                (entry, Next::Finish(Some(id.clone())))
+            }
+            (Op::Await { address, id }, _) => {
+                let waiting = self.wait(part.step, address, id, Until::Ready);
+                (None, Next::Wait(waiting, Some("not ready yet".to_owned())))
+            }
+            // What is on its way out is still there: it is settled when it is gone.
+            (Op::Delete { address, id }, _) if lingers(address) => {
+                let mut waiting = self.wait(part.step, address, id, Until::Gone);
+                waiting.intent = Some(number);
+                (None, Next::Wait(waiting, None))
+            }
+            (Op::Delete { address, id }, _) => {
+                let entry = settled(Change::Remove(address.clone()));
+                (entry, Next::Finish(Some(id.clone())))
+            }
+            (Op::Forget { address }, _) => {
+                let id = self.state.resources.get(address);
+                let id = id.map(|recorded| recorded.id.clone());
+                let entry = Entry::Change(Change::Remove(address.clone()));
+                (Some(entry), Next::Finish(id))
+            }
+            // No provider answers so.
+            (Op::Create { .. } | Op::Update { .. }, Outcome::Accepted)
+            | (Op::Update { .. }, Outcome::Found(_))
+            | (Op::WriteBack { .. }, _) => (None, Next::Finish(None)),
+        }
+    }
+
+    /// What an answer means that is none, or says that it was not done.
+    pub(super) fn refused(&self, step: &Step, part: &Part, error: Error) -> (Option<Entry>, Next) {
+        let failed = Next::Fail(problem(step, &error));
+        let is_unknown = error.class == Class::Ambiguous;
+        let intent = self.state.unsettled.get(&part.intent);
+        match (&part.op, intent) {
+            (Op::Create { .. }, Some(intent)) if is_unknown => {
+                let lost = Lost {
+                    intent: intent.clone(),
+                    step: part.step,
+                    error,
+                    search: Search::new(self.options.settle),
+                };
+                (None, Next::Search(Box::new(lost)))
+            }
+            // It can be done again without harm; the next run looks what there is to do.
+            (_, Some(_)) if is_unknown => (None, failed),
+            (_, Some(_)) => {
+                let entry = Entry::Outcome {
+                    number: part.intent,
+                    change: Change::Nothing,
+                };
+                (Some(entry), failed)
+            }
+            (_, None) => (None, failed),
+        }
+    }
+
+    /// What was made may have to be waited for.
+    pub(super) fn made(&self, number: usize, address: &Address, observed: &Observed) -> Next {
+        match (&observed.readiness, missing(observed)) {
+            (Readiness::Failed(why), _) => Next::Fail(failed_to_come(address, &observed.id, why)),
+            (_, Some(why)) => {
+                let waiting = self.wait(number, address, &observed.id, Until::Ready);
+                Next::Wait(waiting, Some(why.to_owned()))
+            }
+            (_, None) => Next::Finish(Some(observed.id.clone())),
+        }
+    }
+
+    fn wait(&self, step: usize, address: &Address, id: &str, until: Until) -> Waiting {
+        let recorded = self.state.resources.get(address);
+        let recorded = recorded.filter(|recorded| recorded.id == id);
+        let age = recorded.map(|recorded| Timestamp::now().duration_since(recorded.recorded_at));
+        let age = age.and_then(|age| Duration::try_from(age).ok());
+        let unsettled = self.options.settle.saturating_sub(age.unwrap_or_default());
+        Waiting {
+            step,
+            address: address.clone(),
+            id: id.to_owned(),
+            attributes: recorded.map(|r| r.attributes.clone()).unwrap_or_default(),
+            until,
+            intent: None,
+            deadline: Instant::now() + self.options.ready_deadline,
+            settled: Instant::now() + unsettled,
+        }
+    }
+}
+
+/// Whether things of this kind take a while to come and to go.
+fn lingers(address: &Address) -> bool {
+    kind(address.kind()).is_some_and(|(_, kind)| kind.lingers)
+}
+
+pub(super) fn too_late(waiting: &Waiting, deadline: Duration) -> Diagnostic {
+    let minutes = deadline.as_secs() / 60;
+    let still = match waiting.until {
+        Until::Ready => "is not ready",
+        Until::Gone => "is still there",
+    };
+    Diagnostic::error(format!("{} {still}", waiting.address))
+        .detail(format!("waited {minutes} minutes for {}", waiting.id))
+        .hint("the state has it; run it again to go on waiting")
+}
+
+pub(super) fn failed_to_come(address: &Address, id: &str, why: &str) -> Diagnostic {
+    Diagnostic::error(format!("{address} failed to come up"))
+        .detail(format!("{id}: {why}"))
+        .hint("delete it by hand, then run it again to have it made anew")
+}
+
+/// An error of a request as a message about the step.
+fn problem(step: &Step, error: &Error) -> Diagnostic {
+    let became = match error.class {
+        Class::Ambiguous => "may have been carried out: the answer is not clear",
+        Class::Rejected | Class::NotFound | Class::Exists => "was refused",
+        Class::Unauthorized => "is not allowed with this token",
+        Class::Busy => "had to wait for something else too long",
+        Class::RateLimited => "was held back by the API's limit of requests",
+        Class::NotSent => "was not sent",
+        Class::Transient => "failed for now",
+        Class::Malformed => "got an answer that makes no sense",
+    };
+    let summary = format!("{} {} {became}", step.kind, step.label);
+    Diagnostic::error(summary)
+        .detail(error.to_string())
+        .hint(error.hint())
+}

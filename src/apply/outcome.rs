@@ -1,0 +1,47 @@
+//! What is recorded of what was made.
+
+use jiff::Timestamp;
+
+use crate::model::{Address, Attributes, Observed, Origin, Readiness, Recorded};
+use crate::resource::{OnChange, kind};
+
+/// What to record of something that was made or found.
+pub(super) fn recorded(
+    (address, account, refers_to): (&Address, &str, &[Address]),
+    origin: Origin,
+    applied: &Attributes,
+    observed: &Observed,
+) -> Recorded {
+    Recorded {
+        address: address.clone(),
+        account: account.to_owned(),
+        id: observed.id.clone(),
+        origin,
+        ready: observed.readiness == Readiness::Ready,
+        attributes: remember(address.kind(), applied, &observed.attributes),
+        refers_to: refers_to.to_vec(),
+        recorded_at: Timestamp::now(),
+    }
+}
+
+/// The attributes to remember: those applied, and what the provider set besides.
+pub(super) fn remember(kind_name: &str, applied: &Attributes, is: &Attributes) -> Attributes {
+    let mut remembered = applied.clone();
+    for (name, value) in is {
+        let computed = kind(kind_name)
+            .and_then(|(_, kind)| kind.attribute(name))
+            .is_some_and(|attribute| attribute.on_change == OnChange::Computed);
+        if computed || !remembered.contains_key(name) {
+            remembered.insert(name.clone(), value.clone());
+        }
+    }
+    remembered
+}
+
+/// Whether what was made can be used; if not, what is missing.
+pub(super) fn missing(observed: &Observed) -> Option<&str> {
+    match &observed.readiness {
+        Readiness::Ready => None,
+        Readiness::Pending(why) | Readiness::Failed(why) => Some(why),
+    }
+}

@@ -1,0 +1,255 @@
+//! Looking for what may have been made by a request whose answer is not known.
+//!
+//! Absence can only be believed after a while: what was made may not be visible yet. So something
+//! counts as never made after at least three looks over at least the settling time; the first
+//! look that shows it ends the search.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use crate::model::{Attributes, Observed};
+use crate::provider::{Error, Read};
+use crate::state::Intent;
+
+/// Absence is believed after so many looks.
+const LOOKS: u32 = 3;
+/// The pauses between looks double, from this part of the settling time on.
+const FIRST_PART: u32 = 16;
+/// How much earlier than the request something may seem to have been made that it made: requests
+/// wait, and the provider's clocks need not agree among themselves.
+const MARGIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// When to look for something, and whether it is time to give up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search {
+    since: Instant,
+    settle: Duration,
+    looks: u32,
+    not_before: Instant,
+}
+
+/// How long to wait, at least, before a look is taken again that could not be taken.
+const AFTER_A_MISS: Duration = Duration::from_millis(250);
+
+impl Search {
+    /// A search that begins now, for something that is visible within `settle`.
+    pub(super) fn new(settle: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            since: now,
+            settle,
+            looks: 0,
+            not_before: now,
+        }
+    }
+
+    /// When the next look is due.
+    pub(super) fn next_look(&self) -> Instant {
+        let sixteenths = (1_u32 << self.looks.min(5)) - 1;
+        // The look that decides comes after the whole time, not at its end.
+        let after = match self.settle * sixteenths / FIRST_PART {
+            early if early < self.settle => early,
+            _ => self.settle + self.settle / 4 * (self.looks.saturating_sub(5)),
+        };
+        (self.since + after).max(self.not_before)
+    }
+
+    /// A look that began then did not show it. Says whether it was never made.
+    pub(super) fn saw_nothing(&mut self, began: Instant) -> bool {
+        self.looks += 1;
+        self.looks >= LOOKS && began.duration_since(self.since) >= self.settle
+    }
+
+    /// A look could not be taken, which says nothing.
+    pub(super) fn missed(&mut self) {
+        let pause = (self.settle / FIRST_PART).max(AFTER_A_MISS);
+        self.not_before = Instant::now() + pause;
+    }
+
+    /// How long it has been looked for.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+}
+
+/// What is there that an intent to create could have made, by its number.
+pub(super) type Candidates = BTreeMap<u64, Vec<Observed>>;
+
+/// Looks once for what these intents were to create, in as few requests as the provider needs.
+pub(super) async fn look_for(
+    read: &dyn Read,
+    intents: &[Intent],
+    mark: &str,
+) -> Result<Candidates, Error> {
+    let mut candidates = Candidates::new();
+    let kinds: BTreeSet<&str> = intents.iter().map(|intent| intent.address.kind()).collect();
+    for kind in kinds {
+        let of_kind: Vec<&Intent> = intents
+            .iter()
+            .filter(|intent| intent.address.kind() == kind)
+            .collect();
+        let wanted: Vec<&Attributes> = of_kind.iter().map(|intent| &intent.attributes).collect();
+        let found = read.find(kind, &wanted, mark).await?;
+        let numbers = of_kind.iter().map(|intent| intent.number);
+        candidates.extend(numbers.zip(found));
+    }
+    Ok(candidates)
+}
+
+/// Which of the candidates an intent made.
+#[derive(Debug, PartialEq)]
+pub(super) enum Choice {
+    /// None that can be seen.
+    Nothing,
+    /// This one.
+    One(Box<Observed>),
+    /// One of these, and nothing tells which: their ids.
+    Unclear(Vec<String>),
+}
+
+/// Chooses what an intent made. Mark and natural key decide. Where a token may not mark things,
+/// it is the only one without a mark that is not older than the intent, by the provider's own
+/// clock. `taken` says what is recorded already and so was made by something else.
+pub(super) fn choose(
+    candidates: Vec<Observed>,
+    intent: &Intent,
+    mark: &str,
+    taken: impl Fn(&Observed) -> bool,
+) -> Choice {
+    let free = candidates.into_iter().filter(|found| !taken(found));
+    let (marked, unmarked): (Vec<_>, Vec<_>) =
+        free.partition(|found| found.owners.iter().any(|owner| owner == mark));
+    // Of several, the oldest: a later one is a twin, which the next plan names.
+    let oldest = |found: Vec<Observed>| {
+        let oldest = found
+            .into_iter()
+            .min_by(|a, b| (a.id.len(), &a.id).cmp(&(b.id.len(), &b.id)));
+        oldest.map_or(Choice::Nothing, |found| Choice::One(Box::new(found)))
+    };
+    if !marked.is_empty() {
+        return oldest(marked);
+    }
+    let plausible: Vec<Observed> = unmarked
+        .into_iter()
+        .filter(|found| found.owners.is_empty() && is_new(found.created, intent.sent_at))
+        .collect();
+    // What carries no mark because its kind has none is told by its natural key alone.
+    let is_markable = plausible.iter().any(|found| found.created.is_some());
+    if is_markable && plausible.len() > 1 {
+        return Choice::Unclear(plausible.into_iter().map(|found| found.id).collect());
+    }
+    oldest(plausible)
+}
+
+/// Whether something could have been made by a request that was about to be sent then.
+fn is_new(created: Option<Timestamp>, sent_at: Option<Timestamp>) -> bool {
+    match (created, sent_at) {
+        (None, _) => true,
+        (Some(created), Some(sent_at)) => {
+            created.saturating_add(MARGIN).is_ok_and(|c| c >= sent_at)
+        }
+        (Some(_), None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Address, Readiness};
+    use crate::state::Effect;
+
+    const OURS: &str = "8a1e5f3c";
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-10-05T{text}Z").parse().unwrap()
+    }
+
+    fn intent(sent_at: Option<&str>) -> Intent {
+        Intent {
+            number: 1,
+            address: Address::new("toy", "x"),
+            account: "default".to_owned(),
+            effect: Effect::Create,
+            id: None,
+            attributes: Attributes::new(),
+            refers_to: Vec::new(),
+            sent_at: sent_at.map(at),
+        }
+    }
+
+    fn seen(id: &str, owner: Option<&str>, created: Option<&str>) -> Observed {
+        Observed {
+            kind: "toy",
+            id: id.to_owned(),
+            attributes: Attributes::new(),
+            owners: owner.map(ToOwned::to_owned).into_iter().collect(),
+            readiness: Readiness::Ready,
+            monthly: None,
+            created: created.map(at),
+        }
+    }
+
+    fn chosen(candidates: Vec<Observed>, sent_at: Option<&str>) -> Result<String, Vec<String>> {
+        match choose(candidates, &intent(sent_at), OURS, |found| found.id == "99") {
+            Choice::Nothing => Err(Vec::new()),
+            Choice::One(found) => Ok(found.id),
+            Choice::Unclear(ids) => Err(ids),
+        }
+    }
+
+    #[test]
+    fn the_mark_decides_and_the_oldest_of_several_is_taken() {
+        let early = Some("09:00:00");
+        let all = vec![
+            seen("10", Some(OURS), early),
+            seen("9", Some(OURS), early),
+            seen("8", None, Some("10:00:00")),
+            seen("7", Some("somebody"), early),
+            seen("99", Some(OURS), early),
+        ];
+        assert_eq!(chosen(all, Some("10:00:00")), Ok("9".to_owned()));
+    }
+
+    #[test]
+    fn without_a_mark_it_must_be_new_and_the_only_one() {
+        let sent = Some("10:00:00");
+        let one = |created| vec![seen("1", None, Some(created))];
+        assert_eq!(chosen(one("09:55:00"), sent), Ok("1".to_owned()));
+        assert_eq!(chosen(one("09:54:59"), sent), Err(vec![]));
+        assert_eq!(chosen(one("10:00:00"), None), Err(vec![]));
+        let two = vec![
+            seen("1", None, Some("10:00:01")),
+            seen("2", None, Some("10:00:02")),
+        ];
+        assert_eq!(chosen(two, sent), Err(vec!["1".to_owned(), "2".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_never_marked_is_told_by_its_key() {
+        let two = vec![seen("12", None, None), seen("5", None, None)];
+        assert_eq!(chosen(two, None), Ok("5".to_owned()));
+        assert_eq!(chosen(vec![], None), Err(vec![]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn absence_is_believed_after_three_looks_over_the_whole_time() {
+        for settle in [60_000, 200, 0].map(Duration::from_millis) {
+            let began = Instant::now();
+            let mut search = Search::new(settle);
+            let mut looks = 0;
+            loop {
+                tokio::time::sleep_until(search.next_look()).await;
+                looks += 1;
+                if search.saw_nothing(Instant::now()) {
+                    break;
+                }
+                assert!(looks < 9, "it never ends");
+            }
+            assert!(looks >= 3, "{looks} looks");
+            assert!(began.elapsed() >= settle && began.elapsed() <= settle * 3 / 2);
+        }
+    }
+}
