@@ -280,12 +280,13 @@ fn names_in_core(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Outside packages that have a place of their own. A provider's adapters may name a method.
+/// Outside packages that have a place of their own: `client.rs` and the folder beside it. A
+/// provider's adapters may name a method.
 fn packages_out_of_place(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     let uses = |package: &str| after_each(&source.code, package).next().is_some();
     let without_method = source.code.replace("reqwest::Method", "");
-    let client = source.path.ends_with("/client.rs");
+    let client = source.path.ends_with("/client.rs") || source.path.contains("/client/");
     if !client && after_each(&without_method, "reqwest::").next().is_some() {
         found.push(format!("{}: reqwest", source.path));
     }
@@ -464,6 +465,11 @@ fn every_rule_finds_what_breaks_it() {
     assert!(place("src/provider/x/server.rs", "use reqwest::Client;"));
     assert!(place("src/provider/x/client.rs", "use axum::Router;"));
     assert!(!place("src/provider/x/client.rs", "use reqwest::Client;"));
+    assert!(!place(
+        "src/provider/x/client/a.rs",
+        "use reqwest::Response;"
+    ));
+    assert!(place("src/cli/client/a.rs", "use reqwest::Response;"));
     assert!(!place("src/provider/x/server.rs", "use reqwest::Method;"));
 
     for pieces in MACHINE_PATHS {

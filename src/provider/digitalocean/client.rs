@@ -1,16 +1,14 @@
-//! HTTP to the DigitalOcean API: the token, pages, pace, retries. Private to this folder; the facts are in the API's public documentation, "Introduction".
+//! HTTP to the DigitalOcean API: the token, pages, pace, retries. Private to this folder; the
+//! facts are in the API's public documentation, "Introduction".
 
 use std::collections::HashMap;
-use std::error::Error as _;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,12 +16,18 @@ use serde_json::Value as Json;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::model::{Secret, chain, escape};
+use crate::model::{Secret, chain};
 use crate::provider::{Allowance, Class, Connection, Error, OnPause};
 
 use super::births::Births;
 use super::budget::{Budget, Hour, Why};
-use super::wire::{ApiError, Page};
+use super::wire::Page;
+use headers::{api_time, hour_of, pause_of};
+pub(super) use url::query;
+
+mod answer;
+mod headers;
+mod url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -37,10 +41,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// Waits for our own pace are not worth a word below this.
 const WORTH_SAYING: Duration = Duration::from_secs(2);
-/// Answers up to this size are taken into memory; the largest page is about 1 MiB.
-const LARGEST_BODY: usize = 16 << 20;
-/// As much of an error's body as is looked at.
-const LARGEST_ERROR: usize = 64 << 10;
 
 /// Sends requests that only look.
 pub(super) struct ReadClient {
@@ -82,41 +82,8 @@ impl ReadClient {
             let message = connection.token.scrub(&message);
             Error::new(Class::Rejected, "the API's address", message)
         };
-        let base = Url::parse(&connection.url)
-            .map_err(|error| refused(format!("{} is no URL: {error}", connection.url)))?;
-        // All of it is shown in messages and kept in the state.
-        if base.query().is_some() || base.fragment().is_some() {
-            return Err(refused(
-                "there is a `?` or a `#` in it; leave only the address".to_owned(),
-            ));
-        }
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(refused(
-                "there is a user name or a password in it; leave only the address".to_owned(),
-            ));
-        }
-        if !base.path().trim_matches('/').is_empty() {
-            return Err(refused(format!(
-                "{base} has a path; leave only the address"
-            )));
-        }
-        let local = is_loopback(&base);
-        match base.scheme() {
-            "https" => {}
-            "http" if local => {}
-            "http" => {
-                return Err(refused(format!(
-                    "{base} would send the token unencrypted; use https (http is only for this \
-                     machine itself)"
-                )));
-            }
-            other => {
-                return Err(refused(format!(
-                    "{base}: `{other}` is neither https nor http"
-                )));
-            }
-        }
-        let http = http_client(&connection.token, local)
+        let base = url::of_api(&connection.url).map_err(refused)?;
+        let http = http_client(&connection.token, url::is_loopback(&base))
             .map_err(|message| Error::new(Class::Rejected, "setting up HTTP", message))?;
         let Connection {
             url: _,
@@ -324,102 +291,6 @@ impl ReadClient {
             }
         }
     }
-
-    async fn accept(
-        &self,
-        what: &str,
-        method: &Method,
-        mut answer: Response,
-    ) -> Result<Response, Error> {
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let header_id = answer
-            .headers()
-            .get("x-request-id")
-            .and_then(|id| id.to_str().ok());
-        let header_id = header_id.map(ToOwned::to_owned);
-        // What broke off or is too long still says something; the status says what to do.
-        let mut text = Vec::new();
-        let _ = read(&mut answer, LARGEST_ERROR, &mut text).await;
-        let text = String::from_utf8_lossy(&text);
-        let body = serde_json::from_str::<ApiError>(&text).ok();
-        let (message, body_id) = match body {
-            Some(body) => (body.message, body.request_id),
-            // A gateway in front may answer with a page of HTML.
-            None => (excerpt(&self.clean(&text)), None),
-        };
-        let message = match message.as_str() {
-            "" => status.canonical_reason().unwrap_or("no message").to_owned(),
-            _ => message,
-        };
-        Err(Error {
-            class: class_of(status, method, &message),
-            request: what.to_owned(),
-            message: self.clean(&message),
-            status: Some(status.as_u16()),
-            request_id: body_id.or(header_id).map(|id| self.clean(&id)),
-        })
-    }
-
-    async fn decode<T: DeserializeOwned>(
-        &self,
-        what: &str,
-        mut answer: Response,
-    ) -> Result<T, Error> {
-        let malformed = |message| Error::new(Class::Malformed, what, message);
-        let mut bytes = Vec::new();
-        let whole = read(&mut answer, LARGEST_BODY, &mut bytes)
-            .await
-            .map_err(|error| {
-                let message = format!("the answer broke off: {}", chain(&error));
-                Error::new(Class::Transient, what, self.clean(&message))
-            })?;
-        if !whole {
-            let most = LARGEST_BODY >> 20;
-            return Err(malformed(format!("the answer is over {most} MiB")));
-        }
-        serde_json::from_slice(&bytes).map_err(|error| {
-            let text = String::from_utf8_lossy(&bytes);
-            // Cleaned before it is cut: half a token is a secret too. The decoder's words repeat
-            // parts of the answer.
-            let text = excerpt(&self.clean(text.trim()));
-            let why = self.clean(&error.to_string());
-            malformed(format!(
-                "the answer is not what the API describes ({why}): {text}"
-            ))
-        })
-    }
-
-    fn transport_error(&self, what: &str, method: &Method, error: &reqwest::Error) -> Error {
-        // Looking up the name, connecting and the TLS handshake all come before the first byte of
-        // a request. Of whatever happens later nobody can say how far the request got.
-        let class = if error.is_connect() || error.is_builder() {
-            Class::NotSent
-        } else if *method == Method::GET {
-            Class::Transient
-        } else {
-            Class::Ambiguous
-        };
-        let message = if error.is_connect() {
-            // The outer errors only say again that it was a request, and to where.
-            let cause = error.source().map_or_else(|| chain(error), chain);
-            let cause = cause.trim_start_matches("client error (Connect): ");
-            format!("no connection to {}: {cause}", self.base)
-        } else if error.is_timeout() {
-            format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())
-        } else {
-            format!("the connection broke: {}", chain(error))
-        };
-        Error::new(class, what, self.clean(&message))
-    }
-
-    /// Text from outside as it may be shown: without the token, on one line, control characters
-    /// escaped.
-    fn clean(&self, text: &str) -> String {
-        escape(&self.token.scrub(text)).into_owned()
-    }
 }
 
 impl WriteClient<'_> {
@@ -477,190 +348,16 @@ fn http_client(token: &Secret, local: bool) -> Result<reqwest::Client, String> {
     builder.build().map_err(|error| chain(&error))
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    }
-}
-
 fn may_pass(class: Class) -> bool {
     matches!(class, Class::Transient | Class::NotSent)
-}
-
-fn class_of(status: StatusCode, method: &Method, message: &str) -> Class {
-    match status.as_u16() {
-        401 | 403 => Class::Unauthorized,
-        404 => Class::NotFound,
-        429 => Class::RateLimited,
-        422 if message.contains("pending event") => Class::Busy,
-        // A key that was uploaded just now is not known everywhere yet.
-        422 if message.contains("invalid key identifiers") => Class::Busy,
-        408 | 500..=599 if *method == Method::GET => Class::Transient,
-        408 | 500..=599 => Class::Ambiguous,
-        // A redirect is not followed: the address is wrong.
-        300..=399 => Class::Malformed,
-        _ => Class::Rejected,
-    }
-}
-
-/// A query, from its question mark on.
-pub(super) fn query(pairs: &[(&str, &str)]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    for (name, value) in pairs {
-        text.push(if text.is_empty() { '?' } else { '&' });
-        text.push_str(name);
-        text.push('=');
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~:*@".contains(&byte) {
-                text.push(char::from(byte));
-            } else {
-                // Writing to a String cannot fail.
-                let _ = write!(text, "%{byte:02X}");
-            }
-        }
-    }
-    text
-}
-
-/// Takes the body as it comes, up to `most` bytes of it, unpacked; says whether that is all. The
-/// length that an answer promises is not relied on: one in chunks promises none.
-async fn read(
-    answer: &mut Response,
-    most: usize,
-    into: &mut Vec<u8>,
-) -> Result<bool, reqwest::Error> {
-    while let Some(chunk) = answer.chunk().await? {
-        if into.len() + chunk.len() > most {
-            return Ok(false);
-        }
-        into.extend_from_slice(&chunk);
-    }
-    Ok(true)
-}
-
-/// The API's own time, which its headers go by.
-fn api_time(headers: &HeaderMap) -> Option<Timestamp> {
-    let date = headers.get(DATE)?.to_str().ok()?;
-    let parser = rfc2822::DateTimeParser::new();
-    parser.parse_timestamp(date).ok()
-}
-
-/// What the headers say of the hour's limit.
-fn hour_of(headers: &HeaderMap, now: SystemTime) -> Option<Hour> {
-    let header = |name: &str| headers.get(name).and_then(number);
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let reset = header("ratelimit-reset")?;
-    Some(Hour {
-        limit: header("ratelimit-limit")?,
-        remaining: header("ratelimit-remaining")?,
-        reset,
-        // Nothing counts for longer; more than that is a clock that is wrong.
-        until_reset: Duration::from_secs(reset.saturating_sub(now).min(3600)),
-    })
-}
-
-fn number(value: &HeaderValue) -> Option<u64> {
-    value.to_str().ok()?.trim().parse().ok()
-}
-
-/// How long a 429 asks to wait. `retry-after` comes only with the limit per minute; with the one
-/// per hour, `ratelimit-reset` says when the oldest counted request falls out of it.
-fn pause_of(headers: &HeaderMap, now: SystemTime) -> Duration {
-    if let Some(seconds) = headers.get(RETRY_AFTER).and_then(number) {
-        return Duration::from_secs(seconds.max(1));
-    }
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    match headers.get("ratelimit-reset").and_then(number) {
-        Some(reset) => Duration::from_secs(reset.saturating_sub(now).max(1)),
-        None => Duration::from_secs(5),
-    }
-}
-
-/// The beginning of a body that is not what was expected.
-fn excerpt(text: &str) -> String {
-    let text = text.trim();
-    match text.char_indices().nth(200) {
-        Some((end, _)) => format!("{} …", text.get(..end).unwrap_or(text)),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let pair = |&(name, value): &(&'static str, &str)| {
-            (
-                reqwest::header::HeaderName::from_static(name),
-                HeaderValue::from_str(value).unwrap(),
-            )
-        };
-        pairs.iter().map(pair).collect()
-    }
-
     #[test]
-    fn a_429_is_waited_for_as_it_says() {
-        let now = UNIX_EPOCH + Duration::from_secs(1_000);
-        let pause = |pairs: &[_]| pause_of(&headers(pairs), now).as_secs();
-        assert_eq!(
-            pause(&[("retry-after", "30"), ("ratelimit-reset", "1100")]),
-            30
-        );
-        assert_eq!(pause(&[("ratelimit-reset", "1100")]), 100);
-        assert_eq!(pause(&[("ratelimit-reset", "900")]), 1);
-        assert_eq!(pause(&[]), 5);
-    }
-
-    #[test]
-    fn the_hour_goes_by_the_clock_that_tells_of_it() {
-        let told = headers(&[
-            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("ratelimit-limit", "5000"),
-            ("ratelimit-remaining", "12"),
-            ("ratelimit-reset", "784112377"),
-        ]);
-        let now = api_time(&told).unwrap();
-        let hour = hour_of(&told, now.into()).unwrap();
-        assert_eq!(
-            hour,
-            Hour {
-                limit: 5000,
-                remaining: 12,
-                reset: 784_112_377,
-                until_reset: Duration::from_secs(784_112_377 - 784_111_777),
-            }
-        );
-        assert_eq!(hour_of(&headers(&[("date", "now")]), UNIX_EPOCH), None);
-        assert_eq!(api_time(&headers(&[("date", "now")])), None);
-    }
-
-    #[test]
-    fn what_a_query_holds_cannot_change_it() {
-        assert_eq!(
-            query(&[("name", "*.acme.com"), ("type", "A&b=c d#é")]),
-            "?name=*.acme.com&type=A%26b%3Dc%20d%23%C3%A9"
-        );
-    }
-
-    #[test]
-    fn a_lost_answer_is_ambiguous_only_if_it_may_have_changed_something() {
-        let class = |status, method| class_of(StatusCode::from_u16(status).unwrap(), &method, "");
-        assert_eq!(class(500, Method::GET), Class::Transient);
-        assert_eq!(class(500, Method::POST), Class::Ambiguous);
-        assert_eq!(class(408, Method::POST), Class::Ambiguous);
-        assert_eq!(class(422, Method::POST), Class::Rejected);
-        assert_eq!(class(302, Method::GET), Class::Malformed);
-    }
-
-    #[test]
-    fn plain_http_goes_to_this_machine_only() {
+    fn an_address_that_is_refused_does_not_show_what_is_in_it() {
         let connect = |url: &str| {
             ReadClient::new(Connection {
                 url: url.to_owned(),
@@ -670,22 +367,6 @@ mod tests {
             .map(|_| ())
             .map_err(|error| error.to_string())
         };
-        for url in [
-            "http://127.0.0.1:1",
-            "http://localhost:1",
-            "http://[::1]:1",
-            "https://api.x",
-        ] {
-            assert_eq!(connect(url), Ok(()), "{url}");
-        }
-        for url in [
-            "http://api.x",
-            "http://127.0.0.1.evil.example",
-            "ftp://127.0.0.1",
-            "api.x",
-        ] {
-            assert!(connect(url).is_err(), "{url}");
-        }
         for url in ["https://someone:hunter2@api.x", "invented"] {
             let said = connect(url).err().unwrap_or_default();
             assert!(

@@ -1,0 +1,96 @@
+//! Where requests go.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+/// The API's address, if it is one that a token may be sent to.
+///
+/// # Errors
+/// What is wrong with it, in words; they may hold the token.
+pub(super) fn of_api(address: &str) -> Result<Url, String> {
+    let base = Url::parse(address).map_err(|error| format!("{address} is no URL: {error}"))?;
+    // All of it is shown in messages and kept in the state.
+    if base.query().is_some() || base.fragment().is_some() {
+        return Err("there is a `?` or a `#` in it; leave only the address".to_owned());
+    }
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err("there is a user name or a password in it; leave only the address".to_owned());
+    }
+    if !base.path().trim_matches('/').is_empty() {
+        return Err(format!("{base} has a path; leave only the address"));
+    }
+    match base.scheme() {
+        "https" => Ok(base),
+        "http" if is_loopback(&base) => Ok(base),
+        "http" => Err(format!(
+            "{base} would send the token unencrypted; use https (http is only for this machine \
+             itself)"
+        )),
+        other => Err(format!("{base}: `{other}` is neither https nor http")),
+    }
+}
+
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        None => false,
+    }
+}
+
+/// A query, from its question mark on.
+pub(in super::super) fn query(pairs: &[(&str, &str)]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for (name, value) in pairs {
+        text.push(if text.is_empty() { '?' } else { '&' });
+        text.push_str(name);
+        text.push('=');
+        for byte in value.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~:*@".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_query_holds_cannot_change_it() {
+        assert_eq!(
+            query(&[("name", "*.acme.com"), ("type", "A&b=c d#é")]),
+            "?name=*.acme.com&type=A%26b%3Dc%20d%23%C3%A9"
+        );
+    }
+
+    #[test]
+    fn plain_http_goes_to_this_machine_only() {
+        for url in [
+            "http://127.0.0.1:1",
+            "http://localhost:1",
+            "http://[::1]:1",
+            "https://api.x",
+        ] {
+            assert!(of_api(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://api.x",
+            "http://127.0.0.1.evil.example",
+            "ftp://127.0.0.1",
+            "api.x",
+        ] {
+            assert!(of_api(url).is_err(), "{url}");
+        }
+    }
+}
