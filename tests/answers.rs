@@ -11,12 +11,16 @@ use std::time::Duration;
 
 use cloudbuilder::model::{Attributes, Secret};
 use cloudbuilder::provider::{
-    Class, Connection, Error, OnPause, Target, Write, digitalocean, open_write,
+    Class, Connection, Error, OnPause, Target, Tempo, Write, digitalocean, open_write,
 };
 use cloudbuilder::sandbox::{self, Fault, Options, Sandbox};
 use serde_json::{Value as Json, json};
 
 const TOKEN: &str = "a-token-that-nobody-may-see";
+const HURRIED: Tempo = Tempo {
+    first_pause: Duration::from_millis(1),
+    patience: Duration::from_secs(10),
+};
 
 /// An account whose API goes wrong as told.
 async fn with_fault(fault: Json) -> (Box<dyn Write>, Sandbox) {
@@ -30,6 +34,7 @@ async fn with_fault(fault: Json) -> (Box<dyn Write>, Sandbox) {
         url: sandbox.url().to_owned(),
         token: Secret::new(TOKEN.to_owned()),
         on_pause: OnPause::new(|_, _| {}),
+        tempo: HURRIED,
     };
     (open_write(digitalocean::TYPE, connection).unwrap(), sandbox)
 }
@@ -161,6 +166,7 @@ async fn nobody_there_means_not_sent() {
         url,
         token: Secret::new(TOKEN.to_owned()),
         on_pause: OnPause::new(|_, _| {}),
+        tempo: HURRIED,
     };
     let write = open_write(digitalocean::TYPE, connection).unwrap();
     let attributes = Attributes::from([("name".to_owned(), "acme.com".into())]);

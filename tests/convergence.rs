@@ -17,7 +17,9 @@ use cloudbuilder::apply::{Event, Journal, Options, Report, Surroundings, apply, 
 use cloudbuilder::config::{PublicKey, cloud};
 use cloudbuilder::model::{Address, Attributes, Diagnostic, Observed, Origin, Recorded, Secret};
 use cloudbuilder::plan::{self, Input, Op, Plan};
-use cloudbuilder::provider::{Connection, OnPause, Scope, Target, Write, digitalocean, open_write};
+use cloudbuilder::provider::{
+    Connection, OnPause, Scope, Target, Tempo, Write, digitalocean, open_write,
+};
 use cloudbuilder::refresh::{Found, Wanted, refresh};
 use cloudbuilder::resource::{domain, record, server};
 use cloudbuilder::sandbox::{self, Sandbox};
@@ -74,6 +76,7 @@ async fn practice_cloud() -> Account {
         url: sandbox.url().to_owned(),
         token: Secret::new(sandbox::TOKEN.to_owned()),
         on_pause: OnPause::new(|_, _| {}),
+        tempo: Tempo::default(),
     };
     Account {
         write: open_write(digitalocean::TYPE, connection).expect("loopback is allowed"),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::{self, Cloud, Security};
 use crate::file;
 use crate::model::{Address, Diagnostic, Secret};
-use crate::provider::{Connection, OnPause, digitalocean};
+use crate::provider::{Connection, OnPause, Tempo, digitalocean};
 use crate::render::Sources;
 use crate::resource::server;
 use crate::sandbox::{self, Sandbox};
@@ -338,6 +338,7 @@ impl Deployment {
             url,
             token,
             on_pause,
+            tempo: Tempo::default(),
         }
     }
 

@@ -177,6 +177,27 @@ pub struct Connection {
     pub token: Secret,
     /// Told when requests are held back.
     pub on_pause: OnPause,
+    /// How failed requests are repeated.
+    pub tempo: Tempo,
+}
+
+/// How soon, and for how long, a request is repeated that failed and may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tempo {
+    /// Before the first repetition; each later pause is about twice as long, up to forty times
+    /// this.
+    pub first_pause: Duration,
+    /// No repetition begins later than this after the first failure.
+    pub patience: Duration,
+}
+
+impl Default for Tempo {
+    fn default() -> Self {
+        Self {
+            first_pause: Duration::from_millis(250),
+            patience: Duration::from_secs(60),
+        }
+    }
 }
 
 /// Called with how long, and why, when a provider asks to wait.

@@ -17,25 +17,26 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::model::{Secret, chain};
-use crate::provider::{Allowance, Class, Connection, Error, OnPause};
+use crate::provider::{Allowance, Class, Connection, Error, OnPause, Tempo};
 
 use super::births::Births;
 use super::budget::{Budget, Hour, Why};
 use super::wire::Page;
 use headers::{api_time, hour_of, pause_of};
+use retry::{CHANGES, LOOKS, Pauses, Repeat};
 pub(super) use url::query;
 
 mod answer;
 mod headers;
+mod retry;
 mod url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most that the API puts on a page.
 pub(super) const PER_PAGE: u64 = 200;
-/// How often a request that changes nothing is tried.
+/// How often a request is tried that the API refuses to look at (429).
 const ATTEMPTS: u32 = 4;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A refusal comes in spite of our own pace, so somebody else uses the token too. Nobody knows
 /// whether a long wait would be of use then.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
@@ -51,6 +52,7 @@ pub(super) struct ReadClient {
     /// The API's time in Unix seconds, as the latest answer told it.
     clock: AtomicI64,
     on_pause: OnPause,
+    tempo: Tempo,
     budget: Mutex<Budget>,
     /// Somebody gave a place in the budget back.
     freed: Notify,
@@ -89,6 +91,7 @@ impl ReadClient {
             url: _,
             token,
             on_pause,
+            tempo,
         } = connection;
         Ok(Self {
             http,
@@ -97,6 +100,7 @@ impl ReadClient {
             sent: AtomicU64::new(0),
             clock: AtomicI64::new(i64::MIN),
             on_pause,
+            tempo,
             budget: Mutex::default(),
             freed: Notify::new(),
             totals: Mutex::default(),
@@ -169,24 +173,11 @@ impl ReadClient {
     /// The object at `path`.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let what = format!("GET {path}");
-        let mut pause = FIRST_PAUSE;
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let result = match self.send(Method::GET, path, None).await {
-                Ok(answer) => self.decode(&what, answer).await,
-                Err(error) => Err(error),
-            };
-            match result {
-                Err(error) if attempt < ATTEMPTS && may_pass(error.class) => {
-                    tracing::debug!("{error}; asking again in {pause:?}");
-                    // Half of it by chance, so that many clients do not come back in step.
-                    tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-                    pause *= 3;
-                }
-                other => return other,
-            }
-        }
+        let ask = || async {
+            let answer = self.send(Method::GET, path, None).await?;
+            self.decode(&what, answer).await
+        };
+        self.repeat(Repeat::Unsent, LOOKS, ask).await
     }
 
     /// As [`Self::get`], with `None` for what does not exist.
@@ -232,6 +223,28 @@ impl ReadClient {
             }
         }
         Ok(items)
+    }
+
+    /// Asks until there is an answer, as often as `most` and the tempo allow.
+    ///
+    /// Dropping this, in a pause too, ends it: nothing runs on beside it, and a request's place in
+    /// the budget is given back when it goes.
+    async fn repeat<T, F>(&self, repeat: Repeat, most: u32, ask: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut pauses = Pauses::new(self.tempo, most);
+        loop {
+            let error = match ask().await {
+                Err(error) if repeat.after(error.class) => error,
+                result => return result,
+            };
+            let Some(pause) = pauses.next(Instant::now()) else {
+                return Err(error);
+            };
+            tracing::debug!("{error}; asking again in {pause:?}");
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// One request, repeated only where the API says that it was not carried out (429).
@@ -294,8 +307,9 @@ impl ReadClient {
 }
 
 impl WriteClient<'_> {
-    /// Sends `body` with a method other than GET and decodes the answer. Never repeated, except
-    /// where the API refused to look at it.
+    /// Sends `body` with a method other than GET and decodes the answer. A POST is repeated only
+    /// if no connection came about or the API refused to look at it; any other method also if
+    /// nobody knows what came of it, because doing it twice comes to the same.
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -303,24 +317,45 @@ impl WriteClient<'_> {
         body: &impl Serialize,
     ) -> Result<T, Error> {
         let what = format!("{method} {path}");
-        let body = serde_json::to_value(body)
-            .map_err(|error| Error::new(Class::Rejected, &what, error.to_string()))?;
-        let answer = self.0.send(method, path, Some(&body)).await?;
-        self.0.decode(&what, answer).await.map_err(|error| Error {
-            // It was accepted; only what it made is not known.
-            class: Class::Ambiguous,
-            ..error
-        })
+        let body = to_json(&what, body)?;
+        let ask = || async {
+            let answer = self.0.send(method.clone(), path, Some(&body)).await?;
+            self.0.decode(&what, answer).await.map_err(|error| Error {
+                // It was accepted; only what it made is not known.
+                class: Class::Ambiguous,
+                ..error
+            })
+        };
+        self.0.repeat(repeat_of(&method), CHANGES, ask).await
     }
 
-    /// As [`Self::send`], for an answer without a body.
-    pub(super) async fn send_only(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Json>,
-    ) -> Result<(), Error> {
-        self.0.send(method, path, body).await.map(drop)
+    /// Deletes what is at `path`. What is gone counts as deleted: by somebody else, or by a
+    /// request of ours whose answer was lost.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), Error> {
+        let ask = || self.0.send(Method::DELETE, path, None);
+        match self.0.repeat(Repeat::Unclear, CHANGES, ask).await {
+            Err(error) if error.class == Class::NotFound => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// Sends a POST that comes to the same however often it is sent, and repeats it as such.
+    pub(super) async fn ensure(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
+        let body = to_json(&format!("POST {path}"), body)?;
+        let ask = || self.0.send(Method::POST, path, Some(&body));
+        self.0.repeat(Repeat::Unclear, CHANGES, ask).await.map(drop)
+    }
+}
+
+fn to_json(what: &str, body: &impl Serialize) -> Result<Json, Error> {
+    serde_json::to_value(body).map_err(|error| Error::new(Class::Rejected, what, error.to_string()))
+}
+
+fn repeat_of(method: &Method) -> Repeat {
+    if *method == Method::POST {
+        Repeat::Unsent
+    } else {
+        Repeat::Unclear
     }
 }
 
@@ -348,10 +383,6 @@ fn http_client(token: &Secret, local: bool) -> Result<reqwest::Client, String> {
     builder.build().map_err(|error| chain(&error))
 }
 
-fn may_pass(class: Class) -> bool {
-    matches!(class, Class::Transient | Class::NotSent)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -363,6 +394,7 @@ mod tests {
                 url: url.to_owned(),
                 token: Secret::new("invented".to_owned()),
                 on_pause: OnPause::new(|_, _| {}),
+                tempo: Tempo::default(),
             })
             .map(|_| ())
             .map_err(|error| error.to_string())

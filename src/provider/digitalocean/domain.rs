@@ -7,8 +7,8 @@ use crate::provider::{Answer, Class, Error, Scope, Target};
 use crate::resource::domain::{KIND, NAME};
 
 use super::client::{ReadClient, WriteClient};
+use super::required;
 use super::wire::{Domain, DomainAnswer, DomainRequest, Domains, Records};
-use super::{gone_is_deleted, required};
 
 /// A zone's id is its name.
 pub(super) struct Adapter;
@@ -82,7 +82,7 @@ impl super::Adapter for Adapter {
         async move {
             refuse_unless_empty(client.0, target.id).await?;
             let path = format!("/v2/domains/{}", target.id);
-            gone_is_deleted(client.send_only(Method::DELETE, &path, None).await)
+            client.delete(&path).await
         }
         .boxed()
     }

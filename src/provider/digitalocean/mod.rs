@@ -389,11 +389,3 @@ fn required<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a str, Error
             )
         })
 }
-
-/// Deleting what is gone already has done its work.
-fn gone_is_deleted(result: Result<(), Error>) -> Result<(), Error> {
-    match result {
-        Err(error) if error.class == Class::NotFound => Ok(()),
-        other => other,
-    }
-}

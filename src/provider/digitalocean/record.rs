@@ -11,8 +11,8 @@ use crate::resource::domain;
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient, query};
+use super::required;
 use super::wire::{Record, RecordAnswer, RecordRequest, Records};
-use super::{gone_is_deleted, required};
 
 pub(super) struct Adapter;
 
@@ -126,7 +126,7 @@ impl super::Adapter for Adapter {
     fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
         async move {
             let path = path(required(target.attributes, ZONE)?, target.id);
-            gone_is_deleted(client.send_only(Method::DELETE, &path, None).await)
+            client.delete(&path).await
         }
         .boxed()
     }

@@ -15,11 +15,11 @@ use crate::resource::server::{
 };
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
+use super::required;
 use super::wire::{
     Action, ActionAnswer, Droplet, DropletAnswer, DropletRequest, Droplets, DropletsAnswer,
     ImageSelector, Links, Names, NetworkV4, NetworkV6, TagRequest, TagResource, TagResources,
 };
-use super::{gone_is_deleted, required};
 
 /// A server is a Droplet here; our mark is a tag.
 pub(super) struct Adapter;
@@ -168,18 +168,17 @@ impl super::Adapter for Adapter {
         async move {
             let tag = tag(mark);
             // Making a tag that exists is harmless; tagging with one that does not is refused.
-            client
-                .send::<Json>(Method::POST, "/v2/tags", &TagRequest { name: &tag })
-                .await?;
+            let request = TagRequest { name: &tag };
+            client.ensure("/v2/tags", &request).await?;
             let resource = TagResource {
                 resource_id: target.id,
                 resource_type: "droplet",
             };
-            let body = json!(TagResources {
-                resources: vec![resource]
-            });
+            let body = TagResources {
+                resources: vec![resource],
+            };
             let path = format!("/v2/tags/{tag}/resources");
-            client.send_only(Method::POST, &path, Some(&body)).await
+            client.ensure(&path, &body).await
         }
         .boxed()
     }
@@ -187,7 +186,7 @@ impl super::Adapter for Adapter {
     fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
         async move {
             let path = format!("/v2/droplets/{}", target.id);
-            gone_is_deleted(client.send_only(Method::DELETE, &path, None).await)
+            client.delete(&path).await
         }
         .boxed()
     }
@@ -472,6 +471,7 @@ mod tests {
             url: "http://127.0.0.1:1".to_owned(),
             token: crate::model::Secret::new("invented".to_owned()),
             on_pause: crate::provider::OnPause::new(|_, _| {}),
+            tempo: crate::provider::Tempo::default(),
         })
         .unwrap();
         let answer = r#"{

@@ -7,8 +7,8 @@ use crate::provider::{Answer, Class, Error, Scope, Target};
 use crate::resource::ssh_key::{FINGERPRINT, KIND, NAME, PUBLIC_KEY};
 
 use super::client::{ReadClient, WriteClient};
+use super::required;
 use super::wire::{Key, KeyAnswer, KeyRequest};
-use super::{gone_is_deleted, required};
 
 pub(super) struct Adapter;
 
@@ -93,7 +93,7 @@ impl super::Adapter for Adapter {
     fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
         async move {
             let path = format!("/v2/account/keys/{}", target.id);
-            gone_is_deleted(client.send_only(Method::DELETE, &path, None).await)
+            client.delete(&path).await
         }
         .boxed()
     }
