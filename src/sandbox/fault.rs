@@ -23,6 +23,12 @@ pub struct Fault {
     /// Text that the request's body must contain, to pick one among parallel requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
+    /// The name of the object that the request is about: `web1`, `example.com`, or of a record
+    /// `www.example.com A`. What is counted then are the requests about that object, so that it
+    /// does not matter in which order parallel ones come. A request that makes several objects is
+    /// about each of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The first matching request that it strikes, from 1; 1 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth: Option<u64>,
@@ -72,13 +78,19 @@ pub enum Kind {
     DoThenDrop,
     /// Done; the answer's body is not what it should be (`body`, else something that is not JSON).
     Garbage,
-    /// Done, `ms` milliseconds later than usual. Other faults may strike the same request.
+    /// Done, `ms` milliseconds later than usual, even if the client has gone away by then. Other
+    /// faults may strike the same request.
     Delay,
     /// Done, but what it made cannot be seen for `ms` milliseconds, by id or in lists. Other faults
     /// may strike the same request.
     Lag,
     /// Done, but what boots never comes up; with `ms`, only that much later.
     NeverActive,
+    /// Not done; the client is killed, by whoever runs the sandbox ([`super::Options::kills`]). If
+    /// nobody does, this is a `drop`.
+    KillBefore,
+    /// Done; the client is killed before it is answered. If nobody does, this is a `do_then_drop`.
+    KillAfter,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -106,6 +118,8 @@ pub(super) struct Target<'a> {
     pub(super) path: &'a str,
     pub(super) route: Option<&'a str>,
     pub(super) body: &'a [u8],
+    /// The names of what it is about; only if some fault asks for one.
+    pub(super) names: &'a [String],
 }
 
 /// What strikes one request: the delays and lags together, and the first of the others.
@@ -141,6 +155,16 @@ impl Faults {
 
     pub(super) fn list(&self) -> Value {
         serde_json::json!({ "faults": self.armed })
+    }
+
+    /// How many requests each has struck, in the order they came.
+    pub(super) fn struck(&self) -> Vec<u64> {
+        self.armed.iter().map(|armed| armed.struck).collect()
+    }
+
+    /// Whether any waits for a name.
+    pub(super) fn ask_for_names(&self) -> bool {
+        self.armed.iter().any(|armed| armed.fault.name.is_some())
     }
 
     /// Counts the request with every fault it matches; says what happens to it.
@@ -201,7 +225,11 @@ impl Fault {
             .body_contains
             .as_deref()
             .is_none_or(|text| contains(target.body, text.as_bytes()));
-        method && path && body
+        let name = self
+            .name
+            .as_deref()
+            .is_none_or(|name| target.names.iter().any(|named| named == name));
+        method && path && body && name
     }
 }
 
@@ -242,6 +270,7 @@ mod tests {
             path: "/v2/droplets",
             route: Some("/v2/droplets"),
             body: body.as_bytes(),
+            names: &[],
         })
     }
 
@@ -251,6 +280,7 @@ mod tests {
             path,
             route: Some(route),
             body: b"",
+            names: &[],
         };
         faults.strike(&target).fault.is_some()
     }
@@ -294,6 +324,29 @@ mod tests {
         let mut faults = faults(&[json!({"kind": "refuse", "body_contains": "web2"})]);
         assert!(post(&mut faults, r#"{"name":"web1"}"#).fault.is_none());
         assert!(post(&mut faults, r#"{"name":"web2"}"#).fault.is_some());
+    }
+
+    #[test]
+    fn a_name_is_counted_by_itself_in_whatever_order_requests_come() {
+        let struck = |order: &[&[&str]]| -> Vec<String> {
+            let mut faults = faults(&[json!({"kind": "kill_after", "name": "b", "nth": 2})]);
+            let asked = order.iter().map(|names| {
+                let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+                let target = Target {
+                    method: "POST",
+                    path: "/v2/droplets",
+                    route: Some("/v2/droplets"),
+                    body: b"",
+                    names: &names,
+                };
+                let strike = faults.strike(&target).fault;
+                strike.map(|_| names.join(" "))
+            });
+            asked.flatten().collect()
+        };
+        assert_eq!(struck(&[&["a"], &["b"], &["c"], &["b"]]), ["b"]);
+        assert_eq!(struck(&[&["b"], &["b"], &["a"], &["b"]]), ["b"]);
+        assert_eq!(struck(&[&["a", "b"], &["a"], &["b", "c"]]), ["b c"]);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use super::answer::{Answer, Boot, Call, Outcome, Refusal, status_id};
 use super::catalog::Catalog;
 use super::fault::{Fault, Faults, Kind, Strike, Target};
+use super::kill::{Kills, kill};
 use super::limits::{Rate, Rates};
 use super::model::Millis;
+use super::naming::Names;
 use super::owner::{Owned, WHOSE};
 use super::routes::{self, Found, Rule, find};
 use super::socket::{Door, Scissors};
@@ -17,6 +19,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
+use serde_json::Value;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,12 +33,15 @@ const LONGEST_BODY: usize = 4 << 20;
 /// How long a graceful end waits for requests in progress.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+#[derive(Debug)]
 struct Server {
     url: String,
     world: Mutex<World>,
     store: Arc<Store>,
     rates: Mutex<Rates>,
     faults: Mutex<Faults>,
+    names: Mutex<Names>,
+    kills: Option<Kills>,
     stats: Shared<Stats>,
     latency: Duration,
     lag: Duration,
@@ -49,7 +55,7 @@ pub(super) struct Running {
     url: String,
     task: JoinHandle<io::Result<()>>,
     stop: Option<oneshot::Sender<()>>,
-    store: Arc<Store>,
+    server: Arc<Server>,
     claim: Option<Owned>,
 }
 
@@ -97,13 +103,14 @@ pub(super) async fn serve(options: Options, claim: Option<Owned>) -> Result<Runn
     for fault in options.faults {
         faults.add(fault);
     }
-    let store = Arc::new(store);
     let server = Arc::new(Server {
         url: url.clone(),
         world: Mutex::new(world),
-        store: Arc::clone(&store),
+        store: Arc::new(store),
         rates: Mutex::new(Rates::new(options.limits)),
         faults: Mutex::new(faults),
+        names: Mutex::default(),
+        kills: options.kills,
         stats: Shared::default(),
         latency: options.latency,
         lag: options.lag,
@@ -113,7 +120,7 @@ pub(super) async fn serve(options: Options, claim: Option<Owned>) -> Result<Runn
     let (stop, stopped) = oneshot::channel::<()>();
     let service = Router::new()
         .fallback(handle)
-        .with_state(server)
+        .with_state(Arc::clone(&server))
         .into_make_service_with_connect_info::<Scissors>();
     let task = tokio::spawn(async move {
         axum::serve(Door(listener), service)
@@ -127,7 +134,7 @@ pub(super) async fn serve(options: Options, claim: Option<Owned>) -> Result<Runn
         url,
         task,
         stop: Some(stop),
-        store,
+        server,
         claim,
     })
 }
@@ -135,6 +142,24 @@ pub(super) async fn serve(options: Options, claim: Option<Owned>) -> Result<Runn
 impl Running {
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Asks a rule directly.
+    pub(super) async fn ask(&self, method: &str, url: &str, body: &Value) -> (u16, Value) {
+        let outcome = self.server.ask(method, url, body).await;
+        let (status, text) = match &outcome {
+            Ok(answer) => (answer.status, answer.body.clone()),
+            Err(refusal) => (refusal.status, refusal.body("asked")),
+        };
+        (status, serde_json::from_slice(&text).unwrap_or_default())
+    }
+
+    pub(super) fn struck(&self) -> Vec<u64> {
+        lock(&self.server.faults).struck()
+    }
+
+    pub(super) fn reveal(&self) {
+        lock(&self.server.world).reveal();
     }
 
     pub(super) async fn wait(&mut self) {
@@ -159,7 +184,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Connections have tasks of their own that may live on for a moment. From here on they can
         // change nothing: the next owner may already be writing.
-        self.store.close();
+        self.server.store.close();
         self.task.abort();
     }
 }
@@ -213,14 +238,12 @@ async fn handle(
                 )
                 .with_header("allow", others.join(", "))),
             };
-            let target = Target {
-                method: parts.method.as_str(),
-                path,
-                route: pattern,
-                body: &call.body,
-            };
-            let strike = lock(&server.faults).strike(&target);
-            server.act(call, rule, strike, &request_id).await
+            let strike = server.strike(&parts.method, path, pattern, &call);
+            // A task of its own: what has been asked for is done, even if whoever asked is gone.
+            let server = Arc::clone(&server);
+            let acting =
+                tokio::spawn(async move { server.act(call, rule, strike, &request_id).await });
+            acting.await.unwrap_or_default()
         }
     };
     // Of a sandbox that has been dropped nothing may be heard any more, as after a crash.
@@ -297,6 +320,38 @@ impl Server {
         lock(&self.rates).take(token, lists_keys, now())
     }
 
+    /// What a request comes to without everything that HTTP is around it.
+    async fn ask(&self, method: &str, url: &str, body: &Value) -> Outcome {
+        let uri: Uri = url.parse().map_err(|_| Refusal::not_found())?;
+        let Found::Route(route, params) = find(method, uri.path()) else {
+            return Err(unknown(uri.path()));
+        };
+        let body = match body {
+            Value::Null => Vec::new(),
+            body => body.to_string().into_bytes(),
+        };
+        let call = call_from(&self.url, &uri, &HeaderMap::new(), params, body)?;
+        let outcome = self.run(route.rule, &call).await;
+        outcome.unwrap_or_else(|| Err(not_durable()))
+    }
+
+    /// What goes wrong with a request.
+    fn strike(&self, method: &Method, path: &str, route: Option<&str>, call: &Call) -> Strike {
+        // Finding out names takes time, which nobody shall spend who does not ask for them.
+        let names = if lock(&self.faults).ask_for_names() {
+            lock(&self.names).of(&lock(&self.world), route, call)
+        } else {
+            Vec::new()
+        };
+        lock(&self.faults).strike(&Target {
+            method: method.as_str(),
+            path,
+            route,
+            body: &call.body,
+            names: &names,
+        })
+    }
+
     /// Does what is asked, or what a scripted failure makes of it. `None`: no answer at all.
     async fn act(
         &self,
@@ -315,6 +370,10 @@ impl Server {
             Some(Kind::Refuse) => return Some(made_up(fault.as_ref(), 503, request_id)),
             Some(Kind::TooMany) => return Some(made_up(fault.as_ref(), 429, request_id)),
             Some(Kind::Drop) => return None,
+            Some(Kind::KillBefore) => {
+                kill(self.kills.as_ref()).await;
+                return None;
+            }
             Some(Kind::NeverActive) => {
                 let ms = fault.as_ref().and_then(|fault| fault.ms);
                 call.boot = ms.map_or(Boot::Never, Boot::Millis);
@@ -328,6 +387,10 @@ impl Server {
         match fault.as_ref().map(|fault| fault.kind) {
             Some(Kind::DoThenFail) => Some(made_up(fault.as_ref(), 500, request_id)),
             Some(Kind::DoThenDrop) => None,
+            Some(Kind::KillAfter) => {
+                kill(self.kills.as_ref()).await;
+                None
+            }
             Some(Kind::Garbage) => Some(respond(&outcome, request_id, fault.as_ref())),
             _ => Some(respond(&outcome, request_id, None)),
         }
@@ -380,7 +443,11 @@ impl Server {
             ("POST", "/_sandbox/finish") => self
                 .run(finish, &Call::default())
                 .await
-                .unwrap_or_else(|| Err(Refusal::new(500, "The world cannot be written to."))),
+                .unwrap_or_else(|| Err(not_durable())),
+            ("POST", "/_sandbox/reveal") => {
+                lock(&self.world).reveal();
+                Ok(Answer::no_content())
+            }
             ("GET", "/_sandbox/fault") => Answer::json(200, &lock(&self.faults).list()),
             ("POST", "/_sandbox/fault") => serde_json::from_slice::<Fault>(body)
                 .map_err(|error| Refusal::unprocessable(format!("This is not a fault: {error}")))
@@ -393,6 +460,10 @@ impl Server {
         };
         respond(&outcome, "control", None)
     }
+}
+
+fn not_durable() -> Refusal {
+    Refusal::new(500, "The world cannot be written to.")
 }
 
 /// Completes whatever is in progress, even what would never have been.
@@ -424,7 +495,7 @@ fn respond(outcome: &Outcome, request_id: &str, fault: Option<&Fault>) -> Respon
     if let Some(fault) = fault {
         status = fault.status.unwrap_or(status);
         match &fault.body {
-            Some(serde_json::Value::String(text)) => {
+            Some(Value::String(text)) => {
                 body = text.clone().into_bytes();
                 kind = "text/html";
             }

@@ -14,8 +14,10 @@ mod answer;
 mod catalog;
 mod fault;
 mod http;
+mod kill;
 mod limits;
 mod model;
+mod naming;
 mod owner;
 mod routes;
 mod rules;
@@ -25,7 +27,9 @@ mod store;
 mod world;
 
 pub use fault::{Fault, Kind as FaultKind};
+pub use kill::{Kill, Kills};
 
+use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,6 +63,8 @@ pub struct Options {
     pub without_ipv6: Vec<String>,
     /// Scripted failures in force from the start.
     pub faults: Vec<Fault>,
+    /// Who is told when a fault wants the client killed.
+    pub kills: Option<Kills>,
 }
 
 impl Default for Options {
@@ -75,6 +81,7 @@ impl Default for Options {
             seed: 0,
             without_ipv6: Vec::new(),
             faults: Vec::new(),
+            kills: None,
         }
     }
 }
@@ -175,6 +182,30 @@ impl Sandbox {
     /// Whether this process serves it. If not, [`Sandbox::stop`] leaves it running.
     pub fn is_owner(&self) -> bool {
         self.running.is_some()
+    }
+
+    /// Asks a sandbox of this process directly: not over HTTP, past every fault, and not counted.
+    /// What it makes can be seen at once. For whoever wants to furnish a world or look at it. A
+    /// body of null is none.
+    ///
+    /// Gives the status and the answer's body; `None` if another process serves it.
+    pub async fn ask(&self, method: &str, url: &str, body: &Value) -> Option<(u16, Value)> {
+        Some(self.running.as_ref()?.ask(method, url, body).await)
+    }
+
+    /// How many requests each fault has struck, in the order they were given.
+    pub fn struck(&self) -> Vec<u64> {
+        self.running
+            .as_ref()
+            .map(http::Running::struck)
+            .unwrap_or_default()
+    }
+
+    /// Ends every lag: what has been made can be seen from now on.
+    pub fn reveal(&self) {
+        if let Some(running) = &self.running {
+            running.reveal();
+        }
     }
 
     /// Serves until it ends by itself; at once if another process serves it.

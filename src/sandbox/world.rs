@@ -153,6 +153,11 @@ impl World {
         self.hidden.extend(ids.map(|id| (id, until)));
     }
 
+    /// Brings everything into sight.
+    pub(super) fn reveal(&mut self) {
+        self.hidden.clear();
+    }
+
     /// Whether an object can be seen already.
     pub(super) fn shows(&self, id: u64) -> bool {
         !self.hidden.contains_key(&id)

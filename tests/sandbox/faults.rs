@@ -3,6 +3,8 @@
 use crate::support::{Api, KEY, droplet, endless, limited, quick, start};
 use cloudbuilder::sandbox::{Fault, FaultKind, Options, TOKEN};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::sync::mpsc;
 
 async fn total(api: &Api, list: &str) -> u64 {
     api.get(&format!("/v2/{list}")).await["meta"]["total"]
@@ -153,7 +155,7 @@ async fn what_lags_is_done_but_cannot_be_seen_yet() {
         sandbox.stop().await;
 
         let (sandbox, api) = start(Options {
-            lag: std::time::Duration::from_secs(3600),
+            lag: Duration::from_secs(3600),
             ..quick()
         })
         .await;
@@ -170,6 +172,113 @@ async fn what_lags_is_done_but_cannot_be_seen_yet() {
         );
         let again = api.ask("POST", "/v2/account/keys", key).await;
         assert_eq!(again.status, 422, "it is there all the same");
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_lags_can_be_brought_into_sight() {
+    limited(async {
+        let (sandbox, api) = start(quick()).await;
+        api.fault(json!({"kind": "lag", "ms": 3_600_000})).await;
+        api.droplet("web").await;
+        assert_eq!(total(&api, "droplets").await, 0);
+        api.post("/_sandbox/reveal", Value::Null).await;
+        assert_eq!(total(&api, "droplets").await, 1);
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fault_waits_for_an_object_by_its_name() {
+    limited(async {
+        let (sandbox, api) = start(quick()).await;
+        api.fault(json!({"name": "b", "nth": 1, "kind": "refuse", "method": "POST"}))
+            .await;
+        api.fault(json!({"name": "b", "nth": 2, "kind": "drop", "method": "GET"}))
+            .await;
+        assert_eq!(try_droplet(&api, "a").await, Some(202));
+        assert_eq!(try_droplet(&api, "b").await, Some(503));
+        let b = api.droplet("b").await;
+        let a = api.droplet("a").await;
+        for id in [b, a, a] {
+            api.get(&format!("/v2/droplets/{id}")).await;
+        }
+        let path = format!("/v2/droplets/{b}");
+        let second = api.send("GET", &path, &Value::Null, Some(TOKEN)).await;
+        assert!(second.is_err(), "{second:?}");
+        assert_eq!(sandbox.struck(), [1, 1]);
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_runs_it_is_told_to_kill_and_the_request_waits_for_that() {
+    limited(async {
+        for (kind, made) in [("kill_before", 0), ("kill_after", 1)] {
+            let (kills, mut told) = mpsc::unbounded_channel();
+            let (sandbox, api) = start(Options {
+                kills: Some(kills),
+                ..quick()
+            })
+            .await;
+            api.fault(json!({"kind": kind, "method": "POST", "count": 1}))
+                .await;
+            let asking = api.clone();
+            let asking = tokio::spawn(async move { try_droplet(&asking, "web").await });
+            let kill = told.recv().await.unwrap();
+            assert!(!asking.is_finished());
+            assert_eq!(total(&api, "droplets").await, made, "{kind}");
+            drop(kill);
+            assert_eq!(asking.await.unwrap(), None, "{kind}: no answer");
+            assert_eq!(total(&api, "droplets").await, made, "{kind}");
+            sandbox.stop().await;
+
+            // Without anybody to kill it is as if the line broke.
+            let (sandbox, api) = start(quick()).await;
+            api.fault(json!({"kind": kind, "method": "POST", "count": 1}))
+                .await;
+            assert_eq!(try_droplet(&api, "web").await, None);
+            assert_eq!(total(&api, "droplets").await, made, "{kind}");
+            sandbox.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_has_been_asked_for_is_done_even_if_nobody_waits_for_it() {
+    limited(async {
+        let (sandbox, api) = start(quick()).await;
+        api.fault(json!({"kind": "delay", "ms": 1000, "method": "POST", "count": 1}))
+            .await;
+        let asking = try_droplet(&api, "web");
+        let waited = tokio::time::timeout(Duration::from_millis(100), asking).await;
+        assert!(waited.is_err(), "{waited:?}");
+        while total(&api, "droplets").await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        sandbox.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_runs_it_can_ask_past_faults_and_counts() {
+    limited(async {
+        let (sandbox, api) = start(endless()).await;
+        api.fault(json!({"kind": "refuse"})).await;
+        let made = sandbox.ask("POST", "/v2/droplets", &droplet("web")).await;
+        assert_eq!(made.unwrap().0, 202);
+        let listed = sandbox.ask("GET", "/v2/droplets?name=web", &Value::Null);
+        let (status, listed) = listed.await.unwrap();
+        assert_eq!((status, &listed["meta"]["total"]), (200, &json!(1)));
+        let nowhere = sandbox.ask("GET", "/v2/nowhere", &Value::Null).await;
+        assert_eq!(nowhere.unwrap().0, 404);
+        assert_eq!(api.get("/_sandbox/stats").await["total"], 0);
         sandbox.stop().await;
     })
     .await;
