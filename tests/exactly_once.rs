@@ -1,0 +1,288 @@
+//! Nothing lost and nothing doubled: what is created together, answers that are lost, runs that
+//! are killed or interrupted, and what the next run makes of it.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
+)]
+#![allow(dead_code, reason = "what the tests of the program share, not all use")]
+
+mod support;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use cloudbuilder::sandbox::{Kill, Options};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use support::cloud::{Cloud, quick, text};
+use support::program::{Place, Ran, Running, until};
+
+/// So many servers alike, with no names, and these beside them.
+fn fleet(count: usize, more: &str) -> String {
+    let mut text = "{".to_owned();
+    for number in 1..=count {
+        let _ = write!(
+            text,
+            r#"{}"web{number}": {{"region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64"}}"#,
+            if number == 1 { "" } else { ",\n" }
+        );
+    }
+    text + more + "}"
+}
+
+fn begin(configuration: &str) -> (Cloud, Place) {
+    begin_with(quick(), configuration)
+}
+
+fn begin_with(options: Options, configuration: &str) -> (Cloud, Place) {
+    let cloud = Cloud::start(options);
+    let place = Place::new(&cloud);
+    place.write("cloud.json", configuration);
+    (cloud, place)
+}
+
+/// A cloud that tells when the client is to be killed.
+fn begin_with_kills(configuration: &str) -> (Cloud, Place, UnboundedReceiver<Kill>) {
+    let (kills, killed) = unbounded_channel();
+    let options = Options {
+        kills: Some(kills),
+        ..quick()
+    };
+    let (cloud, place) = begin_with(options, configuration);
+    (cloud, place, killed)
+}
+
+/// Kills the program when the cloud says so.
+fn killed(running: Running, kills: &mut UnboundedReceiver<Kill>) -> Ran {
+    let kill = kills.blocking_recv().expect("the cloud goes on");
+    running.signal("KILL");
+    let ran = running.finish().code(137);
+    drop(kill);
+    ran
+}
+
+/// How often servers were asked for.
+fn creates(cloud: &Cloud) -> usize {
+    let requests = cloud.requests();
+    requests
+        .iter()
+        .filter(|request| *request == "POST /v2/droplets")
+        .count()
+}
+
+/// There are so many servers, each name once, and nothing is left to do.
+#[track_caller]
+fn assert_each_once(cloud: &Cloud, place: &Place, count: usize) {
+    let droplets = cloud.droplets();
+    let mut names: Vec<&str> = droplets.iter().map(|d| text(&d["name"])).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!((names.len(), all), (count, count), "{names:?}");
+    place
+        .run("plan --detailed-exitcode")
+        .code(0)
+        .says("No changes.");
+    assert!(!place.path("cloud.state.journal").exists());
+}
+
+#[test]
+fn ten_alike_take_one_request() {
+    let other = r#", "db": {"region": "ams3", "size": "s-1vcpu-1gb", "image": "debian-13-x64"}"#;
+    let (cloud, place) = begin(&fleet(23, other));
+    place.run("apply -y").code(0);
+    assert_eq!(creates(&cloud), 4, "10, 10 and 3 alike, and another");
+    assert_each_once(&cloud, &place, 24);
+}
+
+#[test]
+fn one_that_is_refused_keeps_nobody_else_from_coming() {
+    let (cloud, place) = begin(&fleet(10, ""));
+    cloud.fault(&json!({
+        "method": "POST", "path": "/v2/droplets", "body_contains": "\"web7\"",
+        "kind": "refuse", "status": 422, "message": "not this one",
+    }));
+    place
+        .run("apply -y")
+        .code(1)
+        .says("not this one")
+        .says("To go on, run: cloudbuilder apply");
+    assert_eq!(cloud.droplets().len(), 9);
+    assert_eq!(creates(&cloud), 11, "one for all, then one for each");
+    cloud.no_faults();
+    place.run("apply -y").code(0).says("1 added");
+    assert_each_once(&cloud, &place, 10);
+}
+
+#[test]
+fn the_lost_answer_to_ten_is_looked_for_in_pages() {
+    let (cloud, place) = begin(&fleet(10, ""));
+    cloud.fault(
+        &json!({"method": "POST", "path": "/v2/droplets", "kind": "do_then_drop", "count": 1}),
+    );
+    place
+        .run("apply -y")
+        .code(0)
+        .says("looking whether it was made");
+    assert_eq!(creates(&cloud), 1);
+    let singly = cloud.requests();
+    let singly = singly.iter().filter(|request| request.contains("name="));
+    assert_eq!(singly.count(), 0, "they are looked for in a list");
+    assert_each_once(&cloud, &place, 10);
+}
+
+/// What is not visible yet is waited for, not made again.
+#[test]
+fn a_lost_answer_and_a_list_that_lags() {
+    let (cloud, place) = begin(&fleet(1, ""));
+    let create = |fault: Value| {
+        let mut fault = fault;
+        fault["method"] = json!("POST");
+        fault["path"] = json!("/v2/droplets");
+        fault["count"] = json!(1);
+        cloud.fault(&fault);
+    };
+    create(json!({"kind": "lag", "ms": 300}));
+    create(json!({"kind": "do_then_500"}));
+    place.run("apply -y --settle 10s").code(0);
+    assert_eq!(creates(&cloud), 1);
+    assert_each_once(&cloud, &place, 1);
+}
+
+/// Beyond the settling time nothing is promised but this: the twin is told of by every plan, with
+/// what it costs, and nobody deletes it unasked.
+#[test]
+fn a_twin_that_appears_too_late_is_told_of_and_left() {
+    let (cloud, place) = begin(&fleet(1, ""));
+    for fault in [
+        json!({"kind": "lag", "ms": 2_000}),
+        json!({"kind": "do_then_500"}),
+    ] {
+        let mut fault = fault;
+        fault["method"] = json!("POST");
+        fault["path"] = json!("/v2/droplets");
+        fault["count"] = json!(1);
+        cloud.fault(&fault);
+    }
+    place.run("apply -y --settle 100ms").code(0);
+    until("the twin appears", || cloud.droplets().len() == 2);
+    let newest = cloud.droplets();
+    let ids: Vec<String> = newest.iter().map(|d| d["id"].to_string()).collect();
+    let recorded = place.text("cloud.state.json");
+    let twin = ids
+        .iter()
+        .find(|id| !recorded.contains(&format!("\"{id}\"")))
+        .expect("one is not recorded");
+    for command in ["plan", "apply -y", "plan"] {
+        place.run(command).code(0).says(twin).says("$6.00");
+    }
+    place.run("destroy -y").code(0).says(twin);
+    let left = cloud.droplets();
+    assert_eq!(left.len(), 1, "what is in no state stays");
+    assert_eq!(left[0]["id"].to_string(), *twin);
+}
+
+#[test]
+fn a_run_killed_after_ten_were_made_knows_them() {
+    let (cloud, place, mut kills) = begin_with_kills(&fleet(10, ""));
+    cloud.fault(&json!({"method": "POST", "path": "/v2/droplets", "kind": "kill_after"}));
+    killed(place.start(None, &["apply", "-y"]), &mut kills);
+    assert_eq!(cloud.droplets().len(), 10);
+    cloud.no_faults();
+    place
+        .run("plan")
+        .code(0)
+        .says("the last run was cut off: 1 of 11 steps done, 10 in flight: 10 found");
+    place
+        .run("apply -y")
+        .code(0)
+        .says("the last run was cut off: 1 of 11 steps done, 10 in flight: 10 found");
+    assert_eq!(creates(&cloud), 1);
+    assert_each_once(&cloud, &place, 10);
+}
+
+#[test]
+fn a_run_killed_before_anything_was_made_makes_it() {
+    let (cloud, place, mut kills) = begin_with_kills(&fleet(2, ""));
+    cloud.fault(&json!({"method": "POST", "path": "/v2/droplets", "kind": "kill_before"}));
+    killed(place.start(None, &["apply", "-y"]), &mut kills);
+    assert_eq!(cloud.droplets().len(), 0);
+    cloud.no_faults();
+    place
+        .run("apply -y --settle 200ms")
+        .code(0)
+        .says("looking for up to 0.2 s for server.web1, server.web2")
+        .says("2 in flight: 2 never happened");
+    assert_each_once(&cloud, &place, 2);
+}
+
+/// In another account nothing would be found, and all be taken for never made.
+#[test]
+fn what_was_cut_off_is_not_looked_for_in_another_account() {
+    let (cloud, mut place, mut kills) = begin_with_kills(&fleet(2, ""));
+    cloud.fault(&json!({"method": "POST", "path": "/v2/droplets", "kind": "kill_after"}));
+    killed(place.start(None, &["apply", "-y"]), &mut kills);
+    cloud.no_faults();
+    let other = Cloud::start(Options {
+        seed: 99,
+        ..quick()
+    });
+    place.point_at(other.url());
+    let before = place.read("cloud.state.journal");
+    place.run("apply -y --settle 0s").code(1);
+    assert_eq!(place.read("cloud.state.journal"), before);
+    place.point_at(cloud.url());
+    place.run("apply -y").code(0).says("2 found");
+    assert_each_once(&cloud, &place, 2);
+}
+
+/// One Ctrl-C: answers are waited for a little; what is unanswered then is looked for next time.
+#[test]
+fn an_interrupt_leaves_nothing_behind_that_the_next_run_does_not_know() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let (cloud, place, mut kills) = begin_with_kills(&fleet(3, ""));
+        cloud.fault(&json!({"method": "POST", "path": "/v2/droplets", "kind": "kill_after"}));
+        let running = place.start(None, &["apply", "-y"]);
+        let made = kills.blocking_recv().expect("the cloud goes on");
+        running.signal(signal);
+        let code = match signal {
+            "INT" => 130,
+            "TERM" => 143,
+            _ => 129,
+        };
+        running
+            .finish()
+            .code(code)
+            .says("the request was sent and its answer never came");
+        drop(made);
+        cloud.no_faults();
+        place.run("apply -y").code(0).says("3 in flight: 3 found");
+        assert_eq!(creates(&cloud), 1, "{signal}");
+        assert_each_once(&cloud, &place, 3);
+    }
+}
+
+/// What boots when the signal comes is neither tainted nor made again.
+#[test]
+fn an_interrupt_while_servers_boot_loses_nothing() {
+    let options = Options {
+        boot: Duration::from_secs(600),
+        ..Options::default()
+    };
+    let (cloud, place) = begin_with(options, &fleet(3, ""));
+    let mut running = place.start(None, &["apply", "-y"]);
+    running.until_it_says("web3");
+    running.signal("INT");
+    running.finish().code(130).says("Not ready yet");
+    let before = cloud.world();
+    place
+        .run("plan")
+        .code(0)
+        .says("3 to wait for")
+        .never_says("cut off");
+    assert_eq!(cloud.world(), before);
+    assert_eq!(creates(&cloud), 1);
+}
