@@ -78,6 +78,7 @@ pub(super) async fn serve(options: Options, claim: Option<Owned>) -> Result<Runn
         boot: millis(options.boot),
         action: millis(options.action),
         droplet_limit: options.droplet_limit,
+        without_scopes: options.without_scopes,
         seed: options.seed,
     };
     let mut world = World::empty(settings, Catalog::new(&options.without_ipv6));

@@ -61,6 +61,9 @@ pub struct Options {
     pub seed: u64,
     /// Regions that shall lack the feature `ipv6`.
     pub without_ipv6: Vec<String>,
+    /// Scopes that every token lacks: `tag:create`, `tag:read`, `tag:delete`. Others are not
+    /// looked at.
+    pub without_scopes: Vec<String>,
     /// Scripted failures in force from the start.
     pub faults: Vec<Fault>,
     /// Who is told when a fault wants the client killed.
@@ -80,6 +83,7 @@ impl Default for Options {
             lag: Duration::ZERO,
             seed: 0,
             without_ipv6: Vec::new(),
+            without_scopes: Vec::new(),
             faults: Vec::new(),
             kills: None,
         }

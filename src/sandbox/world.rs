@@ -21,6 +21,7 @@ pub(super) struct Settings {
     pub(super) boot: Millis,
     pub(super) action: Millis,
     pub(super) droplet_limit: u32,
+    pub(super) without_scopes: Vec<String>,
     pub(super) seed: u64,
 }
 

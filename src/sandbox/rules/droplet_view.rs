@@ -1,6 +1,6 @@
 //! A Droplet as the API shows it, with its whole region, size and image.
 
-use super::backups;
+use super::{backups, need};
 use crate::sandbox::address;
 use crate::sandbox::catalog::{DiskInfo, Image, Region, Size};
 use crate::sandbox::model::{Droplet, Status, rfc3339};
@@ -67,7 +67,7 @@ pub(super) fn view<'a>(world: &'a World, droplet: &'a Droplet) -> View<'a> {
         size_slug: &droplet.size,
         networks: networks(world, droplet),
         region: region(world, droplet),
-        tags: &droplet.tags,
+        tags: need(world, "tag:read").map_or(&[], |()| &droplet.tags),
         vpc_uuid: &droplet.vpc,
     }
 }

@@ -1,7 +1,7 @@
 //! Droplets: create, look at, delete.
 
 use super::droplet_view::{View, view};
-use super::{backups, keys, tags};
+use super::{backups, keys, need, tags};
 use crate::sandbox::address;
 use crate::sandbox::answer::{Answer, Boot, Call, Outcome, Refusal};
 use crate::sandbox::catalog::{Image, Region, Size};
@@ -56,6 +56,9 @@ struct Plan {
 
 pub(in crate::sandbox) fn create(world: &mut World, call: &Call) -> Outcome {
     let mut asked: Create = call.json()?;
+    if asked.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
+        need(world, "tag:create")?;
+    }
     let (names, single) = match (asked.name.take(), asked.names.take()) {
         (Some(_), Some(_)) => {
             return Err(Refusal::unprocessable(
@@ -436,7 +439,10 @@ pub(in crate::sandbox) fn list(world: &mut World, call: &Call) -> Outcome {
             "The filters name and tag_name cannot be combined.",
         )),
         (Some(name), None) => views(world.droplets_named(name)),
-        (None, Some(tag)) => views(world.droplets_tagged(tag)),
+        (None, Some(tag)) => {
+            need(world, "tag:read")?;
+            views(world.droplets_tagged(tag))
+        }
         // There are none with a GPU.
         (None, None) if call.query("type") == Some("gpus") => views(Vec::new()),
         (None, None) if !world.shows_all() => views(world.droplets.values().collect()),
@@ -475,6 +481,7 @@ pub(in crate::sandbox) fn delete_tagged(world: &mut World, call: &Call) -> Outco
         .query("tag_name")
         .filter(|tag| !tag.is_empty())
         .ok_or_else(|| Refusal::unprocessable("A tag_name is required."))?;
+    need(world, "tag:read")?;
     if !world.tags.contains_key(tag) {
         return Err(Refusal::not_found());
     }

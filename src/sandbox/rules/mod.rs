@@ -17,6 +17,23 @@ pub(super) mod records;
 pub(super) mod tags;
 pub(super) mod vpcs;
 
+use super::answer::Refusal;
+use super::world::World;
+
+/// Refuses what the token may not do.
+fn need(world: &World, scope: &str) -> Result<(), Refusal> {
+    if world
+        .settings
+        .without_scopes
+        .iter()
+        .any(|lacked| lacked == scope)
+    {
+        let message = format!("You are missing the required permission {scope}.");
+        return Err(Refusal::new(403, message));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 pub(super) use test_support::{blank_world, test_world};
 
@@ -36,6 +53,7 @@ pub(super) mod test_support {
             boot: 2000,
             action: 1000,
             droplet_limit: 12,
+            without_scopes: Vec::new(),
             seed: 1,
         };
         World::empty(settings, Catalog::new(&["nyc2".to_owned()]))

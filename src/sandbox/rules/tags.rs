@@ -1,5 +1,6 @@
 //! Tags. The first spelling is the one that counts; only Droplets carry any here.
 
+use super::need;
 use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
 use crate::sandbox::model::{Entry, Tag};
@@ -26,6 +27,7 @@ fn view(world: &World, tag: &Tag, base: &str) -> Value {
 
 pub(in crate::sandbox) fn list(world: &mut World, call: &Call) -> Outcome {
     let world = &*world;
+    need(world, "tag:read")?;
     let tags = world.tags.values().map(|tag| view(world, tag, &call.base));
     page(call, "tags", world.tags.len(), tags)
 }
@@ -36,6 +38,7 @@ struct Create {
 }
 
 pub(in crate::sandbox) fn create(world: &mut World, call: &Call) -> Outcome {
+    need(world, "tag:create")?;
     let asked: Create = call.json()?;
     let names = canonical(world, &[asked.name.unwrap_or_default()])?;
     for name in &names {
@@ -47,11 +50,13 @@ pub(in crate::sandbox) fn create(world: &mut World, call: &Call) -> Outcome {
 }
 
 pub(in crate::sandbox) fn show(world: &mut World, call: &Call) -> Outcome {
+    need(world, "tag:read")?;
     let tag = find(world, call.param(0))?;
     Answer::object(200, "tag", &view(world, tag, &call.base))
 }
 
 pub(in crate::sandbox) fn delete(world: &mut World, call: &Call) -> Outcome {
+    need(world, "tag:delete")?;
     let name = find(world, call.param(0))?.name.clone();
     let carriers: Vec<u64> = world
         .droplets_tagged(&name)
@@ -77,10 +82,12 @@ struct Resource {
 }
 
 pub(in crate::sandbox) fn assign(world: &mut World, call: &Call) -> Outcome {
+    need(world, "tag:create")?;
     change(world, call, true)
 }
 
 pub(in crate::sandbox) fn unassign(world: &mut World, call: &Call) -> Outcome {
+    need(world, "tag:delete")?;
     change(world, call, false)
 }
 
@@ -240,6 +247,43 @@ mod tests {
         );
         let nowhere = "/v2/tags/y/resources";
         assert_eq!(refused(&mut world, "POST", nowhere, &body).0, 404);
+    }
+
+    #[test]
+    fn a_token_may_lack_the_scopes_for_tags() {
+        let mut world = test_world();
+        let id = droplet(&mut world, &json!(["x"]))["id"].clone();
+        let lacked = ["tag:create", "tag:read", "tag:delete"].map(ToOwned::to_owned);
+        world.settings.without_scopes = lacked.to_vec();
+        let of_it =
+            json!({"resources": [{"resource_id": id.to_string(), "resource_type": "droplet"}]});
+        let mut tagged = json!({
+            "name": "web", "region": "nyc3", "size": "1gb", "image": "debian-13-x64", "tags": ["y"],
+        });
+        for (method, url, body, scope) in [
+            ("POST", "/v2/droplets", &tagged, "tag:create"),
+            ("POST", "/v2/tags", &json!({"name": "y"}), "tag:create"),
+            ("POST", "/v2/tags/x/resources", &of_it, "tag:create"),
+            ("DELETE", "/v2/tags/x/resources", &of_it, "tag:delete"),
+            ("DELETE", "/v2/tags/x", &Value::Null, "tag:delete"),
+            ("GET", "/v2/tags", &Value::Null, "tag:read"),
+            ("GET", "/v2/tags/x", &Value::Null, "tag:read"),
+            ("GET", "/v2/droplets?tag_name=x", &Value::Null, "tag:read"),
+        ] {
+            let (status, message) = refused(&mut world, method, url, body);
+            assert_eq!(status, 403, "{method} {url}");
+            assert!(
+                message.ends_with(&format!("permission {scope}.")),
+                "{message}"
+            );
+        }
+        // Nothing came of it, and what needs no tag goes on. Tags there are do not show.
+        assert_eq!(world.tags.len(), 1);
+        tagged["tags"] = json!([]);
+        assert_eq!(ask(&mut world, "POST", "/v2/droplets", &tagged).0, 202);
+        let all = get(&mut world, "/v2/droplets");
+        assert_eq!(all["meta"]["total"], 2);
+        assert_eq!(all["droplets"][0]["tags"], json!([]));
     }
 
     #[test]
