@@ -12,6 +12,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use cloudbuilder::sandbox::Options;
 use serde_json::{Value, json};
 
 use support::cloud::{Cloud, quick};
@@ -199,6 +200,31 @@ fn a_long_pause_is_told_to_everybody() {
         running.signal("INT");
         running.finish().code(130);
     }
+}
+
+/// To a program too, and before the last line of its stream.
+#[test]
+fn a_token_that_may_not_create_tags_is_told_of() {
+    let options = Options {
+        without_scopes: vec!["tag:create".to_owned()],
+        ..quick()
+    };
+    let cloud = Cloud::start(options);
+    let place = Place::new(&cloud);
+    place.write("cloud.json", WEB);
+    let ran = place.run("apply -y --json").code(0);
+    let lines: Vec<Value> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let told = lines.iter().position(|line| {
+        let message = line["@message"].as_str().unwrap_or_default();
+        line["type"] == "diagnostic" && message.contains("may not create tags")
+    });
+    assert_eq!(told, Some(lines.len() - 2), "{ran}");
+    place.run("plan").code(0).never_says("tags");
+    place.run("destroy -y -q").code(0).never_says("tags");
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! A line is a command of the program without the program's name, or one of these:
 //!
 //! ```text
-//! sandbox OPTION…            the account's own: droplet_limit=N, without_ipv6=REGION; first line only
+//! sandbox OPTION…            the account's own: droplet_limit=N, without_ipv6=REGION,
+//!                            without_scope=SCOPE; first line only
 //! edit FILE                  FILE of the folder becomes cloud.json
 //! enter DIRECTORY            go on in another directory of that name
 //! remove FILE                delete a file of the directory
@@ -118,6 +119,7 @@ scenarios! {
     size_region_or_backups_differ,
     state_lost,
     state_rebuilt_with_a_server_that_left,
+    token_without_tags,
     twin_with_our_mark,
     two_candidates,
     two_deployments,
@@ -345,6 +347,7 @@ fn options(line: &str) -> Options {
                 options.droplet_limit = limit.parse().expect("a number");
             }
             Some(("without_ipv6", region)) => options.without_ipv6.push(region.to_owned()),
+            Some(("without_scope", scope)) => options.without_scopes.push(scope.to_owned()),
             _ => panic!("what is {option}?"),
         }
     }

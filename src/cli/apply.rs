@@ -167,7 +167,8 @@ impl Command<'_> {
         let report = self
             .carry_out(plan, &*write, &mut state, &mut session, signals)
             .await;
-        voice.end(&report);
+        let notes: Vec<Diagnostic> = write.notes().into_iter().map(Diagnostic::note).collect();
+        voice.end(&report, &notes);
         drop(muted);
         self.tell(plan, &report, terminal, signals)
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::apply::{Event, Report};
+use crate::model::Diagnostic;
 use crate::plan::Plan;
-use crate::render::{JsonStream, Progress};
+use crate::render::{JsonStream, Progress, Sources};
 
 use super::terminal::Terminal;
 
@@ -43,11 +44,16 @@ impl Voice {
         });
     }
 
-    /// It has been carried out.
-    pub(super) fn end(&self, report: &Report) {
+    /// It has been carried out; what should be known besides.
+    pub(super) fn end(&self, report: &Report, notes: &[Diagnostic]) {
         let now = Timestamp::now();
         if let Speaker::Json(stream) = self.become_speaker(Speaker::Plain) {
+            for note in notes {
+                self.print(&stream.diagnostic(now, note));
+            }
             self.print(&stream.finished(now, report));
+        } else {
+            self.terminal.diagnose(notes, &Sources::new());
         }
     }
 

@@ -91,6 +91,9 @@ pub trait Read: Send + Sync {
     /// The provider's own time as the latest of its answers told it, to compare with
     /// [`Observed::created`]; `None` before the first, and where answers do not tell.
     fn clock(&self) -> Option<Timestamp>;
+
+    /// What the user should know of how this run had to go, in whole sentences.
+    fn notes(&self) -> Vec<String>;
 }
 
 /// Changing a cloud.

@@ -9,6 +9,7 @@
 
 mod looking;
 mod retries;
+mod tagless;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -30,6 +30,11 @@ impl Births {
         self.by_droplet.insert(droplet.to_string(), birth);
     }
 
+    /// Whether this client created it, and has not seen it ready.
+    pub(super) fn expects(&self, droplet: &str) -> bool {
+        self.by_droplet.contains_key(droplet)
+    }
+
     /// A Droplet was seen; nothing more is expected of one that is ready.
     pub(super) fn seen(&mut self, droplet: &str, ready: bool, now: Instant) {
         if ready {
@@ -59,6 +64,7 @@ mod tests {
         let mut births = Births::default();
         let after = |seconds| tokio::time::advance(Duration::from_secs(seconds));
         births.began(7, 70, Instant::now());
+        assert!(births.expects("7") && !births.expects("8"));
         assert_eq!(births.missed("8", Instant::now()), None);
         assert_eq!(births.missed("7", Instant::now()), None);
         after(59).await;
@@ -72,6 +78,7 @@ mod tests {
         after(60).await;
         assert_eq!(births.missed("7", Instant::now()), Some(70));
         births.seen("7", true, Instant::now());
+        assert!(!births.expects("7"));
         after(600).await;
         assert_eq!(births.missed("7", Instant::now()), None);
     }

@@ -2,7 +2,7 @@
 //! facts are in the API's public documentation, "Introduction".
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -59,6 +59,8 @@ pub(super) struct ReadClient {
     /// How many items the larger collections had when they were listed last, by path.
     totals: Mutex<HashMap<String, u64>>,
     births: Mutex<Births>,
+    /// The token was refused a tag.
+    tagless: AtomicBool,
 }
 
 /// A request's place in the budget, given back however the request ends.
@@ -105,6 +107,7 @@ impl ReadClient {
             freed: Notify::new(),
             totals: Mutex::default(),
             births: Mutex::default(),
+            tagless: AtomicBool::new(false),
         })
     }
 
@@ -132,6 +135,16 @@ impl ReadClient {
     /// Which actions bring up what was created.
     pub(super) fn births(&self) -> MutexGuard<'_, Births> {
         self.births.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the token may not create tags, as far as that is known.
+    pub(super) fn is_tagless(&self) -> bool {
+        self.tagless.load(Ordering::Relaxed)
+    }
+
+    /// The token may not create tags. This holds for the rest of the run.
+    pub(super) fn be_tagless(&self) {
+        self.tagless.store(true, Ordering::Relaxed);
     }
 
     fn budget(&self) -> MutexGuard<'_, Budget> {

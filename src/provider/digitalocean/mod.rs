@@ -30,6 +30,9 @@ pub const TYPE: &str = "digitalocean";
 /// Where the API is.
 pub const URL: &str = "https://api.digitalocean.com";
 
+const TAGLESS: &str = "this token may not create tags, so servers carry no mark; they are known by \
+    name and by the time they were made";
+
 /// One adapter for each kind that is offered.
 const ADAPTERS: &[&dyn Adapter] = &[
     &ssh_key::Adapter,
@@ -249,6 +252,11 @@ impl Read for Reader {
     fn clock(&self) -> Option<Timestamp> {
         self.client.clock()
     }
+
+    fn notes(&self) -> Vec<String> {
+        let tagless = self.client.is_tagless();
+        tagless.then(|| TAGLESS.to_owned()).into_iter().collect()
+    }
 }
 
 /// A client that can change things too.
@@ -321,6 +329,10 @@ impl Read for Writer {
 
     fn clock(&self) -> Option<Timestamp> {
         self.reader.clock()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.reader.notes()
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use reqwest::Method;
+use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
@@ -66,15 +67,27 @@ impl super::Adapter for Adapter {
     ) -> Answer<'a, Vec<Observed>> {
         async move {
             let marked = format!("{DROPLETS}{}", query(&[("tag_name", &tag(mark))]));
-            // What is looked for may be new since it was listed, and there are no fewer pages
-            // than it takes to hold that.
-            let asked = targets.len() as u64;
-            let pages = client.pages_of(&marked).max(asked.div_ceil(PER_PAGE));
-            let mut seen = if asked <= pages {
+            let by_mark = !client.is_tagless();
+            let path = if by_mark { &marked } else { DROPLETS };
+            let mut seen = if is_cheaper_singly(client, targets, path) {
                 super::get_each(self, client, targets).await?
             } else {
-                list(client, marked).await?
+                match list(client, path.to_owned()).await {
+                    // The token may not even read tags.
+                    Err(error) if by_mark && error.status == Some(403) => {
+                        list(client, DROPLETS.to_owned()).await?
+                    }
+                    seen => seen?,
+                }
             };
+            if by_mark {
+                let unmarked = unmarked(client, targets, &seen);
+                seen.extend(if is_cheaper_singly(client, &unmarked, DROPLETS) {
+                    super::get_each(self, client, &unmarked).await?
+                } else {
+                    list(client, DROPLETS.to_owned()).await?
+                });
+            }
             let failed = stillborn(client, targets, &seen).await?;
             seen.extend(failed);
             Ok(seen)
@@ -126,8 +139,8 @@ impl super::Adapter for Adapter {
     ) -> Answer<'a, Observed> {
         async move {
             let names = Names::One(required(attributes, NAME)?);
-            let body = to_create_request(names, attributes, mark)?;
-            let answer: DropletAnswer = client.send(Method::POST, DROPLETS, &body).await?;
+            let request = to_create_request(names, attributes, mark)?;
+            let answer: DropletAnswer = post(&client, request).await?;
             born(
                 client.0,
                 std::slice::from_ref(&answer.droplet),
@@ -151,8 +164,8 @@ impl super::Adapter for Adapter {
                 .map(|attributes| required(attributes, NAME))
                 .collect();
             let names = names?;
-            let body = to_create_request(Names::Many(names.clone()), first, mark)?;
-            let answer: DropletsAnswer = client.send(Method::POST, DROPLETS, &body).await?;
+            let request = to_create_request(Names::Many(names.clone()), first, mark)?;
+            let answer: DropletsAnswer = post(&client, request).await?;
             born(client.0, &answer.droplets, &answer.links);
             Ok(by_name(&names, answer.droplets))
         }
@@ -166,10 +179,19 @@ impl super::Adapter for Adapter {
         mark: &'a str,
     ) -> Answer<'a, ()> {
         async move {
+            if client.0.is_tagless() {
+                return Ok(());
+            }
             let tag = tag(mark);
             // Making a tag that exists is harmless; tagging with one that does not is refused.
             let request = TagRequest { name: &tag };
-            client.ensure("/v2/tags", &request).await?;
+            match client.ensure("/v2/tags", &request).await {
+                Err(error) if refuses_tags(&error) => {
+                    client.0.be_tagless();
+                    return Ok(());
+                }
+                made => made?,
+            }
             let resource = TagResource {
                 resource_id: target.id,
                 resource_type: "droplet",
@@ -190,6 +212,51 @@ impl super::Adapter for Adapter {
         }
         .boxed()
     }
+}
+
+/// Sends a create; once more, and without its mark, if the token may not create tags. Nothing was
+/// made then.
+async fn post<T: DeserializeOwned>(
+    client: &WriteClient<'_>,
+    mut request: DropletRequest<'_>,
+) -> Result<T, Error> {
+    if client.0.is_tagless() {
+        request.tags.clear();
+    }
+    match client.send(Method::POST, DROPLETS, &request).await {
+        Err(error) if !request.tags.is_empty() && refuses_tags(&error) => {
+            tracing::debug!("{error}; going on without tags");
+            client.0.be_tagless();
+            request.tags.clear();
+            client.send(Method::POST, DROPLETS, &request).await
+        }
+        made => made,
+    }
+}
+
+/// Whether a token with custom scopes is refused for want of the one for tags; the description
+/// names it, and so does the live service: "You are missing the required permission tag:create."
+fn refuses_tags(error: &Error) -> bool {
+    error.status == Some(403) && error.message.contains("tag:create")
+}
+
+/// Whether asking for each takes no more requests than listing the collection at `path`.
+fn is_cheaper_singly(client: &ReadClient, targets: &[Target<'_>], path: &str) -> bool {
+    // What is looked for may be new since it was listed, and there are no fewer pages than it
+    // takes to hold that.
+    let asked = targets.len() as u64;
+    asked <= client.pages_of(path).max(asked.div_ceil(PER_PAGE))
+}
+
+/// Those of `targets` that a listing by mark should have shown and did not: what was created a
+/// moment ago may come later, but what an earlier run made may have no mark at all.
+fn unmarked<'a>(client: &ReadClient, targets: &[Target<'a>], seen: &[Observed]) -> Vec<Target<'a>> {
+    let seen: HashSet<&str> = seen.iter().map(|observed| observed.id.as_str()).collect();
+    let births = client.births();
+    let missed = targets.iter().copied();
+    missed
+        .filter(|target| !seen.contains(target.id) && !births.expects(target.id))
+        .collect()
 }
 
 /// Takes note of the actions that bring these up, which the answer has in the same order.
