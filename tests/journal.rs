@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
 
 use cloudbuilder::file::{self, Step, Witness};
 use cloudbuilder::model::{Address, Attributes, Origin, Recorded};
@@ -1230,49 +1229,4 @@ fn an_append_costs_the_same_beside_any_number_of_resources() {
     let (steps, bytes) = effort_beside(0);
     assert_eq!(steps, 2 * work().len(), "one write and one sync each");
     assert_eq!(effort_beside(2000), (steps, bytes));
-}
-
-/// Run by hand: `cargo test --release --test journal -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures, and asserts nothing"]
-fn measure() {
-    for count in [0, 10_000] {
-        let deployment = with_servers(count);
-        let mut store = deployment.store();
-        let mut state = store.load().unwrap().unwrap();
-        let began = Instant::now();
-        store.begin(&mut state).unwrap();
-        println!("{count} resources: begin {:?}", began.elapsed());
-        for group in [1_u64, 10] {
-            let entries: Vec<Entry> = (0..group)
-                .map(|number| intent(number, Effect::Create, &format!("db{number}")))
-                .collect();
-            let mut times: Vec<_> = (0..1000)
-                .map(|_| {
-                    let began = Instant::now();
-                    store.append(&entries).unwrap();
-                    began.elapsed()
-                })
-                .collect();
-            times.sort_unstable();
-            println!(
-                "{count} resources: append of {group}: median {:?}, 99th of 100 {:?}",
-                times[500], times[990]
-            );
-        }
-        let began = Instant::now();
-        let mut state = deployment.load();
-        println!(
-            "{count} resources: load with 2,000 appends {:?}",
-            began.elapsed()
-        );
-        let mut store = deployment.store();
-        store.load().unwrap();
-        let began = Instant::now();
-        store.finish(&mut state).unwrap();
-        println!("{count} resources: finish {:?}", began.elapsed());
-        let began = Instant::now();
-        deployment.load();
-        println!("{count} resources: load {:?}", began.elapsed());
-    }
 }
