@@ -489,7 +489,10 @@ fn a_plan_tells_of_a_run_at_work() {
     hold_boots(&cloud);
     let mut running = place.start(None, &["apply", "-y"]);
     running.until_it_says("it boots");
-    place.run("plan").says("a run is at work here");
+    place
+        .run("plan")
+        .says("a run is at work here")
+        .never_says("cut off");
     cloud.no_faults();
     running.finish().code(0);
 }

@@ -60,7 +60,8 @@ async fn plan(
     };
     let security = deployment.security()?;
     let mut state = deployment.store().load()?;
-    if let Some(holder) = deployment.holder() {
+    let holder = deployment.holder();
+    if let Some(holder) = &holder {
         terminal.say(&format!(
             "note: a run is at work here ({holder}); this plan may be out of date"
         ));
@@ -69,6 +70,8 @@ async fn plan(
     let connection = deployment.connection(&security, on_pause)?;
     let read = open_read(digitalocean::TYPE, connection)?;
     let recovered = peek(&*read, state.as_mut()).await?;
+    // What a run at work has not heard of yet was not cut off.
+    let recovered = recovered.filter(|_| holder.is_none());
     let question = Question {
         deployment,
         configuration: &configuration,
