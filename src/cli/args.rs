@@ -64,6 +64,8 @@ pub(super) enum Command {
     /// Look at the recorded state, or make it anew from the account
     #[command(subcommand)]
     State(StateCommand),
+    /// Release the lock of a run that was cut off on another machine
+    Unlock(UnlockArgs),
     /// List what the account can use now, with prices
     #[command(subcommand)]
     Catalog(Listing),
@@ -170,6 +172,13 @@ pub(super) enum StateCommand {
     },
 }
 
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct UnlockArgs {
+    /// Do not ask for approval
+    #[arg(short, long, short_alias = 'y', alias = "auto-approve")]
+    pub(super) force: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum Listing {
     /// List where servers can be, and what there is there
@@ -233,6 +242,7 @@ fn parallelism(text: &str) -> Result<usize, String> {
 /// Terraform's options with one dash, as its users type them.
 const ONE_DASH: &[&str] = &[
     "auto-approve",
+    "force",
     "detailed-exitcode",
     "parallelism",
     "lock-timeout",

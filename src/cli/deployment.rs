@@ -13,7 +13,8 @@ use crate::provider::{Connection, OnPause, Tempo, digitalocean};
 use crate::render::Sources;
 use crate::resource::server;
 use crate::sandbox::{self, Sandbox};
-use crate::state::{self, Lock, LockError, Store, prepare_private_dir};
+use crate::state::lock::Standing;
+use crate::state::{self, Lock, Store, prepare_private_dir};
 
 use super::args::Global;
 use super::failure::{Failure, file_error};
@@ -186,6 +187,22 @@ impl Deployment {
         state::lock::holder(&self.home.private)
     }
 
+    /// How the lock stands.
+    ///
+    /// # Errors
+    /// If its file cannot be used.
+    pub(super) fn lock_standing(&self) -> Result<Standing, Failure> {
+        Ok(state::lock::standing(&self.home.private)?)
+    }
+
+    /// Takes the lock away from a run that is not at work on this machine.
+    ///
+    /// # Errors
+    /// If there is another one by now, or the lock's file cannot be used.
+    pub(super) fn release(&self, holder: &state::Holder) -> Result<(), Failure> {
+        Ok(state::lock::release(&self.home.private, holder)?)
+    }
+
     /// Takes the lock, waiting for another run to end for so long.
     ///
     /// # Errors
@@ -209,8 +226,9 @@ impl Deployment {
                     }
                     return Ok(lock);
                 }
-                Err(error @ LockError::Busy { .. })
-                    if give_up.is_none_or(|give_up| Instant::now() < give_up) =>
+                Err(error)
+                    if error.may_pass()
+                        && give_up.is_none_or(|give_up| Instant::now() < give_up) =>
                 {
                     if !waiting {
                         self.terminal.say(&format!("Waiting: {error}"));

@@ -123,6 +123,7 @@ impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
         let summary = match error {
             LockError::Busy { .. } => "another run is at work in this directory",
+            LockError::Elsewhere { .. } => "the lock has not been given back",
             _ => "the lock cannot be taken",
         };
         Diagnostic::error(summary)

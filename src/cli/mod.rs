@@ -21,6 +21,7 @@ mod show;
 mod signals;
 mod survey;
 mod terminal;
+mod unlock;
 mod validate;
 mod voice;
 mod write_back;
@@ -102,6 +103,7 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
             lineage,
             lock_timeout,
         }) => rebuild::run(global, *lineage, *lock_timeout, terminal, signals).await,
+        Command::Unlock(args) => unlock::run(global, args, terminal, signals).await,
         Command::Catalog(what) => catalog::run(global, *what, terminal, signals).await,
         Command::Sandbox(SandboxCommand::Serve(args)) => {
             sandbox::serve(global, args, terminal, signals).await

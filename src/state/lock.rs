@@ -4,19 +4,19 @@
 //! so no lock is ever left behind. What is left behind by a process that was killed is the text in
 //! the file, which says who that was. The state file itself cannot carry the lock, because saving
 //! replaces it.
+//!
+//! On a disk that several machines share, the kernel's lock may reach no further than its own.
+//! There the text alone counts: one that names another machine is a lock until its run ends in
+//! good order or [`release`] takes it away. Two that begin there at the same moment may miss each
+//! other.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
-use super::prepare_private_dir;
-use crate::model::escape;
+use super::{Holder, prepare_private_dir};
 
 /// How often a waiting run looks again.
 pub const POLL: Duration = Duration::from_millis(100);
@@ -31,6 +31,7 @@ const LONGEST: u64 = 4096;
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    ours: Holder,
     took_over: Option<Holder>,
 }
 
@@ -39,7 +40,8 @@ impl Lock {
     /// `operation`, the command that others will read about.
     ///
     /// # Errors
-    /// [`LockError::Busy`] while another process has it; otherwise what the file system says.
+    /// [`LockError::Busy`] while another process has it, [`LockError::Elsewhere`] if it has not
+    /// been given back on another machine; otherwise what the file system says.
     pub fn try_acquire(private_dir: &Path, operation: &str) -> Result<Self, LockError> {
         prepare_private_dir(private_dir).map_err(|source| LockError::Directory {
             path: private_dir.to_owned(),
@@ -67,8 +69,18 @@ impl Lock {
                 continue;
             }
             let took_over = read_holder(&mut file);
-            write_holder(&mut file, &Holder::this_process(operation)).map_err(failed)?;
-            return Ok(Self { file, took_over });
+            if let Some(holder) = took_over.as_ref().filter(|holder| holder.is_elsewhere()) {
+                return Err(LockError::Elsewhere {
+                    holder: Box::new(holder.clone()),
+                });
+            }
+            let ours = Holder::this_process(operation);
+            write_holder(&mut file, &ours).map_err(failed)?;
+            return Ok(Self {
+                file,
+                ours,
+                took_over,
+            });
         }
         Err(failed(io::Error::other(
             "something removes it as soon as it is made",
@@ -79,8 +91,7 @@ impl Lock {
     /// calls [`Lock::try_acquire`] every [`POLL`] instead, so that Ctrl-C is heard.
     ///
     /// # Errors
-    /// [`LockError::Busy`] if another process had it all the time; otherwise what the file system
-    /// says.
+    /// As [`Lock::try_acquire`], if it was so all the time.
     pub fn acquire(
         private_dir: &Path,
         operation: &str,
@@ -89,10 +100,10 @@ impl Lock {
         let begin = Instant::now();
         loop {
             match Self::try_acquire(private_dir, operation) {
-                Err(LockError::Busy { holder }) => {
+                Err(error) if error.may_pass() => {
                     let left = timeout.saturating_sub(begin.elapsed());
                     if left.is_zero() {
-                        return Err(LockError::Busy { holder });
+                        return Err(error);
                     }
                     thread::sleep(left.min(POLL));
                 }
@@ -114,61 +125,12 @@ impl Drop for Lock {
         // The file stays, only empty: removing it would let two others lock two different files.
         // If emptying fails, the next one merely reads of a process that is gone. Unlocked by name
         // and not by closing, which would wait for a child that inherited the file.
-        let _ = self.file.set_len(0);
-        let _ = self.file.unlock();
-    }
-}
-
-/// Who has a lock, in words for the others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// The command it runs: `apply`.
-    pub operation: String,
-    /// Whose process it is.
-    pub user: String,
-    /// On which machine.
-    pub host: String,
-    /// Its process id there.
-    pub pid: u32,
-    /// Since when.
-    pub since: Timestamp,
-    /// When that process started, in the kernel's count: process ids come round again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    started: Option<u64>,
-}
-
-impl Holder {
-    fn this_process(operation: &str) -> Self {
-        let pid = std::process::id();
-        Self {
-            operation: operation.to_owned(),
-            user: user_name(),
-            host: host_name(),
-            pid,
-            // Fractions of a second say nothing to the reader.
-            since: Timestamp::from_second(Timestamp::now().as_second())
-                .unwrap_or(Timestamp::UNIX_EPOCH),
-            started: start_of(pid),
+        // What another machine wrote meanwhile, because somebody released ours, is not ours to
+        // empty.
+        if read_holder(&mut self.file).as_ref() == Some(&self.ours) {
+            let _ = self.file.set_len(0);
         }
-    }
-
-    /// Whether the process is known to be gone. `false` if nobody can tell from here.
-    fn is_gone(&self) -> bool {
-        self.host == host_name() && self.started.is_some() && start_of(self.pid) != self.started
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} by {} on {}, pid {}, since {}",
-            escape(&self.operation),
-            escape(&self.user),
-            escape(&self.host),
-            self.pid,
-            self.since
-        )
+        let _ = self.file.unlock();
     }
 }
 
@@ -182,6 +144,82 @@ impl fmt::Display for Holder {
 pub fn holder(private_dir: &Path) -> Option<Holder> {
     let mut file = File::open(lock_file(private_dir)).ok()?;
     read_holder(&mut file).filter(|holder| !holder.is_gone())
+}
+
+/// How a lock stands, for somebody who wants it released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody has it.
+    Free,
+    /// A process on this machine has it, and says who it is as soon as it has begun.
+    Held(Option<Holder>),
+    /// The process that had it, on this machine, was cut off. The next run takes it over.
+    Left(Holder),
+    /// A process on another machine has it, or was cut off: nobody can tell from here.
+    Elsewhere(Holder),
+}
+
+/// How the lock stands now. Unlike [`holder`] this tries the lock, so that a run which begins at
+/// this very moment may find it taken.
+///
+/// # Errors
+/// What the file system says.
+pub fn standing(private_dir: &Path) -> Result<Standing, LockError> {
+    let Some(mut file) = existing(private_dir)? else {
+        return Ok(Standing::Free);
+    };
+    let is_free = try_lock(&file, private_dir)?;
+    Ok(match read_holder(&mut file) {
+        holder if !is_free => Standing::Held(holder),
+        None => Standing::Free,
+        Some(holder) if holder.is_elsewhere() => Standing::Elsewhere(holder),
+        Some(holder) => Standing::Left(holder),
+    })
+}
+
+/// Takes the lock away from a holder that is not at work on this machine.
+///
+/// # Errors
+/// [`LockError::Busy`] if a process on this machine has it by now, or another holder does;
+/// otherwise what the file system says.
+pub fn release(private_dir: &Path, holder: &Holder) -> Result<(), LockError> {
+    let Some(mut file) = existing(private_dir)? else {
+        return Ok(());
+    };
+    let is_free = try_lock(&file, private_dir)?;
+    match read_holder(&mut file) {
+        // Given back meanwhile.
+        None if is_free => Ok(()),
+        Some(now) if is_free && now == *holder => {
+            file.set_len(0).map_err(|source| LockError::File {
+                path: lock_file(private_dir),
+                source,
+            })
+        }
+        now => Err(LockError::Busy { holder: now }),
+    }
+}
+
+/// The lock file, if there is one, to be written to.
+fn existing(private_dir: &Path) -> Result<Option<File>, LockError> {
+    let path = lock_file(private_dir);
+    match OpenOptions::new().read(true).write(true).open(&path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(LockError::File { path, source }),
+    }
+}
+
+/// Locks the file until it is closed; `false` if somebody has it locked.
+fn try_lock(file: &File, private_dir: &Path) -> Result<bool, LockError> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) => Err(LockError::File {
+            path: lock_file(private_dir),
+            source,
+        }),
+    }
 }
 
 fn lock_file(private_dir: &Path) -> PathBuf {
@@ -233,54 +271,6 @@ fn write_holder(file: &mut File, holder: &Holder) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-fn host_name() -> String {
-    fs::read_to_string("/proc/sys/kernel/hostname")
-        .ok()
-        .map(|name| name.trim().to_owned())
-        .or_else(|| std::env::var("HOSTNAME").ok())
-        .or_else(|| std::env::var("COMPUTERNAME").ok())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "an unnamed host".to_owned())
-}
-
-fn user_name() -> String {
-    ["USER", "LOGNAME", "USERNAME"]
-        .into_iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|name| !name.is_empty())
-        .or_else(user_id)
-        .unwrap_or_else(|| "an unnamed user".to_owned())
-}
-
-/// Containers and services often have no user name in the environment.
-#[cfg(unix)]
-fn user_id() -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    let uid = fs::metadata("/proc/self").ok()?.uid();
-    Some(format!("uid {uid}"))
-}
-
-#[cfg(not(unix))]
-fn user_id() -> Option<String> {
-    None
-}
-
-/// When the process started, in clock ticks since boot; `None` if no such process runs, or there is
-/// no `/proc` to ask.
-fn start_of(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets and may hold anything; after it comes the
-    // third, the state.
-    let (_, after_name) = stat.rsplit_once(") ")?;
-    let mut fields = after_name.split(' ');
-    if matches!(fields.next(), Some("Z" | "X")) {
-        // Dead, and its parent has not asked yet.
-        return None;
-    }
-    // The 22nd field.
-    fields.nth(18)?.parse().ok()
-}
-
 /// The lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -289,6 +279,12 @@ pub enum LockError {
     Busy {
         /// Which one, if it has said so yet.
         holder: Option<Holder>,
+    },
+    /// A run on another machine has it, or was cut off there.
+    #[error("a run on another machine has the lock, or was cut off there: {holder}")]
+    Elsewhere {
+        /// Which one.
+        holder: Box<Holder>,
     },
     /// The private directory cannot be made.
     #[error("cannot make the directory {} for the lock", path.display())]
@@ -313,12 +309,23 @@ fn who(holder: Option<&Holder>) -> String {
 }
 
 impl LockError {
+    /// Whether waiting may help.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Elsewhere { .. })
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::Busy { .. } => {
                 "wait until it has ended, or let this run wait for it with --lock-timeout 10m"
+                    .to_owned()
+            }
+            Self::Elsewhere { .. } => {
+                "wait until it has ended (--lock-timeout 10m); if it runs no more, release it: \
+                 cloudbuilder unlock"
                     .to_owned()
             }
             Self::File { source, .. } if source.kind() == io::ErrorKind::Unsupported => {

@@ -1,6 +1,7 @@
 //! What we made and know: the state, its file, and who may write it.
 
 pub mod format;
+mod holder;
 mod journal;
 pub mod lock;
 mod private_dir;
@@ -10,8 +11,9 @@ use std::collections::BTreeMap;
 
 use crate::model::{Account, Address, Recorded};
 
+pub use holder::Holder;
 pub use journal::{Change, Effect, Entry, Intent, Progress};
-pub use lock::{Holder, Lock, LockError};
+pub use lock::{Lock, LockError};
 pub use private_dir::prepare_private_dir;
 pub use store::{FileChange, JournalProblem, LoadError, LoadProblem, SaveError, Store};
 
