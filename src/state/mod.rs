@@ -1,10 +1,13 @@
 //! What we made and know: the state, its file, and who may write it.
 
+mod backups;
 pub mod format;
 mod holder;
 mod journal;
 pub mod lock;
 mod private_dir;
+mod problem;
+mod stamp;
 mod store;
 
 use std::collections::BTreeMap;
@@ -15,7 +18,8 @@ pub use holder::Holder;
 pub use journal::{Change, Effect, Entry, Intent, Progress};
 pub use lock::{Lock, LockError};
 pub use private_dir::prepare_private_dir;
-pub use store::{FileChange, JournalProblem, LoadError, LoadProblem, SaveError, Store};
+pub use problem::{FileChange, JournalProblem, LoadError, LoadProblem, SaveError};
+pub use store::Store;
 
 /// Everything the state file says.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,17 +1,15 @@
-use std::ffi::OsString;
-use std::fmt;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::format::journal::{self, Header, JournalError};
-use super::format::{self, Decoded, Encoded, FormatError};
-use super::{Entry, State, prepare_private_dir};
+use super::backups::Backups;
+use super::format::journal::{self, Header};
+use super::format::{self, Decoded, Encoded};
+use super::problem::{FileChange, JournalProblem, LoadError, LoadProblem, SaveError};
+use super::stamp::{Stamp, read_if_there};
+use super::{Entry, State};
 use crate::file::{self, Appender, Unwatched, Witness};
-
-/// How many old versions of the state are kept.
-const BACKUPS: usize = 10;
 
 /// How often a state is read again that another run changes meanwhile.
 const ATTEMPTS: usize = 10;
@@ -29,7 +27,7 @@ const ATTEMPTS: usize = 10;
 #[derive(Debug)]
 pub struct Store {
     state_file: PathBuf,
-    private_dir: PathBuf,
+    backups: Backups,
     witness: Box<dyn Witness>,
     // Behind a mutex, because reading is no change to the one who reads.
     seen: Mutex<(Seen, Beside)>,
@@ -85,8 +83,11 @@ impl Store {
     #[must_use]
     pub fn new(state_file: PathBuf, private_dir: PathBuf) -> Self {
         Self {
+            backups: Backups {
+                state_file: state_file.clone(),
+                private_dir,
+            },
             state_file,
-            private_dir,
             witness: Box::new(Unwatched),
             seen: Mutex::new((Seen::Unread, Beside::Nothing)),
             journal: None,
@@ -327,12 +328,14 @@ impl Store {
         let kept = match complete {
             // Nothing has to be added to the file, so it need not be understood again.
             Some(serial) => read_if_there(&self.state_file)
-                .and_then(|bytes| self.keep(&serial.to_string(), bytes, None)),
+                .and_then(|bytes| self.backups.keep(&serial.to_string(), bytes, None)),
             None => self.keep_copy(),
         };
         let kept = kept.map_err(|source| self.backup_failed(source))?;
         self.backed_up = true;
-        self.prune().map_err(|source| self.backup_failed(source))?;
+        self.backups
+            .prune()
+            .map_err(|source| self.backup_failed(source))?;
         Ok(kept)
     }
 
@@ -347,21 +350,7 @@ impl Store {
     /// # Errors
     /// If their directory is there and cannot be listed.
     pub fn backups(&self) -> io::Result<Vec<PathBuf>> {
-        let entries = match fs::read_dir(self.backup_dir()) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            // The serial alone would not do: it starts again with every new lineage.
-            if let Some(serial) = self.backup_serial(&entry.file_name()) {
-                found.push((entry.metadata()?.modified()?, serial, entry.path()));
-            }
-        }
-        found.sort_unstable();
-        Ok(found.into_iter().rev().map(|(_, _, path)| path).collect())
+        self.backups.list()
     }
 
     /// For `state rebuild`: keeps a copy of whatever is at the state file's place and the
@@ -577,88 +566,13 @@ impl Store {
                 read_if_there(&self.journal_path())?,
             ),
         };
-        self.keep(&label, state, journal)
-    }
-
-    /// Writes copies to `backups/cloud.state.LABEL.json` and `.journal`, under a further number if
-    /// another content has that name.
-    fn keep(
-        &self,
-        label: &str,
-        state: Option<Vec<u8>>,
-        journal: Option<Vec<u8>>,
-    ) -> io::Result<Option<PathBuf>> {
-        let parts: Vec<(&str, Vec<u8>)> = [(".json", state), (".journal", journal)]
-            .into_iter()
-            .filter_map(|(extension, bytes)| Some((extension, bytes?)))
-            .collect();
-        if parts.is_empty() {
-            return Ok(None);
-        }
-        prepare_private_dir(&self.private_dir)?;
-        let directory = self.backup_dir();
-        fs::create_dir_all(&directory)?;
-        for number in 1_u32.. {
-            let mut stem = self.backup_prefix();
-            stem.push(label);
-            if number > 1 {
-                stem.push(format!("-{number}"));
-            }
-            let mut paths = Vec::new();
-            let mut free = true;
-            for (extension, bytes) in &parts {
-                let mut name = stem.clone();
-                name.push(extension);
-                let path = directory.join(name);
-                let kept = read_if_there(&path)?;
-                free &= kept.as_ref().is_none_or(|kept| kept == bytes);
-                paths.push((path, bytes, kept.is_some()));
-            }
-            if !free {
-                continue;
-            }
-            for (path, bytes, kept) in &paths {
-                if !kept {
-                    file::replace(path, bytes, Some(0o600))?;
-                }
-            }
-            return Ok(paths.into_iter().next().map(|(path, _, _)| path));
-        }
-        Ok(None)
-    }
-
-    fn prune(&self) -> io::Result<()> {
-        for old in self.backups()?.into_iter().skip(BACKUPS) {
-            fs::remove_file(old)?;
-        }
-        Ok(())
-    }
-
-    fn backup_dir(&self) -> PathBuf {
-        self.private_dir.join("backups")
-    }
-
-    /// `cloud.state.` of `cloud.state.json`.
-    fn backup_prefix(&self) -> OsString {
-        let mut prefix = self.state_file.file_stem().unwrap_or_default().to_owned();
-        prefix.push(".");
-        prefix
-    }
-
-    /// The serial in a backup's name; `None` if it is not one of ours.
-    fn backup_serial(&self, name: &std::ffi::OsStr) -> Option<u64> {
-        let prefix = self.backup_prefix();
-        let label = name
-            .to_str()?
-            .strip_prefix(prefix.to_str()?)?
-            .strip_suffix(".json")?;
-        label.split('-').next()?.parse().ok()
+        self.backups.keep(&label, state, journal)
     }
 
     fn backup_failed(&self, source: io::Error) -> SaveError {
         SaveError::Backup {
             path: self.state_file.clone(),
-            directory: self.backup_dir(),
+            directory: self.backups.directory(),
             source,
         }
     }
@@ -699,14 +613,6 @@ impl Journal {
     }
 }
 
-fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 struct Found {
     stamp: Stamp,
     decoded: Decoded,
@@ -728,350 +634,4 @@ fn version_name(lineage: &str, serial: u64) -> String {
         "serial {serial} of lineage {}",
         crate::model::escape(lineage)
     )
-}
-
-/// What tells one version of a file from another without reading it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
-    length: u64,
-    modified: Option<std::time::SystemTime>,
-    /// Device, inode, and the time of the last change of either content or inode.
-    #[cfg(unix)]
-    inode: (u64, u64, i64, i64),
-}
-
-impl Stamp {
-    /// The stamp of the file that `path` leads to; `None` if it leads to none.
-    fn of(path: &Path) -> io::Result<Option<Self>> {
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        #[cfg(unix)]
-        use std::os::unix::fs::MetadataExt;
-        Ok(Some(Self {
-            length: metadata.len(),
-            modified: metadata.modified().ok(),
-            #[cfg(unix)]
-            inode: (
-                metadata.dev(),
-                metadata.ino(),
-                metadata.ctime(),
-                metadata.ctime_nsec(),
-            ),
-        }))
-    }
-}
-
-/// The state file cannot be used. Nothing was changed, neither there nor in the cloud.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use the state file {}", path.display())]
-pub struct LoadError {
-    /// The state file.
-    pub path: PathBuf,
-    /// What is the matter with it.
-    #[source]
-    pub problem: LoadProblem,
-    /// Copies of older versions, newest first.
-    pub backups: Vec<PathBuf>,
-}
-
-/// What is the matter with a state file.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadProblem {
-    /// It cannot be read at all.
-    #[error(transparent)]
-    Read(io::Error),
-    /// It is a symbolic link to nothing.
-    #[error("it is a symbolic link to {}, which does not exist", target.display())]
-    DanglingLink {
-        /// Where the link leads.
-        target: PathBuf,
-    },
-    /// Its text is not a usable state.
-    #[error(transparent)]
-    Format(FormatError),
-    /// Its journal is the matter.
-    #[error("its journal {} cannot be used", path.display())]
-    Journal {
-        /// The journal's file.
-        path: PathBuf,
-        /// What is the matter with it.
-        #[source]
-        problem: JournalProblem,
-    },
-}
-
-/// What is the matter with a state's journal, which holds what a run did that was cut off.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalProblem {
-    /// It cannot be read at all.
-    #[error(transparent)]
-    Read(io::Error),
-    /// It is not there.
-    #[error("it is missing, and the state ({base}) is not complete without it")]
-    Missing {
-        /// The version of the state.
-        base: String,
-    },
-    /// It belongs to another state.
-    #[error("{}", other_base(base, state, *same_version))]
-    Other {
-        /// The version that it goes on from.
-        base: String,
-        /// The version of the state.
-        state: String,
-        /// Whether only the content differs.
-        same_version: bool,
-    },
-    /// It holds what an earlier run did, and the state cannot know that.
-    #[error(
-        "it holds what a run did that went on from {base}, but {}",
-        state.as_ref().map_or("the state file is gone".to_owned(), |state| format!("the state is {state}"))
-    )]
-    Ahead {
-        /// The version that it goes on from.
-        base: String,
-        /// The version of the state, if there is one.
-        state: Option<String>,
-    },
-    /// Its text is not a usable journal.
-    #[error(transparent)]
-    Format(JournalError),
-}
-
-fn other_base(base: &str, state: &str, same_version: bool) -> String {
-    if same_version {
-        format!("it goes on from another content of {state} than the state file has")
-    } else {
-        format!("it goes on from {base}, but the state is {state}")
-    }
-}
-
-impl LoadError {
-    /// The byte where the file, or its journal, stops making sense, if there is such a place.
-    #[must_use]
-    pub fn byte(&self) -> Option<usize> {
-        match &self.problem {
-            LoadProblem::Format(error) => error.byte(),
-            LoadProblem::Journal {
-                problem: JournalProblem::Format(JournalError::Damaged { byte, .. }),
-                ..
-            } => Some(*byte),
-            LoadProblem::Read(_)
-            | LoadProblem::DanglingLink { .. }
-            | LoadProblem::Journal { .. } => None,
-        }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        let file = self.path.display();
-        match &self.problem {
-            LoadProblem::Read(_) => {
-                format!("make {file} a file that you may read; nothing was changed")
-            }
-            LoadProblem::DanglingLink { target } => format!(
-                "bring back {}, or remove the link {file} if this deployment shall begin anew",
-                target.display()
-            ),
-            LoadProblem::Format(error) if error.is_newer() => {
-                "use the cloudbuilder that wrote it, or a newer one".to_owned()
-            }
-            LoadProblem::Format(FormatError::Foreign) => format!(
-                "move it away if it belongs to another program, or {}",
-                self.recovery()
-            ),
-            LoadProblem::Format(FormatError::Conflict { .. }) => format!(
-                "take the whole file of one side, the one with the higher serial: `git checkout --ours {file}` or `git checkout --theirs {file}`; or {}",
-                self.recovery()
-            ),
-            LoadProblem::Journal { path, problem } => match problem {
-                JournalProblem::Read(_) => format!(
-                    "make {} a file that you may read; nothing was changed",
-                    path.display()
-                ),
-                JournalProblem::Format(JournalError::Newer { .. }) => {
-                    "use the cloudbuilder that wrote it, or a newer one".to_owned()
-                }
-                JournalProblem::Missing { .. }
-                | JournalProblem::Other { .. }
-                | JournalProblem::Ahead { .. }
-                | JournalProblem::Format(JournalError::Damaged { .. }) => format!(
-                    "bring back state and journal from one and the same moment (both belong in git); or move {} away and {}",
-                    path.display(),
-                    self.recovery()
-                ),
-            },
-            LoadProblem::Format(_) => {
-                format!(
-                    "take the last good version from git, or {}",
-                    self.recovery()
-                )
-            }
-        }
-    }
-
-    fn recovery(&self) -> String {
-        let rebuild = "let `cloudbuilder state rebuild` make it anew from what the account holds";
-        match self.backups.as_slice() {
-            [] => format!("{rebuild} (there is no backup)"),
-            [newest, older @ ..] => {
-                let older = match older {
-                    [] => String::new(),
-                    [one] => format!(" (older: {})", one.display()),
-                    [one, .., oldest] => {
-                        format!(" (older: {} to {})", one.display(), oldest.display())
-                    }
-                };
-                format!(
-                    "copy the newest backup over it, {}{older}, or {rebuild}",
-                    newest.display()
-                )
-            }
-        }
-    }
-}
-
-/// The state was not saved, or no copy of its last version was kept.
-#[derive(Debug, thiserror::Error)]
-pub enum SaveError {
-    /// The file is not the one that was read.
-    #[error("the state file {} was not saved, because {how}", path.display())]
-    Changed {
-        /// The state file.
-        path: PathBuf,
-        /// What happened to it.
-        how: FileChange,
-    },
-    /// The state in hand does not follow the one in the file.
-    #[error(
-        "the state file {} was not saved: it holds {file}, which {ours} does not follow",
-        path.display()
-    )]
-    OtherState {
-        /// The state file.
-        path: PathBuf,
-        /// The version in the file.
-        file: String,
-        /// The version in hand.
-        ours: String,
-    },
-    /// The file system refused it.
-    #[error(
-        "cannot save the state file {}; {}",
-        path.display(),
-        still_there(*serial)
-    )]
-    Write {
-        /// The state file.
-        path: PathBuf,
-        /// The version before, which is still there whole; 0 if there was none.
-        serial: u64,
-        /// What the file system said.
-        source: io::Error,
-    },
-    /// The journal cannot be made or added to.
-    #[error(
-        "cannot write the journal {}; what was not added to it yet is not saved",
-        path.display()
-    )]
-    Journal {
-        /// The journal's file.
-        path: PathBuf,
-        /// What the file system said.
-        source: io::Error,
-    },
-    /// No copy of the version before could be kept.
-    #[error("cannot keep a copy of the state file {} in {}", path.display(), directory.display())]
-    Backup {
-        /// The state file.
-        path: PathBuf,
-        /// Where the copies are.
-        directory: PathBuf,
-        /// What the file system said.
-        source: io::Error,
-    },
-}
-
-fn still_there(serial: u64) -> String {
-    match serial {
-        0 => "no version of it was saved yet".to_owned(),
-        serial => format!("the version before, serial {serial}, is whole"),
-    }
-}
-
-/// What happened to a state file behind a run's back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileChange {
-    /// It exists and was never read.
-    Unread,
-    /// There was none.
-    Appeared,
-    /// It is gone.
-    Disappeared,
-    /// It holds something else; the version, if it can be read.
-    Altered(Option<String>),
-    /// It is what it was, but its journal is not.
-    Journal,
-}
-
-impl fmt::Display for FileChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unread => f.write_str("there is one already, which this run did not read"),
-            Self::Appeared => f.write_str("something else made it during this run"),
-            Self::Disappeared => f.write_str("something else removed it during this run"),
-            Self::Altered(Some(version)) => {
-                write!(f, "something else changed it during this run, to {version}")
-            }
-            Self::Journal => f.write_str("something else changed its journal during this run"),
-            Self::Altered(None) => f.write_str("something else changed it during this run"),
-        }
-    }
-}
-
-impl SaveError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Changed { path, .. } => format!(
-                "find out what else works on {}; another checkout or another machine must not use it at the same time; then run the command again",
-                path.display()
-            ),
-            Self::OtherState { .. } => {
-                "read the state again, or set it aside with `cloudbuilder state rebuild`".to_owned()
-            }
-            Self::Write { path, source, .. }
-            | Self::Journal { path, source }
-            | Self::Backup { path, source, .. } => hint_for(path, source),
-        }
-    }
-}
-
-fn hint_for(path: &Path, source: &io::Error) -> String {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.display().to_string(),
-        _ => "this directory".to_owned(),
-    };
-    match source.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            format!("make room on the disk that holds {directory}, then run the command again")
-        }
-        ErrorKind::FileTooLarge => {
-            "raise the limit on file sizes (`ulimit -f`), then run the command again".to_owned()
-        }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            format!("make {directory} writable for you, then run the command again")
-        }
-        ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            format!("make {directory} a directory, then run the command again")
-        }
-        _ => format!(
-            "see to it that files can be written in {directory}, then run the command again"
-        ),
-    }
 }
