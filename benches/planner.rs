@@ -32,6 +32,8 @@ static CAPABILITIES: Capabilities = Capabilities {
     batches: &[],
     updates: &[("record", "data")],
     name_servers: &[],
+    boot: Duration::from_secs(40),
+    page: 200,
 };
 
 fn main() {

@@ -197,7 +197,7 @@ mod streams {
         let (_cloud, place) = begin();
         let planned = place.run("plan -q").code(0);
         assert!(planned.stdout.contains("Plan: 5 to add"), "{planned}");
-        assert!(!planned.stdout.contains("requests"), "{planned}");
+        assert!(!planned.stdout.contains("cloudbuilder plan"), "{planned}");
         assert_eq!(planned.stderr, "");
         let applied = place.run("apply -q -y").code(0);
         assert_eq!(applied.stderr, "");

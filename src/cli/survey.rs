@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::config::{Cloud, PublicKey, Security};
 use crate::model::{Account, Diagnostic, Observed};
-use crate::plan::{self, Input, Plan, Written, guard};
+use crate::plan::{self, Input, Means, Plan, Written, guard};
 use crate::provider::Read;
 use crate::refresh::{self, Found, Wanted};
 use crate::render::Sources;
@@ -119,6 +119,18 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
         plan.notes.push(Diagnostic::note(format!(
             "{file} lacks addresses, which apply writes"
         )));
+    }
+    if !plan.is_empty() {
+        let allowance = read.allowance();
+        let means = Means {
+            capabilities: read.capabilities(),
+            parallelism: planning.parallelism,
+            a_minute: allowance.map(|allowance| allowance.a_minute),
+            held_back: &|requests| {
+                allowance.map_or(Duration::ZERO, |allowance| allowance.wait_for(requests))
+            },
+        };
+        plan.estimate = Some(plan::estimate(&plan.steps, &means));
     }
     Ok(Survey {
         plan,

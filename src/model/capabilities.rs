@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
 use super::Attributes;
@@ -15,6 +17,10 @@ pub struct Capabilities {
     pub batches: &'static [Batch],
     /// Where a zone must be delegated to.
     pub name_servers: &'static [&'static str],
+    /// How long something usually takes to become ready, of the kinds that take their time.
+    pub boot: Duration,
+    /// How many resources of a kind one request lists.
+    pub page: u64,
 }
 
 /// Resources of one kind that a single request creates.

@@ -4,6 +4,8 @@ use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
 
+use super::Estimate;
+
 /// What would be done, in the order it would be done, and what that means.
 ///
 /// A plan leaves nothing to decide: apply carries out its steps and never reads cloud.json.
@@ -19,6 +21,8 @@ pub struct Plan {
     pub cost: Cost,
     /// What the state does not know yet of resources that are as they should be.
     pub refreshed: Vec<Refreshed>,
+    /// What carrying it out takes, once somebody has asked [`super::estimate()`].
+    pub estimate: Option<Estimate>,
 }
 
 /// Attributes that the provider set, or set anew, since the state was written.

@@ -17,9 +17,12 @@ mod action;
 mod bind;
 mod decide;
 mod diff;
+mod estimate;
 mod graph;
 pub mod guard;
 mod steps;
+
+pub use estimate::{Estimate, Means, estimate};
 
 pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Verb};
 
@@ -97,6 +100,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         notes,
         cost,
         refreshed,
+        estimate: None,
     })
 }
 

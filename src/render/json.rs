@@ -14,8 +14,8 @@ const FORMAT_VERSION: &str = "1.2";
 /// The plan as one JSON document on one line.
 ///
 /// It has the shape of `terraform show -json`, so that what reads Terraform's plans reads ours;
-/// `cloudbuilder_version`, `steps`, `cost`, `summary`, `diagnostics`, and `reason` beside each
-/// change are our own. `schemas/plan.schema.json` describes it.
+/// `cloudbuilder_version`, `steps`, `cost`, `estimate`, `summary`, `diagnostics`, and `reason`
+/// beside each change are our own. `schemas/plan.schema.json` describes it.
 #[must_use]
 pub fn plan_json(plan: &Plan, provider: &str) -> String {
     let document = Document::new(plan, provider);
@@ -42,6 +42,8 @@ struct Document<'a> {
     steps: Vec<StepJson<'a>>,
     summary: Summary,
     cost: CostJson,
+    /// Null if there is nothing to do.
+    estimate: Option<EstimateJson>,
     diagnostics: Vec<DiagnosticJson<'a>>,
 }
 
@@ -131,6 +133,12 @@ struct CostJson {
     unknown: Vec<String>,
 }
 
+#[derive(Serialize)]
+struct EstimateJson {
+    requests: u64,
+    seconds: u64,
+}
+
 /// A message in the shape of Terraform's, with what to do as a field of its own.
 #[derive(Serialize)]
 pub(super) struct DiagnosticJson<'a> {
@@ -213,6 +221,10 @@ impl<'a> Document<'a> {
                 monthly_after: plan.cost.after.dollars(),
                 unknown: plan.cost.unknown.iter().map(Address::to_string).collect(),
             },
+            estimate: plan.estimate.map(|estimate| EstimateJson {
+                requests: estimate.requests,
+                seconds: estimate.duration.as_secs(),
+            }),
             diagnostics: plan
                 .notes
                 .iter()

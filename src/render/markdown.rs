@@ -63,7 +63,7 @@ pub fn plan_markdown(plan: &Plan) -> String {
     text
 }
 
-/// Cost, and what is lost.
+/// Cost, time, and what is lost.
 fn worth_knowing(plan: &Plan) -> String {
     let mut text = String::new();
     // An address without a price is the only foreign text in this sentence.
@@ -78,6 +78,9 @@ fn worth_knowing(plan: &Plan) -> String {
         text.push_str(&format!(" {}", phrase::HARMLESS));
     }
     text.push('\n');
+    if let Some(estimate) = &plan.estimate {
+        text.push_str(&format!("\nTime: {}\n", phrase::estimate(estimate)));
+    }
     if let Some(lost) = impact.lost {
         text.push_str(&format!("\n**Lost for good:** {}\n", code_span(&lost)));
     }

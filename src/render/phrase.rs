@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::apply::Report;
 use crate::model::{Address, Money, escape};
-use crate::plan::{Cost, Counts, Op, Plan, Step, Verb};
+use crate::plan::{Cost, Counts, Estimate, Op, Plan, Step, Verb};
 
 /// What a plan without anything to do says.
 pub(super) const NO_CHANGES: &str = "No changes. Your infrastructure matches the configuration.";
@@ -138,6 +138,27 @@ pub(super) fn cost(cost: &Cost) -> String {
     format!("{amount}, and what the provider gives no price for: {whose}.")
 }
 
+/// `about 3 min (26 requests).`
+pub(super) fn estimate(estimate: &Estimate) -> String {
+    let requests = usize::try_from(estimate.requests).unwrap_or(usize::MAX);
+    let requests = match requests {
+        0 => "no requests".to_owned(),
+        number => count(number, "request"),
+    };
+    format!("{} ({requests}).", roughly(estimate.duration))
+}
+
+/// A stretch of time that nobody knows exactly: `under a minute`, `about 3 min`, `about 2 h`.
+pub(super) fn roughly(time: Duration) -> String {
+    let seconds = time.as_secs();
+    // To the nearest minute or hour.
+    match (seconds + 30) / 60 {
+        _ if seconds < 60 => "under a minute".to_owned(),
+        minutes @ ..90 => format!("about {minutes} min"),
+        minutes => format!("about {} h", (minutes + 30) / 60),
+    }
+}
+
 /// What carrying out the plan takes away.
 pub(super) struct Impact {
     /// What is gone for good: `old1 and old2, each with its disk`.
@@ -250,6 +271,22 @@ mod tests {
             (90_000_000, "25 h 00 m"),
         ] {
             assert_eq!(elapsed(Duration::from_millis(millis)), text, "{millis} ms");
+        }
+    }
+
+    #[test]
+    fn a_guess_is_not_told_to_the_second() {
+        for (seconds, text) in [
+            (0, "under a minute"),
+            (59, "under a minute"),
+            (60, "about 1 min"),
+            (89, "about 1 min"),
+            (90, "about 2 min"),
+            (5_369, "about 89 min"),
+            (5_370, "about 2 h"),
+            (8_970, "about 3 h"),
+        ] {
+            assert_eq!(roughly(Duration::from_secs(seconds)), text, "{seconds} s");
         }
     }
 

@@ -49,6 +49,8 @@ struct Board {
     settled: usize,
     failed: usize,
     total: usize,
+    /// When it should be over, by the plan's estimate.
+    over: Option<Instant>,
     paint: Paint,
 }
 
@@ -104,6 +106,9 @@ impl Progress {
             settled: 0,
             failed: 0,
             total: lines.rows.len(),
+            over: plan
+                .estimate
+                .and_then(|estimate| Instant::now().checked_add(estimate.duration)),
             paint: lines.paint,
         }));
         let drawn = Arc::clone(&board);
@@ -226,6 +231,11 @@ impl Board {
         if self.failed > 0 {
             let _ = write!(sum, ", {} failed", self.failed);
         }
+        // What takes longer than it should is not guessed at again.
+        let left = self.over.and_then(|over| over.checked_duration_since(now));
+        if let Some(left) = left.filter(|left| !left.is_zero()) {
+            let _ = write!(sum, ", {} left", phrase::roughly(left));
+        }
         lines.push(self.paint.dim(&sum));
         let lines: Vec<_> = lines
             .iter()
@@ -327,5 +337,30 @@ impl Lines {
     fn name(&self, step: usize) -> Option<String> {
         let row = self.rows.get(&step)?;
         Some(self.columns.name(row, self.paint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_told_until_it_is_over() {
+        let now = Instant::now();
+        let mut board = Board {
+            running: BTreeMap::new(),
+            settled: 1,
+            failed: 0,
+            total: 3,
+            over: Some(now + Duration::from_secs(150)),
+            paint: Paint { color: false },
+        };
+        let after = |board: &Board, seconds| board.text(now + Duration::from_secs(seconds), 80);
+        assert_eq!(after(&board, 0), "1 of 3 done, about 3 min left");
+        assert_eq!(after(&board, 100), "1 of 3 done, under a minute left");
+        assert_eq!(after(&board, 150), "1 of 3 done");
+        assert_eq!(after(&board, 999), "1 of 3 done");
+        board.over = None;
+        assert_eq!(after(&board, 0), "1 of 3 done");
     }
 }

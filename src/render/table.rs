@@ -85,6 +85,9 @@ pub fn plan_text(plan: &Plan, style: &PlanStyle<'_>) -> String {
         text.push_str(&format!(" {}", phrase::HARMLESS));
     }
     text.push('\n');
+    if let Some(estimate) = &plan.estimate {
+        text.push_str(&format!("Time: {}\n", phrase::estimate(estimate)));
+    }
     if let Some(lost) = impact.lost {
         text.push_str(&paint.red(&format!("Lost for good: {lost}.")));
         text.push('\n');

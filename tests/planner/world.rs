@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use cloudbuilder::config::{Cloud, PublicKey, cloud};
 use cloudbuilder::model::{
@@ -28,6 +29,8 @@ static CAPABILITIES: Capabilities = Capabilities {
     batches: &[],
     updates: &[("record", "name"), ("record", "data")],
     name_servers: &["ns1.toy.example"],
+    boot: Duration::from_secs(40),
+    page: 200,
 };
 
 /// Everything a plan depends on, in a form that is easily changed.

@@ -3,6 +3,8 @@
 //! Facts about the API come from its public description (github.com/digitalocean/openapi) and its
 //! documentation; a comment says so where one of them is surprising.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
@@ -51,6 +53,10 @@ static CAPABILITIES: Capabilities = Capabilities {
         "ns2.digitalocean.com",
         "ns3.digitalocean.com",
     ],
+    // A guess. DigitalOcean advertises less than 55 seconds; smaller ones are often there in half
+    // of that.
+    boot: Duration::from_secs(40),
+    page: client::PER_PAGE,
 };
 
 /// The calls for one kind of resource.
