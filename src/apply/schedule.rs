@@ -238,6 +238,8 @@ mod tests {
                 differ_by: "name",
             }],
             name_servers: &[],
+            boot: std::time::Duration::ZERO,
+            page: 1,
         };
         let steps = colours.iter().enumerate().map(|(index, colour)| {
             let name = format!("toy{index}");
