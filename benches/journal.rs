@@ -135,5 +135,6 @@ fn intent(number: u64) -> Intent {
         attributes: attributes(0),
         refers_to: vec![Address::new("ssh_key", "default")],
         sent_at: None,
+        unmarked: false,
     }
 }

@@ -286,3 +286,127 @@ fn an_interrupt_while_servers_boot_loses_nothing() {
     assert_eq!(cloud.world(), before);
     assert_eq!(creates(&cloud), 1);
 }
+
+/// Where marks can be put on things, a server without one was made by somebody else, however well
+/// its name fits.
+#[test]
+fn a_strangers_server_is_not_taken_for_what_was_cut_off() {
+    let (cloud, place, mut kills) = begin_with_kills(&fleet(1, ""));
+    cloud.fault(&json!({"method": "POST", "path": "/v2/droplets", "kind": "kill_before"}));
+    killed(place.start(None, &["apply", "-y"]), &mut kills);
+    cloud.no_faults();
+    cloud.droplet("web1", &json!({"size": "s-2vcpu-2gb"}));
+    place
+        .run("plan")
+        .says("1 in flight: 1 not to be seen yet")
+        .never_says("1 found");
+    place
+        .run("apply -y --settle 200ms")
+        .code(1)
+        .says("1 never happened");
+    assert_eq!(cloud.droplets().len(), 1);
+    let state = place.text("cloud.state.json");
+    assert!(!state.contains("server.web1"), "{state}");
+}
+
+/// A token that may not create tags makes servers without a mark; the name and the time say which
+/// of them was made by what was cut off.
+#[test]
+fn what_could_not_be_marked_is_found_by_name_and_time() {
+    let (kills, mut killed_by) = unbounded_channel();
+    let options = Options {
+        kills: Some(kills),
+        without_scopes: vec!["tag:create".to_owned()],
+        ..quick()
+    };
+    let (cloud, place) = begin_with(options, &fleet(2, ""));
+    cloud.fault(&json!({
+        "method": "POST", "path": "/v2/droplets", "kind": "kill_after", "nth": 2,
+    }));
+    killed(place.start(None, &["apply", "-y"]), &mut killed_by);
+    assert_eq!(cloud.droplets().len(), 2);
+    cloud.no_faults();
+    place.run("apply -y").code(0).says("2 in flight: 2 found");
+    assert_each_once(&cloud, &place, 2);
+}
+
+/// `state rebuild` sees what can be seen; what a run left unanswered is still to be looked for.
+#[test]
+fn a_rebuilt_state_remembers_what_nobody_answered() {
+    let (cloud, place, mut kills) = begin_with_kills(&fleet(2, ""));
+    for fault in [
+        json!({"kind": "lag", "ms": 2_000}),
+        json!({"kind": "kill_after"}),
+    ] {
+        let mut fault = fault;
+        fault["method"] = json!("POST");
+        fault["path"] = json!("/v2/droplets");
+        cloud.fault(&fault);
+    }
+    killed(place.start(None, &["apply", "-y"]), &mut kills);
+    cloud.no_faults();
+    let state = place.text("cloud.state.json");
+    let state: Value = serde_json::from_str(&state).expect("it is JSON");
+    place
+        .run(&format!(
+            "state rebuild --lineage {}",
+            text(&state["lineage"])
+        ))
+        .code(0);
+    place.run("apply -y --settle 20s").code(0).says("2 found");
+    assert_each_once(&cloud, &place, 2);
+}
+
+/// What was sent before a kill may take effect after the next run has looked.
+#[test]
+fn a_change_that_comes_late_is_waited_for() {
+    let named = |name: &str| {
+        fleet(0, "").replace(
+            '}',
+            &format!(
+                r#""web": {{"region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+                "names": [{name}]}}}}"#
+            ),
+        )
+    };
+    let (one, two) = (r#""www.acme.com""#, r#""www.acme.com", "a.acme.com""#);
+    for (method, before, names) in [("DELETE", two, one), ("POST", one, two)] {
+        let (cloud, place) = begin(&named(before));
+        place.run("apply -y").code(0);
+        place.write("cloud.json", named(names));
+        cloud.forget_requests();
+        cloud.fault(&json!({"method": method, "kind": "delay", "ms": 1_000, "count": 1}));
+        let running = place.start(None, &["apply", "-y", "-j", "1"]);
+        until("the request is sent", || {
+            cloud.requests().iter().any(|sent| sent.starts_with(method))
+        });
+        running.signal("KILL");
+        running.finish().code(137);
+        place
+            .run("apply -y --settle 20s")
+            .code(0)
+            .says("1 in flight: 1 found");
+        place.run("plan --detailed-exitcode").code(0);
+        let records = cloud.records("acme.com").len();
+        assert_eq!(records, names.matches("acme").count() * 2, "{method}");
+    }
+}
+
+/// A zone's name is its id: made again, it is the one that was recorded.
+#[test]
+fn a_zone_made_again_with_a_lost_answer_is_known() {
+    let web = fleet(1, "").replace("\"image\"", r#""names": ["www.acme.com"], "image""#);
+    let (cloud, place) = begin(&web);
+    place.run("apply -y").code(0);
+    cloud.good("DELETE", "/v2/domains/acme.com", &Value::Null);
+    cloud.forget_requests();
+    cloud.fault(
+        &json!({"method": "POST", "path": "/v2/domains", "kind": "do_then_drop", "count": 1}),
+    );
+    // What was made just now and is gone could still be on its way otherwise.
+    place.run("apply -y --settle 0s").code(0);
+    let requests = cloud.requests();
+    let made = requests.iter().filter(|sent| *sent == "POST /v2/domains");
+    assert_eq!(made.count(), 1);
+    assert_each_once(&cloud, &place, 1);
+}

@@ -153,6 +153,7 @@ fn intent(number: u64, effect: Effect, name: &str) -> Entry {
         attributes: attributes("s-1vcpu-1gb"),
         refers_to: vec![Address::new("ssh_key", "default")],
         sent_at: None,
+        unmarked: false,
     })
 }
 

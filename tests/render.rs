@@ -589,6 +589,7 @@ mod report {
             not_started: vec![6, 7],
             interrupted: false,
             unsaved: None,
+            stopped: None,
         };
         golden("report-failed.txt", &report(&acme(), &failed, false));
     }
@@ -843,6 +844,7 @@ mod json_lines {
             not_started: vec![6, 7, 10],
             interrupted: true,
             unsaved: None,
+            stopped: None,
         }
     }
 

@@ -28,6 +28,7 @@ impl Stop {
 }
 
 /// What a step's request came to.
+#[derive(Clone)]
 pub(super) enum Outcome {
     /// It exists; what the provider says of it.
     Made(Observed),
@@ -35,9 +36,9 @@ pub(super) enum Outcome {
     Found(Observed),
     /// The provider took note.
     Accepted,
-    /// The request was for several and refused as a whole: each is to be asked for by itself, so
-    /// that one that is refused does not keep the others from coming.
-    Alone,
+    /// Nothing was done, and it is to be asked for again: `alone` if the request was for several
+    /// and refused as a whole, so that one that is refused keeps no others from coming.
+    Again { alone: bool },
 }
 
 /// A step ready to be sent: its references resolved, everything it needs in its hands.
@@ -82,11 +83,12 @@ impl Part {
     }
 
     /// What has to be written down before it is sent; `None` if it sends nothing that changes
-    /// anything. `clock` is the provider's own time.
+    /// anything. `clock` is the provider's own time, `marks` whether what is made carries our mark.
     pub(super) fn intent(
         &self,
         recorded: &BTreeMap<Address, Recorded>,
         clock: Option<Timestamp>,
+        marks: bool,
     ) -> Option<Intent> {
         let (effect, account, id, refers_to) = match &self.op {
             Op::Create {
@@ -117,6 +119,7 @@ impl Part {
             attributes: self.attributes.clone(),
             refers_to: refers_to.cloned().unwrap_or_default(),
             sent_at: clock,
+            unmarked: effect == Effect::Create && !marks,
         })
     }
 
@@ -156,6 +159,11 @@ impl Call {
         let parts = self.parts.into_iter();
         match result {
             Ok(outcomes) => parts.zip(outcomes).collect(),
+            // The next request knows that there can be no mark, and its intent says so.
+            Err(error) if error.class == Class::Unmarkable => {
+                let again = Outcome::Again { alone: false };
+                parts.map(|part| (part, Ok(again.clone()))).collect()
+            }
             Err(error) => parts.map(|part| (part, Err(error.clone()))).collect(),
         }
     }
@@ -173,10 +181,8 @@ impl Call {
                 Err(error) if error.class == Class::Busy && Instant::now() + pause < give_up => {
                     sleep(pause).await;
                     if stop.is_set() {
-                        return Err(Error {
-                            class: Class::NotSent,
-                            ..error
-                        });
+                        let again = || Ok(Outcome::Again { alone: false });
+                        return Ok(self.parts.iter().map(|_| again()).collect());
                     }
                     pause = (pause * 2).min(LONGEST_BUSY_PAUSE);
                 }
@@ -253,7 +259,8 @@ async fn create_many(
     let attributes: Vec<&Attributes> = parts.iter().map(|part| &part.attributes).collect();
     match write.create_many(kind, &attributes, mark).await {
         Err(error) if matches!(error.class, Class::Rejected | Class::Exists) => {
-            Ok(parts.iter().map(|_| Ok(Outcome::Alone)).collect())
+            let again = || Ok(Outcome::Again { alone: true });
+            Ok(parts.iter().map(|_| again()).collect())
         }
         result => Ok(result?
             .into_iter()

@@ -84,6 +84,8 @@ pub struct Report {
     pub interrupted: bool,
     /// Why the state could not be saved, if it could not: what was made since is not recorded.
     pub unsaved: Option<Diagnostic>,
+    /// Why nothing more was started although everything that was done is saved.
+    pub stopped: Option<Diagnostic>,
 }
 
 impl Report {
@@ -96,5 +98,6 @@ impl Report {
             && self.pending.is_empty()
             && self.not_started.is_empty()
             && self.unsaved.is_none()
+            && self.stopped.is_none()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::model::{Capabilities, Diagnostic, Observed};
+use crate::model::{Capabilities, Diagnostic, Origin};
 use crate::plan::{Op, Plan, Step};
 use crate::provider::Error;
 use crate::resource::kind;
@@ -15,7 +15,7 @@ use super::call::{Answer, Call, Part};
 use super::meaning::{Lost, Meaning, Next, failed_to_come, too_late};
 use super::outcome::remember;
 use super::schedule::{Groups, Schedule};
-use super::search::{Candidates, Choice, choose};
+use super::search::{Candidates, Choice, choose, is_markable, taken};
 use super::settle::{made, two_or_more};
 use super::wait::{Sight, Waiting, may_pass};
 use super::{Event, Options, Report, Surroundings};
@@ -36,6 +36,10 @@ pub(super) struct Ledger<'a> {
     began: HashMap<usize, Instant>,
     waiting: Vec<Waiting>,
     lost: Vec<Lost>,
+    /// Why nothing can be added to the journal any more.
+    broken: Option<Diagnostic>,
+    /// What would have gone on, had it been durable.
+    held: Vec<(usize, Next)>,
     /// How often a step's answer was lost.
     attempts: HashMap<usize, u32>,
     next_intent: u64,
@@ -72,6 +76,8 @@ impl<'a> Ledger<'a> {
             began: HashMap::new(),
             waiting: Vec::new(),
             lost: Vec::new(),
+            broken: None,
+            held: Vec::new(),
             attempts: HashMap::new(),
         }
     }
@@ -88,10 +94,15 @@ impl<'a> Ledger<'a> {
     }
 
     /// So many of the requests that may be sent now. What they are about to do is durable.
-    pub(super) fn start(&mut self, most: usize, clock: Option<Timestamp>) -> Vec<Call> {
+    pub(super) fn start(
+        &mut self,
+        most: usize,
+        clock: Option<Timestamp>,
+        marks: bool,
+    ) -> Vec<Call> {
         let mut calls = Vec::new();
         // What is made while nothing can be saved would not be known.
-        while self.report.unsaved.is_none() && calls.len() < most {
+        while self.broken.is_none() && calls.len() < most {
             let numbers = self.schedule.start();
             if numbers.is_empty() {
                 break;
@@ -106,17 +117,15 @@ impl<'a> Ledger<'a> {
             }
         }
         let parts = calls.iter().flat_map(|call| &call.parts);
-        let intents = parts.filter_map(|part| part.intent(&self.state.resources, clock));
+        let intents = parts.filter_map(|part| part.intent(&self.state.resources, clock, marks));
         let intents: Vec<Entry> = intents.map(Entry::Intent).collect();
         if intents.is_empty() {
             return calls;
         }
         if let Err(problem) = self.surroundings.append(&intents) {
-            self.report.unsaved = Some(problem.clone());
-            let steps = calls.iter().flat_map(|call| &call.parts);
-            let steps: Vec<usize> = steps.map(|part| part.step).collect();
-            for step in steps {
-                self.fail(step, problem.clone());
+            self.broken = Some(problem);
+            for part in calls.iter().flat_map(|call| &call.parts) {
+                self.schedule.again(part.step, false);
             }
             return Vec::new();
         }
@@ -147,9 +156,9 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Whether the state could not be saved.
-    pub(super) fn is_unsaved(&self) -> bool {
-        self.report.unsaved.is_some()
+    /// Whether nothing can be written down any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
     }
 
     /// What is waited for.
@@ -180,31 +189,51 @@ impl<'a> Ledger<'a> {
 
     /// What became of it all.
     pub(super) fn close(mut self) -> Report {
+        self.save();
         self.report.not_started = self.schedule.not_started();
         self.report.pending = self.waiting.iter().map(|waiting| waiting.step).collect();
         let report = &self.report;
         let failed = report.failed.iter().map(|(number, _)| number);
+        // What was to be sent again has an answer to its first request.
         let settled: HashSet<&usize> = report
             .done
             .iter()
             .chain(&report.pending)
+            .chain(&report.not_started)
             .chain(failed)
             .collect();
         let unknown = self.began.keys().filter(|number| !settled.contains(number));
         let mut unknown: Vec<usize> = unknown.copied().collect();
         unknown.sort_unstable();
         self.report.unknown = unknown;
-        // How far it came matters to the next run only if it has to look for something.
-        if self.state.unsettled.is_empty() {
-            self.state.progress = None;
-        }
-        if let Err(problem) = self.surroundings.finish(self.state) {
-            self.report.unsaved.get_or_insert(problem);
-        }
         if !self.report.interrupted && self.report.unsaved.is_none() {
             self.write_back();
         }
         self.report
+    }
+
+    /// Makes the whole state durable. What could not be added to the journal is in it.
+    fn save(&mut self) {
+        // How far it came matters to the next run only if it has to look for something.
+        if self.state.unsettled.is_empty() {
+            self.state.progress = None;
+        }
+        let saved = self.surroundings.finish(self.state);
+        let broken = self.broken.take();
+        for (step, next) in std::mem::take(&mut self.held) {
+            match &saved {
+                Ok(()) => self.go_on(step, next),
+                Err(problem) => {
+                    let problem = broken.as_ref().unwrap_or(problem).clone();
+                    let problem = self.unsaved(step, problem);
+                    self.fail(step, problem);
+                }
+            }
+        }
+        match saved {
+            Ok(()) => self.report.stopped = broken.map(saved_after_all),
+            Err(problem) => self.report.unsaved = Some(broken.unwrap_or(problem)),
+        }
     }
 
     fn meaning(&self) -> Meaning<'_> {
@@ -224,10 +253,7 @@ impl<'a> Ledger<'a> {
                 continue;
             };
             let (entry, then) = match result {
-                Ok(outcome) => {
-                    let repeated = self.attempts.contains_key(&part.step);
-                    self.meaning().succeeded(&part, outcome, repeated)
-                }
+                Ok(outcome) => self.meaning().succeeded(&part, outcome),
                 Err(error) => self.meaning().refused(step, &part, error),
             };
             entries.extend(entry);
@@ -237,7 +263,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Writes down what became of steps, all of it at once, and then goes on with them. If that
-    /// fails, they fail, no further request is sent, and the messages say what is not saved.
+    /// fails, no further request is sent, and they wait for the whole to be saved at the end.
     fn write_down(&mut self, mut entries: Vec<Entry>, next: Vec<(usize, Next)>) {
         let finished = next
             .iter()
@@ -247,22 +273,21 @@ impl<'a> Ledger<'a> {
             self.progress.done += finished;
             entries.push(Entry::Progress(self.progress));
         }
-        let saved = match entries.is_empty() {
-            true => Ok(()),
-            false => self.surroundings.append(&entries),
+        let saved = match (&self.broken, entries.is_empty()) {
+            (None, false) => self.surroundings.append(&entries),
+            _ => Ok(()),
         };
         // Also if it is not durable: the whole may still be saved at the end.
         for entry in entries {
             self.state.enter(entry);
         }
-        if let Err(problem) = &saved {
-            self.report.unsaved.get_or_insert_with(|| problem.clone());
+        if let Err(problem) = saved {
+            self.broken = Some(problem);
         }
         for (step, next) in next {
-            match (&saved, next) {
-                (Err(problem), Next::Finish(_) | Next::Wait(..)) => {
-                    let problem = self.unsaved(step, problem.clone());
-                    self.fail(step, problem);
+            match (&self.broken, next) {
+                (Some(_), next @ (Next::Finish(_) | Next::Wait(..))) => {
+                    self.held.push((step, next));
                 }
                 (_, next) => self.go_on(step, next),
             }
@@ -311,11 +336,14 @@ impl<'a> Ledger<'a> {
     }
 
     /// Takes note of what a look for what may have been made showed, which began then.
-    pub(super) fn searched(&mut self, began: Instant, found: Result<Candidates, Error>) {
-        let mut found = match found {
-            Ok(found) => found,
-            Err(error) => return self.search_failed(&error),
-        };
+    pub(super) fn searched(
+        &mut self,
+        began: Instant,
+        (mut found, failed): (Candidates, Option<Error>),
+    ) {
+        if let Some(error) = failed {
+            self.search_failed(&error, &found);
+        }
         let mut entries = Vec::new();
         let mut next = Vec::new();
         for mut lost in std::mem::take(&mut self.lost) {
@@ -326,15 +354,12 @@ impl<'a> Ledger<'a> {
                 continue;
             };
             let outcome = |change| Entry::Outcome { number, change };
-            let known = &self.state.resources;
-            let taken = |found: &Observed| {
-                known.values().any(|recorded| {
-                    recorded.address.kind() == found.kind && recorded.id == found.id
-                })
-            };
-            match choose(candidates, &lost.intent, &self.state.lineage, taken) {
+            let (intent, mark) = (&lost.intent, &self.state.lineage);
+            let taken = taken(self.state, intent);
+            match choose(candidates, intent, is_markable(intent), mark, taken) {
                 Choice::One(found) => {
-                    entries.push(outcome(Change::Put(made(&lost.intent, &found))));
+                    let made = made(&lost.intent, Origin::Created, &found);
+                    entries.push(outcome(Change::Put(made)));
                     let then = self.meaning().made(lost.step, &lost.intent.address, &found);
                     next.push((lost.step, then));
                 }
@@ -360,25 +385,28 @@ impl<'a> Ledger<'a> {
         }
         let problem = Diagnostic::error(format!("{} could not be made", lost.intent.address))
             .detail(format!(
-                "tried {ATTEMPTS} times: each time the answer was not clear, and nothing was there \
-                 afterwards; the last: {}",
+                "tried {ATTEMPTS} times: each time the answer was not clear, and nothing was to be \
+                 seen of it afterwards; the last: {}",
                 lost.error
             ))
-            .hint("run it again when the API is well; nothing was made");
+            .hint("run it again when the API is well; a plan names what appears until then");
         Next::Fail(problem)
     }
 
-    fn search_failed(&mut self, error: &Error) {
+    /// Something could not be looked for. What was found of the rest counts all the same.
+    fn search_failed(&mut self, error: &Error, found: &Candidates) {
         let longest = self.options.settle + self.options.busy_deadline;
-        let give_up = !may_pass(error);
-        let (over, lost) = std::mem::take(&mut self.lost)
-            .into_iter()
-            .partition(|lost| give_up || lost.search.age() >= longest);
-        self.lost = lost;
-        for lost in &mut self.lost {
-            lost.search.missed();
+        let mut over = Vec::new();
+        for mut lost in std::mem::take(&mut self.lost) {
+            if found.contains_key(&lost.intent.number) {
+                self.lost.push(lost);
+            } else if !may_pass(error) || lost.search.age() >= longest {
+                over.push(lost);
+            } else {
+                lost.search.missed();
+                self.lost.push(lost);
+            }
         }
-        let over: Vec<Lost> = over;
         for lost in over {
             let what = Diagnostic::error(format!("{} may have been made", lost.intent.address))
                 .detail(format!("{}; looking for it: {error}", lost.error))
@@ -525,4 +553,13 @@ impl<'a> Ledger<'a> {
             Err(error) => self.fail(number, error),
         }
     }
+}
+
+/// Something stood in the way of the journal, and not of the state at the end.
+fn saved_after_all(problem: Diagnostic) -> Diagnostic {
+    let detail = format!("{}; what was done until then is saved", problem.detail);
+    let hint = problem.hint.unwrap_or_default();
+    Diagnostic::error("nothing more was started, because it could not be written down")
+        .detail(detail)
+        .hint(hint)
 }

@@ -48,16 +48,11 @@ pub(super) struct Meaning<'a> {
 
 impl Meaning<'_> {
     /// What an answer means that says what was done.
-    pub(super) fn succeeded(
-        &self,
-        part: &Part,
-        outcome: Outcome,
-        repeated: bool,
-    ) -> (Option<Entry>, Next) {
+    pub(super) fn succeeded(&self, part: &Part, outcome: Outcome) -> (Option<Entry>, Next) {
         let number = part.intent;
         let settled = |change| Some(Entry::Outcome { number, change });
         match (&part.op, outcome) {
-            (_, Outcome::Alone) => (settled(Change::Nothing), Next::Again { alone: true }),
+            (_, Outcome::Again { alone }) => (settled(Change::Nothing), Next::Again { alone }),
             (
                 Op::Create {
                     address,
@@ -67,14 +62,11 @@ impl Meaning<'_> {
                 },
                 outcome @ (Outcome::Made(_) | Outcome::Found(_)),
             ) => {
-                // What was there already stays there when the deployment goes, unless it is
-                // what an earlier request of ours made.
+                // What was there already stays there when the deployment goes.
                 let (observed, origin) = match outcome {
-                    Outcome::Found(found) if !repeated => (found, Origin::Found),
-                    Outcome::Made(observed) | Outcome::Found(observed) => {
-                        (observed, Origin::Created)
-                    }
-                    Outcome::Accepted | Outcome::Alone => return (None, Next::Finish(None)),
+                    Outcome::Found(found) => (found, Origin::Found),
+                    Outcome::Made(made) => (made, Origin::Created),
+                    Outcome::Accepted | Outcome::Again { .. } => return (None, Next::Finish(None)),
                 };
                 let what = (address, account.as_str(), &refers_to[..]);
                 let recorded = recorded(what, origin, &part.attributes, &observed);
@@ -252,6 +244,7 @@ fn problem(step: &Step, error: &Error) -> Diagnostic {
     let became = match error.class {
         Class::Ambiguous => "may have been carried out: the answer is not clear",
         Class::Rejected | Class::NotFound | Class::Exists => "was refused",
+        Class::Unmarkable => "was not made: it could not be marked",
         Class::Unauthorized => "is not allowed with this token",
         Class::Busy => "had to wait for something else too long",
         Class::RateLimited => "was held back by the API's limit of requests",

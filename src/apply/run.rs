@@ -13,7 +13,7 @@ use super::{Interrupts, Options, Report};
 
 type Looked = Result<Vec<(usize, Sight)>, Error>;
 /// When the look began, and what it showed.
-type Searched = (Instant, Result<Candidates, Error>);
+type Searched = (Instant, (Candidates, Option<Error>));
 
 /// Carries out what the ledger has: sends requests, looks at what is waited for and for what may
 /// have been made, and enters what comes of it, until there is nothing left to do or the user
@@ -36,16 +36,16 @@ pub(super) async fn run<'a>(
     let mut listening = true;
     loop {
         // Without a state nothing more is asked; answers that are on their way are waited for.
-        let stopping = grace_ends.is_some() || ledger.is_unsaved();
+        let stopping = grace_ends.is_some() || ledger.is_broken();
         if !stopping {
             let free = options.parallelism.saturating_sub(running.len());
-            for call in ledger.start(free, write.clock()) {
+            for call in ledger.start(free, write.clock(), write.marks()) {
                 calls_since += 1;
                 running.push(send(call, write, options, stop.clone()).boxed());
             }
         }
         // Starting may have found that nothing can be saved.
-        let stopping = stopping || ledger.is_unsaved();
+        let stopping = stopping || ledger.is_broken();
         let next_search = ledger.next_search();
         let nothing_to_come = ledger.waiting().is_empty() && next_search.is_none();
         if running.is_empty() && (stopping || nothing_to_come) {

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use crate::model::{Attributes, Observed};
 use crate::provider::{Error, Read};
-use crate::state::Intent;
+use crate::resource::{OnChange, kind};
+use crate::state::{Intent, State};
 
 /// Absence is believed after so many looks.
 const LOOKS: u32 = 3;
@@ -79,12 +80,14 @@ impl Search {
 pub(super) type Candidates = BTreeMap<u64, Vec<Observed>>;
 
 /// Looks once for what these intents were to create, in as few requests as the provider needs.
+/// What one kind shows is not lost because another cannot be looked at; the last such error.
 pub(super) async fn look_for(
     read: &dyn Read,
     intents: &[Intent],
     mark: &str,
-) -> Result<Candidates, Error> {
+) -> (Candidates, Option<Error>) {
     let mut candidates = Candidates::new();
+    let mut failed = None;
     let kinds: BTreeSet<&str> = intents.iter().map(|intent| intent.address.kind()).collect();
     for kind in kinds {
         let of_kind: Vec<&Intent> = intents
@@ -92,11 +95,33 @@ pub(super) async fn look_for(
             .filter(|intent| intent.address.kind() == kind)
             .collect();
         let wanted: Vec<&Attributes> = of_kind.iter().map(|intent| &intent.attributes).collect();
-        let found = read.find(kind, &wanted, mark).await?;
-        let numbers = of_kind.iter().map(|intent| intent.number);
-        candidates.extend(numbers.zip(found));
+        match read.find(kind, &wanted, mark).await {
+            Ok(found) => {
+                let numbers = of_kind.iter().map(|intent| intent.number);
+                candidates.extend(numbers.zip(found));
+            }
+            Err(error) => failed = Some(error),
+        }
     }
-    Ok(candidates)
+    (candidates, failed)
+}
+
+/// What is recorded already and was not made by `intent`. What is recorded at its own address may
+/// be: a name that serves as an id, which is to be made again, is the same as before.
+pub(super) fn taken<'a>(state: &'a State, intent: &Intent) -> impl Fn(&Observed) -> bool + 'a {
+    let address = intent.address.clone();
+    move |found| {
+        state.resources.values().any(|recorded| {
+            recorded.address != address
+                && recorded.address.kind() == found.kind
+                && recorded.id == found.id
+        })
+    }
+}
+
+/// Whether things of the kind that an intent is about can carry our mark.
+pub(super) fn is_markable(intent: &Intent) -> bool {
+    kind(intent.address.kind()).is_some_and(|(_, kind)| kind.marked)
 }
 
 /// Which of the candidates an intent made.
@@ -110,12 +135,14 @@ pub(super) enum Choice {
     Unclear(Vec<String>),
 }
 
-/// Chooses what an intent made. Mark and natural key decide. Where a token may not mark things,
-/// it is the only one without a mark that is not older than the intent, by the provider's own
-/// clock. `taken` says what is recorded already and so was made by something else.
+/// Chooses what an intent made. Mark and natural key decide, of what `is_markable`; of the rest the
+/// natural key alone. Where the token could not put a mark on, it is the only one without that is
+/// as it was asked for and not older than the intent, by the provider's own clock. `taken` says
+/// what was made by something else.
 pub(super) fn choose(
     candidates: Vec<Observed>,
     intent: &Intent,
+    is_markable: bool,
     mark: &str,
     taken: impl Fn(&Observed) -> bool,
 ) -> Choice {
@@ -132,27 +159,40 @@ pub(super) fn choose(
     if !marked.is_empty() {
         return oldest(marked);
     }
-    let plausible: Vec<Observed> = unmarked
-        .into_iter()
-        .filter(|found| found.owners.is_empty() && is_new(found.created, intent.sent_at))
-        .collect();
-    // What carries no mark because its kind has none is told by its natural key alone.
-    let is_markable = plausible.iter().any(|found| found.created.is_some());
-    if is_markable && plausible.len() > 1 {
-        return Choice::Unclear(plausible.into_iter().map(|found| found.id).collect());
+    if !is_markable {
+        return oldest(unmarked);
     }
-    oldest(plausible)
+    // Where marks can be put on, what has none was made by somebody else.
+    let plausible = unmarked.into_iter().filter(|found| {
+        intent.unmarked
+            && found.owners.is_empty()
+            && is_new(found.created, intent.sent_at)
+            && is_as_asked(found, intent)
+    });
+    let plausible: Vec<Observed> = plausible.collect();
+    match plausible.len() {
+        0 | 1 => oldest(plausible),
+        _ => Choice::Unclear(plausible.into_iter().map(|found| found.id).collect()),
+    }
+}
+
+/// Whether what cannot be changed later is as it was asked for.
+fn is_as_asked(found: &Observed, intent: &Intent) -> bool {
+    intent.attributes.iter().all(|(name, asked)| {
+        let fixed = kind(intent.address.kind())
+            .and_then(|(_, kind)| kind.attribute(name))
+            .is_some_and(|attribute| attribute.on_change == OnChange::Replace);
+        let is = found.attributes.get(name);
+        !fixed || is.is_none_or(|is| is == asked)
+    })
 }
 
 /// Whether something could have been made by a request that was about to be sent then.
 fn is_new(created: Option<Timestamp>, sent_at: Option<Timestamp>) -> bool {
-    match (created, sent_at) {
-        (None, _) => true,
-        (Some(created), Some(sent_at)) => {
-            created.saturating_add(MARGIN).is_ok_and(|c| c >= sent_at)
-        }
-        (Some(_), None) => false,
-    }
+    let (Some(created), Some(sent_at)) = (created, sent_at) else {
+        return false;
+    };
+    created.saturating_add(MARGIN).is_ok_and(|c| c >= sent_at)
 }
 
 #[cfg(test)]
@@ -177,6 +217,7 @@ mod tests {
             attributes: Attributes::new(),
             refers_to: Vec::new(),
             sent_at: sent_at.map(at),
+            unmarked: true,
         }
     }
 
@@ -193,7 +234,13 @@ mod tests {
     }
 
     fn chosen(candidates: Vec<Observed>, sent_at: Option<&str>) -> Result<String, Vec<String>> {
-        match choose(candidates, &intent(sent_at), OURS, |found| found.id == "99") {
+        told(choose(candidates, &intent(sent_at), true, OURS, |found| {
+            found.id == "99"
+        }))
+    }
+
+    fn told(choice: Choice) -> Result<String, Vec<String>> {
+        match choice {
             Choice::Nothing => Err(Vec::new()),
             Choice::One(found) => Ok(found.id),
             Choice::Unclear(ids) => Err(ids),
@@ -228,10 +275,22 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_mark_is_a_strangers_where_marks_can_be_put_on() {
+        let strangers = vec![seen("1", None, Some("10:00:01"))];
+        let ours = Intent {
+            unmarked: false,
+            ..intent(Some("10:00:00"))
+        };
+        let choice = choose(strangers, &ours, true, OURS, |_| false);
+        assert_eq!(choice, Choice::Nothing);
+    }
+
+    #[test]
     fn what_is_never_marked_is_told_by_its_key() {
         let two = vec![seen("12", None, None), seen("5", None, None)];
-        assert_eq!(chosen(two, None), Ok("5".to_owned()));
-        assert_eq!(chosen(vec![], None), Err(vec![]));
+        let choice = |found| told(choose(found, &intent(None), false, OURS, |_| false));
+        assert_eq!(choice(two), Ok("5".to_owned()));
+        assert_eq!(choice(vec![]), Err(vec![]));
     }
 
     #[tokio::test(start_paused = true)]

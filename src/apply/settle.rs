@@ -1,17 +1,20 @@
 //! Finding out what became of an earlier run's requests whose answers nobody has.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep_until};
 
-use crate::model::{Diagnostic, Observed, Origin};
+use crate::model::{Diagnostic, Observed, Origin, Recorded};
 use crate::provider::{Error, Read, Target};
 use crate::state::{Change, Effect, Entry, Intent, Progress, State};
 
 use super::Journal;
 use super::outcome::{recorded, remember};
-use super::search::{Choice, Search, choose, look_for};
+use super::search::{Choice, Search, choose, is_markable, look_for, taken};
+
+/// How many things are asked for singly at the same time.
+const AT_ONCE: usize = 8;
 
 /// What became of an earlier run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,8 +74,10 @@ pub async fn settle(
     let mut search = Search::new(settling);
     loop {
         let began = Instant::now();
-        let entries = look_once(read, state, &mut settled).await?;
+        let Look { entries, stopped } = look_once(read, state).await;
+        settled.found += entries.len();
         write_down(entries, state, journal)?;
+        stopped.map_or(Ok(()), Err)?;
         if state.unsettled.is_empty() {
             break;
         }
@@ -109,7 +114,10 @@ pub async fn peek(read: &dyn Read, state: &mut State) -> Result<Option<Settled>,
         progress: state.progress.take(),
         ..Settled::default()
     };
-    for entry in look_once(read, state, &mut settled).await? {
+    let Look { entries, stopped } = look_once(read, state).await;
+    stopped.map_or(Ok(()), Err)?;
+    settled.found = entries.len();
+    for entry in entries {
         state.enter(entry);
     }
     settled.unclear = addresses(state);
@@ -136,62 +144,66 @@ fn write_down(
     Ok(())
 }
 
-/// The outcomes that one look shows.
-async fn look_once(
-    read: &dyn Read,
-    state: &State,
-    settled: &mut Settled,
-) -> Result<Vec<Entry>, Unsettled> {
+/// What one look shows: the outcomes of what was carried out, and what stood in the way of more.
+struct Look {
+    entries: Vec<Entry>,
+    stopped: Option<Unsettled>,
+}
+
+async fn look_once(read: &dyn Read, state: &State) -> Look {
     let (creates, others): (Vec<&Intent>, Vec<&Intent>) = state
         .unsettled
         .values()
         .partition(|intent| intent.effect == Effect::Create);
     let mut entries = Vec::new();
-    for intent in others {
-        let (happened, change) = repeatable(read, state, intent).await?;
-        *(if happened {
-            &mut settled.found
-        } else {
-            &mut settled.never
-        }) += 1;
+    let mut stopped = None;
+    let mut settled = |intent: &Intent, change| {
         entries.push(Entry::Outcome {
             number: intent.number,
             change,
         });
-    }
-    let creates: Vec<Intent> = creates.into_iter().cloned().collect();
-    let mut candidates = look_for(read, &creates, &state.lineage).await?;
-    let known: BTreeSet<(&str, &str)> = state
-        .resources
-        .values()
-        .map(|recorded| (recorded.address.kind(), recorded.id.as_str()))
-        .collect();
-    for intent in &creates {
-        let found = candidates.remove(&intent.number).unwrap_or_default();
-        let taken = |found: &Observed| known.contains(&(found.kind, found.id.as_str()));
-        match choose(found, intent, &state.lineage, taken) {
-            Choice::Nothing => {}
-            Choice::One(found) => {
-                settled.found += 1;
-                entries.push(Entry::Outcome {
-                    number: intent.number,
-                    change: Change::Put(made(intent, &found)),
-                });
+    };
+    for some in others.chunks(AT_ONCE) {
+        let looks = some.iter().map(|intent| carried_out(read, state, intent));
+        for (intent, change) in some.iter().zip(join_all(looks).await) {
+            match change {
+                Ok(Some(change)) => settled(intent, change),
+                Ok(None) => {}
+                Err(error) => stopped = Some(error.into()),
             }
-            Choice::Unclear(ids) => return Err(two_or_more(intent, &ids).into()),
         }
     }
-    Ok(entries)
+    let creates: Vec<Intent> = creates.into_iter().cloned().collect();
+    let (mut candidates, failed) = look_for(read, &creates, &state.lineage).await;
+    stopped = failed.map(Unsettled::from).or(stopped);
+    for intent in &creates {
+        let found = candidates.remove(&intent.number).unwrap_or_default();
+        let taken = taken(state, intent);
+        match choose(found, intent, is_markable(intent), &state.lineage, taken) {
+            Choice::Nothing => {}
+            Choice::One(found) => {
+                // Without a mark nothing says who made it, and much time may have passed: it is
+                // not for us to delete.
+                let origin = match is_markable(intent) {
+                    true => Origin::Created,
+                    false => Origin::Found,
+                };
+                settled(intent, Change::Put(made(intent, origin, &found)));
+            }
+            Choice::Unclear(ids) => stopped = Some(two_or_more(intent, &ids).into()),
+        }
+    }
+    Look { entries, stopped }
 }
 
 /// What is recorded of what an intent made.
-pub(super) fn made(intent: &Intent, found: &Observed) -> crate::model::Recorded {
+pub(super) fn made(intent: &Intent, origin: Origin, found: &Observed) -> Recorded {
     let what = (
         &intent.address,
         intent.account.as_str(),
         &intent.refers_to[..],
     );
-    recorded(what, Origin::Created, &intent.attributes, found)
+    recorded(what, origin, &intent.attributes, found)
 }
 
 /// Nothing tells which of several was made.
@@ -205,13 +217,13 @@ pub(super) fn two_or_more(intent: &Intent, ids: &[String]) -> Diagnostic {
         .hint("delete or rename those that are not meant, then run it again")
 }
 
-/// What may be done twice without harm needs one look: whether it happened decides only what is
-/// recorded, and the plan does the rest.
-async fn repeatable(
+/// What the state must know of a change that was carried out; `None` if it does not show. A request
+/// may take effect late, so absence is not believed at once here either.
+async fn carried_out(
     read: &dyn Read,
     state: &State,
     intent: &Intent,
-) -> Result<(bool, Change), Error> {
+) -> Result<Option<Change>, Error> {
     let known = state.resources.get(&intent.address);
     // A deletion needs what finds it, and that is what was recorded.
     let attributes = known.map_or(&intent.attributes, |recorded| &recorded.attributes);
@@ -222,19 +234,18 @@ async fn repeatable(
     };
     let found = read.get(target).await?;
     Ok(match (intent.effect, found, known) {
-        (Effect::Delete, None, _) => (true, Change::Remove(intent.address.clone())),
+        (Effect::Delete, None, _) => Some(Change::Remove(intent.address.clone())),
         (Effect::Update, Some(found), Some(known)) if is_applied(intent, &found) => {
             let kind = intent.address.kind();
             let mut changed = known.clone();
             changed.attributes = remember(kind, &intent.attributes, &found.attributes);
             changed.refers_to.clone_from(&intent.refers_to);
-            (true, Change::Put(changed))
+            Some(Change::Put(changed))
         }
-        (Effect::Import, Some(found), _) => {
-            let is_marked = found.owners.contains(&state.lineage);
-            (is_marked, Change::Nothing)
+        (Effect::Import, Some(found), _) if found.owners.contains(&state.lineage) => {
+            Some(Change::Nothing)
         }
-        _ => (false, Change::Nothing),
+        _ => None,
     })
 }
 

@@ -141,9 +141,9 @@ impl Command<'_> {
             let missing = without_state(&configuration.cloud, &*write, &configuration.sources);
             return Err(signals.unless_interrupted(missing).await?);
         }
-        let survey = signals
-            .unless_interrupted(survey(&question, &*write))
-            .await?;
+        let survey = signals.unless_interrupted(survey(&question, &*write)).await;
+        // What was found out is in the state by now, and is told only once.
+        let survey = survey.map_err(|failure| failure.after(recovered))?;
         let plan = &survey.plan;
         let stream = self.show(&survey, terminal)?;
         if !plan.is_empty() {

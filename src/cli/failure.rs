@@ -64,6 +64,20 @@ impl From<Success> for ExitCode {
     }
 }
 
+impl Failure {
+    /// The failure, and what has to be told before it.
+    pub(super) fn after(self, note: Option<Diagnostic>) -> Self {
+        match self {
+            Self::Problems(mut problems, sources) => {
+                let untold = note.filter(|note| !problems.contains(note));
+                problems.splice(0..0, untold);
+                Self::Problems(problems, sources)
+            }
+            other => other,
+        }
+    }
+}
+
 impl From<Diagnostic> for Failure {
     fn from(problem: Diagnostic) -> Self {
         Self::Problems(vec![problem], Sources::new())

@@ -85,6 +85,11 @@ async fn rebuild(
     state
         .accounts
         .insert(ACCOUNT.to_owned(), found.account.clone());
+    // What may have been made without anybody knowing is looked for by the next apply, not now.
+    if let Some(before) = before.as_ref().filter(|_| is_own) {
+        state.unsettled.clone_from(&before.unsettled);
+        state.progress = before.progress;
+    }
     let kept = store.set_aside()?;
     store.save(&mut state)?;
 

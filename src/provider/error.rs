@@ -30,6 +30,9 @@ pub enum Class {
     NotSent,
     /// It may have been carried out: look before doing it again.
     Ambiguous,
+    /// This token may not put our mark on anything. Nothing was made; asked again, it is made
+    /// without.
+    Unmarkable,
     /// What should be created is there already, made by somebody else or by a request whose answer
     /// was lost.
     Exists,
@@ -86,6 +89,7 @@ impl Error {
             Class::Ambiguous => {
                 "it may exist; run it again in a minute: cloudbuilder looks before it makes anything"
             }
+            Class::Unmarkable => "run it again: it is made without a mark then",
             Class::Exists => "run it again: plan shows what is there now",
             Class::Rejected => "correct what it names, then run it again",
             Class::Unauthorized => {

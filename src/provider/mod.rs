@@ -92,6 +92,10 @@ pub trait Read: Send + Sync {
     /// [`Observed::created`]; `None` before the first, and where answers do not tell.
     fn clock(&self) -> Option<Timestamp>;
 
+    /// Whether what is created from now on carries our mark, where its kind can: not once a token
+    /// was refused it.
+    fn marks(&self) -> bool;
+
     /// What the user should know of how this run had to go, in whole sentences.
     fn notes(&self) -> Vec<String>;
 }

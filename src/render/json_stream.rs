@@ -238,6 +238,7 @@ impl JsonStream {
         let unsaved = report
             .unsaved
             .iter()
+            .chain(&report.stopped)
             .map(|error| self.diagnostic(now, error));
         let unsaved: String = unsaved.collect();
         unsaved + &message(now, "error", "apply_incomplete", &said, more)

@@ -42,6 +42,10 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
         text.push_str(&format!("\n{}\n", paint.bold("Not saved:")));
         text.push_str(&message(error));
     }
+    if let Some(error) = &report.stopped {
+        text.push_str(&format!("\n{}\n", paint.bold("Stopped:")));
+        text.push_str(&message(error));
+    }
     for (steps, error) in alike(&report.failed) {
         text.push_str(&groups.group("Failed:", steps.iter().map(|step| (*step, ""))));
         text.push_str(&message(error));
@@ -71,9 +75,9 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
         let steps = report.not_started.iter().map(|step| (*step, ""));
         text.push_str(&groups.group("Not started:", steps));
     }
-    let saved = match report.unsaved {
-        None => "What was done is saved. To go on, run",
-        Some(_) => "Mend that first. To go on then, run",
+    let saved = match (&report.unsaved, &report.stopped) {
+        (None, None) => "What was done is saved. To go on, run",
+        _ => "Mend that first. To go on then, run",
     };
     text.push_str(&format!("\n{saved}: {}\n", style.again));
     text

@@ -28,6 +28,8 @@ pub struct Intent {
     /// When it was about to be done, by the provider's own clock, if that was known. Ours may be
     /// wrong, and must not decide whether something is older than this.
     pub sent_at: Option<Timestamp>,
+    /// Whether it goes without our mark, because the token may not put one on.
+    pub unmarked: bool,
 }
 
 /// What an intent is meant to do.

@@ -2,7 +2,7 @@
 //! facts are in the API's public documentation, "Introduction".
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -49,8 +49,8 @@ pub(super) struct ReadClient {
     base: Url,
     token: Secret,
     sent: AtomicU64,
-    /// The API's time in Unix seconds, as the latest answer told it.
-    clock: AtomicI64,
+    /// The API's time as the latest answer told it, and when that was.
+    clock: Mutex<Option<(Timestamp, Instant)>>,
     on_pause: OnPause,
     tempo: Tempo,
     budget: Mutex<Budget>,
@@ -100,7 +100,7 @@ impl ReadClient {
             base,
             token,
             sent: AtomicU64::new(0),
-            clock: AtomicI64::new(i64::MIN),
+            clock: Mutex::default(),
             on_pause,
             tempo,
             budget: Mutex::default(),
@@ -116,10 +116,11 @@ impl ReadClient {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// The API's time.
+    /// The API's time now.
     pub(super) fn clock(&self) -> Option<Timestamp> {
-        // Before the first answer, no time that there is.
-        Timestamp::from_second(self.clock.load(Ordering::Relaxed)).ok()
+        let told = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let (told, when) = told?;
+        told.checked_add(when.elapsed()).ok()
     }
 
     /// How many more could be sent at once.
@@ -289,8 +290,8 @@ impl ReadClient {
             let headers = answer.headers();
             let told = api_time(headers);
             if let Some(told) = told {
-                // Answers overtake each other.
-                self.clock.fetch_max(told.as_second(), Ordering::Relaxed);
+                let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+                *clock = Some((told, Instant::now()));
             }
             let now = told.map_or_else(SystemTime::now, SystemTime::from);
             if !headers.contains_key(RETRY_AFTER) {

@@ -259,6 +259,10 @@ impl Read for Reader {
         self.client.clock()
     }
 
+    fn marks(&self) -> bool {
+        !self.client.is_tagless()
+    }
+
     fn notes(&self) -> Vec<String> {
         let tagless = self.client.is_tagless();
         tagless.then(|| TAGLESS.to_owned()).into_iter().collect()
@@ -335,6 +339,10 @@ impl Read for Writer {
 
     fn clock(&self) -> Option<Timestamp> {
         self.reader.clock()
+    }
+
+    fn marks(&self) -> bool {
+        self.reader.marks()
     }
 
     fn notes(&self) -> Vec<String> {

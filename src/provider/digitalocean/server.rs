@@ -214,8 +214,7 @@ impl super::Adapter for Adapter {
     }
 }
 
-/// Sends a create; once more, and without its mark, if the token may not create tags. Nothing was
-/// made then.
+/// Sends a create, without a mark once it is known that the token may not create tags.
 async fn post<T: DeserializeOwned>(
     client: &WriteClient<'_>,
     mut request: DropletRequest<'_>,
@@ -227,8 +226,7 @@ async fn post<T: DeserializeOwned>(
         Err(error) if !request.tags.is_empty() && refuses_tags(&error) => {
             tracing::debug!("{error}; going on without tags");
             client.0.be_tagless();
-            request.tags.clear();
-            client.send(Method::POST, DROPLETS, &request).await
+            Err(Class::Unmarkable.of(error))
         }
         made => made,
     }

@@ -99,6 +99,7 @@ fn acme_unsettled() -> State {
                 attributes: attributes(json!({"region": "nyc3", "tags": ["web", "db"]})),
                 refers_to: vec!["ssh_key.default".parse().unwrap()],
                 sent_at: Some("2026-10-05T09:29:58Z".parse().unwrap()),
+                unmarked: true,
             },
             Intent {
                 number: 6,
@@ -109,6 +110,7 @@ fn acme_unsettled() -> State {
                 attributes: Attributes::new(),
                 refers_to: vec![],
                 sent_at: None,
+                unmarked: false,
             },
         ]
         .map(|intent| (intent.number, intent))
@@ -467,9 +469,10 @@ prop_compose! {
         attributes in prop::collection::btree_map(any::<String>(), any_json(), 0..4),
         refers_to in prop::collection::vec(any_address(), 0..3),
         sent_at in any::<Option<i64>>(),
+        unmarked in any::<bool>(),
     ) -> Intent {
         let sent_at = sent_at.map(|at| Timestamp::from_nanosecond(at.into()).unwrap());
-        Intent { number, address, account, effect, id, attributes, refers_to, sent_at }
+        Intent { number, address, account, effect, id, attributes, refers_to, sent_at, unmarked }
     }
 }
 

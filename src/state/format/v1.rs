@@ -72,6 +72,8 @@ pub(super) struct IntentEntry<'a> {
     refers_to: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sent_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unmarked: bool,
     attributes: Cow<'a, Attributes>,
 }
 
@@ -185,6 +187,7 @@ pub(super) fn intent_entry(intent: &Intent) -> IntentEntry<'_> {
         attributes,
         refers_to,
         sent_at,
+        unmarked,
     } = intent;
     IntentEntry {
         number: *number,
@@ -199,6 +202,7 @@ pub(super) fn intent_entry(intent: &Intent) -> IntentEntry<'_> {
         id: id.as_deref().map(Cow::Borrowed),
         refers_to: refers_to.iter().map(Address::to_string).collect(),
         sent_at: *sent_at,
+        unmarked: *unmarked,
         attributes: Cow::Borrowed(attributes),
     }
 }
@@ -368,6 +372,7 @@ pub(super) fn intent_from(entry: IntentEntry<'_>) -> Result<Intent, String> {
         id,
         refers_to,
         sent_at,
+        unmarked,
         attributes,
     } = entry;
     Ok(Intent {
@@ -384,6 +389,7 @@ pub(super) fn intent_from(entry: IntentEntry<'_>) -> Result<Intent, String> {
         attributes: attributes.into_owned(),
         refers_to: addresses_from(&refers_to)?,
         sent_at,
+        unmarked,
     })
 }
 
