@@ -22,7 +22,7 @@ use cloudbuilder::provider::{
 };
 use cloudbuilder::sandbox::{self, Options, Sandbox};
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -395,30 +395,50 @@ async fn what_cannot_be_told_apart_is_not_sent() {
     assert_eq!(count.load(Ordering::Relaxed), 0);
 }
 
-#[tokio::test]
-async fn what_the_answer_to_several_lacks_is_unclear() {
-    let droplet = |id: u64, name: &str| {
-        json!({
-            "id": id, "name": name, "status": "new", "region": {"slug": "nyc3"},
-            "size_slug": "s-1vcpu-1gb", "image": null, "size": null,
-        })
-    };
-    // Out of order, one missing, one twice, one that nobody asked for.
-    let body = json!({"droplets": [
-        droplet(4, "web4"), droplet(3, "web3"), droplet(33, "web3"), droplet(1, "Web1"),
-        droplet(9, "other"),
-    ]})
-    .to_string();
-    let whole = format!(
-        "HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
+/// A Droplet as the answer to a create tells of it.
+fn droplet(id: u64, name: &str) -> Json {
+    json!({
+        "id": id, "name": name, "status": "new", "region": {"slug": "nyc3"},
+        "size_slug": "s-1vcpu-1gb", "image": null, "size": null,
+    })
+}
+
+/// An API that accepts whatever it is asked, with this answer.
+async fn accepting(body: &Json) -> Box<dyn Write> {
+    let body = body.to_string();
+    let length = body.len();
+    let whole = format!("HTTP/1.1 202 Accepted\r\ncontent-length: {length}\r\n\r\n{body}");
     let (port, _) = serve(move |socket| {
         let whole = whole.clone();
         async move { answer(socket, &whole).await }
     })
     .await;
-    let write = open(&format!("http://127.0.0.1:{port}"));
+    open(&format!("http://127.0.0.1:{port}"))
+}
+
+#[tokio::test]
+async fn an_answer_about_another_server_is_unclear() {
+    let web1 = server("web1");
+    let write = accepting(&json!({"droplet": droplet(9, "other")})).await;
+    let error = write.create("server", &web1, MARK).await.unwrap_err();
+    assert_eq!(error.class, Class::Ambiguous, "{error}");
+    let message = "the request was accepted, but its answer is about other";
+    assert_eq!(error.message, message);
+
+    // Names differ no more than in case.
+    let write = accepting(&json!({"droplet": droplet(1, "Web1")})).await;
+    let made = write.create("server", &web1, MARK).await.unwrap();
+    assert_eq!(made.id, "1");
+}
+
+#[tokio::test]
+async fn what_the_answer_to_several_lacks_is_unclear() {
+    // Out of order, one missing, one twice, one that nobody asked for.
+    let body = json!({"droplets": [
+        droplet(4, "web4"), droplet(3, "web3"), droplet(33, "web3"), droplet(1, "Web1"),
+        droplet(9, "other"),
+    ]});
+    let write = accepting(&body).await;
     let servers: Vec<Attributes> = (1..5).map(|n| server(&format!("web{n}"))).collect();
     let asked: Vec<&Attributes> = servers.iter().collect();
     let made = write.create_many("server", &asked, MARK).await.unwrap();

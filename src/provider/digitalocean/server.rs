@@ -138,9 +138,13 @@ impl super::Adapter for Adapter {
         mark: &'a str,
     ) -> Answer<'a, Observed> {
         async move {
-            let names = Names::One(required(attributes, NAME)?);
-            let request = to_create_request(names, attributes, mark)?;
+            let name = required(attributes, NAME)?;
+            let request = to_create_request(Names::One(name), attributes, mark)?;
             let answer: DropletAnswer = post(&client, request).await?;
+            if !answer.droplet.name.eq_ignore_ascii_case(name) {
+                // Recorded as ours, it would be deleted as ours.
+                return Err(unclear(&format!("is about {}", answer.droplet.name)));
+            }
             born(
                 client.0,
                 std::slice::from_ref(&answer.droplet),
