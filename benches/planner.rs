@@ -294,6 +294,7 @@ fn catalog() -> Catalog {
             monthly: Some(Money::from_dollars(6.0)),
             regions: regions.clone(),
             available: true,
+            unusable: None,
             sandbox_only: false,
         }],
         images: vec![Image {

@@ -176,6 +176,41 @@ fn a_wrong_address_of_the_api_is_called_so() {
     }
 }
 
+/// What no list shows could not be found again if its answer were lost.
+#[test]
+fn a_size_that_cannot_be_kept_track_of_is_refused_by_name() {
+    let gpu = WEB
+        .replace("nyc3", "tor1")
+        .replace("s-1vcpu-1gb", "gpu-h100x1-80gb");
+    let (cloud, place) = begin(&gpu);
+    for line in ["plan", "apply -y"] {
+        place
+            .run(line)
+            .one_error("no server can be made with size gpu-h100x1-80gb here")
+            .says("DigitalOcean leaves servers with a GPU out of its lists")
+            .says("cloudbuilder catalog sizes");
+    }
+    assert_eq!(
+        cloud.get("/_sandbox/stats")["by_method"]["POST"],
+        Value::Null
+    );
+    let sizes = place.run("catalog sizes").code(0);
+    let told = sizes.stdout.lines().filter(|line| line.starts_with("gpu-"));
+    let told: Vec<&str> = told.collect();
+    assert!(!told.is_empty(), "{sizes}");
+    assert!(
+        told.iter().all(|line| line.ends_with("not supported")),
+        "{sizes}"
+    );
+    // Nobody is led there either.
+    let near = gpu.replace("gpu-h100x1-80gb", "gpu-h100x1-80g");
+    place.write("cloud.json", near);
+    place
+        .run("plan")
+        .one_error("the account has no size")
+        .never_says("did you mean `gpu");
+}
+
 /// Whoever wants results only would take a long silence for a fault.
 #[test]
 fn a_long_pause_is_told_to_everybody() {

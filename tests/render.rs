@@ -1181,6 +1181,7 @@ mod listing {
             monthly: monthly.map(Money::from_dollars),
             regions: words(regions),
             available: true,
+            unusable: (slug == "gpu-secret").then(|| "it is in no list".to_owned()),
             sandbox_only: slug == "1gb",
         };
         let image = |id: &str, slug: Option<&str>, name: &str| Image {

@@ -49,10 +49,21 @@ pub struct Size {
     pub monthly: Option<Money>,
     /// The regions that offer it.
     pub regions: BTreeSet<String>,
-    /// Whether new servers can have it.
+    /// Whether the provider makes new servers with it.
     pub available: bool,
+    /// Why no server is made with it here all the same, as a clause; `None` if there is nothing
+    /// against it.
+    pub unusable: Option<String>,
     /// Whether it exists only in the sandbox and no real account has it.
     pub sandbox_only: bool,
+}
+
+impl Size {
+    /// Whether servers can be made with it somewhere.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.available && self.unusable.is_none()
+    }
 }
 
 /// What a server's disk starts as.

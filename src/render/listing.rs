@@ -57,6 +57,9 @@ pub fn sizes(catalog: &Catalog, style: ListStyle) -> String {
         if !size.available {
             notes.push("not available");
         }
+        if size.unusable.is_some() {
+            notes.push("not supported");
+        }
         if size.sandbox_only {
             notes.push("sandbox only");
         }

@@ -27,12 +27,13 @@ fn check_selection(desired: &Desired, catalog: &Catalog, found: &mut Vec<Diagnos
     } = Selection::of(desired, catalog, found);
     let name = desired.address.name();
     if let (Some(region), Some(size)) = (region, size)
+        && size.unusable.is_none()
         && !(size.regions.contains(&region.slug) && size.available)
     {
         let offered: Vec<&str> = catalog
             .sizes
             .iter()
-            .filter(|other| other.available && other.regions.contains(&region.slug))
+            .filter(|other| other.is_usable() && other.regions.contains(&region.slug))
             .map(|other| other.slug.as_str())
             .collect();
         found.push(
@@ -43,6 +44,19 @@ fn check_selection(desired: &Desired, catalog: &Catalog, found: &mut Vec<Diagnos
             )
             .detail(format!("server {name} cannot be created there"))
             .hint(near(&size.slug, &offered, "sizes")),
+        );
+    }
+    if let Some(size) = size
+        && let Some(why) = &size.unusable
+    {
+        found.push(
+            error(
+                desired,
+                SIZE,
+                format!("no server can be made with size {} here", size.slug),
+            )
+            .detail(why)
+            .hint("choose another size; `cloudbuilder catalog sizes` lists them all"),
         );
     }
     if let (Some(region), Some(image)) = (region, image)
@@ -118,7 +132,7 @@ impl<'a> Selection<'a> {
             let slugs: Vec<&str> = catalog
                 .sizes
                 .iter()
-                .filter(|size| !size.sandbox_only)
+                .filter(|size| size.unusable.is_none() && !size.sandbox_only)
                 .map(|size| size.slug.as_str())
                 .collect();
             found.push(unknown(desired, SIZE, catalog, &slugs));

@@ -10,7 +10,7 @@ mod sizes;
 use images::{FIRST_APPLICATION, IMAGES, ImageRow, OLD_IMAGES};
 use regions::{FEATURES, FEW, REGIONS};
 use serde::{Serialize, Serializer};
-use sizes::{OLD_SIZES, SIZES, SizeRow};
+use sizes::{GPU_SIZES, OLD_SIZES, SIZES, SizeRow};
 
 /// All that can be asked for.
 #[derive(Debug)]
@@ -45,8 +45,17 @@ pub(super) struct Size {
     pub(super) available: bool,
     pub(super) description: String,
     pub(super) disk_info: Vec<DiskInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gpu_info: Option<GpuInfo>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) sandbox_only: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct GpuInfo {
+    pub(super) count: u64,
+    pub(super) model: &'static str,
+    pub(super) vram: DiskAmount,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -123,8 +132,9 @@ impl Catalog {
             .map(|region| region.0.to_owned())
             .collect();
         let today = SIZES.iter().map(|row| size(row, &open, false));
+        let gpu = GPU_SIZES.iter().map(gpu_size);
         let old = OLD_SIZES.iter().map(|row| size(row, &open, true));
-        let sizes: Vec<Size> = today.chain(old).collect();
+        let sizes: Vec<Size> = today.chain(gpu).chain(old).collect();
         let today = IMAGES.iter().map(|row| image(row, &open, false));
         let old = OLD_IMAGES.iter().map(|row| image(row, &open, true));
         let images = today.chain(old).collect();
@@ -204,7 +214,23 @@ fn size(row: &SizeRow, open: &[String], sandbox_only: bool) -> Size {
         available: true,
         description: description.to_owned(),
         disk_info: vec![DiskInfo::local(disk)],
+        gpu_info: None,
         sandbox_only,
+    }
+}
+
+/// One region has them.
+fn gpu_size(row: &SizeRow) -> Size {
+    Size {
+        gpu_info: Some(GpuInfo {
+            count: 1,
+            model: "nvidia_h100",
+            vram: DiskAmount {
+                amount: 80,
+                unit: "gib",
+            },
+        }),
+        ..size(row, &["tor1".to_owned()], false)
     }
 }
 

@@ -164,11 +164,6 @@ impl World {
         !self.hidden.contains_key(&id)
     }
 
-    /// Whether everything can be seen: the usual case, in which nothing need be counted.
-    pub(super) fn shows_all(&self) -> bool {
-        self.hidden.is_empty()
-    }
-
     /// Applies a change and keeps its line for the file.
     pub(super) fn write(&mut self, entry: Entry) {
         // Entries hold nothing that cannot be written as JSON.

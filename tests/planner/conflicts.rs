@@ -122,7 +122,8 @@ fn all_that_is_wrong_is_said_at_once() {
         "b": {"region": "full1", "size": "1gb", "image": "debb"},
         "c": {"region": "old1", "size": "large", "image": "deb"},
         "d": {"region": "new1", "size": "small", "image": "local"},
-        "e": {"region": "new1", "size": "small", "image": "huge"}
+        "e": {"region": "new1", "size": "small", "image": "huge"},
+        "f": {"region": "new1", "size": "ghost", "image": "deb"}
     }"#;
     let mut world = World::new(asked);
     world.server_limit = 4;
@@ -136,7 +137,8 @@ fn all_that_is_wrong_is_said_at_once() {
         error: size large is not offered in old1: server c cannot be created there
         error: image local is not in new1: server d cannot be created there
         error: image huge does not fit on size small: the image needs a disk of 40 GB, the size has 25 GB
-        error: the account may have 4 servers: it has 0, and this plan would add 5
+        error: no server can be made with size ghost here: it is in no list
+        error: the account may have 4 servers: it has 0, and this plan would add 6
         error: a.acme.com already leads elsewhere: record 1 in the account: a.acme.com A → 203.0.113.9
     ");
     let found = world.plan().unwrap_err();

@@ -345,6 +345,7 @@ fn catalog(server_limit: u64) -> Catalog {
         monthly: monthly.map(Money::from_dollars),
         regions: set(regions),
         available: true,
+        unusable: (slug == "ghost").then(|| "it is in no list".to_owned()),
         sandbox_only: slug == "quaint",
     };
     let image = |id: &str, slug: Option<&str>, regions: &[&str], min_disk_gb| Image {
@@ -368,6 +369,7 @@ fn catalog(server_limit: u64) -> Catalog {
             size("large", 50, Some(12.0), &["new1"]),
             size("secret", 50, None, open),
             size("quaint", 25, Some(10.0), open),
+            size("ghost", 50, Some(900.0), open),
         ],
         images: vec![
             image("1", Some("deb"), open, 10),

@@ -64,7 +64,14 @@ fn region(region: wire::Region) -> Region {
     }
 }
 
+/// Why servers with a GPU are not made. They are in no list unless it is asked for them alone, and
+/// then it cannot be by tag.
+const NO_GPU: &str = "DigitalOcean leaves servers with a GPU out of its lists, so one whose \
+    creation is not answered would not be found again, and be made and paid for twice";
+
 fn size(size: wire::Size) -> Size {
+    // Both tell, and the description promises neither.
+    let has_gpu = size.gpu_info.is_some() || size.slug.starts_with("gpu-");
     Size {
         slug: size.slug,
         description: size.description,
@@ -75,6 +82,7 @@ fn size(size: wire::Size) -> Size {
         monthly: size.price_monthly.map(Money::from_dollars),
         regions: size.regions.into_iter().collect(),
         available: size.available,
+        unusable: has_gpu.then(|| NO_GPU.to_owned()),
         sandbox_only: size.sandbox_only,
     }
 }

@@ -1,6 +1,7 @@
 //! The API's JSON, exactly as it is: only what is read or sent. Unknown properties are ignored and
 //! enumerations are read as text, because live values exceed the description's.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// An error's body.
@@ -298,6 +299,8 @@ pub(super) struct Size {
     pub(super) available: bool,
     #[serde(default)]
     pub(super) description: String,
+    /// There for servers with a GPU alone.
+    pub(super) gpu_info: Option<IgnoredAny>,
     /// Sent by our own sandbox alone, with slugs that no real account has any more.
     #[serde(default)]
     pub(super) sandbox_only: bool,

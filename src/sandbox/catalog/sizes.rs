@@ -85,6 +85,17 @@ pub(super) const SIZES: [SizeRow; 61] = [
     ("m-32vcpu-256gb", 262_144, 32, 800, 10.0, 1344.0, MEMORY),
 ];
 
+/// Those with a GPU, every one of which is called so.
+pub(super) const GPU_SIZES: [SizeRow; 1] = [(
+    "gpu-h100x1-80gb",
+    245_760,
+    20,
+    720,
+    15.0,
+    4529.3,
+    "H100 GPU - 1X",
+)];
+
 /// The plans that 2018 replaced, at their prices.
 pub(super) const OLD_SIZES: [SizeRow; 9] = [
     ("512mb", 512, 1, 20, 1.0, 5.0, "Legacy"),

@@ -162,6 +162,7 @@ fn size<'a>(world: &'a World, droplet: &Droplet) -> Cow<'a, Size> {
                 available: false,
                 description: String::new(),
                 disk_info: vec![DiskInfo::local(droplet.disk)],
+                gpu_info: None,
                 sandbox_only: false,
             })
         },

@@ -428,8 +428,11 @@ pub(super) fn find<'a>(world: &'a World, call: &Call) -> Result<&'a Droplet, Ref
 
 pub(in crate::sandbox) fn list(world: &mut World, call: &Call) -> Outcome {
     let world = &*world;
+    // Those with a GPU are listed apart, whatever else is asked for.
+    let gpus = call.query("type") == Some("gpus");
+    let has_gpu = |droplet: &Droplet| droplet.size.starts_with("gpu-");
     let views = |mut droplets: Vec<&Droplet>| {
-        droplets.retain(|droplet| world.shows(droplet.id));
+        droplets.retain(|droplet| has_gpu(droplet) == gpus && world.shows(droplet.id));
         let total = droplets.len();
         let views = droplets.into_iter().map(|droplet| view(world, droplet));
         page(call, "droplets", total, views)
@@ -439,17 +442,14 @@ pub(in crate::sandbox) fn list(world: &mut World, call: &Call) -> Outcome {
             "The filters name and tag_name cannot be combined.",
         )),
         (Some(name), None) => views(world.droplets_named(name)),
+        (None, Some(_)) if gpus => Err(Refusal::unprocessable(
+            "The filters type and tag_name cannot be combined.",
+        )),
         (None, Some(tag)) => {
             need(world, "tag:read")?;
             views(world.droplets_tagged(tag))
         }
-        // There are none with a GPU.
-        (None, None) if call.query("type") == Some("gpus") => views(Vec::new()),
-        (None, None) if !world.shows_all() => views(world.droplets.values().collect()),
-        (None, None) => {
-            let all = world.droplets.values().map(|droplet| view(world, droplet));
-            page(call, "droplets", world.droplets.len(), all)
-        }
+        (None, None) => views(world.droplets.values().collect()),
     }
 }
 
