@@ -606,6 +606,45 @@ mod report {
     }
 
     #[test]
+    fn what_is_on_its_way_out_is_not_told_as_made() {
+        let mut plan = acme();
+        let (comes, goes) = (2, plan.steps.len() + 1);
+        let address = address("server.old");
+        plan.steps.push(Step {
+            number: goes,
+            op: Op::Delete {
+                address,
+                id: "3164494".to_owned(),
+            },
+            verb: Verb::Delete,
+            label: "old".to_owned(),
+            waits_for: Vec::new(),
+            ..plan.steps[comes - 1].clone()
+        });
+        let stopped = Report {
+            pending: vec![comes, goes],
+            interrupted: true,
+            ..Report::default()
+        };
+        let text = report(&plan, &stopped, false);
+        let told: Vec<&str> = text.lines().map(str::trim).collect();
+        let of = |heading| told.iter().position(|line| *line == heading).unwrap();
+        let made = of("Not ready yet, made and recorded:");
+        let gone = of("Not gone yet, to be deleted and still recorded:");
+        assert!(told[made + 1].ends_with("server   server1"), "{text}");
+        assert_eq!(told[made + 2], "The next run goes on waiting for them.");
+        assert!(told[gone + 1].ends_with("server   old"), "{text}");
+        assert_eq!(told[gone + 2], "The next run looks whether they are gone.");
+
+        let leaving = Report {
+            pending: vec![goes],
+            ..stopped
+        };
+        let text = report(&plan, &leaving, true);
+        assert!(!text.contains("made"), "{text}");
+    }
+
+    #[test]
     fn alike_failures_are_told_once() {
         let refused = Diagnostic::error("the token was refused").hint("make a new one");
         let failed = Report {

@@ -75,8 +75,8 @@ pub struct Report {
     pub skipped: Vec<(usize, usize)>,
     /// Steps whose request was sent and whose answer is not known: what they made may exist.
     pub unknown: Vec<usize>,
-    /// Steps whose request was carried out, and which were not seen to the end: the state has
-    /// them, and the next run goes on waiting.
+    /// Steps whose request was carried out, and which were not seen to the end: what was made is
+    /// not ready yet, what was deleted not gone. The state has both, and the next run goes on.
     pub pending: Vec<usize>,
     /// Steps not started because the run was stopped.
     pub not_started: Vec<usize>,

@@ -5,7 +5,7 @@ use super::phrase;
 use super::rows::{Columns, Row, rows};
 use crate::apply::Report;
 use crate::model::{Diagnostic, escape};
-use crate::plan::Plan;
+use crate::plan::{Op, Plan};
 
 /// How many steps of a group are listed; the rest is counted.
 const LISTED: usize = 10;
@@ -58,11 +58,27 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
             "     It may have been carried out. The next run looks at what is there first.\n",
         );
     }
-    if !report.pending.is_empty() {
-        let heading = "Not ready yet, made and recorded:";
-        let steps = report.pending.iter().map(|step| (*step, ""));
-        text.push_str(&groups.group(heading, steps));
-        text.push_str("     The next run goes on waiting for them.\n");
+    let (leaving, coming): (Vec<usize>, Vec<usize>) = report
+        .pending
+        .iter()
+        .partition(|step| deletes(plan, **step));
+    for (steps, heading, next) in [
+        (
+            coming,
+            "Not ready yet, made and recorded:",
+            "The next run goes on waiting for them.",
+        ),
+        (
+            leaving,
+            "Not gone yet, to be deleted and still recorded:",
+            "The next run looks whether they are gone.",
+        ),
+    ] {
+        if !steps.is_empty() {
+            let steps = steps.iter().map(|step| (*step, ""));
+            text.push_str(&groups.group(heading, steps));
+            text.push_str(&format!("     {next}\n"));
+        }
     }
     if !report.skipped.is_empty() {
         let causes = report.skipped.iter().map(|(step, because)| {
@@ -81,6 +97,11 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
     };
     text.push_str(&format!("\n{saved}: {}\n", style.again));
     text
+}
+
+fn deletes(plan: &Plan, number: usize) -> bool {
+    let mut steps = plan.steps.iter();
+    steps.any(|step| step.number == number && matches!(step.op, Op::Delete { .. }))
 }
 
 /// Failures with the same message together: a refused token refuses every step.
