@@ -292,6 +292,27 @@ fn set_mode(place: &Place, mode: u32) {
 }
 
 #[test]
+fn what_killed_runs_left_of_files_is_cleared_away() {
+    let (cloud, place) = begin(WEB);
+    let halves = [
+        ".cloud.json.new-1",
+        ".cloud.state.json.new-2",
+        ".cloud.state.journal.new-3",
+    ];
+    for half in halves {
+        place.write(half, "{\"half");
+    }
+    place.write(".other.json.new-4", "somebody else's");
+    assert_eq!(leftovers(&place).len(), 4);
+    place.run("plan").code(0);
+    assert_eq!(leftovers(&place).len(), 4, "a plan changes nothing");
+    place.run("apply -y").code(0);
+    assert_eq!(leftovers(&place), [".other.json.new-4"]);
+    place.remove(".other.json.new-4");
+    assert_whole(&cloud, &place, WEB_WHOLE);
+}
+
+#[test]
 fn a_directory_that_cannot_be_written() {
     let (cloud, place) = begin(WEB);
     set_mode(&place, 0o555);

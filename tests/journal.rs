@@ -248,6 +248,19 @@ fn the_run_after_one_that_was_cut_off_goes_on_from_it() {
 }
 
 #[test]
+fn a_journal_that_was_left_over_goes_with_the_next_run_even_if_that_does_nothing() {
+    let [.., (_, beside_one_left_over)] = starts();
+    let deployment = beside_one_left_over();
+    let mut store = deployment.store();
+    let mut state = store.load().unwrap().unwrap();
+    let serial = state.serial;
+    assert!(deployment.journal().exists(), "looking removes nothing");
+    store.finish(&mut state).unwrap();
+    assert!(!deployment.journal().exists());
+    assert_eq!((state.serial, deployment.load()), (serial, state));
+}
+
+#[test]
 fn loading_writes_nothing_and_needs_no_leave_to() {
     let deployment = Deployment::cut_off_after(&work());
     let before = deployment.files();

@@ -215,9 +215,12 @@ impl Deployment {
         loop {
             match Lock::try_acquire(&self.home.private, operation) {
                 Ok(lock) => {
-                    // A run that was killed may have left one; with the lock, nobody writes it now.
-                    // That it cannot be removed harms nobody.
-                    let _ = crate::file::remove_leftovers(&self.home.state_file);
+                    // A run that was killed may have left some; with the lock, nobody writes them
+                    // now. That one cannot be removed harms nobody.
+                    let journal = self.store().journal_path();
+                    for file in [&self.home.state_file, &journal, &self.written_file()] {
+                        let _ = file::remove_leftovers(file);
+                    }
                     if let Some(holder) = lock.took_over() {
                         self.terminal.say(&format!(
                             "note: an earlier run did not end in good order: {holder}. Going on \

@@ -209,7 +209,7 @@ impl Store {
     }
 
     /// Ends what [`Store::begin`] began: `state`, with its unsettled intents, becomes the next
-    /// version, and the journal goes. Does nothing if none is open.
+    /// version, and the journal goes. If none is open, only what was left of one goes.
     ///
     /// # Errors
     /// As for [`Store::save`]. State file and journal are what they were then.
@@ -217,6 +217,7 @@ impl Store {
         if self.is_open() {
             self.save(state)?;
         }
+        self.remove_spare();
         Ok(())
     }
 
@@ -232,14 +233,18 @@ impl Store {
         };
         let encoded = self.next_version(state, format::encode)?;
         self.write(state, encoded, beside)?;
+        self.remove_spare();
+        Ok(())
+    }
+
+    /// Removes a journal that says nothing new. If it stays, that is known by its base.
+    fn remove_spare(&self) {
         let mut seen = self.seen();
         if matches!(seen.1, Beside::Spare)
             && file::remove(&self.journal_path(), &*self.witness).is_ok()
         {
-            // If it stays, it is known to be superfluous by its base.
             seen.1 = Beside::Nothing;
         }
-        Ok(())
     }
 
     /// Counts the serial on, and gives the text with it.
