@@ -208,10 +208,12 @@ impl Command<'_> {
         session: &mut Session<'_>,
         signals: &mut Signals,
     ) -> Report {
+        let usual = apply::Options::default();
         let options = apply::Options {
             parallelism: self.planning.parallelism,
             settle: self.planning.settle,
-            ..apply::Options::default()
+            first_look: session.deployment.practice().pause(usual.first_look),
+            ..usual
         };
         let voice = session.voice.clone();
         let applying = apply::apply(

@@ -18,6 +18,7 @@ use crate::state::{self, Lock, Store, prepare_private_dir};
 
 use super::args::Global;
 use super::failure::{Failure, file_error};
+use super::practice::Practice;
 use super::terminal::Terminal;
 
 /// The name of the one account that cloud.json can use so far.
@@ -34,6 +35,7 @@ pub(super) struct Deployment {
     /// made-up world must never mix with the real one.
     home: Home,
     sandbox: Option<Sandbox>,
+    practice: Practice,
 }
 
 struct Home {
@@ -92,6 +94,7 @@ impl Deployment {
             directory,
             home,
             sandbox: None,
+            practice: Practice::from_environment(environment(URL_VARIABLE).as_deref())?,
         })
     }
 
@@ -180,6 +183,12 @@ impl Deployment {
 
     pub(super) fn store(&self) -> Store {
         Store::new(self.home.state_file.clone(), self.home.private.clone())
+            .watched_by(self.practice.clone())
+    }
+
+    /// What was told for practice.
+    pub(super) fn practice(&self) -> &Practice {
+        &self.practice
     }
 
     /// Who is at work here, if anyone.
@@ -355,11 +364,15 @@ impl Deployment {
             Some(sandbox) => sandbox.url().to_owned(),
             None => environment(URL_VARIABLE).unwrap_or_else(|| digitalocean::URL.to_owned()),
         };
+        let usual = Tempo::default();
         Connection {
             url,
             token,
             on_pause,
-            tempo: Tempo::default(),
+            tempo: Tempo {
+                first_pause: self.practice.pause(usual.first_pause),
+                ..usual
+            },
         }
     }
 

@@ -14,6 +14,7 @@ mod failure;
 mod init;
 mod muted;
 mod plan;
+mod practice;
 mod rebuild;
 mod recovery;
 mod sandbox;

@@ -59,7 +59,7 @@ pub(super) fn write_back(
     if edited.is_none() && !deployment.is_sandbox() {
         return Ok("nothing to write".to_owned());
     }
-    file::replace(&target, after, None)
+    file::replace_watched(&target, after, None, deployment.practice())
         .map_err(|error| file_error("written", &target, &error).hint(AGAIN))?;
     if terminal.verbose > 0
         && let (Ok(before), Ok(after)) = (std::str::from_utf8(&before), std::str::from_utf8(after))
