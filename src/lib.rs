@@ -13,3 +13,4 @@ pub mod render;
 pub mod resource;
 pub mod sandbox;
 pub mod state;
+pub mod torture;

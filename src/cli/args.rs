@@ -1,4 +1,6 @@
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -195,6 +197,32 @@ pub(super) enum SandboxCommand {
     Serve(ServeArgs),
     /// Forget this directory's practice cloud and its state
     Reset,
+    /// Try this program on random clouds that lose answers, and kill it meanwhile
+    Torture(TortureArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TortureArgs {
+    /// Which clouds: a number, or the first and the last one
+    #[arg(long, value_name = "A..B", value_parser = seeds, required_unless_present = "boundaries")]
+    pub(super) seed: Option<RangeInclusive<u64>>,
+    /// How many are tried at once; by default as many as this machine bears
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// Kill at random instants instead: a seed does not replay then
+    #[arg(long)]
+    pub(super) instant: bool,
+    /// Try one fixed cloud, with a kill at every request and every step at a file
+    #[arg(long, conflicts_with_all = ["seed", "instant"])]
+    pub(super) boundaries: bool,
+}
+
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    match (first.parse(), last.trim_start_matches('=').parse()) {
+        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
+        _ => Err("write a number such as 4711, or two such as 1..200".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -322,6 +350,16 @@ mod tests {
             typed("cloudbuilder plan -help"),
             ["cloudbuilder", "plan", "--help"]
         );
+    }
+
+    #[test]
+    fn seeds_are_one_or_from_one_to_another() {
+        assert_eq!(seeds("4711"), Ok(4711..=4711));
+        assert_eq!(seeds("1..200"), Ok(1..=200));
+        assert_eq!(seeds("1..=2"), Ok(1..=2));
+        for wrong in ["", "a", "2..1", "1..", "-1..2"] {
+            assert!(seeds(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

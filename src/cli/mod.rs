@@ -22,6 +22,7 @@ mod show;
 mod signals;
 mod survey;
 mod terminal;
+mod torture;
 mod unlock;
 mod validate;
 mod voice;
@@ -110,6 +111,9 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
             sandbox::serve(global, args, terminal, signals).await
         }
         Command::Sandbox(SandboxCommand::Reset) => sandbox::reset(global, terminal),
+        Command::Sandbox(SandboxCommand::Torture(args)) => {
+            torture::run(args, terminal, signals).await
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "cloudbuilder", &mut script);

@@ -210,6 +210,27 @@ impl Armed {
 }
 
 impl Fault {
+    /// One of this kind that strikes every request.
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        Self {
+            method: None,
+            path: None,
+            body_contains: None,
+            name: None,
+            nth: None,
+            count: None,
+            chance: None,
+            kind,
+            status: None,
+            message: None,
+            body: None,
+            headers: BTreeMap::new(),
+            retry_after: None,
+            ms: None,
+        }
+    }
+
     fn matches(&self, target: &Target<'_>) -> bool {
         let method = self
             .method

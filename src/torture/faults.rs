@@ -1,0 +1,397 @@
+//! What goes wrong, as a function of the seed: requests, by method, route, object's name and
+//! occurrence, and steps at files, by what is in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+use crate::sandbox::{Fault, FaultKind};
+
+use super::cloud::{KEY_NAME, Scenario, Stage, zone_of};
+
+/// Everything that goes wrong in one trial.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Troubles {
+    /// What happens to requests.
+    pub(super) faults: Vec<Fault>,
+    /// Where the client dies by itself.
+    pub(super) deaths: Vec<Death>,
+    /// When it is killed after its start, run by run.
+    pub(super) instants: Vec<Duration>,
+    /// How long what was just made cannot be seen.
+    pub(super) lag: Duration,
+    /// How many requests the client has under way at once.
+    pub(super) parallelism: usize,
+    /// How long a server boots.
+    pub(super) boot: Duration,
+    /// What of unfinished writes is on the disk after a kill, if the machine dies as well.
+    pub(super) power: Option<u64>,
+    /// Whether the token may not create tags, so that servers carry no mark.
+    pub(super) tagless: bool,
+}
+
+/// A step at a file before which the client is killed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Death {
+    /// In which stage, from 0.
+    pub(super) stage: usize,
+    /// In which run of that stage, from 0.
+    pub(super) run: usize,
+    /// Which step: a number, or a kind, a text in it, and a number.
+    pub(super) at: String,
+    /// Whether a write that it dies at is half done.
+    pub(super) torn: bool,
+}
+
+impl Death {
+    /// In the words of `CLOUDBUILDER_PRACTICE`.
+    pub(super) fn words(&self) -> String {
+        format!("die={}{}", self.at, if self.torn { " torn" } else { "" })
+    }
+}
+
+/// The guarantee holds for lags below the settling time. This is far below it, and yet longer than
+/// a new run takes to look.
+const LAG_MS: RangeInclusive<u64> = 300..=600;
+/// What a request may take longer than usual.
+const DELAY_MS: RangeInclusive<u64> = 5..=50;
+
+/// What a fault can wait for: method, route, name.
+pub(super) type Aim = (&'static str, &'static str, String);
+
+pub(super) const DROPLETS: &str = "/v2/droplets";
+pub(super) const DROPLET: &str = "/v2/droplets/{droplet_id}";
+pub(super) const KEYS: &str = "/v2/account/keys";
+pub(super) const A_KEY: &str = "/v2/account/keys/{ssh_key_identifier}";
+pub(super) const DOMAINS: &str = "/v2/domains";
+pub(super) const DOMAIN: &str = "/v2/domains/{domain_name}";
+pub(super) const RECORDS: &str = "/v2/domains/{domain_name}/records";
+pub(super) const RECORD: &str = "/v2/domains/{domain_name}/records/{domain_record_id}";
+
+/// The requests that change something in this life.
+pub(super) fn changing(scenario: &Scenario) -> Vec<Aim> {
+    let mut aims = BTreeSet::from([("POST", KEYS, KEY_NAME.to_owned())]);
+    let mut before = &Stage::default();
+    for stage in &scenario.stages {
+        let (had, has) = (before.wanted(), stage.wanted());
+        for server in has.iter().filter(|server| !had.contains(server)) {
+            aims.insert(("POST", DROPLETS, (*server).to_owned()));
+        }
+        for server in had.iter().filter(|server| !has.contains(server)) {
+            aims.insert(("DELETE", DROPLET, (*server).to_owned()));
+        }
+        let (had, has) = (leads(before), leads(stage));
+        for (record, server) in &has {
+            match had.get(record) {
+                None => aims.insert(("POST", RECORDS, record.clone())),
+                Some(before) if before != server => aims.insert(("PUT", RECORD, record.clone())),
+                Some(_) => false,
+            };
+        }
+        for record in had.keys().filter(|record| !has.contains_key(*record)) {
+            aims.insert(("DELETE", RECORD, record.clone()));
+        }
+        let zones = |stage: &Stage, method, route| -> Vec<Aim> {
+            let zones = stage.records().map(|(name, _, _)| zone_of(name).to_owned());
+            zones.map(|zone| (method, route, zone)).collect()
+        };
+        aims.extend(zones(stage, "POST", DOMAINS));
+        if stage.destroy {
+            aims.insert(("DELETE", A_KEY, KEY_NAME.to_owned()));
+            aims.extend(zones(before, "DELETE", DOMAIN));
+        }
+        before = stage;
+    }
+    aims.into_iter().collect()
+}
+
+/// Which record leads to which server.
+fn leads(stage: &Stage) -> BTreeMap<String, &str> {
+    let records = stage.records();
+    records
+        .map(|(name, kind, server)| (format!("{name} {kind}"), server.name.as_str()))
+        .collect()
+}
+
+/// The requests that only look.
+pub(super) fn looking(scenario: &Scenario) -> Vec<Aim> {
+    let servers = scenario.stages.iter().flat_map(|stage| &stage.servers);
+    let mut aims: BTreeSet<Aim> = servers
+        .flat_map(|server| {
+            let zones = server.names.iter().map(|name| zone_of(name));
+            let zones = zones.map(|zone| ("GET", RECORDS, zone.to_owned()));
+            zones.chain([("GET", DROPLET, server.name.clone())])
+        })
+        .collect();
+    for route in ["/v2/account", DROPLETS, DOMAINS, "/v2/sizes", "/v2/regions"] {
+        aims.insert(("GET", route, String::new()));
+    }
+    aims.insert(("GET", A_KEY, KEY_NAME.to_owned()));
+    aims.into_iter().collect()
+}
+
+/// A fault of a kind at one of these requests, at its `nth` occurrence.
+pub(super) fn fault(aim: &Aim, nth: u64, kind: FaultKind) -> Fault {
+    let (method, route, name) = aim;
+    Fault {
+        method: Some((*method).to_owned()),
+        path: Some((*route).to_owned()),
+        name: Some(name.clone()).filter(|name| !name.is_empty()),
+        nth: Some(nth),
+        ..Fault::of(kind)
+    }
+}
+
+impl Troubles {
+    /// Without any: everything goes well.
+    pub(super) fn none() -> Self {
+        Self {
+            parallelism: 10,
+            boot: Duration::from_millis(10),
+            ..Self::default()
+        }
+    }
+
+    /// One to three, drawn for this life.
+    pub(super) fn random(rng: &mut Rng, scenario: &Scenario) -> Self {
+        let mut troubles = Self {
+            lag: Duration::from_millis(match rng.u8(0..4) {
+                0 => rng.u64(LAG_MS),
+                _ => 0,
+            }),
+            parallelism: match rng.u8(0..4) {
+                0 => 1,
+                1 => 2,
+                _ => 10,
+            },
+            boot: Duration::from_millis(rng.u64(5..=30)),
+            power: (rng.u8(0..3) == 0).then(|| rng.u64(..)),
+            tagless: rng.u8(0..8) == 0,
+            ..Self::default()
+        };
+        let (changing, looking) = (changing(scenario), looking(scenario));
+        let count = rng.usize(1..=3);
+        while troubles.faults.len() + troubles.deaths.len() < count {
+            match rng.u8(0..10) {
+                0..=5 => troubles.faults.extend(at_a_change(rng, &changing)),
+                6 => troubles.faults.extend(at_a_look(rng, &looking)),
+                _ => troubles.deaths.push(death(rng, scenario)),
+            }
+            // What nobody was told of is hardest to find if it is not to be seen either.
+            if let Some(last) = troubles.faults.last().filter(|last| is_lost(last))
+                && troubles.faults.len() + troubles.deaths.len() < count
+                && rng.bool()
+            {
+                let lag = Fault {
+                    kind: FaultKind::Lag,
+                    ms: Some(rng.u64(LAG_MS)),
+                    status: None,
+                    ..last.clone()
+                };
+                troubles.faults.push(lag);
+            }
+        }
+        troubles
+    }
+
+    /// None but kills at any instant, which do not replay.
+    pub(super) fn at_instants(rng: &mut Rng, scenario: &Scenario) -> Self {
+        let kills = rng.usize(1..=3);
+        Self {
+            faults: Vec::new(),
+            deaths: Vec::new(),
+            instants: (0..kills)
+                .map(|_| Duration::from_millis(rng.u64(20..500)))
+                .collect(),
+            ..Self::random(rng, scenario)
+        }
+    }
+}
+
+fn at_a_change(rng: &mut Rng, aims: &[Aim]) -> Option<Fault> {
+    let aim = rng.choice(aims)?;
+    let nth = if rng.u8(0..5) == 0 { 2 } else { 1 };
+    let kind = match rng.u8(0..100) {
+        0..20 => FaultKind::KillAfter,
+        20..32 => FaultKind::KillBefore,
+        32..46 => FaultKind::DoThenDrop,
+        46..58 => FaultKind::DoThenFail,
+        58..66 => FaultKind::Garbage,
+        66..74 => FaultKind::Drop,
+        74..82 => FaultKind::Refuse,
+        82..84 => FaultKind::TooMany,
+        84..90 => FaultKind::Delay,
+        90..97 if aim.0 == "POST" => FaultKind::Lag,
+        97.. if aim.1 == DROPLETS => FaultKind::NeverActive,
+        _ => FaultKind::KillAfter,
+    };
+    let mut fault = fault(aim, nth, kind);
+    fault.ms = match kind {
+        FaultKind::Delay => Some(rng.u64(DELAY_MS)),
+        FaultKind::Lag => Some(rng.u64(LAG_MS)),
+        FaultKind::NeverActive => Some(rng.u64(50..=200)),
+        _ => None,
+    };
+    fault.status = match kind {
+        FaultKind::Refuse => Some(if rng.bool() { 503 } else { 500 }),
+        FaultKind::DoThenFail => rng.choice([500, 502, 504, 408]),
+        _ => None,
+    };
+    fault.retry_after = (kind == FaultKind::TooMany).then_some(1);
+    Some(fault)
+}
+
+/// Whether something is made and nobody is told.
+fn is_lost(fault: &Fault) -> bool {
+    let done = matches!(
+        fault.kind,
+        FaultKind::KillAfter | FaultKind::DoThenDrop | FaultKind::DoThenFail | FaultKind::Garbage
+    );
+    done && fault.method.as_deref() == Some("POST")
+}
+
+fn at_a_look(rng: &mut Rng, aims: &[Aim]) -> Option<Fault> {
+    let aim = rng.choice(aims)?;
+    let kind = rng.choice([
+        FaultKind::KillBefore,
+        FaultKind::Drop,
+        FaultKind::Refuse,
+        FaultKind::Garbage,
+    ])?;
+    Some(fault(aim, rng.u64(1..=2), kind))
+}
+
+/// What the client dies at: something about one object, or about a file.
+fn death(rng: &mut Rng, scenario: &Scenario) -> Death {
+    let stage = rng.usize(0..scenario.stages.len());
+    let mut texts: Vec<String> = vec![
+        "\"ssh_key.default\"".to_owned(),
+        "\"domain.acme.com\"".to_owned(),
+    ];
+    let servers = scenario.stages.get(stage).map(|stage| &stage.servers);
+    for server in servers.into_iter().flatten() {
+        texts.push(format!("\"server.{}\"", server.name));
+        let names = server.names.iter();
+        texts.extend(names.map(|name| format!("\"record.{name}/A\"")));
+    }
+    let at = match rng.u8(0..10) {
+        0..=4 => format!("write:{}:{}", pick(rng, &texts), rng.u8(1..=3)),
+        5..=6 => format!("sync:{}:{}", pick(rng, &texts), rng.u8(1..=3)),
+        _ => {
+            let step = rng.choice(["create", "sync", "rename", "remove", "sync_directory"]);
+            let file = rng.choice(["cloud.state", "cloud.json"]);
+            match step.unwrap_or("rename") {
+                // A directory has the same name whatever is in it, and of a sync the name does
+                // not count.
+                step @ ("sync_directory" | "sync") => format!("{step}::{}", rng.u8(1..=6)),
+                step => format!("{step}:{}:{}", file.unwrap_or(""), rng.u8(1..=3)),
+            }
+        }
+    };
+    Death {
+        stage,
+        run: usize::from(rng.u8(0..5) == 0),
+        at,
+        torn: rng.bool(),
+    }
+}
+
+fn pick<'a>(rng: &mut Rng, texts: &'a [String]) -> &'a str {
+    rng.choice(texts).map_or("", String::as_str)
+}
+
+/// The word for a kind of fault, as it is posted.
+pub(super) fn word(kind: FaultKind) -> String {
+    match json!(kind) {
+        Value::String(word) => word,
+        other => other.to_string(),
+    }
+}
+
+/// A fault in words.
+pub(super) fn shown(fault: &Fault) -> String {
+    let part = |part: &Option<String>| part.clone().unwrap_or_default();
+    let nth = fault.nth.unwrap_or(1);
+    let ms = fault.ms.map(|ms| format!(" {ms} ms")).unwrap_or_default();
+    format!(
+        "{}{ms} at {} {} {} ({nth}.)",
+        word(fault.kind),
+        part(&fault.method),
+        part(&fault.path),
+        part(&fault.name),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SETTLE;
+    use super::*;
+
+    fn of(seed: u64) -> (Scenario, Troubles) {
+        let mut rng = Rng::with_seed(seed);
+        let scenario = Scenario::random(&mut rng);
+        let troubles = Troubles::random(&mut rng, &scenario);
+        (scenario, troubles)
+    }
+
+    #[test]
+    fn a_seed_says_what_goes_wrong() {
+        let all = |seed| format!("{:?}", of(seed).1);
+        assert_eq!(all(3), all(3));
+        assert_ne!(all(3), all(4));
+    }
+
+    #[test]
+    fn every_kind_of_trouble_comes_about_and_one_to_three_a_seed() {
+        let mut kinds = BTreeSet::new();
+        for seed in 0..400 {
+            let (_, troubles) = of(seed);
+            let count = troubles.faults.len() + troubles.deaths.len();
+            assert!((1..=3).contains(&count), "{seed}: {count}");
+            assert!(troubles.lag <= SETTLE / 2);
+            let lags = troubles.faults.iter().filter_map(|fault| fault.ms);
+            assert!(lags.max().unwrap_or_default() <= 600);
+            kinds.extend(troubles.faults.iter().map(|fault| word(fault.kind)));
+            let deaths = troubles.deaths.iter();
+            kinds.extend(deaths.filter_map(|death| Some(death.at.split_once(':')?.0.to_owned())));
+        }
+        let all = "429 create delay do_then_500 do_then_drop drop garbage kill_after kill_before \
+                   lag never_active refuse remove rename sync sync_directory write";
+        assert_eq!(kinds.into_iter().collect::<Vec<_>>().join(" "), all);
+    }
+
+    #[test]
+    fn what_is_aimed_at_is_what_this_life_asks_for() {
+        let aims = |scenario: &Scenario| -> Vec<String> {
+            let aims = changing(scenario).into_iter();
+            aims.map(|(method, route, name)| format!("{method} {route} {name}"))
+                .collect()
+        };
+        let once = aims(&Scenario::fixed());
+        assert_eq!(once.len(), 3 + 6 + 1 + 1, "{once:?}");
+        let twice = aims(&Scenario::fixed_and_changed());
+        let record = |method: &str, name: &str| {
+            format!("{method} /v2/domains/{{domain_name}}/records/{{domain_record_id}} {name}")
+        };
+        let more: Vec<&String> = twice.iter().filter(|aim| !once.contains(aim)).collect();
+        let expected = [
+            record("DELETE", "web2.acme.com A"),
+            record("DELETE", "web2.acme.com AAAA"),
+            "DELETE /v2/droplets/{droplet_id} web2".to_owned(),
+            "POST /v2/droplets web3".to_owned(),
+            record("PUT", "acme.com A"),
+            record("PUT", "acme.com AAAA"),
+        ];
+        assert_eq!(more, expected.iter().collect::<Vec<_>>());
+        let mut destroyed = Scenario::fixed();
+        let mut last = destroyed.stages[0].clone();
+        last.destroy = true;
+        destroyed.stages.push(last);
+        let all = aims(&destroyed);
+        let gone = all.iter().filter(|aim| aim.starts_with("DELETE"));
+        assert_eq!(gone.count(), 3 + 6 + 1 + 1, "{all:?}");
+    }
+}
