@@ -354,3 +354,15 @@ fn a_key_that_was_uploaded_meanwhile_is_not_ours_to_delete() {
         .code(0)
         .says("ssh_key.default stays in the account");
 }
+
+#[test]
+fn practice_needs_no_certificates() {
+    let (_cloud, mut place) = begin(WEB);
+    place.set("SSL_CERT_FILE", "/dev/null");
+    place.set("SSL_CERT_DIR", "nowhere");
+    place.run("apply -y").code(0).says("Apply complete!");
+    place.run("plan --sandbox").code(0).says("5 to add");
+    // Nobody is believed without.
+    place.point_at("https://127.0.0.1:1");
+    place.run("plan").one_error("");
+}
