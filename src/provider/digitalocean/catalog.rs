@@ -39,18 +39,18 @@ const SUCCESSORS: &[(&str, &str)] = &[
 /// Everything on offer, with what replaced what is not on offer any more.
 pub(super) async fn read(client: &ReadClient) -> Result<Catalog, Error> {
     let (regions, sizes, images) = tokio::join!(
-        client.pages::<wire::Regions>("/v2/regions"),
-        client.pages::<wire::Sizes>("/v2/sizes"),
-        client.pages::<wire::Images>("/v2/images"),
+        client.pages::<wire::Regions, _>("/v2/regions", region),
+        client.pages::<wire::Sizes, _>("/v2/sizes", size),
+        client.pages::<wire::Images, _>("/v2/images", image),
     );
     let successors = SUCCESSORS
         .iter()
         .map(|&(old, new)| (old.to_owned(), new.to_owned()));
     Ok(Catalog {
-        regions: regions?.into_iter().map(region).collect(),
-        sizes: sizes?.into_iter().map(size).collect(),
+        regions: regions?,
+        sizes: sizes?,
         successors: successors.collect(),
-        images: images?.into_iter().map(image).collect(),
+        images: images?,
         server_limit: None,
     })
 }

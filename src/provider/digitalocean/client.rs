@@ -2,11 +2,12 @@
 //! facts are in the API's public documentation, "Introduction".
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
@@ -35,6 +36,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most that the API puts on a page.
 pub(super) const PER_PAGE: u64 = 200;
+/// How many pages of a collection are asked for at the same time: enough to hide the latency, too
+/// few to burst the minute's limit.
+const PAGES_AT_ONCE: usize = 8;
 /// How often a request is tried that the API refuses to look at (429).
 const ATTEMPTS: u32 = 4;
 /// A refusal comes in spite of our own pace, so somebody else uses the token too. Nobody knows
@@ -219,22 +223,27 @@ impl ReadClient {
         }
     }
 
-    /// Every item of the collection at `path`, by pages of 200; those after the first are asked
-    /// for together. `path` may have a query.
-    pub(super) async fn pages<P: Page>(&self, path: &str) -> Result<Vec<P::Item>, Error> {
+    /// Every item of the collection at `path`, in its order, by pages of 200. Each page is turned
+    /// into what `kept` makes of its items as it comes, so that no more than a few of them are
+    /// held in the API's form, which is many times as large. `path` may have a query.
+    pub(super) async fn pages<P: Page, T>(
+        &self,
+        path: &str,
+        kept: impl Fn(P::Item) -> T,
+    ) -> Result<Vec<T>, Error> {
         let joint = if path.contains('?') { '&' } else { '?' };
-        let page = |number: u64| format!("{path}{joint}per_page={PER_PAGE}&page={number}");
-        let first: P = self.get(&page(1)).await?;
-        let last = first.total().div_ceil(PER_PAGE);
-        self.remember(path, first.total());
-        let mut items = first.into_items();
-        // A few at a time: enough to hide the latency, too few to burst the minute's limit.
-        for numbers in (2..=last).collect::<Vec<_>>().chunks(8) {
-            let paths: Vec<String> = numbers.iter().map(|&number| page(number)).collect();
-            let asked = paths.iter().map(|path| self.get::<P>(path));
-            for answer in join_all(asked).await {
-                items.extend(answer?.into_items());
-            }
+        let page = async |number: u64| -> Result<P, Error> {
+            let page = format!("{path}{joint}per_page={PER_PAGE}&page={number}");
+            self.get(&page).await
+        };
+        let first = page(1).await?;
+        let total = first.total();
+        self.remember(path, total);
+        let mut items: Vec<T> = first.into_items().into_iter().map(&kept).collect();
+        let others = stream::iter(2..=total.div_ceil(PER_PAGE)).map(page);
+        let mut others = pin!(others.buffered(PAGES_AT_ONCE));
+        while let Some(page) = others.try_next().await? {
+            items.extend(page.into_items().into_iter().map(&kept));
         }
         Ok(items)
     }

@@ -8,7 +8,7 @@ use crate::resource::domain::{KIND, NAME};
 
 use super::client::{ReadClient, WriteClient};
 use super::required;
-use super::wire::{Domain, DomainAnswer, DomainRequest, Domains, Records};
+use super::wire::{Domain, DomainAnswer, DomainRequest, Domains, Record, Records};
 
 /// A zone's id is its name.
 pub(super) struct Adapter;
@@ -20,8 +20,8 @@ impl super::Adapter for Adapter {
 
     fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
         async move {
-            let zones = client.pages::<Domains>("/v2/domains").await?;
-            Ok(zones.iter().map(from_wire).collect())
+            let kept = |domain| from_wire(&domain);
+            client.pages::<Domains, _>("/v2/domains", kept).await
         }
         .boxed()
     }
@@ -92,14 +92,12 @@ impl super::Adapter for Adapter {
 /// something into it.
 async fn refuse_unless_empty(client: &ReadClient, zone: &str) -> Result<(), Error> {
     let path = format!("/v2/domains/{zone}/records");
-    let records = match client.pages::<Records>(&path).await {
+    let is_kept = |record: Record| !matches!(record.record_type.as_str(), "SOA" | "NS");
+    let records = match client.pages::<Records, _>(&path, is_kept).await {
         Err(error) if error.class == Class::NotFound => return Ok(()),
         records => records?,
     };
-    let kept = records
-        .iter()
-        .filter(|record| !matches!(record.record_type.as_str(), "SOA" | "NS"))
-        .count();
+    let kept = records.into_iter().filter(|&is_kept| is_kept).count();
     if kept == 0 {
         return Ok(());
     }

@@ -186,17 +186,12 @@ fn zone_of(desired: &Desired) -> Option<&str> {
 
 /// The records of a zone that `query` lets through; all of them, if it is empty.
 async fn list_zone(client: &ReadClient, zone: &str, query: &str) -> Result<Vec<Observed>, Error> {
-    match client
-        .pages::<Records>(&format!("{}{query}", collection(zone)))
-        .await
-    {
-        Ok(records) => Ok(records
-            .into_iter()
-            .map(|record| from_wire(zone, record))
-            .collect()),
+    let path = format!("{}{query}", collection(zone));
+    let kept = |record| from_wire(zone, record);
+    match client.pages::<Records, _>(&path, kept).await {
         // A zone that is yet to be made, or that is gone with all it held.
         Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
+        listed => listed,
     }
 }
 

@@ -319,11 +319,12 @@ fn tag(mark: &str) -> String {
 }
 
 async fn list(client: &ReadClient, path: String) -> Result<Vec<Observed>, Error> {
-    let mut servers = client.pages::<Droplets>(&path).await?;
+    let kept = |droplet: Droplet| (droplet.id, from_wire(droplet));
+    let mut servers = client.pages::<Droplets, _>(&path, kept).await?;
     // Pages are cut by number: while the collection changes, one can stand on two of them.
-    servers.sort_by_key(|droplet| droplet.id);
-    servers.dedup_by_key(|droplet| droplet.id);
-    Ok(servers.into_iter().map(from_wire).collect())
+    servers.sort_by_key(|&(id, _)| id);
+    servers.dedup_by_key(|&mut (id, _)| id);
+    Ok(servers.into_iter().map(|(_, server)| server).collect())
 }
 
 /// The first of several that go into one request.
