@@ -216,7 +216,7 @@ fn made(servers: usize) -> World {
                     world.recorded[&to.address].attributes[&to.attribute].clone()
                 }
             };
-            attributes.insert(name.clone(), value);
+            attributes.insert(name, value);
         }
         let (_, kind) = cloudbuilder::resource::kind(desired.address.kind()).expect("a kind");
         if kind.name == server::KIND.name {

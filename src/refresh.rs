@@ -10,7 +10,7 @@ use crate::config::{Cloud, PublicKey};
 use crate::model::{Account, Address, Catalog, Desired, Diagnostic, Observed, Recorded};
 use crate::plan::guard;
 use crate::provider::{Error, Read, Scope, Target};
-use crate::resource::{Declared, Setting, declare, domain, record, server};
+use crate::resource::{Declared, Setting, declare, declare_servers, domain, record, server};
 
 /// How many objects are asked for singly at the same time.
 const AT_ONCE: usize = 8;
@@ -70,13 +70,15 @@ impl From<Error> for Stopped {
 pub async fn refresh(read: &dyn Read, wanted: &Wanted<'_>) -> Result<Found, Stopped> {
     let look = Look { read, wanted };
     // Before the zones are known, a name cannot be given one; keys and servers can be declared.
-    let early = look.declare(&BTreeSet::new(), None);
-    let unrecorded = early.desired.iter().any(|desired| look.is_unknown(desired));
+    let servers = look.with_setting(&BTreeSet::new(), None, declare_servers);
+    let unrecorded = servers.iter().any(|desired| look.is_unknown(desired));
     let (account, catalog, mut observed) = tokio::try_join!(
         read.account(),
         look.catalog(unrecorded),
-        look.list(|kind| kind != record::KIND.name, &early.desired),
+        look.list(|kind| kind != record::KIND.name, &servers),
     )?;
+    // They are declared anew, with their names.
+    drop(servers);
     if let Some(refusal) = guard::other_account(wanted.known, &account) {
         return Err(Stopped::OtherAccount(Box::new(refusal)));
     }
@@ -123,8 +125,18 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn declare(&self, zones: &BTreeSet<String>, catalog: Option<&Catalog>) -> Declared {
+        self.with_setting(zones, catalog, declare)
+    }
+
+    /// What cloud.json means in the account; nothing, where nothing is wanted.
+    fn with_setting<T: Default>(
+        &self,
+        zones: &BTreeSet<String>,
+        catalog: Option<&Catalog>,
+        declare: impl Fn(&Cloud, &Setting<'_>) -> T,
+    ) -> T {
         let Some((cloud, public_key)) = self.wanted.cloud else {
-            return Declared::default();
+            return T::default();
         };
         let setting = Setting {
             account: self.wanted.account,

@@ -7,7 +7,7 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -59,7 +59,7 @@ fn attributes(value: Json) -> Attributes {
     }
 }
 
-fn known(value: Json) -> BTreeMap<String, Value> {
+fn known(value: Json) -> Attributes<Value> {
     attributes(value)
         .into_iter()
         .map(|(name, value)| (name, Value::Known(value)))
@@ -113,7 +113,7 @@ impl Builder {
         of: &str,
         label: &str,
         detail: &str,
-        wanted: BTreeMap<String, Value>,
+        wanted: Attributes<Value>,
     ) -> &mut Step {
         self.0.actions.push(Action {
             after: Some(wanted.clone()),

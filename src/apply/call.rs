@@ -273,16 +273,16 @@ const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Every reference replaced by what it refers to.
 fn resolve(
-    wanted: &BTreeMap<String, Value>,
+    wanted: &Attributes<Value>,
     recorded: &BTreeMap<Address, Recorded>,
 ) -> Result<Attributes, String> {
     let resolved = wanted.iter().map(|(name, value)| match value {
-        Value::Known(known) => Ok((name.clone(), known.clone())),
+        Value::Known(known) => Ok((name, known.clone())),
         Value::Reference(reference) => recorded
             .get(&reference.address)
             .and_then(|recorded| recorded.attributes.get(&reference.attribute))
             .filter(|found| !found.is_null())
-            .map(|found| (name.clone(), found.clone()))
+            .map(|found| (name, found.clone()))
             .ok_or_else(|| format!("there is no {}", crate::resource::show(value))),
     });
     resolved.collect()

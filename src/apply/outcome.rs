@@ -32,7 +32,7 @@ pub(super) fn remember(kind_name: &str, applied: &Attributes, is: &Attributes) -
             .and_then(|(_, kind)| kind.attribute(name))
             .is_some_and(|attribute| attribute.on_change == OnChange::Computed);
         if computed || !remembered.contains_key(name) {
-            remembered.insert(name.clone(), value.clone());
+            remembered.insert(name, value.clone());
         }
     }
     remembered

@@ -33,7 +33,7 @@ impl Groups {
                 continue;
             };
             // What stands for the same thing is written in the same way, references included.
-            let alike: Vec<(&String, &Value)> = attributes
+            let alike: Vec<(&str, &Value)> = attributes
                 .iter()
                 .filter(|(name, _)| *name != batch.differ_by)
                 .collect();

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value as Json;
 use tokio::time::{Instant, sleep};
 
 use crate::config::{self, Cloud, Security};
@@ -376,9 +376,9 @@ impl Deployment {
         }
     }
 
-    /// What the file that addresses are written to holds of them now.
-    pub(super) fn written(&self, cloud: &Cloud) -> BTreeMap<Address, Json> {
-        let of = |cloud: &Cloud| -> BTreeMap<Address, Json> {
+    /// What the file that addresses are written to holds of them now, as JSON text.
+    pub(super) fn written(&self, cloud: &Cloud) -> BTreeMap<Address, Arc<str>> {
+        let of = |cloud: &Cloud| -> BTreeMap<Address, Arc<str>> {
             let servers = cloud.servers.iter();
             servers
                 .filter_map(|server| {

@@ -287,7 +287,7 @@ fn of_step(step: &Step, observed: &BTreeMap<(&str, &str), &Observed>) -> Option<
     else {
         return None;
     };
-    let known = |(name, value): (&String, &Value)| Some((name.clone(), value.known()?.clone()));
+    let known = |(name, value): (&str, &Value)| Some((name.to_owned(), value.known()?.clone()));
     let seen = observed.get(&(address.kind(), id.as_str()));
     Some(Recorded {
         address: address.clone(),

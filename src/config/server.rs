@@ -167,7 +167,7 @@ fn server(
             "image" => set(&mut server.image, reader.text(&what, value)),
             "backups" => set(&mut server.backups, reader.boolean(&what, value)),
             "names" => server.names = names(reader, &what, value),
-            "networks" => server.networks = Some(to_json(value)),
+            "networks" => server.networks = Some(to_json(value).to_string().into()),
             _ => {
                 let error = unknown_key(key, &format!("in server `{shown}`"), &SERVER_KEYS);
                 let place = reader.name_place(member);

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -13,11 +14,13 @@ use std::sync::Arc;
 /// assert_eq!(address.to_string(), "record.www.acme.com/A");
 /// # Ok::<(), cloudbuilder::model::ParseAddressError>(())
 /// ```
-// Shared text, because a plan names each address in many places.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// Shared text, because a plan names each address in many places; one text, because it is compared
+// and hashed as often. Addresses are in the order of their text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address {
-    kind: Arc<str>,
-    name: Arc<str>,
+    text: Arc<str>,
+    /// Where the kind ends.
+    dot: usize,
 }
 
 impl Address {
@@ -25,27 +28,33 @@ impl Address {
     #[must_use]
     pub fn new(kind: &str, name: &str) -> Self {
         Self {
-            kind: kind.into(),
-            name: name.into(),
+            text: format!("{kind}.{name}").into(),
+            dot: kind.len(),
         }
     }
 
     /// The part before the first dot.
     #[must_use]
     pub fn kind(&self) -> &str {
-        &self.kind
+        self.text.get(..self.dot).unwrap_or_default()
     }
 
     /// The part after the first dot; it may hold dots itself.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.text.get(self.dot + 1..).unwrap_or_default()
+    }
+}
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.text.hash(hasher);
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.kind, self.name)
+        f.write_str(&self.text)
     }
 }
 
@@ -59,7 +68,10 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('.') {
-            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(Self::new(kind, name)),
+            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(Self {
+                text: text.into(),
+                dot: kind.len(),
+            }),
             _ => Err(ParseAddressError(text.to_owned())),
         }
     }

@@ -45,7 +45,7 @@ impl Batch {
             && self.others(one).eq(self.others(other))
     }
 
-    fn others(self, attributes: &Attributes) -> impl Iterator<Item = (&String, &Json)> {
+    fn others(self, attributes: &Attributes) -> impl Iterator<Item = (&'static str, &Json)> {
         attributes
             .iter()
             .filter(move |(name, _)| *name != self.differ_by)

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod attributes;
 mod capabilities;
 mod catalog;
 mod chain;
@@ -15,6 +16,7 @@ mod value;
 
 pub use account::Account;
 pub use address::{Address, ParseAddressError};
+pub use attributes::Attributes;
 pub use capabilities::{Batch, Capabilities};
 pub use catalog::{Catalog, Image, Region, Size};
 pub use chain::chain;
@@ -25,4 +27,4 @@ pub use money::Money;
 pub use nearest::nearest;
 pub use resource::{Desired, Observed, Origin, Readiness, Recorded};
 pub use secret::Secret;
-pub use value::{Attributes, Reference, Value};
+pub use value::{Reference, Value};

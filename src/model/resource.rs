@@ -13,7 +13,7 @@ pub struct Desired {
     /// The named account it lives in.
     pub account: String,
     /// What each attribute shall be.
-    pub attributes: BTreeMap<String, Value>,
+    pub attributes: Attributes<Value>,
     /// Wanted only if this attribute of another resource exists: an AAAA record, where its server
     /// has IPv6. Null means that it does not.
     pub only_if: Option<Reference>,

@@ -1,12 +1,8 @@
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value as Json;
 
 use super::Address;
-
-/// Named values of a resource, all of them known.
-pub type Attributes = BTreeMap<String, Json>;
 
 /// What an attribute shall be: known while planning, or taken from another resource later.
 #[derive(Clone, Debug, PartialEq)]

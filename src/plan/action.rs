@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
@@ -81,7 +79,7 @@ pub struct Action {
     pub before: Option<Attributes>,
     /// Its attributes afterwards; `None` if it will not be, or if nothing happens to it: a plan of
     /// which most is a no-op should not copy everything twice.
-    pub after: Option<BTreeMap<String, Value>>,
+    pub after: Option<Attributes<Value>>,
     /// The attributes that change in place.
     pub changes: Vec<Change>,
     /// What it costs a month before; `None` if that is unknown or nothing.
@@ -165,7 +163,7 @@ pub enum Op {
         /// The named account it is made in.
         account: String,
         /// With which attributes; references are resolved when the step starts.
-        attributes: BTreeMap<String, Value>,
+        attributes: Attributes<Value>,
         /// The resources that it refers to.
         refers_to: Vec<Address>,
     },
@@ -178,7 +176,7 @@ pub enum Op {
         /// The provider's id.
         id: String,
         /// What the state shall say of it.
-        attributes: BTreeMap<String, Value>,
+        attributes: Attributes<Value>,
         /// The resources that it refers to.
         refers_to: Vec<Address>,
         /// Whether our mark must be put on it.
@@ -193,7 +191,7 @@ pub enum Op {
         /// The provider's id.
         id: String,
         /// All attributes as they shall be.
-        attributes: BTreeMap<String, Value>,
+        attributes: Attributes<Value>,
         /// The resources that it refers to.
         refers_to: Vec<Address>,
         /// The names of those that change.

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value as Json;
 
 use crate::model::{Address, Desired, Diagnostic, Observed, Recorded, Value};
-use crate::resource::{KINDS, Kind, OnChange, kind};
+use crate::resource::{Kind, OnChange, kind};
 
-use super::{Absence, Input};
+use super::{Absence, Index, Input};
 
 /// How an observed resource was recognised that the state does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,107 +19,113 @@ pub(super) enum How {
 
 /// Which observed resource is which address.
 #[derive(Debug, Default)]
-pub(super) struct Bindings {
+pub(super) struct Bindings<'a> {
     /// The place in `observed`.
-    pub(super) at: HashMap<Address, usize>,
+    pub(super) at: HashMap<&'a Address, usize>,
     /// How it was recognised, if not by the recorded id.
-    pub(super) how: HashMap<Address, How>,
+    pub(super) how: HashMap<&'a Address, How>,
     /// Wanted, recorded, and not visible yet.
-    pub(super) unseen: HashSet<Address>,
+    pub(super) unseen: HashSet<&'a Address>,
 }
 
 /// Recognises what is there, in a fixed order: by the recorded id, by our mark and the natural
 /// key, by the natural key alone. Whatever is not clear is an error: guessing wrong would double
 /// a server or take one from somebody else.
-pub(super) fn bind(input: &Input<'_>, problems: &mut Vec<Diagnostic>) -> Bindings {
-    let mut binder = Binder::new(input);
+pub(super) fn bind<'a>(
+    input: &Input<'a>,
+    index: &Index<'a>,
+    problems: &mut Vec<Diagnostic>,
+) -> Bindings<'a> {
+    let mut binder = Binder::new(input, index);
     // In the order of the kinds, so that what a natural key refers to is recognised before it.
-    for kind in KINDS {
-        for desired in input
-            .desired
-            .iter()
-            .filter(|desired| desired.address.kind() == kind.name)
-        {
-            binder.bind(kind, desired, problems);
-        }
+    for &(_, kind, desired) in &index.by_kind {
+        binder.bind(kind, desired, problems);
     }
-    for recorded in input.recorded.values() {
-        binder.bind_unwanted(recorded);
+    for recorded in &index.leaving {
+        binder.bind_leaving(recorded);
     }
     binder.warn_of_strays(problems);
     binder.bindings
 }
 
-struct Binder<'a> {
-    input: &'a Input<'a>,
-    wanted: HashMap<&'a Address, &'a Desired>,
+struct Binder<'b, 'a> {
+    input: &'b Input<'a>,
+    index: &'b Index<'a>,
     by_id: HashMap<(&'static str, &'a str), usize>,
     /// Made once it is needed, which it is not where all is known by its id.
-    by_nature: OnceCell<HashMap<(&'static str, String), Vec<usize>>>,
-    /// What the state has under another address is not free to be taken.
-    taken: HashMap<(&'a str, &'a str), &'a Address>,
-    bindings: Bindings,
+    free: OnceCell<Free<'a>>,
+    bindings: Bindings<'a>,
 }
 
-impl<'a> Binder<'a> {
-    fn new(input: &'a Input<'a>) -> Self {
+/// What is needed to recognise a resource by something else than its id.
+struct Free<'a> {
+    by_nature: HashMap<(&'static str, String), Vec<usize>>,
+    /// What the state has under another address is not free to be taken.
+    taken: HashMap<(&'a str, &'a str), &'a Address>,
+}
+
+impl<'a> Free<'a> {
+    fn of(input: &Input<'a>) -> Self {
+        let recorded = input.recorded.values();
+        Self {
+            by_nature: by_nature(input.observed),
+            taken: recorded
+                .map(|record| ((record.address.kind(), record.id.as_str()), &record.address))
+                .collect(),
+        }
+    }
+}
+
+impl<'b, 'a> Binder<'b, 'a> {
+    fn new(input: &'b Input<'a>, index: &'b Index<'a>) -> Self {
         let mut by_id = HashMap::with_capacity(input.observed.len());
         for (at, observed) in input.observed.iter().enumerate() {
             by_id.insert((observed.kind, observed.id.as_str()), at);
         }
         Self {
             input,
-            wanted: input
-                .desired
-                .iter()
-                .map(|desired| (&desired.address, desired))
-                .collect(),
+            index,
             by_id,
-            by_nature: OnceCell::new(),
-            taken: input
-                .recorded
-                .values()
-                .map(|record| ((record.address.kind(), record.id.as_str()), &record.address))
-                .collect(),
-            bindings: Bindings::default(),
+            free: OnceCell::new(),
+            bindings: Bindings {
+                at: HashMap::with_capacity(input.observed.len()),
+                ..Bindings::default()
+            },
         }
     }
 
     fn bind(&mut self, kind: &'static Kind, desired: &'a Desired, problems: &mut Vec<Diagnostic>) {
         let address = &desired.address;
-        if let Some(recorded) = self.input.recorded.get(address)
+        if let Some(recorded) = self.index.recorded.get(address)
             && self.is_same(kind, desired, recorded)
         {
             if let Some(&at) = self.by_id.get(&(kind.name, recorded.id.as_str())) {
-                self.bindings.at.insert(address.clone(), at);
+                self.bindings.at.insert(address, at);
                 return;
             }
             if self.input.absent.get(address) == Some(&Absence::TooYoung) {
-                self.bindings.unseen.insert(address.clone());
+                self.bindings.unseen.insert(address);
                 return;
             }
         }
         match self.recognise(kind, desired) {
             Ok(None) => {}
             Ok(Some((at, how))) => {
-                self.bindings.at.insert(address.clone(), at);
-                self.bindings.how.insert(address.clone(), how);
+                self.bindings.at.insert(address, at);
+                self.bindings.how.insert(address, how);
             }
             Err(problem) => problems.push(*problem),
         }
     }
 
     /// What leaves cloud.json is known by its recorded id alone.
-    fn bind_unwanted(&mut self, recorded: &'a Recorded) {
+    fn bind_leaving(&mut self, recorded: &'a Recorded) {
         let address = &recorded.address;
-        if self.wanted.contains_key(address) {
-            return;
-        }
         let key = self
             .by_id
             .get_key_value(&(address.kind(), recorded.id.as_str()) as &(&str, &str));
         if let Some((_, &at)) = key {
-            self.bindings.at.insert(address.clone(), at);
+            self.bindings.at.insert(address, at);
         }
     }
 
@@ -156,16 +162,14 @@ impl<'a> Binder<'a> {
         let Some(nature) = nature(kind, wanted) else {
             return Ok(None);
         };
-        let by_nature = self
-            .by_nature
-            .get_or_init(|| by_nature(self.input.observed));
-        let candidates = by_nature.get(&(kind.name, nature));
+        let known = self.free.get_or_init(|| Free::of(self.input));
+        let candidates = known.by_nature.get(&(kind.name, nature));
         let candidates = candidates.map(Vec::as_slice).unwrap_or_default();
         let free = candidates.iter().copied().filter(|&at| {
             let Some(observed) = self.input.observed.get(at) else {
                 return false;
             };
-            let holder = self.taken.get(&(observed.kind, observed.id.as_str()));
+            let holder = known.taken.get(&(observed.kind, observed.id.as_str()));
             holder.is_none_or(|&holder| *holder == desired.address)
         });
         if !kind.marked {
@@ -253,6 +257,7 @@ impl<'a> Binder<'a> {
                 .attributes
                 .get(&reference.attribute),
             None => self
+                .index
                 .wanted
                 .get(&reference.address)?
                 .known(&reference.attribute),

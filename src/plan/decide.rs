@@ -1,12 +1,10 @@
-use std::collections::{BTreeMap, HashSet};
-
 use crate::model::{
     Address, Attributes, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
 };
-use crate::resource::{Facts, KINDS, Kind, OnChange, Price, Removal, kind};
+use crate::resource::{Facts, Kind, OnChange, Price, Removal, kind};
 
 use super::bind::{Bindings, How, observed};
-use super::{Absence, Action, Change, Cost, Input, Reason, Refreshed, Verb, diff};
+use super::{Absence, Action, Change, Cost, Index, Input, Reason, Refreshed, Verb, diff};
 
 /// An action with what its steps need besides.
 pub(super) struct Decision<'a> {
@@ -29,35 +27,25 @@ pub(super) struct Decision<'a> {
 /// One decision for each address that is wanted or recorded.
 pub(super) fn decide<'a>(
     input: &Input<'a>,
-    bindings: &Bindings,
+    index: &Index<'a>,
+    bindings: &Bindings<'a>,
     facts: &Facts<'a>,
     notes: &mut Vec<Diagnostic>,
 ) -> Vec<Decision<'a>> {
     let mut decider = Decider {
         input,
+        index,
         bindings,
         facts,
         notes,
     };
     let mut decisions = Vec::with_capacity(input.desired.len());
-    let mut wanted: HashSet<&Address> = HashSet::with_capacity(input.desired.len());
-    for (rank, kind) in KINDS.iter().enumerate() {
-        for desired in input
-            .desired
-            .iter()
-            .filter(|desired| desired.address.kind() == kind.name)
-        {
-            if facts.unwanted.contains(&desired.address) {
-                continue;
-            }
-            wanted.insert(&desired.address);
+    for &(rank, kind, desired) in &index.by_kind {
+        if !facts.unwanted.contains(&desired.address) {
             decisions.push(decider.keep(rank, kind, desired));
         }
     }
-    for recorded in input.recorded.values() {
-        if wanted.contains(&recorded.address) {
-            continue;
-        }
+    for recorded in index.unwanted(facts.unwanted) {
         match kind(recorded.address.kind()) {
             Some((rank, kind)) => decisions.extend(decider.remove(rank, kind, recorded)),
             None => decider.notes.push(
@@ -90,7 +78,8 @@ pub(super) fn cost(decisions: &[Decision<'_>]) -> Cost {
 
 struct Decider<'d, 'a> {
     input: &'d Input<'a>,
-    bindings: &'d Bindings,
+    index: &'d Index<'a>,
+    bindings: &'d Bindings<'a>,
     facts: &'d Facts<'a>,
     notes: &'d mut Vec<Diagnostic>,
 }
@@ -99,7 +88,7 @@ impl<'a> Decider<'_, 'a> {
     /// What to do with something that is wanted.
     fn keep(&mut self, rank: usize, kind: &'static Kind, desired: &'a Desired) -> Decision<'a> {
         let address = &desired.address;
-        let recorded = self.input.recorded.get(address);
+        let recorded = self.index.recorded.get(address).copied();
         let found = observed(self.input, self.bindings.at.get(address));
         let how = self.bindings.how.get(address).copied();
         let unseen = self.bindings.unseen.contains(address);
@@ -251,11 +240,11 @@ impl<'a> Decider<'_, 'a> {
         desired: &'a Desired,
         is: Option<&Attributes>,
         changes: &[Change],
-    ) -> BTreeMap<String, Value> {
-        let mut after: BTreeMap<String, Value> = is
+    ) -> Attributes<Value> {
+        let mut after: Attributes<Value> = is
             .into_iter()
             .flatten()
-            .map(|(name, value)| (name.clone(), Value::Known(value.clone())))
+            .map(|(name, value)| (name, Value::Known(value.clone())))
             .collect();
         for (name, wanted) in &desired.attributes {
             let computed = kind(desired.address.kind())
@@ -269,7 +258,7 @@ impl<'a> Decider<'_, 'a> {
                 None if after.contains_key(name) && !Change::is_of(changes, name) => continue,
                 None => wanted.clone(),
             };
-            after.insert(name.clone(), value);
+            after.insert(name, value);
         }
         after
     }

@@ -82,8 +82,8 @@ pub(super) fn refreshed(
         .iter()
         .filter(|attribute| attribute.on_change == OnChange::Computed)
         .filter_map(|attribute| observed.attributes.get_key_value(attribute.name))
-        .filter(|(name, value)| recorded.attributes.get(*name) != Some(value))
-        .map(|(name, value)| (name.clone(), value.clone()))
+        .filter(|(name, value)| recorded.attributes.get(name) != Some(value))
+        .map(|(name, value)| (name, value.clone()))
         .collect();
     (!attributes.is_empty()).then(|| Refreshed {
         address: recorded.address.clone(),

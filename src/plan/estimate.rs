@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Address, Batch, Capabilities, Value};
+use crate::model::{Address, Attributes, Batch, Capabilities, Value};
 use crate::resource::kind;
 
 use super::{Op, Step};
@@ -92,7 +92,7 @@ fn requests(steps: &[Step], capabilities: &Capabilities) -> u64 {
 }
 
 /// What is the same for all that go into one request.
-fn alike(batch: &Batch, account: &str, attributes: &BTreeMap<String, Value>) -> String {
+fn alike(batch: &Batch, account: &str, attributes: &Attributes<Value>) -> String {
     let others = attributes
         .iter()
         .filter(|(name, _)| *name != batch.differ_by);

@@ -5,13 +5,14 @@
 //! same plan, byte for byte.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use crate::model::{
-    Address, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded, Value,
+    Address, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded, Value,
 };
-use crate::resource::{Facts, KINDS};
+use crate::resource::{Facts, KINDS, Kind};
 
 mod action;
 mod bind;
@@ -54,8 +55,8 @@ pub struct Input<'a> {
 pub struct Written<'a> {
     /// The file's name.
     pub file: &'a str,
-    /// The attribute's value, for each resource that has one there.
-    pub values: &'a BTreeMap<Address, Json>,
+    /// The attribute's value as JSON text, for each resource that has one there.
+    pub values: &'a BTreeMap<Address, Arc<str>>,
 }
 
 /// Why a recorded resource was not seen.
@@ -74,13 +75,14 @@ pub enum Absence {
 pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut notes = Vec::new();
     everything_missing(input, &mut notes);
-    let bindings = bind::bind(input, &mut notes);
-    let unwanted = unmet_conditions(input, &bindings, &mut notes);
-    let facts = facts(input, &bindings, &unwanted);
+    let index = Index::of(input);
+    let bindings = bind::bind(input, &index, &mut notes);
+    let unwanted = unmet_conditions(input, &index, &bindings, &mut notes);
+    let facts = facts(input, &index, &bindings, &unwanted);
     for kind in KINDS {
         (kind.check)(&facts, &mut notes);
     }
-    let decisions = decide::decide(input, &bindings, &facts, &mut notes);
+    let decisions = decide::decide(input, &index, &bindings, &facts, &mut notes);
     let cost = decide::cost(&decisions);
     let steps = steps::steps(input, &decisions, &mut notes);
     if notes.iter().any(Diagnostic::is_error) {
@@ -110,16 +112,64 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
 #[must_use]
 pub fn recognise(input: &Input<'_>) -> (Vec<Step>, Vec<Diagnostic>) {
     let mut notes = Vec::new();
-    let bindings = bind::bind(input, &mut notes);
-    let unwanted = unmet_conditions(input, &bindings, &mut notes);
-    let facts = facts(input, &bindings, &unwanted);
+    let index = Index::of(input);
+    let bindings = bind::bind(input, &index, &mut notes);
+    let unwanted = unmet_conditions(input, &index, &bindings, &mut notes);
+    let facts = facts(input, &index, &bindings, &unwanted);
     let mut differences = Vec::new();
-    let decisions = decide::decide(input, &bindings, &facts, &mut differences);
+    let decisions = decide::decide(input, &index, &bindings, &facts, &mut differences);
     let steps = steps::steps(input, &decisions, &mut differences);
     let imports = steps
         .into_iter()
         .filter(|step| matches!(step.op, Op::Import { .. }));
     (imports.collect(), notes)
+}
+
+/// What is wanted and what is recorded, as it is looked up again and again.
+struct Index<'a> {
+    wanted: HashMap<&'a Address, &'a Desired>,
+    /// What is wanted, in the order of the kinds, with each kind's place among them.
+    by_kind: Vec<(usize, &'static Kind, &'a Desired)>,
+    recorded: HashMap<&'a Address, &'a Recorded>,
+    /// What is recorded and not wanted, in the order of the addresses.
+    leaving: Vec<&'a Recorded>,
+}
+
+impl<'a> Index<'a> {
+    fn of(input: &Input<'a>) -> Self {
+        let all = input.desired.iter();
+        let wanted: HashMap<_, _> = all.map(|desired| (&desired.address, desired)).collect();
+        let all = input.desired.iter().filter_map(|desired| {
+            let (rank, kind) = crate::resource::kind(desired.address.kind())?;
+            Some((rank, kind, desired))
+        });
+        let mut by_kind: Vec<_> = all.collect();
+        by_kind.sort_by_key(|&(rank, ..)| rank);
+        let all = input.recorded.values();
+        Self {
+            by_kind,
+            leaving: all
+                .filter(|recorded| !wanted.contains_key(&recorded.address))
+                .collect(),
+            recorded: input.recorded.iter().collect(),
+            wanted,
+        }
+    }
+
+    /// What is recorded and no longer wanted, or whose condition is not met any more, in the
+    /// order of the addresses.
+    fn unwanted(&self, unmet: &HashSet<&'a Address>) -> Vec<&'a Recorded> {
+        let mut unwanted = self.leaving.clone();
+        if !unmet.is_empty() {
+            unwanted.extend(
+                unmet
+                    .iter()
+                    .filter_map(|address| self.recorded.get(address)),
+            );
+            unwanted.sort_by_key(|recorded| &recorded.address);
+        }
+        unwanted
+    }
 }
 
 /// Everything gone at once is a wrong account or a broken API far more often than a fact.
@@ -157,16 +207,12 @@ fn everything_missing(input: &Input<'_>, notes: &mut Vec<Diagnostic>) {
 }
 
 /// Wanted resources whose condition is known not to hold: they are treated as not wanted.
-fn unmet_conditions(
-    input: &Input<'_>,
-    bindings: &bind::Bindings,
+fn unmet_conditions<'a>(
+    input: &Input<'a>,
+    index: &Index<'a>,
+    bindings: &bind::Bindings<'a>,
     notes: &mut Vec<Diagnostic>,
-) -> HashSet<Address> {
-    let wanted: HashMap<&Address, &Desired> = input
-        .desired
-        .iter()
-        .map(|desired| (&desired.address, desired))
-        .collect();
+) -> HashSet<&'a Address> {
     let mut unmet = HashSet::new();
     let mut by_condition: BTreeMap<_, Vec<&Desired>> = BTreeMap::new();
     for desired in input.desired {
@@ -176,12 +222,13 @@ fn unmet_conditions(
         let value = match bind::observed(input, bindings.at.get(&condition.address)) {
             Some(target) => target.attributes.get(&condition.attribute),
             // It is to be made, and may be known to come without.
-            None => wanted
+            None => index
+                .wanted
                 .get(&condition.address)
                 .and_then(|target| target.known(&condition.attribute)),
         };
         if value == Some(&Json::Null) {
-            unmet.insert(desired.address.clone());
+            unmet.insert(&desired.address);
             by_condition.entry(condition).or_default().push(desired);
         }
     }
@@ -204,11 +251,13 @@ fn unmet_conditions(
 
 fn facts<'a>(
     input: &Input<'a>,
-    bindings: &'a bind::Bindings,
-    unwanted: &'a HashSet<Address>,
+    index: &'a Index<'a>,
+    bindings: &'a bind::Bindings<'a>,
+    unwanted: &'a HashSet<&'a Address>,
 ) -> Facts<'a> {
     Facts {
         desired: input.desired,
+        wanted: &index.wanted,
         observed: input.observed,
         recorded: input.recorded,
         bound: &bindings.at,
@@ -219,7 +268,7 @@ fn facts<'a>(
 }
 
 /// What people call a resource.
-fn label(address: &Address, attributes: &BTreeMap<String, Value>) -> Option<String> {
+fn label(address: &Address, attributes: &Attributes<Value>) -> Option<String> {
     let (_, kind) = crate::resource::kind(address.kind())?;
     Some((kind.label)(address.name(), attributes))
 }

@@ -291,11 +291,11 @@ impl ChangeJson {
                 for (name, value) in action.after.iter().flatten() {
                     match value {
                         Value::Known(value) => {
-                            after.insert(name.clone(), value.clone());
+                            after.insert(name, value.clone());
                         }
                         Value::Reference(_) => {
                             after.remove(name);
-                            after_unknown.insert(name.clone(), true);
+                            after_unknown.insert(name.to_owned(), true);
                         }
                     }
                 }
@@ -326,10 +326,10 @@ impl ChangeJson {
 
 /// The attributes with the provider's id among them, where Terraform's readers look for it.
 fn with_id(mut attributes: Attributes, action: &Action) -> Attributes {
-    if let Some(id) = &action.id {
-        attributes
-            .entry("id".to_owned())
-            .or_insert_with(|| Json::from(id.clone()));
+    if let Some(id) = &action.id
+        && !attributes.contains_key("id")
+    {
+        attributes.insert("id", Json::from(id.clone()));
     }
     attributes
 }

@@ -170,7 +170,7 @@ pub fn state_show(recorded: &Recorded) -> String {
     let attributes = recorded
         .attributes
         .iter()
-        .map(|(name, value)| (name.as_str(), shown(value)));
+        .map(|(name, value)| (name, shown(value)));
     format!(
         "{}\n{}\n{}",
         escape(&recorded.address.to_string()),
@@ -206,7 +206,7 @@ pub fn show(state: &State, style: &ShowStyle<'_>) -> String {
         cells.extend(style.attributes.iter().map(|attribute| {
             recorded
                 .attributes
-                .get(*attribute)
+                .get(attribute)
                 .map(|value| value.as_str().map_or_else(|| shown(value), str::to_owned))
                 .unwrap_or_default()
         }));

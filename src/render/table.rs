@@ -141,7 +141,7 @@ fn attributes(makers: &Makers<'_>, action: &Action, step: &Step) -> Vec<String> 
     let lines: Vec<(String, String)> = match &step.op {
         Op::Create { attributes, .. } => attributes
             .iter()
-            .map(|(name, value)| (name.clone(), wanted(makers, value)))
+            .map(|(name, value)| (name.to_owned(), wanted(makers, value)))
             .collect(),
         Op::Import { .. } | Op::Update { .. } => action
             .changes

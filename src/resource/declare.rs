@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use crate::config::{Cloud, PublicKey, Server, Spanned};
-use crate::model::{Address, Catalog, Desired, Diagnostic, Recorded, Reference, Value};
+use crate::model::{Address, Attributes, Catalog, Desired, Diagnostic, Recorded, Reference, Value};
 
 use super::{domain, record, server, ssh_key};
 
@@ -35,22 +35,33 @@ pub struct Declared {
 /// Turns cloud.json into resources.
 #[must_use]
 pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
-    let mut declaration = Declaration {
-        setting,
-        managed: managed_zones(cloud, setting),
-        domains: BTreeSet::new(),
-        out: Declared::default(),
-    };
-    if !cloud.servers.is_empty() {
-        declaration.ssh_key();
-    }
+    let mut declaration = Declaration::begin(cloud, setting);
     for domain in &cloud.domains {
         declaration.domain(&domain.value, domain);
     }
     for server in &cloud.servers {
         declaration.server(server);
+        let address = server_address(server);
+        for name in &server.names {
+            declaration.records(name, &address);
+        }
     }
     declaration.out
+}
+
+/// The servers and their key, which can be told before the zones are known. What should be known
+/// about them is left to [`declare`].
+#[must_use]
+pub fn declare_servers(cloud: &Cloud, setting: &Setting<'_>) -> Vec<Desired> {
+    let mut declaration = Declaration::begin(cloud, setting);
+    for server in &cloud.servers {
+        declaration.server(server);
+    }
+    declaration.out.desired
+}
+
+fn server_address(server: &Server) -> Address {
+    Address::new(server::KIND.name, &server.name.value)
 }
 
 /// The zones that a name can go into without another one being made.
@@ -67,20 +78,31 @@ struct Declaration<'a> {
     out: Declared,
 }
 
-impl Declaration<'_> {
+impl<'a> Declaration<'a> {
+    /// With the key that all servers share, if there are any.
+    fn begin(cloud: &Cloud, setting: &'a Setting<'a>) -> Self {
+        let mut declaration = Self {
+            setting,
+            managed: managed_zones(cloud, setting),
+            domains: BTreeSet::new(),
+            out: Declared::default(),
+        };
+        if !cloud.servers.is_empty() {
+            declaration.ssh_key();
+        }
+        declaration
+    }
+
     fn push(&mut self, desired: Desired) {
         self.out.desired.push(desired);
     }
 
     fn ssh_key(&mut self) {
         let key = self.setting.public_key;
-        let attributes = BTreeMap::from([
-            (ssh_key::NAME.to_owned(), key.name().into()),
-            (ssh_key::PUBLIC_KEY.to_owned(), key.line.as_str().into()),
-            (
-                ssh_key::FINGERPRINT.to_owned(),
-                key.fingerprint.as_str().into(),
-            ),
+        let attributes = Attributes::from([
+            (ssh_key::NAME, key.name().into()),
+            (ssh_key::PUBLIC_KEY, key.line.as_str().into()),
+            (ssh_key::FINGERPRINT, key.fingerprint.as_str().into()),
         ]);
         let address = ssh_key::address();
         if let Some(before) = self.setting.recorded.get(&address)
@@ -106,28 +128,23 @@ impl Declaration<'_> {
 
     fn server(&mut self, wanted: &Server) {
         let has_ipv6 = self.region_has_ipv6(&wanted.region.value);
-        let name = &wanted.name.value;
-        let address = Address::new(server::KIND.name, name);
-        let mut attributes = BTreeMap::from([
-            (server::NAME.to_owned(), name.as_str().into()),
-            (
-                server::REGION.to_owned(),
-                wanted.region.value.as_str().into(),
-            ),
-            (server::SIZE.to_owned(), wanted.size.value.as_str().into()),
-            (server::IMAGE.to_owned(), wanted.image.value.as_str().into()),
-            (server::BACKUPS.to_owned(), wanted.backups.value.into()),
-            (server::SSH_KEY.to_owned(), ssh_key::reference()),
+        let mut attributes = Attributes::from([
+            (server::NAME, wanted.name.value.as_str().into()),
+            (server::REGION, wanted.region.value.as_str().into()),
+            (server::SIZE, wanted.size.value.as_str().into()),
+            (server::IMAGE, wanted.image.value.as_str().into()),
+            (server::BACKUPS, wanted.backups.value.into()),
+            (server::SSH_KEY, ssh_key::reference()),
         ]);
         if let Some(ipv6) = has_ipv6 {
-            attributes.insert(server::IPV6.to_owned(), ipv6.into());
+            attributes.insert(server::IPV6, ipv6.into());
             if !ipv6 {
                 // Known before it is made: it will have no such address.
-                attributes.insert(server::IPV6_ADDRESS.to_owned(), Json::Null.into());
+                attributes.insert(server::IPV6_ADDRESS, Json::Null.into());
             }
         }
         self.push(Desired {
-            address: address.clone(),
+            address: server_address(wanted),
             account: self.setting.account.to_owned(),
             attributes,
             only_if: None,
@@ -139,9 +156,6 @@ impl Declaration<'_> {
                 (server::BACKUPS, wanted.backups.place.clone()),
             ]),
         });
-        for name in &wanted.names {
-            self.records(name, &address);
-        }
     }
 
     /// Whether servers in a region get IPv6; `None` if the catalog was not needed, because then
@@ -248,7 +262,7 @@ impl Declaration<'_> {
         self.push(Desired {
             address: domain::address(zone),
             account: self.setting.account.to_owned(),
-            attributes: BTreeMap::from([(domain::NAME.to_owned(), zone.into())]),
+            attributes: Attributes::from([(domain::NAME, zone.into())]),
             only_if: None,
             place: Some(place),
             places: BTreeMap::new(),

@@ -9,14 +9,16 @@ use crate::model::{Address, Attributes, Catalog, Desired, Observed, Recorded, Va
 pub struct Facts<'a> {
     /// What cloud.json asks for.
     pub desired: &'a [Desired],
+    /// The same, by address.
+    pub wanted: &'a HashMap<&'a Address, &'a Desired>,
     /// What the account holds, of every kind that was listed.
     pub observed: &'a [Observed],
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
     /// Which of `observed` is which address: its place there.
-    pub bound: &'a HashMap<Address, usize>,
+    pub bound: &'a HashMap<&'a Address, usize>,
     /// Addresses that are wanted no longer, or whose condition is not met.
-    pub unwanted: &'a HashSet<Address>,
+    pub unwanted: &'a HashSet<&'a Address>,
     /// What the account can use; `None` if nothing is made that needs it.
     pub catalog: Option<&'a Catalog>,
     /// The deployment's identity, once it has one.
@@ -30,6 +32,19 @@ impl<'a> Facts<'a> {
         self.bound
             .get(address)
             .and_then(|&at| self.observed.get(at))
+    }
+
+    /// Observed resources of one kind that no address is bound to.
+    pub fn unbound(&self, kind: &'a str) -> impl Iterator<Item = &'a Observed> + use<'a> {
+        let mut bound = vec![false; self.observed.len()];
+        for &at in self.bound.values() {
+            if let Some(bound) = bound.get_mut(at) {
+                *bound = true;
+            }
+        }
+        let all = self.observed.iter().zip(bound);
+        all.filter(move |(observed, bound)| !bound && observed.kind == kind)
+            .map(|(observed, _)| observed)
     }
 
     /// Observed resources of one kind.

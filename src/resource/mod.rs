@@ -4,8 +4,6 @@
 //! The planner works from these descriptors and names no kind. A new kind is a file here and a
 //! line in [`KINDS`].
 
-use std::collections::BTreeMap;
-
 use crate::model::{Attributes, Catalog, Diagnostic, Money, Recorded, Value};
 
 mod declare;
@@ -16,7 +14,7 @@ pub mod server;
 mod server_checks;
 pub mod ssh_key;
 
-pub use declare::{Declared, Setting, declare};
+pub use declare::{Declared, Setting, declare, declare_servers};
 pub use facts::Facts;
 
 /// Every kind, in the order in which a plan creates them.
@@ -47,17 +45,17 @@ pub struct Kind {
     /// The attribute that is written back into the user's file.
     pub written_back: Option<&'static str>,
     /// How a plan calls it, from its address's name and its attributes.
-    pub label: fn(&str, &BTreeMap<String, Value>) -> String,
+    pub label: fn(&str, &Attributes<Value>) -> String,
     /// What a plan says of one that is created, from its attributes.
-    pub detail: fn(&BTreeMap<String, Value>) -> String,
+    pub detail: fn(&Attributes<Value>) -> String,
     /// What a plan says of one that is deleted, from its attributes.
-    pub removed: fn(&BTreeMap<String, Value>) -> String,
+    pub removed: fn(&Attributes<Value>) -> String,
     /// What is said of one that is done, from its attributes; may be empty.
     pub outcome: fn(&Attributes) -> String,
     /// Whether one may still be seen for a while after its deletion was accepted.
     pub lingers: bool,
     /// What it costs a month.
-    pub price: fn(&BTreeMap<String, Value>, Option<&Catalog>) -> Price,
+    pub price: fn(&Attributes<Value>, Option<&Catalog>) -> Price,
     /// The rules of this kind that only a look at the account can check.
     pub check: fn(&Facts<'_>, &mut Vec<Diagnostic>),
     /// Whether one that is no longer wanted is deleted.
@@ -142,21 +140,21 @@ pub fn show(value: &Value) -> String {
     }
 }
 
-fn text<'a>(attributes: &'a BTreeMap<String, Value>, name: &str) -> &'a str {
+fn text<'a>(attributes: &'a Attributes<Value>, name: &str) -> &'a str {
     let known = attributes.get(name).and_then(Value::known);
     known
         .and_then(serde_json::Value::as_str)
         .unwrap_or_default()
 }
 
-fn flag(attributes: &BTreeMap<String, Value>, name: &str) -> bool {
+fn flag(attributes: &Attributes<Value>, name: &str) -> bool {
     let known = attributes.get(name).and_then(Value::known);
     known
         .and_then(serde_json::Value::as_bool)
         .unwrap_or_default()
 }
 
-fn free(_: &BTreeMap<String, Value>, _: Option<&Catalog>) -> Price {
+fn free(_: &Attributes<Value>, _: Option<&Catalog>) -> Price {
     Price::Free
 }
 

@@ -1,8 +1,8 @@
 //! DNS records that lead a name to a server.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use crate::model::{Address, Desired, Diagnostic, Observed, Recorded, Value};
+use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value};
 
 use super::{Attribute, Facts, Kind, OnChange, Removal, attribute, free, server, show, text};
 
@@ -48,14 +48,16 @@ pub(super) fn address(name: &str, record_type: &str) -> Address {
 /// Whatever else a name leads to stops the plan: two answers to one question are a fault that
 /// shows up only now and then, and only to some.
 fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    let of_our_names = Wanted::of(facts);
-    let bound: HashSet<&str> = facts
-        .desired
-        .iter()
-        .filter_map(|desired| facts.bound(&desired.address))
-        .filter(|observed| observed.kind == KIND.name)
-        .map(|observed| observed.id.as_str())
-        .collect();
+    let leads_somewhere = |other: &&Observed| {
+        let record_type = other.text(TYPE);
+        matches!(record_type, Some("A" | "AAAA" | "CNAME"))
+    };
+    let others: Vec<&Observed> = facts.unbound(KIND.name).filter(leads_somewhere).collect();
+    // Mostly so, and then none of what follows need be known.
+    if others.is_empty() {
+        return;
+    }
+    let of_our_names = wanted_names(facts);
     let recorded: HashSet<&str> = facts
         .recorded
         .values()
@@ -64,18 +66,16 @@ fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         .collect();
     let servers = server_addresses(facts);
     let leaving = addresses_given_back(facts);
-    for other in facts.of_kind(KIND.name) {
+    for other in others {
         let Some(name) = other.text(NAME) else {
             continue;
         };
-        let record_type = other.text(TYPE).unwrap_or_default();
-        let leads_elsewhere = matches!(record_type, "A" | "AAAA" | "CNAME");
-        let ours = bound.contains(other.id.as_str()) || recorded.contains(other.id.as_str());
-        if !leads_elsewhere || ours {
+        if recorded.contains(other.id.as_str()) {
             continue;
         }
+        let record_type = other.text(TYPE).unwrap_or_default();
         let data = other.text(DATA).unwrap_or_default();
-        let Some(wanted) = of_our_names.names.get(name) else {
+        let Some(wanted) = of_our_names.get(name) else {
             found.extend(
                 leaving
                     .get(data)
@@ -87,7 +87,7 @@ fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         }
         let place = wanted.place.clone();
-        if of_our_names.is_right(facts, name, other) {
+        if is_right(facts, name, record_type, other) {
             found.push(
                 Diagnostic::warning(format!("{name} has the same {record_type} record twice"))
                     .detail(format!("record {} is a copy and is left alone", other.id))
@@ -116,11 +116,6 @@ fn leads_to_namesake(
 
 /// The addresses of servers that are to go, or are gone already.
 fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
-    let wanted: HashSet<&Address> = facts
-        .desired
-        .iter()
-        .map(|desired| &desired.address)
-        .collect();
     // An address given back earlier may be another server's by now.
     let mut holders = HashMap::new();
     for server in facts.of_kind(server::KIND.name) {
@@ -133,7 +128,7 @@ fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
     let mut given_back = HashMap::new();
     for recorded in facts.recorded.values() {
         let address = &recorded.address;
-        if address.kind() != server::KIND.name || wanted.contains(address) {
+        if address.kind() != server::KIND.name || facts.wanted.contains_key(address) {
             continue;
         }
         for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
@@ -179,47 +174,30 @@ fn conflict(
         .hint("delete that record if it is not needed, or take the name out of cloud.json")
 }
 
-/// The names asked for, and which record of each type is the right one.
-struct Wanted<'a> {
-    names: HashMap<&'a str, &'a Desired>,
-    by_address: HashMap<&'a Address, &'a Desired>,
+/// The names asked for.
+fn wanted_names<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a Desired> {
+    let mut names = HashMap::new();
+    for desired in facts.desired {
+        if desired.address.kind() == KIND.name
+            && let Some(name) = desired.text(NAME)
+        {
+            names.entry(name).or_insert(desired);
+        }
+    }
+    names
 }
 
-impl<'a> Wanted<'a> {
-    fn of(facts: &Facts<'a>) -> Self {
-        let desired = facts
-            .desired
-            .iter()
-            .filter(|desired| desired.address.kind() == KIND.name);
-        let mut wanted = Self {
-            names: HashMap::new(),
-            by_address: HashMap::new(),
-        };
-        for desired in desired {
-            if let Some(name) = desired.text(NAME) {
-                wanted.names.entry(name).or_insert(desired);
-            }
-            if !facts.unwanted.contains(&desired.address) {
-                wanted.by_address.insert(&desired.address, desired);
-            }
-        }
-        wanted
-    }
-
-    /// Whether `other` says just what the wanted record says.
-    fn is_right(&self, facts: &Facts<'a>, name: &str, other: &Observed) -> bool {
-        let Some(record_type) = other.text(TYPE) else {
-            return false;
-        };
-        let Some(desired) = self.by_address.get(&address(name, record_type)) else {
-            return false;
-        };
-        let data = desired
-            .attributes
-            .get(DATA)
-            .and_then(|value| facts.resolve(value));
-        data.is_some() && data == other.attributes.get(DATA)
-    }
+/// Whether `other` says just what the wanted record of its name and type says.
+fn is_right(facts: &Facts<'_>, name: &str, record_type: &str, other: &Observed) -> bool {
+    let address = address(name, record_type);
+    let Some(desired) = facts.wanted.get(&address) else {
+        return false;
+    };
+    let data = desired
+        .attributes
+        .get(DATA)
+        .and_then(|value| facts.resolve(value));
+    !facts.unwanted.contains(&address) && data.is_some() && data == other.attributes.get(DATA)
 }
 
 fn server_addresses<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
@@ -241,11 +219,11 @@ pub(super) fn attributes(
     name: &str,
     record_type: &str,
     data: Value,
-) -> BTreeMap<String, Value> {
-    BTreeMap::from([
-        (ZONE.to_owned(), zone),
-        (NAME.to_owned(), name.into()),
-        (TYPE.to_owned(), record_type.into()),
-        (DATA.to_owned(), data),
+) -> Attributes<Value> {
+    Attributes::from([
+        (ZONE, zone),
+        (NAME, name.into()),
+        (TYPE, record_type.into()),
+        (DATA, data),
     ])
 }

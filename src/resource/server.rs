@@ -1,7 +1,5 @@
 //! Servers.
 
-use std::collections::BTreeMap;
-
 use crate::model::{Attributes, Catalog, Recorded, Value};
 
 use super::{
@@ -65,7 +63,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(NETWORKS, "addresses", OnChange::Computed),
 ];
 
-fn detail(attributes: &BTreeMap<String, Value>) -> String {
+fn detail(attributes: &Attributes<Value>) -> String {
     let mut parts = vec![
         text(attributes, REGION),
         text(attributes, SIZE),
@@ -87,7 +85,7 @@ fn addresses(attributes: &Attributes) -> String {
     texts.collect::<Vec<_>>().join(", ")
 }
 
-fn price(attributes: &BTreeMap<String, Value>, catalog: Option<&Catalog>) -> Price {
+fn price(attributes: &Attributes<Value>, catalog: Option<&Catalog>) -> Price {
     let size = catalog.and_then(|catalog| catalog.size(text(attributes, SIZE)));
     match size.and_then(|size| size.monthly) {
         Some(monthly) if flag(attributes, BACKUPS) => {

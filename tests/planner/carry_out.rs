@@ -1,7 +1,5 @@
 //! Carrying a step out on an account in memory. Whatever must never happen panics here.
 
-use std::collections::BTreeMap;
-
 use cloudbuilder::model::{
     Address, Attributes, Money, Observed, Origin, Readiness, Recorded, Value,
 };
@@ -97,7 +95,9 @@ impl World {
                 for address in addresses {
                     let recorded = self.recorded.get(address);
                     match recorded.and_then(|r| r.attributes.get(server::NETWORKS)) {
-                        Some(networks) => self.written.insert(address.clone(), networks.clone()),
+                        Some(networks) => self
+                            .written
+                            .insert(address.clone(), networks.to_string().into()),
                         None => self.written.remove(address),
                     };
                 }
@@ -147,7 +147,7 @@ impl World {
         &mut self,
         address: &Address,
         account: &str,
-        attributes: &BTreeMap<String, Value>,
+        attributes: &Attributes<Value>,
         refers_to: &[Address],
     ) {
         let (_, kind) = kind(address.kind()).unwrap();
@@ -160,7 +160,8 @@ impl World {
                         && o.text(server::NAME) == Some(address.name())
                 });
                 assert!(twin.is_none(), "{address} would be there twice");
-                shown.retain(|name, _| name != server::SSH_KEY && name != server::IMAGE);
+                shown.remove(server::SSH_KEY);
+                shown.remove(server::IMAGE);
                 if attributes[server::IPV6] == json!(false) {
                     shown.insert(server::IPV6_ADDRESS.to_owned(), Json::Null);
                 }
@@ -223,23 +224,23 @@ impl World {
         let recorded = self.recorded.get_mut(address).unwrap();
         recorded.ready = true;
         for (name, value) in is {
-            let attribute = kind.attribute(&name).unwrap();
-            if attribute.on_change == OnChange::Computed || !recorded.attributes.contains_key(&name)
+            let attribute = kind.attribute(name).unwrap();
+            if attribute.on_change == OnChange::Computed || !recorded.attributes.contains_key(name)
             {
                 recorded.attributes.insert(name, value);
             }
         }
     }
 
-    fn resolve(&self, attributes: &BTreeMap<String, Value>) -> Attributes {
+    fn resolve(&self, attributes: &Attributes<Value>) -> Attributes {
         let resolved = attributes.iter().map(|(name, value)| match value {
-            Value::Known(known) => (name.clone(), known.clone()),
+            Value::Known(known) => (name, known.clone()),
             Value::Reference(to) => {
                 let target = self.recorded.get(&to.address);
                 let found = target.and_then(|target| target.attributes.get(&to.attribute));
                 let found = found.filter(|found| !found.is_null());
                 let found = found.unwrap_or_else(|| panic!("there is no {to}"));
-                (name.clone(), found.clone())
+                (name, found.clone())
             }
         });
         resolved.collect()

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cloudbuilder::config::{Cloud, PublicKey, cloud};
@@ -43,7 +44,7 @@ pub(crate) struct World {
     /// What is recorded, not seen, and younger than the settling time.
     pub(crate) too_young: BTreeSet<Address>,
     pub(crate) lineage: Option<&'static str>,
-    pub(crate) written: BTreeMap<Address, Json>,
+    pub(crate) written: BTreeMap<Address, Arc<str>>,
     pub(crate) destroying: bool,
     pub(crate) server_limit: u64,
     pub(crate) made: u32,

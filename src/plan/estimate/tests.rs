@@ -41,10 +41,7 @@ impl Steps {
         let op = Op::Create {
             address: Address::new(kind, name),
             account: "default".to_owned(),
-            attributes: BTreeMap::from([
-                ("name".to_owned(), name.into()),
-                ("size".to_owned(), size.into()),
-            ]),
+            attributes: Attributes::from([("name", name.into()), ("size", size.into())]),
             refers_to: Vec::new(),
         };
         self.push(op, waits_for)
@@ -131,7 +128,7 @@ fn what_is_there_is_waited_for_changed_marked_or_deleted() {
         address: server("a"),
         account: "default".to_owned(),
         id: "1".to_owned(),
-        attributes: BTreeMap::new(),
+        attributes: Attributes::new(),
         refers_to: Vec::new(),
         mark,
         ours: false,
@@ -148,7 +145,7 @@ fn what_is_there_is_waited_for_changed_marked_or_deleted() {
     let update = Op::Update {
         address: Address::new("record", "a"),
         id,
-        attributes: BTreeMap::new(),
+        attributes: Attributes::new(),
         refers_to: Vec::new(),
         changed: Vec::new(),
     };

@@ -447,7 +447,7 @@ prop_compose! {
             id,
             origin: if created { Origin::Created } else { Origin::Found },
             ready,
-            attributes,
+            attributes: attributes.into_iter().collect(),
             refers_to,
             recorded_at: Timestamp::from_nanosecond(nanoseconds.into()).unwrap(),
         }
@@ -472,6 +472,7 @@ prop_compose! {
         unmarked in any::<bool>(),
     ) -> Intent {
         let sent_at = sent_at.map(|at| Timestamp::from_nanosecond(at.into()).unwrap());
+        let attributes = attributes.into_iter().collect();
         Intent { number, address, account, effect, id, attributes, refers_to, sent_at, unmarked }
     }
 }
