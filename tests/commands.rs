@@ -14,6 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use cloudbuilder::sandbox::Options;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::unbounded_channel;
 
 use support::cloud::{Cloud, quick};
 use support::program::{KEY, Place, TOKEN};
@@ -209,6 +210,42 @@ fn a_size_that_cannot_be_kept_track_of_is_refused_by_name() {
         .run("plan")
         .one_error("the account has no size")
         .never_says("did you mean `gpu");
+}
+
+/// What may exist is in no list of what is recorded; who looks there is told.
+#[test]
+fn what_is_in_flight_is_told_where_the_record_is_shown() {
+    let (kills, mut killed) = unbounded_channel();
+    let cloud = Cloud::start(Options {
+        kills: Some(kills),
+        ..quick()
+    });
+    let place = Place::new(&cloud);
+    let server = r#"{"region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64"}"#;
+    place.write(
+        "cloud.json",
+        format!(r#"{{"web1": {server}, "web2": {server}}}"#),
+    );
+    cloud.fault(&json!({"method": "POST", "path": "/v2/droplets", "kind": "kill_after"}));
+    let running = place.start(None, &["apply", "-y"]);
+    let kill = killed.blocking_recv().expect("the cloud goes on");
+    let far = "1 of 3 steps done, 2 in flight (server.web1 and server.web2)";
+    let at_work = place.run("show").code(0);
+    at_work
+        .says("note: a run is at work here (apply by")
+        .says(far);
+    running.signal("KILL");
+    running.finish().code(137);
+    drop(kill);
+    cloud.no_faults();
+    let cut_off = format!("note: the last run did not come to its end: {far}.");
+    for line in ["show", "state list", "state show ssh_key.default"] {
+        let ran = place.run(line).code(0).says(&cut_off);
+        assert!(!ran.stdout.contains("web1"), "{ran}");
+    }
+    place.run("state list -q").code(0).never_says("note");
+    place.run("apply -y").code(0);
+    place.run("show").code(0).says("web1").never_says("note");
 }
 
 /// Whoever wants results only would take a long silence for a fault.

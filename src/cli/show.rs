@@ -1,4 +1,4 @@
-use crate::render::{ShowStyle, show, state_list, state_show};
+use crate::render::{ShowStyle, show, state_list, state_show, unfinished};
 use crate::resource::server::{IPV4_ADDRESS, IPV6_ADDRESS, KIND, REGION, SIZE};
 use crate::state::State;
 
@@ -60,9 +60,18 @@ pub(super) fn one(global: &Global, address: &str, terminal: Terminal) -> Result<
 }
 
 fn load(global: &Global, terminal: Terminal) -> Result<Option<State>, Failure> {
-    Ok(Deployment::without_cloud(global, terminal)?
-        .store()
-        .load()?)
+    let deployment = Deployment::without_cloud(global, terminal)?;
+    let state = deployment.store().load()?;
+    if let Some(far) = state.as_ref().and_then(unfinished) {
+        terminal.say(&match deployment.holder() {
+            Some(holder) => format!("note: a run is at work here ({holder}): {far}"),
+            None => format!(
+                "note: the last run did not come to its end: {far}. The next apply or destroy \
+                 looks first what became of that."
+            ),
+        });
+    }
+    Ok(state)
 }
 
 fn nothing(terminal: Terminal) -> Result<Success, Failure> {

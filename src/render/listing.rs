@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Row, Table};
 
+use super::phrase::listed;
 use super::rows::{pad, width};
 use super::table::shown;
 use crate::model::{Address, Catalog, Image, Origin, Recorded, Size, escape};
@@ -148,6 +149,28 @@ pub fn state_list(state: &State, verbose: bool, style: ListStyle) -> String {
         rows,
         style,
     )
+}
+
+/// How far a run came that did not come to its end, and what may be there although it is not
+/// listed; `None` if there was no such run.
+#[must_use]
+pub fn unfinished(state: &State) -> Option<String> {
+    let mut parts = Vec::new();
+    if let Some(progress) = state.progress {
+        parts.push(format!(
+            "{} of {} steps done",
+            progress.done, progress.steps
+        ));
+    }
+    if !state.unsettled.is_empty() {
+        let addresses: BTreeSet<&Address> = state.unsettled.values().map(|i| &i.address).collect();
+        parts.push(format!(
+            "{} in flight ({})",
+            state.unsettled.len(),
+            listed(addresses.into_iter().map(Address::to_string))
+        ));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Everything the state says of one resource.

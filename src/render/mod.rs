@@ -22,7 +22,9 @@ mod text_diff;
 pub use diagnostic::{Sources, diagnostics};
 pub use json::plan_json;
 pub use json_stream::JsonStream;
-pub use listing::{ListStyle, ShowStyle, images, regions, show, sizes, state_list, state_show};
+pub use listing::{
+    ListStyle, ShowStyle, images, regions, show, sizes, state_list, state_show, unfinished,
+};
 pub use markdown::{MARKDOWN_LIMIT, plan_markdown};
 pub use progress::Progress;
 pub use report::{ReportStyle, report_text};

@@ -195,7 +195,7 @@ pub(super) fn impact(plan: &Plan) -> Impact {
 pub(super) const HARMLESS: &str = "Nothing is stopped or lost.";
 
 /// `a, b, c and 17 more`, escaped.
-fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+pub(super) fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
     let total = names.len();
     // "and 1 more" would take the room of the name itself.
     let shown = if total == NAMED + 1 { total } else { NAMED };
