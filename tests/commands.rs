@@ -12,9 +12,9 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use cloudbuilder::sandbox::Options;
+use cloudbuilder::sandbox::{Kill, Options};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use support::cloud::{Cloud, quick};
 use support::program::{KEY, Place, TOKEN};
@@ -28,11 +28,29 @@ const WEB: &str = r#"{
 }
 "#;
 
+const TWO: &str = r#"{
+  "web1": {"region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64"},
+  "web2": {"region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64"}
+}
+"#;
+
 fn begin(configuration: &str) -> (Cloud, Place) {
     let cloud = Cloud::start(quick());
     let place = Place::new(&cloud);
     place.write("cloud.json", configuration);
     (cloud, place)
+}
+
+/// A cloud that tells when the client is to be killed.
+fn begin_with_kills(configuration: &str) -> (Cloud, Place, UnboundedReceiver<Kill>) {
+    let (kills, killed) = unbounded_channel();
+    let cloud = Cloud::start(Options {
+        kills: Some(kills),
+        ..quick()
+    });
+    let place = Place::new(&cloud);
+    place.write("cloud.json", configuration);
+    (cloud, place, killed)
 }
 
 /// Writes security.json, readable by everybody.
@@ -215,17 +233,7 @@ fn a_size_that_cannot_be_kept_track_of_is_refused_by_name() {
 /// What may exist is in no list of what is recorded; who looks there is told.
 #[test]
 fn what_is_in_flight_is_told_where_the_record_is_shown() {
-    let (kills, mut killed) = unbounded_channel();
-    let cloud = Cloud::start(Options {
-        kills: Some(kills),
-        ..quick()
-    });
-    let place = Place::new(&cloud);
-    let server = r#"{"region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64"}"#;
-    place.write(
-        "cloud.json",
-        format!(r#"{{"web1": {server}, "web2": {server}}}"#),
-    );
+    let (cloud, place, mut killed) = begin_with_kills(TWO);
     cloud.fault(&json!({"method": "POST", "path": "/v2/droplets", "kind": "kill_after"}));
     let running = place.start(None, &["apply", "-y"]);
     let kill = killed.blocking_recv().expect("the cloud goes on");
@@ -246,6 +254,34 @@ fn what_is_in_flight_is_told_where_the_record_is_shown() {
     place.run("state list -q").code(0).never_says("note");
     place.run("apply -y").code(0);
     place.run("show").code(0).says("web1").never_says("note");
+}
+
+/// The run that would have done it was killed after the last thing had gone.
+#[test]
+fn addresses_of_what_is_gone_are_taken_out_by_the_next_destroy() {
+    let (cloud, place, mut killed) = begin_with_kills(TWO);
+    place.run("apply -y").code(0);
+    assert_ne!(place.text("cloud.json"), TWO);
+    cloud.fault(&json!({
+        "method": "DELETE", "path": "/v2/account/keys/{id}", "kind": "kill_after",
+    }));
+    let running = place.start(None, &["destroy", "-y"]);
+    let kill = killed.blocking_recv().expect("the cloud goes on");
+    running.signal("KILL");
+    running.finish().code(137);
+    drop(kill);
+    cloud.no_faults();
+    assert!(cloud.droplets().is_empty());
+    place
+        .run("plan --destroy")
+        .code(0)
+        .says("take out networks of web1, web2")
+        .says("cloud.json has addresses of servers that are gone, which destroy takes out");
+    assert_ne!(place.text("cloud.json"), TWO);
+    for _ in 0..2 {
+        place.run("destroy -y").code(0);
+        assert_eq!(place.text("cloud.json"), TWO);
+    }
 }
 
 /// Whoever wants results only would take a long silence for a fault.

@@ -116,9 +116,11 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
         return Err(problems(plan.notes.into_iter().chain(refusals).collect()));
     }
     if plan.is_empty() && !plan.steps.is_empty() {
-        plan.notes.push(Diagnostic::note(format!(
-            "{file} lacks addresses, which apply writes"
-        )));
+        plan.notes.push(Diagnostic::note(if *destroying {
+            format!("{file} has addresses of servers that are gone, which destroy takes out")
+        } else {
+            format!("{file} lacks addresses, which apply writes")
+        }));
     }
     if !plan.is_empty() {
         let allowance = read.allowance();

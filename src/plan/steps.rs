@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Desired, Diagnostic, Money, Value};
-use crate::resource::{OnChange, show};
+use crate::resource::{OnChange, kind, show};
 
 use super::bind::How;
 use super::decide::Decision;
@@ -344,20 +344,23 @@ fn write_back(
     decisions: &[Decision<'_>],
     number: usize,
 ) -> Option<Step> {
-    let stale: Vec<&Decision<'_>> = decisions
-        .iter()
-        .filter(|decision| is_stale(decision, input, written))
-        .collect();
-    let first = stale.first()?;
-    let about = first
-        .kind
-        .written_back
-        .and_then(|name| first.kind.attribute(name))
+    let stale: Vec<&Address> = if input.destroying {
+        // All that is there is ours and of servers that will be gone, also of those that went with
+        // a run which did not come to take it out.
+        written.values.keys().collect()
+    } else {
+        let stale = decisions
+            .iter()
+            .filter(|decision| is_stale(decision, written));
+        stale.map(|decision| &decision.action.address).collect()
+    };
+    let about = kind(stale.first()?.kind())
+        .and_then(|(_, kind)| kind.attribute(kind.written_back?))
         .map_or("", |attribute| attribute.name);
     let names: Vec<&str> = stale
         .iter()
         .take(NAMES)
-        .map(|decision| decision.action.address.name())
+        .map(|address| address.name())
         .collect();
     let more = match stale.len().saturating_sub(NAMES) {
         0 => String::new(),
@@ -371,10 +374,7 @@ fn write_back(
     Some(Step {
         number,
         op: Op::WriteBack {
-            addresses: stale
-                .iter()
-                .map(|decision| decision.action.address.clone())
-                .collect(),
+            addresses: stale.into_iter().cloned().collect(),
         },
         verb: Verb::Update,
         kind: "file".to_owned(),
@@ -393,15 +393,15 @@ fn says(text: &str, value: &Json) -> bool {
     written == text || serde_json::from_str::<Json>(text).is_ok_and(|held| held == *value)
 }
 
-fn is_stale(decision: &Decision<'_>, input: &Input<'_>, written: Written<'_>) -> bool {
+fn is_stale(decision: &Decision<'_>, written: Written<'_>) -> bool {
     let Some(attribute) = decision.kind.written_back else {
         return false;
     };
+    if decision.desired.is_none() {
+        return false;
+    }
     let action = &decision.action;
     let holds = written.values.get(&action.address);
-    if decision.desired.is_none() {
-        return input.destroying && holds.is_some();
-    }
     let will_be = match (&action.after, &action.before) {
         (Some(after), _) => after.get(attribute).and_then(Value::known),
         (None, before) => before.as_ref().and_then(|before| before.get(attribute)),

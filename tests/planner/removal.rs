@@ -1,6 +1,6 @@
 //! What goes, in which order, and what stays.
 
-use cloudbuilder::model::{Diagnostic, Origin};
+use cloudbuilder::model::{Address, Diagnostic, Origin};
 use cloudbuilder::plan::guard::{Limits, refusals};
 
 use crate::world::{FOREIGN, OURS, World, servers};
@@ -100,6 +100,31 @@ fn destroying_goes_backwards_and_takes_what_was_written_out_of_the_file() {
         8 ~ file cloud.json: take out networks of a
     ",
     );
+}
+
+/// A run that was cut off after its last deletion: nothing is recorded any more.
+#[test]
+fn destroying_takes_out_what_was_written_of_servers_that_went_before() {
+    let mut world = World::made(&servers(&[("a", &[]), ("b", &[])]));
+    world.destroying = true;
+    let b: Address = "server.b".parse().unwrap();
+    let id = world.recorded.remove(&b).unwrap().id;
+    world.observed.retain(|observed| observed.id != id);
+    world.expect(
+        "
+        1 - server a: with its disk -$6.00
+        2 - ssh_key key@acme.com: take out of the account (after 1)
+        3 ~ file cloud.json: take out networks of a, b
+    ",
+    );
+    world.recorded.clear();
+    world.observed.clear();
+    world.expect("1 ~ file cloud.json: take out networks of a, b");
+    assert!(world.plan().unwrap().is_empty());
+    // What is there is never taken out while a deployment is kept up.
+    world.destroying = false;
+    let text = world.asking_for("{}").text();
+    assert!(!text.contains("file"), "{text}");
 }
 
 #[test]
