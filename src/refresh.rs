@@ -2,6 +2,7 @@
 //! there.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
@@ -25,8 +26,8 @@ pub struct Wanted<'a> {
     pub recorded: &'a BTreeMap<Address, Recorded>,
     /// The account that the state is about, if it says so.
     pub known: Option<&'a Account>,
-    /// What was recorded after this may not be visible everywhere yet.
-    pub settled_before: Timestamp,
+    /// What was recorded less than this ago may not be visible everywhere yet.
+    pub settle: Duration,
 }
 
 /// What was found.
@@ -245,7 +246,11 @@ impl Look<'_> {
 
     /// Whether it may exist and not be visible everywhere yet.
     fn is_young(&self, recorded: &Recorded) -> bool {
-        recorded.recorded_at > self.wanted.settled_before
+        let now = self.read.clock().unwrap_or_else(Timestamp::now);
+        let settled = now
+            .checked_sub(self.wanted.settle)
+            .unwrap_or(Timestamp::MIN);
+        !self.wanted.settle.is_zero() && recorded.recorded_at > settled
     }
 
     async fn ask_each<'r>(

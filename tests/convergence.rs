@@ -147,7 +147,7 @@ async fn look(account: &Account, cloud: Option<&str>, state: &State) -> Found {
         cloud: cloud.as_ref().map(|cloud| (cloud, &key)),
         recorded: &state.resources,
         known: None,
-        settled_before: Timestamp::MAX,
+        settle: Duration::ZERO,
     };
     let found = refresh(&*account.write, &wanted).await;
     found.expect("the account answers")
@@ -405,7 +405,7 @@ async fn what_nobody_sees_is_asked_for_singly_while_something_is_young() {
                     cloud: None,
                     recorded: &recorded,
                     known: None,
-                    settled_before: Timestamp::UNIX_EPOCH,
+                    settle: Duration::from_secs(u32::MAX.into()),
                 };
                 let found = refresh(&*account.write, &wanted).await;
                 assert_eq!(found.expect("it answers").absent.len(), 30, "{name}");

@@ -2,18 +2,17 @@ use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::model::{Capabilities, Diagnostic, Origin};
+use crate::model::{Diagnostic, Origin};
 use crate::plan::{Op, Plan, Step};
-use crate::provider::Error;
+use crate::provider::{Error, Read};
 use crate::resource::kind;
 use crate::state::{Change, Entry, Intent, Progress, State};
 
 use super::call::{Answer, Call, Part};
 use super::meaning::{Lost, Meaning, Next, failed_to_come, too_late};
-use super::outcome::remember;
+use super::outcome::{now, remember};
 use super::schedule::{Groups, Schedule};
 use super::search::{Candidates, Choice, choose, is_markable, taken};
 use super::settle::{made, two_or_more};
@@ -27,6 +26,8 @@ const ATTEMPTS: u32 = 3;
 /// Every answer is entered here, and nowhere else.
 pub(super) struct Ledger<'a> {
     plan: &'a Plan,
+    /// Whose clock and capabilities count.
+    provider: &'a dyn Read,
     state: &'a mut State,
     surroundings: &'a mut dyn Surroundings,
     options: &'a Options,
@@ -48,7 +49,7 @@ pub(super) struct Ledger<'a> {
 impl<'a> Ledger<'a> {
     pub(super) fn new(
         plan: &'a Plan,
-        capabilities: &Capabilities,
+        provider: &'a dyn Read,
         state: &'a mut State,
         surroundings: &'a mut dyn Surroundings,
         options: &'a Options,
@@ -66,7 +67,8 @@ impl<'a> Ledger<'a> {
         state.progress = (!effects.is_empty()).then_some(progress);
         Self {
             plan,
-            schedule: Schedule::new(&effects, &Groups::of(&effects, capabilities)),
+            schedule: Schedule::new(&effects, &Groups::of(&effects, provider.capabilities())),
+            provider,
             next_intent: state.next_number(),
             state,
             surroundings,
@@ -94,12 +96,8 @@ impl<'a> Ledger<'a> {
     }
 
     /// So many of the requests that may be sent now. What they are about to do is durable.
-    pub(super) fn start(
-        &mut self,
-        most: usize,
-        clock: Option<Timestamp>,
-        marks: bool,
-    ) -> Vec<Call> {
+    pub(super) fn start(&mut self, most: usize) -> Vec<Call> {
+        let (clock, marks) = (self.provider.clock(), self.provider.marks());
         let mut calls = Vec::new();
         // What is made while nothing can be saved would not be known.
         while self.broken.is_none() && calls.len() < most {
@@ -240,6 +238,7 @@ impl<'a> Ledger<'a> {
         Meaning {
             state: self.state,
             options: self.options,
+            now: now(self.provider),
         }
     }
 
@@ -358,7 +357,7 @@ impl<'a> Ledger<'a> {
             let taken = taken(self.state, intent);
             match choose(candidates, intent, is_markable(intent), mark, taken) {
                 Choice::One(found) => {
-                    let made = made(&lost.intent, Origin::Created, &found);
+                    let made = made(&lost.intent, Origin::Created, &found, now(self.provider));
                     entries.push(outcome(Change::Put(made)));
                     let then = self.meaning().made(lost.step, &lost.intent.address, &found);
                     next.push((lost.step, then));

@@ -44,6 +44,7 @@ pub(super) enum Next {
 pub(super) struct Meaning<'a> {
     pub(super) state: &'a State,
     pub(super) options: &'a Options,
+    pub(super) now: Timestamp,
 }
 
 impl Meaning<'_> {
@@ -69,7 +70,7 @@ impl Meaning<'_> {
                     Outcome::Accepted | Outcome::Again { .. } => return (None, Next::Finish(None)),
                 };
                 let what = (address, account.as_str(), &refers_to[..]);
-                let recorded = recorded(what, origin, &part.attributes, &observed);
+                let recorded = recorded(what, origin, &part.attributes, &observed, self.now);
                 let next = self.made(part.step, address, &observed);
                 (settled(Change::Put(recorded)), next)
             }
@@ -98,7 +99,7 @@ impl Meaning<'_> {
                     ready: !lingers,
                     attributes: part.attributes.clone(),
                     refers_to: refers_to.clone(),
-                    recorded_at: Timestamp::now(),
+                    recorded_at: self.now,
                 };
                 let next = if lingers {
                     Next::Wait(self.wait(part.step, address, id, Until::Ready), None)
@@ -201,7 +202,7 @@ impl Meaning<'_> {
     fn wait(&self, step: usize, address: &Address, id: &str, until: Until) -> Waiting {
         let recorded = self.state.resources.get(address);
         let recorded = recorded.filter(|recorded| recorded.id == id);
-        let age = recorded.map(|recorded| Timestamp::now().duration_since(recorded.recorded_at));
+        let age = recorded.map(|recorded| self.now.duration_since(recorded.recorded_at));
         let age = age.and_then(|age| Duration::try_from(age).ok());
         let unsettled = self.options.settle.saturating_sub(age.unwrap_or_default());
         Waiting {

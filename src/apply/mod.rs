@@ -133,8 +133,7 @@ pub async fn apply(
             recorded.attributes.extend(refreshed.attributes.clone());
         }
     }
-    let capabilities = write.capabilities();
-    let mut ledger = ledger::Ledger::new(plan, capabilities, state, surroundings, options);
+    let mut ledger = ledger::Ledger::new(plan, write, state, surroundings, options);
     if !plan.is_empty() && !ledger.open() {
         return ledger.close();
     }

@@ -3,14 +3,16 @@
 use jiff::Timestamp;
 
 use crate::model::{Address, Attributes, Observed, Origin, Readiness, Recorded};
+use crate::provider::Read;
 use crate::resource::{OnChange, kind};
 
-/// What to record of something that was made or found.
+/// What to record of something that was made or found; `now` by the provider's clock.
 pub(super) fn recorded(
     (address, account, refers_to): (&Address, &str, &[Address]),
     origin: Origin,
     applied: &Attributes,
     observed: &Observed,
+    now: Timestamp,
 ) -> Recorded {
     Recorded {
         address: address.clone(),
@@ -20,8 +22,13 @@ pub(super) fn recorded(
         ready: observed.readiness == Readiness::Ready,
         attributes: remember(address.kind(), applied, &observed.attributes),
         refers_to: refers_to.to_vec(),
-        recorded_at: Timestamp::now(),
+        recorded_at: now,
     }
+}
+
+/// The provider's time, by which things are young or old; ours where it does not tell.
+pub(super) fn now(read: &dyn Read) -> Timestamp {
+    read.clock().unwrap_or_else(Timestamp::now)
 }
 
 /// The attributes to remember: those applied, and what the provider set besides.

@@ -39,7 +39,7 @@ pub(super) async fn run<'a>(
         let stopping = grace_ends.is_some() || ledger.is_broken();
         if !stopping {
             let free = options.parallelism.saturating_sub(running.len());
-            for call in ledger.start(free, write.clock(), write.marks()) {
+            for call in ledger.start(free) {
                 calls_since += 1;
                 running.push(send(call, write, options, stop.clone()).boxed());
             }

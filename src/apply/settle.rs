@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use crate::model::{Diagnostic, Observed, Origin, Recorded};
@@ -10,7 +11,7 @@ use crate::provider::{Error, Read, Target};
 use crate::state::{Change, Effect, Entry, Intent, Progress, State};
 
 use super::Journal;
-use super::outcome::{recorded, remember};
+use super::outcome::{now, recorded, remember};
 use super::search::{Choice, Search, choose, is_markable, look_for, taken};
 
 /// How many things are asked for singly at the same time.
@@ -188,7 +189,7 @@ async fn look_once(read: &dyn Read, state: &State) -> Look {
                     true => Origin::Created,
                     false => Origin::Found,
                 };
-                settled(intent, Change::Put(made(intent, origin, &found)));
+                settled(intent, Change::Put(made(intent, origin, &found, now(read))));
             }
             Choice::Unclear(ids) => stopped = Some(two_or_more(intent, &ids).into()),
         }
@@ -197,13 +198,13 @@ async fn look_once(read: &dyn Read, state: &State) -> Look {
 }
 
 /// What is recorded of what an intent made.
-pub(super) fn made(intent: &Intent, origin: Origin, found: &Observed) -> Recorded {
+pub(super) fn made(intent: &Intent, origin: Origin, found: &Observed, now: Timestamp) -> Recorded {
     let what = (
         &intent.address,
         intent.account.as_str(),
         &intent.refers_to[..],
     );
-    recorded(what, origin, &intent.attributes, found)
+    recorded(what, origin, &intent.attributes, found, now)
 }
 
 /// Nothing tells which of several was made.

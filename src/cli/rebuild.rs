@@ -72,7 +72,7 @@ async fn rebuild(
         cloud: key.as_ref().map(|key| (&configuration.cloud, key)),
         recorded: &nothing,
         known: None,
-        settled_before: Timestamp::now(),
+        settle: Duration::ZERO,
     };
     let found = refresh::refresh(&*read, &wanted).await?;
     let is_own = before.as_ref().is_some_and(|b| b.lineage == lineage);

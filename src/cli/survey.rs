@@ -1,8 +1,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use crate::config::{Cloud, PublicKey, Security};
 use crate::model::{Account, Diagnostic, Observed};
 use crate::plan::{self, Input, Means, Plan, Written, guard};
@@ -72,9 +70,7 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
             .map(|key| (&configuration.cloud, key)),
         recorded,
         known: state.and_then(|state| state.accounts.get(ACCOUNT)),
-        settled_before: Timestamp::now()
-            .checked_sub(planning.settle)
-            .unwrap_or(Timestamp::MIN),
+        settle: planning.settle,
     };
     let Found {
         account,

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::Serialize;
@@ -44,6 +44,8 @@ const ATTEMPTS: u32 = 4;
 /// A refusal comes in spite of our own pace, so somebody else uses the token too. Nobody knows
 /// whether a long wait would be of use then.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// How much later than it was told the time may be, by an answer that took long.
+const SLOW_ANSWER: SignedDuration = SignedDuration::from_secs(60);
 /// Waits for our own pace are not worth a word below this.
 const WORTH_SAYING: Duration = Duration::from_secs(2);
 
@@ -127,6 +129,18 @@ impl ReadClient {
         told.checked_add(when.elapsed()).ok()
     }
 
+    /// An answer told the time, cut to whole seconds and as late as the answer: so of several the
+    /// latest time is the nearest. One that is far off is a clock that was set, or was wrong.
+    fn set_clock(&self, told: Timestamp, now: Instant) {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = clock.and_then(|(told, when)| told.checked_add(now - when).ok());
+        let is_near =
+            known.is_some_and(|known| known >= told && known.duration_since(told) <= SLOW_ANSWER);
+        if !is_near {
+            *clock = Some((told, now));
+        }
+    }
+
     /// How many more could be sent at once.
     pub(super) fn allowance(&self) -> Option<Allowance> {
         let left = self.budget().left(Instant::now())?;
@@ -195,7 +209,14 @@ impl ReadClient {
             let answer = self.send(Method::GET, path, None).await?;
             self.decode(&what, answer).await
         };
-        self.repeat(Repeat::Unsent, LOOKS, ask).await
+        match self.repeat(Repeat::Unsent, LOOKS, ask).await {
+            // What arrived garbled may arrive whole the next time; a wrong address never answers
+            // otherwise.
+            Err(error) if error.class == Class::Malformed && error.status.is_none() => {
+                self.repeat(Repeat::Unsent, LOOKS, ask).await
+            }
+            result => result,
+        }
     }
 
     /// As [`Self::get`], with `None` for what does not exist.
@@ -299,8 +320,7 @@ impl ReadClient {
             let headers = answer.headers();
             let told = api_time(headers);
             if let Some(told) = told {
-                let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-                *clock = Some((told, Instant::now()));
+                self.set_clock(told, Instant::now());
             }
             let now = told.map_or_else(SystemTime::now, SystemTime::from);
             if !headers.contains_key(RETRY_AFTER) {
