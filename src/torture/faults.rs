@@ -281,12 +281,11 @@ fn death(rng: &mut Rng, scenario: &Scenario) -> Death {
         0..=4 => format!("write:{}:{}", pick(rng, &texts), rng.u8(1..=3)),
         5..=6 => format!("sync:{}:{}", pick(rng, &texts), rng.u8(1..=3)),
         _ => {
-            let step = rng.choice(["create", "sync", "rename", "remove", "sync_directory"]);
+            let step = rng.choice(["create", "rename", "remove", "sync_directory"]);
             let file = rng.choice(["cloud.state", "cloud.json"]);
             match step.unwrap_or("rename") {
-                // A directory has the same name whatever is in it, and of a sync the name does
-                // not count.
-                step @ ("sync_directory" | "sync") => format!("{step}::{}", rng.u8(1..=6)),
+                // A directory has the same name whatever is in it.
+                "sync_directory" => format!("sync_directory::{}", rng.u8(1..=5)),
                 step => format!("{step}:{}:{}", file.unwrap_or(""), rng.u8(1..=3)),
             }
         }

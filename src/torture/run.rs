@@ -192,6 +192,7 @@ impl<'a> Bench<'a> {
             file::replace(&self.directory().join("cloud.json"), text.as_bytes(), None)
                 .map_err(|error| format!("cloud.json: {error}"))?;
         }
+        let struck = self.sandbox.struck();
         let mut run = 0;
         loop {
             if run == MOST_RUNS {
@@ -210,7 +211,12 @@ impl<'a> Bench<'a> {
                 End::Hung => return Err("it does not end".to_owned()),
             }
         }
-        self.judge(stages, trial.troubles.tagless, outcome).await
+        self.judge(stages, trial.troubles.tagless, outcome).await?;
+        let is_last = number + 1 == trial.scenario.stages.len();
+        if is_last || run > 1 || struck != self.sandbox.struck() {
+            self.plan(stage.destroy, outcome).await?;
+        }
+        Ok(())
     }
 
     /// One run of apply or destroy.
@@ -374,14 +380,13 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Compares the world, the state, cloud.json and what a plan says.
+    /// Compares the world, the state and cloud.json.
     async fn judge(
         &mut self,
         stages: &[Stage],
         tagless: bool,
         outcome: &mut Outcome,
     ) -> Result<(), String> {
-        let destroyed = stages.last().is_some_and(|stage| stage.destroy);
         let world = World::look(&self.sandbox).await?;
         let cloud_json = fs::read_to_string(self.directory().join("cloud.json"));
         let state = self.state();
@@ -405,6 +410,11 @@ impl<'a> Bench<'a> {
         for left in self.leftovers() {
             outcome.problems.push(format!("{left} is left"));
         }
+        Ok(())
+    }
+
+    /// A plan must find nothing to do.
+    async fn plan(&mut self, destroyed: bool, outcome: &mut Outcome) -> Result<(), String> {
         let mut args = vec!["plan", "--detailed-exitcode"];
         if destroyed {
             args.push("--destroy");

@@ -279,3 +279,187 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cloud::{Scenario, Server as Wanted};
+    use super::super::world::Key;
+    use super::*;
+    use crate::model::{Attributes, Origin, Recorded};
+
+    /// A deployment of one server and one name that came out right, beside a stranger's.
+    struct Bench {
+        before: World,
+        world: World,
+        state: State,
+        stage: Stage,
+    }
+
+    fn record(id: &str, name: &str, data: &str) -> Record {
+        Record {
+            id: id.into(),
+            name: name.into(),
+            kind: "A".into(),
+            data: data.into(),
+        }
+    }
+
+    fn server(id: &str, name: &str, tag: Option<&str>, address: &str) -> Server {
+        Server {
+            id: id.into(),
+            name: name.into(),
+            tags: tag.map(ToOwned::to_owned).into_iter().collect(),
+            addresses: vec![address.into()],
+        }
+    }
+
+    fn recorded(address: &str, id: &str) -> Recorded {
+        Recorded {
+            address: address.parse().unwrap(),
+            account: "default".into(),
+            id: id.into(),
+            origin: Origin::Created,
+            ready: true,
+            attributes: Attributes::new(),
+            refers_to: Vec::new(),
+            recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn bench() -> Bench {
+        let before = World {
+            servers: vec![server("1", "stranger", None, "198.18.0.1")],
+            zones: vec!["other.net".into()],
+            records: vec![record("2", "old.other.net", "192.0.2.7")],
+            keys: Vec::new(),
+        };
+        let mut state = State::new();
+        let tag = format!("cloudbuilder:{}", state.lineage);
+        for (address, id) in [
+            ("server.web", "11"),
+            ("record.acme.com/A", "12"),
+            ("domain.acme.com", "acme.com"),
+            ("ssh_key.default", "13"),
+        ] {
+            let one = recorded(address, id);
+            state.resources.insert(one.address.clone(), one);
+        }
+        let mut world = before.clone();
+        world
+            .servers
+            .push(server("11", "web", Some(&tag), "198.18.0.2"));
+        world.zones.push("acme.com".into());
+        world.records.push(record("12", "acme.com", "198.18.0.2"));
+        world.keys.push(Key {
+            id: "13".into(),
+            public_key: KEY.into(),
+        });
+        let web = Wanted {
+            name: "web".into(),
+            region: super::super::cloud::WITHOUT_IPV6,
+            ..Scenario::fixed().stages[0].servers[0].clone()
+        };
+        let stage = Stage {
+            servers: vec![Wanted {
+                names: vec!["acme.com".into()],
+                ..web
+            }],
+            destroy: false,
+        };
+        Bench {
+            before,
+            world,
+            state,
+            stage,
+        }
+    }
+
+    impl Bench {
+        fn judge(&self) -> Verdict {
+            judge(&Case {
+                before: &self.before,
+                stages: std::slice::from_ref(&self.stage),
+                tagless: false,
+                world: &self.world,
+                state: Some(&self.state),
+                cloud_json: "198.18.0.2",
+            })
+        }
+
+        /// Duplicates and orphans, once it came out wrong.
+        fn counts(&self) -> (usize, usize) {
+            let verdict = self.judge();
+            assert_ne!(verdict.problems, Vec::<String>::new());
+            (verdict.duplicates, verdict.orphans)
+        }
+    }
+
+    #[test]
+    fn what_came_out_right_has_no_problems() {
+        assert_eq!(bench().judge().problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_twin_is_a_duplicate_that_nobody_knows_of() {
+        let mut bench = bench();
+        let mut twin = bench.world.servers[1].clone();
+        twin.id = "10".into();
+        bench.world.servers.insert(0, twin);
+        assert_eq!(bench.counts(), (1, 1));
+        let mut bench = self::bench();
+        bench
+            .world
+            .records
+            .insert(0, record("9", "acme.com", "198.18.0.2"));
+        assert_eq!(bench.counts(), (1, 1));
+    }
+
+    #[test]
+    fn everything_else_that_can_be_wrong_is() {
+        let wrong: [fn(&mut Bench); 14] = [
+            |bench| bench.world.servers[0].name.push('x'),
+            |bench| bench.world.servers[0].tags.push("taken".into()),
+            |bench| bench.world.records[0].data.push('0'),
+            |bench| drop(bench.world.zones.remove(0)),
+            |bench| bench.world.servers[1].tags.clear(),
+            |bench| drop(bench.world.servers.pop()),
+            |bench| bench.world.records[1].data.push('0'),
+            |bench| drop(bench.world.records.pop()),
+            |bench| drop(bench.world.keys.pop()),
+            |bench| bench.world.zones.truncate(1),
+            |bench| drop(bench.state.resources.pop_first()),
+            |bench| {
+                for recorded in bench.state.resources.values_mut() {
+                    recorded.ready = false;
+                }
+            },
+            |bench| {
+                for recorded in bench.state.resources.values_mut() {
+                    recorded.id.push('0');
+                }
+            },
+            |bench| bench.stage.servers[0].names.clear(),
+        ];
+        for (number, break_it) in wrong.iter().enumerate() {
+            let mut bench = bench();
+            break_it(&mut bench);
+            let verdict = bench.judge();
+            assert!(
+                !verdict.problems.is_empty(),
+                "number {number} goes unnoticed"
+            );
+        }
+    }
+
+    #[test]
+    fn after_destroying_only_strangers_things_may_be_left() {
+        let mut bench = bench();
+        bench.stage.destroy = true;
+        assert_eq!(bench.counts().0, 0);
+        bench.world = bench.before.clone();
+        bench.state.resources.clear();
+        assert_eq!(bench.judge().problems, Vec::<String>::new());
+        bench.world.zones.push("acme.com".into());
+        assert_eq!(bench.counts(), (0, 1));
+    }
+}
