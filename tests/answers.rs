@@ -59,7 +59,10 @@ async fn ask(method: &str, fault: Json) -> Error {
     let asked = async {
         match method {
             "GET" => write.account().await.map(drop),
-            "POST" => write.create("domain", &attributes, "mark").await.map(drop),
+            "POST" => write
+                .create("domain", &attributes, Some("mark"))
+                .await
+                .map(drop),
             "DELETE" => write.delete(target).await,
             other => panic!("{other}"),
         }
@@ -171,7 +174,7 @@ async fn nobody_there_means_not_sent() {
     let write = open_write(digitalocean::TYPE, connection).unwrap();
     let attributes = Attributes::from([("name".to_owned(), "acme.com".into())]);
     let error = write
-        .create("domain", &attributes, "mark")
+        .create("domain", &attributes, Some("mark"))
         .await
         .unwrap_err();
     assert_eq!(error.class, Class::NotSent);

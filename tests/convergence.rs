@@ -374,7 +374,7 @@ async fn a_zone_stays_while_somebody_else_has_a_record_in_it() {
                 (record::TYPE.to_owned(), "A".into()),
                 (record::DATA.to_owned(), "203.0.113.9".into()),
             ]);
-            let theirs = account.write.create(record::KIND.name, &theirs, "");
+            let theirs = account.write.create(record::KIND.name, &theirs, None);
             let theirs = theirs.await.unwrap();
             let target = Target {
                 kind: record::KIND.name,

@@ -410,3 +410,28 @@ fn a_zone_made_again_with_a_lost_answer_is_known() {
     assert_eq!(made.count(), 1);
     assert_each_once(&cloud, &place, 1);
 }
+
+/// Two requests are on their way when the first is refused for its tags: what the second one says
+/// of itself stays true.
+#[test]
+fn what_is_under_way_when_marks_are_refused_is_found_too() {
+    let options = Options {
+        without_scopes: vec!["tag:create".to_owned()],
+        ..quick()
+    };
+    let other = r#", "db": {"region": "ams3", "size": "s-1vcpu-1gb", "image": "debian-13-x64"}"#;
+    for lost in ["db", "web1"] {
+        let (cloud, place) = begin_with(options.clone(), &fleet(5, other));
+        let name = |name: &str| format!("\"{name}\"");
+        cloud.fault(&json!({
+            "method": "POST", "path": "/v2/droplets", "kind": "delay", "ms": 200,
+            "body_contains": name(lost), "count": 1,
+        }));
+        cloud.fault(&json!({
+            "method": "POST", "path": "/v2/droplets", "kind": "do_then_500",
+            "body_contains": name(lost), "nth": 2,
+        }));
+        place.run("apply -y --settle 1s").code(0);
+        assert_each_once(&cloud, &place, 6);
+    }
+}

@@ -142,6 +142,8 @@ impl Part {
 pub(super) struct Call {
     pub(super) parts: Vec<Part>,
     pub(super) mark: String,
+    /// Whether what it creates carries the mark: what its intents say.
+    pub(super) marks: bool,
 }
 
 /// A step of a call, and what came of it.
@@ -191,81 +193,87 @@ impl Call {
         }
     }
 
+    /// The mark to put on what is created.
+    fn mark_on(&self) -> Option<&str> {
+        self.marks.then_some(self.mark.as_str())
+    }
+
+    async fn send_part(&self, part: &Part, write: &dyn Write) -> Result<Outcome, Error> {
+        let mark = self.mark.as_str();
+        match &part.op {
+            Op::Create { address, .. } => {
+                let (kind, attributes) = (address.kind(), &part.attributes);
+                match write.create(kind, attributes, self.mark_on()).await {
+                    Err(error) if error.class == Class::Exists => {
+                        let found = write.find(kind, &[attributes], mark).await;
+                        let found = found.ok().into_iter().flatten().flatten().next();
+                        found.map(Outcome::Found).ok_or(error)
+                    }
+                    result => result.map(Outcome::Made),
+                }
+            }
+            Op::Update { changed, .. } => {
+                let Some(target) = part.target() else {
+                    return Ok(Outcome::Accepted);
+                };
+                let updated = write.update(target, &part.attributes, changed).await;
+                updated.map(Outcome::Made)
+            }
+            Op::Import { mark: true, .. } => {
+                if let Some(target) = part.target() {
+                    write.mark(target, mark).await?;
+                }
+                Ok(Outcome::Accepted)
+            }
+            Op::Delete { .. } => {
+                let Some(target) = part.target() else {
+                    return Ok(Outcome::Accepted);
+                };
+                match write.delete(target).await {
+                    // It was there when the plan was made; if it is not any more, this was done.
+                    Err(error)
+                        if error.class == Class::Ambiguous
+                            && matches!(write.get(target).await, Ok(None)) =>
+                    {
+                        Ok(Outcome::Accepted)
+                    }
+                    result => result.map(|()| Outcome::Accepted),
+                }
+            }
+            // The state alone changes, or a file, or nothing.
+            Op::Import { .. } | Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
+                Ok(Outcome::Accepted)
+            }
+        }
+    }
+
+    async fn create_many(
+        &self,
+        parts: &[Part],
+        write: &dyn Write,
+    ) -> Result<Vec<Result<Outcome, Error>>, Error> {
+        let kind = parts
+            .first()
+            .and_then(|part| part.op.address())
+            .map_or("", Address::kind);
+        let attributes: Vec<&Attributes> = parts.iter().map(|part| &part.attributes).collect();
+        match write.create_many(kind, &attributes, self.mark_on()).await {
+            Err(error) if matches!(error.class, Class::Rejected | Class::Exists) => {
+                let again = || Ok(Outcome::Again { alone: true });
+                Ok(parts.iter().map(|_| again()).collect())
+            }
+            result => Ok(result?
+                .into_iter()
+                .map(|made| made.map(Outcome::Made))
+                .collect()),
+        }
+    }
+
     async fn send_once(&self, write: &dyn Write) -> Result<Vec<Result<Outcome, Error>>, Error> {
         match self.parts.as_slice() {
-            [part] => Ok(vec![Ok(send_part(part, write, &self.mark).await?)]),
-            parts => create_many(parts, write, &self.mark).await,
+            [part] => Ok(vec![Ok(self.send_part(part, write).await?)]),
+            parts => self.create_many(parts, write).await,
         }
-    }
-}
-
-async fn send_part(part: &Part, write: &dyn Write, mark: &str) -> Result<Outcome, Error> {
-    match &part.op {
-        Op::Create { address, .. } => {
-            let (kind, attributes) = (address.kind(), &part.attributes);
-            match write.create(kind, attributes, mark).await {
-                Err(error) if error.class == Class::Exists => {
-                    let found = write.find(kind, &[attributes], mark).await;
-                    let found = found.ok().into_iter().flatten().flatten().next();
-                    found.map(Outcome::Found).ok_or(error)
-                }
-                result => result.map(Outcome::Made),
-            }
-        }
-        Op::Update { changed, .. } => {
-            let Some(target) = part.target() else {
-                return Ok(Outcome::Accepted);
-            };
-            let updated = write.update(target, &part.attributes, changed).await;
-            updated.map(Outcome::Made)
-        }
-        Op::Import { mark: true, .. } => {
-            if let Some(target) = part.target() {
-                write.mark(target, mark).await?;
-            }
-            Ok(Outcome::Accepted)
-        }
-        Op::Delete { .. } => {
-            let Some(target) = part.target() else {
-                return Ok(Outcome::Accepted);
-            };
-            match write.delete(target).await {
-                // It was there when the plan was made; if it is not any more, this was done.
-                Err(error)
-                    if error.class == Class::Ambiguous
-                        && matches!(write.get(target).await, Ok(None)) =>
-                {
-                    Ok(Outcome::Accepted)
-                }
-                result => result.map(|()| Outcome::Accepted),
-            }
-        }
-        // The state alone changes, or a file, or nothing.
-        Op::Import { .. } | Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
-            Ok(Outcome::Accepted)
-        }
-    }
-}
-
-async fn create_many(
-    parts: &[Part],
-    write: &dyn Write,
-    mark: &str,
-) -> Result<Vec<Result<Outcome, Error>>, Error> {
-    let kind = parts
-        .first()
-        .and_then(|part| part.op.address())
-        .map_or("", Address::kind);
-    let attributes: Vec<&Attributes> = parts.iter().map(|part| &part.attributes).collect();
-    match write.create_many(kind, &attributes, mark).await {
-        Err(error) if matches!(error.class, Class::Rejected | Class::Exists) => {
-            let again = || Ok(Outcome::Again { alone: true });
-            Ok(parts.iter().map(|_| again()).collect())
-        }
-        result => Ok(result?
-            .into_iter()
-            .map(|made| made.map(Outcome::Made))
-            .collect()),
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> Ledger<'a> {
                 .collect();
             if !parts.is_empty() {
                 let mark = self.state.lineage.clone();
-                calls.push(Call { parts, mark });
+                calls.push(Call { parts, mark, marks });
             }
         }
         let parts = calls.iter().flat_map(|call| &call.parts);

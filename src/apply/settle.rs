@@ -183,13 +183,10 @@ async fn look_once(read: &dyn Read, state: &State) -> Look {
         match choose(found, intent, is_markable(intent), &state.lineage, taken) {
             Choice::Nothing => {}
             Choice::One(found) => {
-                // Without a mark nothing says who made it, and much time may have passed: it is
-                // not for us to delete.
-                let origin = match is_markable(intent) {
-                    true => Origin::Created,
-                    false => Origin::Found,
-                };
-                settled(intent, Change::Put(made(intent, origin, &found, now(read))));
+                // It was not there when it was planned, so it is ours. Should a key or a zone be
+                // somebody else's all the same, `destroy` leaves what others use or filled.
+                let made = made(intent, Origin::Created, &found, now(read));
+                settled(intent, Change::Put(made));
             }
             Choice::Unclear(ids) => stopped = Some(two_or_more(intent, &ids).into()),
         }

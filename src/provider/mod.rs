@@ -102,14 +102,15 @@ pub trait Read: Send + Sync {
 
 /// Changing a cloud.
 pub trait Write: Read {
-    /// Creates a resource, with `mark` on it where the provider can mark it. The answer may not
+    /// Creates a resource, with `mark` on it where its kind can carry one: with it or not at all,
+    /// because whoever looks for it later goes by that. The answer may not
     /// be ready yet. What can be there only once and is there already is an error of the class
     /// [`Class::Exists`].
     fn create<'a>(
         &'a self,
         kind: &'a str,
         attributes: &'a Attributes,
-        mark: &'a str,
+        mark: Option<&'a str>,
     ) -> Answer<'a, Observed>;
 
     /// Creates several resources of a kind with one request, as far as [`Capabilities::batch`]
@@ -122,7 +123,7 @@ pub trait Write: Read {
         &'a self,
         kind: &'a str,
         attributes: &'a [&'a Attributes],
-        mark: &'a str,
+        mark: Option<&'a str>,
     ) -> Answer<'a, Vec<Result<Observed, Error>>>;
 
     /// Gives the resource the attributes named in `changed`, from `attributes`.

@@ -19,11 +19,18 @@ async fn what_may_have_been_made_is_found_with_one_request() {
         ("web1", MARK),
         ("web2", MARK),
     ] {
-        let server = account.write.create("server", &server(name), mark).await;
+        let server = account
+            .write
+            .create("server", &server(name), Some(mark))
+            .await;
         made.push(server.unwrap().id);
     }
     let zone = attributes(&[("name", "acme.com")]);
-    account.write.create("domain", &zone, MARK).await.unwrap();
+    account
+        .write
+        .create("domain", &zone, Some(MARK))
+        .await
+        .unwrap();
     let mut records = Vec::new();
     for (name, data) in [
         ("www.acme.com", "192.0.2.1"),
@@ -32,7 +39,7 @@ async fn what_may_have_been_made_is_found_with_one_request() {
         ("acme.com", "192.0.2.1"),
     ] {
         let record = record("acme.com", name, data);
-        let record = account.write.create("record", &record, MARK).await;
+        let record = account.write.create("record", &record, Some(MARK)).await;
         records.push(record.unwrap().id);
     }
     account.requests();
@@ -67,7 +74,10 @@ async fn several_are_found_the_cheaper_way() {
     let key = account.key().await;
     let mut made = Vec::new();
     for (name, mark) in [("web1", MARK), ("web2", OTHER_MARK), ("Web3", MARK)] {
-        let server = account.write.create("server", &server(name), mark).await;
+        let server = account
+            .write
+            .create("server", &server(name), Some(mark))
+            .await;
         made.push(server.unwrap().id);
     }
     let [web1, web3] = [&made[0], &made[2]].map(|id| vec![id.clone()]);
@@ -79,10 +89,13 @@ async fn several_are_found_the_cheaper_way() {
         ("acme.net", "www.acme.net", "192.0.2.1"),
     ] {
         let zone_wanted = attributes(&[("name", zone)]);
-        let _ = account.write.create("domain", &zone_wanted, MARK).await;
+        let _ = account
+            .write
+            .create("domain", &zone_wanted, Some(MARK))
+            .await;
         let made = account
             .write
-            .create("record", &record(zone, name, data), MARK)
+            .create("record", &record(zone, name, data), Some(MARK))
             .await;
         records.push(vec![made.unwrap().id]);
     }
@@ -124,17 +137,21 @@ async fn a_large_collection_is_not_listed_for_a_few_names() {
     let servers: Vec<Attributes> = (0..410).map(|n| server(&format!("web{n}"))).collect();
     for some in servers.chunks(10) {
         let asked: Vec<&Attributes> = some.iter().collect();
-        let made = account.write.create_many("server", &asked, MARK);
+        let made = account.write.create_many("server", &asked, Some(MARK));
         made.await.unwrap();
     }
     let zone = attributes(&[("name", "acme.com")]);
-    account.write.create("domain", &zone, MARK).await.unwrap();
+    account
+        .write
+        .create("domain", &zone, Some(MARK))
+        .await
+        .unwrap();
     let records: Vec<Attributes> = (0..210)
         .map(|n| record("acme.com", &format!("web{n}.acme.com"), "192.0.2.1"))
         .collect();
     let made = records
         .iter()
-        .map(|record| account.write.create("record", record, MARK));
+        .map(|record| account.write.create("record", record, Some(MARK)));
     for made in join_all(made).await {
         made.unwrap();
     }
@@ -169,7 +186,10 @@ async fn what_boots_is_looked_at_the_cheaper_way() {
             .map(|n| server(&format!("web{}", batch * 10 + n)))
             .collect();
         let asked: Vec<&Attributes> = servers.iter().collect();
-        let answer = account.write.create_many("server", &asked, MARK).await;
+        let answer = account
+            .write
+            .create_many("server", &asked, Some(MARK))
+            .await;
         made.extend(answer.unwrap().into_iter().map(|made| made.unwrap().id));
     }
     let nothing = Attributes::new();

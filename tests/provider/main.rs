@@ -102,7 +102,7 @@ fn open_with(tempo: Tempo, url: &str) -> Box<dyn Write> {
 async fn post(url: &str) -> Error {
     let zone = Attributes::from([("name".to_owned(), "acme.com".into())]);
     let write = open(url);
-    let create = write.create("domain", &zone, "");
+    let create = write.create("domain", &zone, None);
     tokio::time::timeout(LIMIT, create)
         .await
         .expect("an answer in time")
@@ -246,7 +246,10 @@ impl Account {
             ("public_key", KEY),
             ("fingerprint", FINGERPRINT),
         ]);
-        self.write.create("ssh_key", &key, MARK).await.unwrap();
+        self.write
+            .create("ssh_key", &key, Some(MARK))
+            .await
+            .unwrap();
         key
     }
 
@@ -354,7 +357,7 @@ async fn alike_servers_are_made_with_one_request() {
     assert_eq!((batch.most, batch.differ_by), (10, "name"));
     assert!(batch.takes(asked[0], asked[1]));
 
-    let made = account.write.create_many("server", &asked, MARK);
+    let made = account.write.create_many("server", &asked, Some(MARK));
     let made = made.await.unwrap();
     assert_eq!(account.requests(), 1);
     for (asked, made) in asked.iter().zip(&made) {
@@ -367,7 +370,10 @@ async fn alike_servers_are_made_with_one_request() {
 
     account.requests();
     let one = server("solo");
-    let made = account.write.create_many("server", &[&one], MARK).await;
+    let made = account
+        .write
+        .create_many("server", &[&one], Some(MARK))
+        .await;
     assert_eq!(made.unwrap().len(), 1);
     assert_eq!(account.requests(), 1);
     account.sandbox.stop().await;
@@ -389,11 +395,14 @@ async fn what_cannot_be_told_apart_is_not_sent() {
         vec![&web1, &web2, &larger],
         many.iter().collect(),
     ] {
-        let error = write.create_many("server", &asked, MARK).await.unwrap_err();
+        let error = write
+            .create_many("server", &asked, Some(MARK))
+            .await
+            .unwrap_err();
         assert_eq!(error.class, Class::Rejected, "{error}");
     }
     let zone = attributes(&[("name", "acme.com")]);
-    let error = write.create_many("domain", &[&zone], MARK).await;
+    let error = write.create_many("domain", &[&zone], Some(MARK)).await;
     assert_eq!(error.unwrap_err().class, Class::Rejected);
     assert_eq!(count.load(Ordering::Relaxed), 0);
 }
@@ -423,14 +432,14 @@ async fn accepting(body: &Json) -> Box<dyn Write> {
 async fn an_answer_about_another_server_is_unclear() {
     let web1 = server("web1");
     let write = accepting(&json!({"droplet": droplet(9, "other")})).await;
-    let error = write.create("server", &web1, MARK).await.unwrap_err();
+    let error = write.create("server", &web1, Some(MARK)).await.unwrap_err();
     assert_eq!(error.class, Class::Ambiguous, "{error}");
     let message = "the request was accepted, but its answer is about other";
     assert_eq!(error.message, message);
 
     // Names differ no more than in case.
     let write = accepting(&json!({"droplet": droplet(1, "Web1")})).await;
-    let made = write.create("server", &web1, MARK).await.unwrap();
+    let made = write.create("server", &web1, Some(MARK)).await.unwrap();
     assert_eq!(made.id, "1");
 }
 
@@ -444,7 +453,10 @@ async fn what_the_answer_to_several_lacks_is_unclear() {
     let write = accepting(&body).await;
     let servers: Vec<Attributes> = (1..5).map(|n| server(&format!("web{n}"))).collect();
     let asked: Vec<&Attributes> = servers.iter().collect();
-    let made = write.create_many("server", &asked, MARK).await.unwrap();
+    let made = write
+        .create_many("server", &asked, Some(MARK))
+        .await
+        .unwrap();
     let told: Vec<Result<&str, Class>> = made
         .iter()
         .map(|made| {
@@ -466,7 +478,10 @@ async fn what_the_answer_to_several_lacks_is_unclear() {
     ] {
         let (port, _) = serve(move |socket| answer(socket, answered)).await;
         let write = open(&format!("http://127.0.0.1:{port}"));
-        let error = write.create_many("server", &asked, MARK).await.unwrap_err();
+        let error = write
+            .create_many("server", &asked, Some(MARK))
+            .await
+            .unwrap_err();
         assert_eq!(error.class, class, "{error}");
     }
 }

@@ -134,7 +134,10 @@ async fn what_creates_is_never_sent_twice() {
         for unclear in UNCLEAR {
             let (url, lines) = script(vec![(*unclear).to_owned()]).await;
             let write = open(&url);
-            let error = write.create(kind, attributes, MARK).await.unwrap_err();
+            let error = write
+                .create(kind, attributes, Some(MARK))
+                .await
+                .unwrap_err();
             assert_eq!(error.class, Class::Ambiguous, "{kind}: {error}");
             assert_eq!(lines.lock().unwrap().len(), 1, "{kind}: {unclear}");
         }
@@ -147,7 +150,7 @@ async fn what_never_left_is_sent_again_even_if_it_creates() {
     let (port, tries) = serve(|socket| async move { drop(socket) }).await;
     let write = open(&format!("https://127.0.0.1:{port}"));
     let zone = attributes(&[("name", "acme.com")]);
-    let error = write.create("domain", &zone, MARK).await.unwrap_err();
+    let error = write.create("domain", &zone, Some(MARK)).await.unwrap_err();
     assert_eq!(error.class, Class::NotSent);
     assert_eq!(tries.swap(0, Ordering::Relaxed), 11);
     assert_eq!(delete(&*write).await.unwrap_err().class, Class::NotSent);
@@ -163,7 +166,7 @@ async fn what_comes_up_late_is_reached() {
     drop(listener);
     let write = open(&format!("http://{address}"));
     let record = record("acme.com", "www.acme.com", "192.0.2.1");
-    let create = write.create("record", &record, MARK);
+    let create = write.create("record", &record, Some(MARK));
     let come_up = async {
         // Two of the eleven tries at least find nobody there.
         while write.requests() < 3 {

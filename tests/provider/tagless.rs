@@ -27,19 +27,24 @@ async fn servers_are_made_without_a_mark_if_there_can_be_none() {
 
     let web = server("web");
     assert!(account.write.marks());
-    let refused = account.write.create("server", &web, MARK).await;
+    let refused = account.write.create("server", &web, Some(MARK)).await;
     assert_eq!(refused.unwrap_err().class, Class::Unmarkable);
     assert!(!account.write.marks());
-    let made = account.write.create("server", &web, MARK).await.unwrap();
+    let made = account.write.create("server", &web, None).await.unwrap();
     assert!(made.owners.is_empty());
     assert_eq!(account.requests(), 2, "refused once");
     let notes = account.write.notes();
     assert!(notes[0].contains("may not create tags"), "{notes:?}");
 
+    // What says that it carries the mark carries it or is not made, also when it is known already.
+    let refused = account.write.create("server", &web, Some(MARK)).await;
+    assert_eq!(refused.unwrap_err().class, Class::Unmarkable);
+    assert_eq!(account.requests(), 1);
+
     // It need not be refused again.
     let several = ["a", "b"].map(server);
     let several = several.each_ref();
-    let many = account.write.create_many("server", &several, MARK).await;
+    let many = account.write.create_many("server", &several, None).await;
     assert!(many.unwrap().iter().all(Result::is_ok));
     assert_eq!(account.requests(), 1);
     let target = Target {
@@ -70,9 +75,12 @@ async fn several_at_once_are_made_without_a_mark_too() {
     let mut account = account(&["tag:create"]).await;
     let several = ["a", "b"].map(server);
     let several = several.each_ref();
-    let refused = account.write.create_many("server", &several, MARK).await;
+    let refused = account
+        .write
+        .create_many("server", &several, Some(MARK))
+        .await;
     assert_eq!(refused.unwrap_err().class, Class::Unmarkable);
-    let many = account.write.create_many("server", &several, MARK).await;
+    let many = account.write.create_many("server", &several, None).await;
     assert!(many.unwrap().iter().all(Result::is_ok));
     assert_eq!(account.requests(), 2);
     account.sandbox.stop().await;
@@ -103,9 +111,12 @@ async fn what_boots_without_a_mark_is_seen() {
         let account = account(lacked).await;
         let several: Vec<Attributes> = (0..5).map(|n| server(&format!("web{n}"))).collect();
         let asked: Vec<&Attributes> = several.iter().collect();
-        let mut made = account.write.create_many("server", &asked, MARK).await;
+        let mut made = account
+            .write
+            .create_many("server", &asked, Some(MARK))
+            .await;
         if matches!(&made, Err(error) if error.class == Class::Unmarkable) {
-            made = account.write.create_many("server", &asked, MARK).await;
+            made = account.write.create_many("server", &asked, None).await;
         }
         let made: Vec<String> = made
             .unwrap()
@@ -151,7 +162,10 @@ async fn another_refusal_is_an_error() {
     let mut account = Account::start(options).await;
     account.key().await;
     account.requests();
-    let refused = account.write.create("server", &server("web"), MARK).await;
+    let refused = account
+        .write
+        .create("server", &server("web"), Some(MARK))
+        .await;
     assert_eq!(refused.unwrap_err().class, Class::Unauthorized);
     assert_eq!(account.requests(), 1);
     assert!(account.write.notes().is_empty());

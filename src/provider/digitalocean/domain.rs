@@ -51,7 +51,7 @@ impl super::Adapter for Adapter {
         &'a self,
         client: WriteClient<'a>,
         attributes: &'a Attributes,
-        _mark: &'a str,
+        _mark: Option<&'a str>,
     ) -> Answer<'a, Observed> {
         async move {
             let name = required(attributes, NAME)?;

@@ -91,14 +91,14 @@ trait Adapter: Sync {
         &'a self,
         client: WriteClient<'a>,
         attributes: &'a Attributes,
-        mark: &'a str,
+        mark: Option<&'a str>,
     ) -> Answer<'a, Observed>;
 
     fn create_many<'a>(
         &'a self,
         _client: WriteClient<'a>,
         _attributes: &'a [&'a Attributes],
-        _mark: &'a str,
+        _mark: Option<&'a str>,
     ) -> Answer<'a, Vec<Result<Observed, Error>>> {
         let message = format!("a {} is created by itself", self.kind());
         futures_util::future::err(Error::new(Class::Rejected, "create", message)).boxed()
@@ -355,7 +355,7 @@ impl Write for Writer {
         &'a self,
         kind: &'a str,
         attributes: &'a Attributes,
-        mark: &'a str,
+        mark: Option<&'a str>,
     ) -> Answer<'a, Observed> {
         async move { adapter(kind)?.create(self.client(), attributes, mark).await }.boxed()
     }
@@ -364,7 +364,7 @@ impl Write for Writer {
         &'a self,
         kind: &'a str,
         attributes: &'a [&'a Attributes],
-        mark: &'a str,
+        mark: Option<&'a str>,
     ) -> Answer<'a, Vec<Result<Observed, Error>>> {
         async move {
             adapter(kind)?

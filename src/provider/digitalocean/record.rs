@@ -100,7 +100,7 @@ impl super::Adapter for Adapter {
         &'a self,
         client: WriteClient<'a>,
         attributes: &'a Attributes,
-        _mark: &'a str,
+        _mark: Option<&'a str>,
     ) -> Answer<'a, Observed> {
         async move {
             let path = collection(required(attributes, ZONE)?);

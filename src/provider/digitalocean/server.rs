@@ -135,7 +135,7 @@ impl super::Adapter for Adapter {
         &'a self,
         client: WriteClient<'a>,
         attributes: &'a Attributes,
-        mark: &'a str,
+        mark: Option<&'a str>,
     ) -> Answer<'a, Observed> {
         async move {
             let name = required(attributes, NAME)?;
@@ -159,7 +159,7 @@ impl super::Adapter for Adapter {
         &'a self,
         client: WriteClient<'a>,
         attributes: &'a [&'a Attributes],
-        mark: &'a str,
+        mark: Option<&'a str>,
     ) -> Answer<'a, Vec<Result<Observed, Error>>> {
         async move {
             let first = batch(attributes)?;
@@ -218,14 +218,11 @@ impl super::Adapter for Adapter {
     }
 }
 
-/// Sends a create, without a mark once it is known that the token may not create tags.
+/// Sends a create; a token that may not create tags is known from then on.
 async fn post<T: DeserializeOwned>(
     client: &WriteClient<'_>,
-    mut request: DropletRequest<'_>,
+    request: DropletRequest<'_>,
 ) -> Result<T, Error> {
-    if client.0.is_tagless() {
-        request.tags.clear();
-    }
     match client.send(Method::POST, DROPLETS, &request).await {
         Err(error) if !request.tags.is_empty() && refuses_tags(&error) => {
             tracing::debug!("{error}; going on without tags");
@@ -376,7 +373,7 @@ fn unclear(what: &str) -> Error {
 pub(super) fn to_create_request<'a>(
     names: Names<'a>,
     attributes: &'a Attributes,
-    mark: &str,
+    mark: Option<&str>,
 ) -> Result<DropletRequest<'a>, Error> {
     let flag = |name: &str| {
         attributes
@@ -385,7 +382,7 @@ pub(super) fn to_create_request<'a>(
             .unwrap_or(false)
     };
     let image = required(attributes, IMAGE)?;
-    if mark.is_empty() {
+    if mark.is_some_and(str::is_empty) {
         // Without its mark a server whose answer is lost could not be found again.
         return Err(Error::new(Class::Rejected, CREATE, "there is no lineage"));
     }
@@ -399,7 +396,7 @@ pub(super) fn to_create_request<'a>(
         ssh_keys: vec![required(attributes, SSH_KEY)?],
         backups: flag(BACKUPS),
         ipv6: flag(IPV6),
-        tags: vec![tag(mark)],
+        tags: mark.map(tag).into_iter().collect(),
     })
 }
 

@@ -67,7 +67,7 @@ impl super::Adapter for Adapter {
         &'a self,
         client: WriteClient<'a>,
         attributes: &'a Attributes,
-        _mark: &'a str,
+        _mark: Option<&'a str>,
     ) -> Answer<'a, Observed> {
         async move {
             let body = KeyRequest {

@@ -132,7 +132,8 @@ fn a_create_request_carries_key_and_mark() {
     };
     let attributes = wanted("debian-13-x64");
     let request =
-        server::to_create_request(super::wire::Names::One("web1"), &attributes, LINEAGE).unwrap();
+        server::to_create_request(super::wire::Names::One("web1"), &attributes, Some(LINEAGE))
+            .unwrap();
     let expected = json!({
         "name": "web1", "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
         "ssh_keys": ["3b:16:bf"], "backups": false, "ipv6": true,
@@ -142,7 +143,8 @@ fn a_create_request_carries_key_and_mark() {
     // Private images go by their number.
     let attributes = wanted("63663980");
     let request =
-        server::to_create_request(super::wire::Names::One("web1"), &attributes, LINEAGE).unwrap();
+        server::to_create_request(super::wire::Names::One("web1"), &attributes, Some(LINEAGE))
+            .unwrap();
     assert_eq!(json!(request)["image"], json!(63_663_980));
 
     // Neither without our mark nor without a key.
@@ -150,10 +152,10 @@ fn a_create_request_carries_key_and_mark() {
         let request = server::to_create_request(super::wire::Names::One("web1"), attributes, mark);
         request.map(|_| ()).unwrap_err().class
     };
-    assert_eq!(refused(&attributes, ""), Class::Rejected);
+    assert_eq!(refused(&attributes, Some("")), Class::Rejected);
     let mut keyless = attributes.clone();
     keyless.remove("ssh_key");
-    assert_eq!(refused(&keyless, LINEAGE), Class::Rejected);
+    assert_eq!(refused(&keyless, Some(LINEAGE)), Class::Rejected);
 }
 
 #[test]
