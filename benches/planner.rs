@@ -123,6 +123,7 @@ impl World {
             let input = Input {
                 desired: &self.desired,
                 observed: &self.observed,
+                left_out: &BTreeMap::new(),
                 absent: &nothing,
                 recorded: &self.recorded,
                 lineage: Some(LINEAGE),

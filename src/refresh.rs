@@ -10,8 +10,12 @@ use jiff::Timestamp;
 use crate::config::{Cloud, PublicKey};
 use crate::model::{Account, Address, Catalog, Desired, Diagnostic, Observed, Recorded};
 use crate::plan::guard;
-use crate::provider::{Error, Read, Scope, Target};
+use crate::provider::{Error, Listed, Read, Scope, Target};
 use crate::resource::{Declared, Setting, declare, declare_servers, domain, record, server};
+
+mod reach;
+
+use reach::Sight;
 
 /// How many objects are asked for singly at the same time.
 const AT_ONCE: usize = 8;
@@ -26,6 +30,10 @@ pub struct Wanted<'a> {
     pub recorded: &'a BTreeMap<Address, Recorded>,
     /// The account that the state is about, if it says so.
     pub known: Option<&'a Account>,
+    /// The deployment's lineage, once it has one.
+    pub mark: Option<&'a str>,
+    /// Whether everything in the account matters, not only what is ours or has our names.
+    pub whole: bool,
     /// What was recorded less than this ago may not be visible everywhere yet.
     pub settle: Duration,
 }
@@ -40,8 +48,10 @@ pub struct Found {
     pub desired: Vec<Desired>,
     /// What should be known about that, and what is wrong with it.
     pub notes: Vec<Diagnostic>,
-    /// What the account holds.
+    /// What the account holds, as far as it matters.
     pub observed: Vec<Observed>,
+    /// How much else of each kind it holds.
+    pub left_out: BTreeMap<&'static str, u64>,
     /// Recorded resources that were not seen, and why.
     pub absent: BTreeMap<Address, Absence>,
 }
@@ -73,27 +83,36 @@ pub async fn refresh(read: &dyn Read, wanted: &Wanted<'_>) -> Result<Found, Stop
     // Before the zones are known, a name cannot be given one; keys and servers can be declared.
     let servers = look.with_setting(&BTreeSet::new(), None, declare_servers);
     let unrecorded = servers.iter().any(|desired| look.is_unknown(desired));
-    let (account, catalog, mut observed) = tokio::try_join!(
+    let whole = wanted.whole || reach::to_every_server(wanted.recorded, &servers);
+    let (account, catalog, mut sight) = tokio::try_join!(
         read.account(),
         look.catalog(unrecorded),
-        look.list(|kind| kind != record::KIND.name, &servers),
+        look.all_but_records(&servers, whole),
     )?;
     // They are declared anew, with their names.
     drop(servers);
     if let Some(refusal) = guard::other_account(wanted.known, &account) {
         return Err(Stopped::OtherAccount(Box::new(refusal)));
     }
-    let zones: BTreeSet<String> = observed
+    let zones: BTreeSet<String> = sight
+        .observed
         .iter()
         .filter(|observed| observed.kind == domain::KIND.name)
         .map(|observed| observed.id.clone())
         .collect();
     let declared = look.declare(&zones, catalog.as_ref());
-    observed.extend(
-        look.list(|kind| kind == record::KIND.name, &declared.desired)
-            .await?,
-    );
-    let absent = look.confirm_absent(&mut observed).await?;
+    let desired = &declared.desired;
+    let whole = wanted.whole || reach::to_every_record(wanted.recorded, desired);
+    let records = look.list(record::KIND.name, desired, whole).await?;
+    sight.first(record::KIND.name, records);
+    if sight.is_partial(server::KIND.name)
+        && reach::out_of_sight(wanted.recorded, desired, &sight.observed)
+    {
+        let all = look.list(server::KIND.name, desired, true).await?;
+        sight.further(server::KIND.name, all);
+    }
+    let absent = look.confirm_absent(&mut sight).await?;
+    look.for_namesakes(&absent, desired, &mut sight).await?;
 
     // What was deleted outside is made again, and what is not visible yet does not tell its
     // price: both take the catalog after all.
@@ -114,7 +133,8 @@ pub async fn refresh(read: &dyn Read, wanted: &Wanted<'_>) -> Result<Found, Stop
         catalog,
         desired,
         notes,
-        observed,
+        observed: sight.observed,
+        left_out: sight.left_out,
         absent,
     })
 }
@@ -169,42 +189,60 @@ impl Look<'_> {
         }
     }
 
-    async fn list(
+    async fn all_but_records(&self, desired: &[Desired], whole: bool) -> Result<Sight, Error> {
+        let kinds = self.read.capabilities().kinds.iter().copied();
+        let kinds = kinds.filter(|kind| *kind != record::KIND.name);
+        let lists = kinds.map(async |kind| Ok((kind, self.list(kind, desired, whole).await?)));
+        let mut sight = Sight::default();
+        for (kind, listed) in try_join_all(lists).await? {
+            sight.first(kind, listed);
+        }
+        Ok(sight)
+    }
+
+    async fn list(&self, kind: &str, desired: &[Desired], whole: bool) -> Result<Listed, Error> {
+        let of_kind = |desired: &&Desired| desired.address.kind() == kind;
+        let desired: Vec<&Desired> = desired.iter().filter(of_kind).collect();
+        let recorded: Vec<&Recorded> = self.wanted.recorded.values().collect();
+        let scope = Scope {
+            desired: &desired,
+            recorded: &recorded,
+            mark: self.wanted.mark,
+            whole,
+        };
+        self.read.list(kind, scope).await
+    }
+
+    /// What is gone is made again: then somebody else's of that name matters, which nobody asked
+    /// for while it was recorded.
+    async fn for_namesakes(
         &self,
-        which: impl Fn(&str) -> bool,
+        absent: &BTreeMap<Address, Absence>,
         desired: &[Desired],
-    ) -> Result<Vec<Observed>, Error> {
-        let kinds = self.read.capabilities().kinds;
-        let lists = kinds
-            .iter()
-            .copied()
-            .filter(|kind| which(kind))
-            .map(|kind| async move {
-                let desired: Vec<&Desired> = desired
-                    .iter()
-                    .filter(|desired| desired.address.kind() == kind)
-                    .collect();
-                let recorded: Vec<&Recorded> = self.wanted.recorded.values().collect();
-                self.read
-                    .list(
-                        kind,
-                        Scope {
-                            desired: &desired,
-                            recorded: &recorded,
-                        },
-                    )
-                    .await
-            });
-        Ok(try_join_all(lists).await?.into_iter().flatten().collect())
+        sight: &mut Sight,
+    ) -> Result<(), Error> {
+        let kind = server::KIND.name;
+        let is_gone = |desired: &&Desired| {
+            desired.address.kind() == kind && absent.get(&desired.address) == Some(&Absence::Gone)
+        };
+        let gone: Vec<&Desired> = desired.iter().filter(is_gone).collect();
+        if gone.is_empty() || !sight.is_partial(kind) {
+            return Ok(());
+        }
+        let scope = Scope {
+            desired: &gone,
+            ..Scope::default()
+        };
+        let namesakes = self.read.list(kind, scope).await?;
+        sight.further(kind, namesakes);
+        Ok(())
     }
 
     /// Asks singly for what is recorded and was in no list: pages are cut by number, so one can
     /// be missed while others come and go. Adds what is there after all.
-    async fn confirm_absent(
-        &self,
-        observed: &mut Vec<Observed>,
-    ) -> Result<BTreeMap<Address, Absence>, Error> {
-        let seen: HashSet<(&str, &str)> = observed
+    async fn confirm_absent(&self, sight: &mut Sight) -> Result<BTreeMap<Address, Absence>, Error> {
+        let seen: HashSet<(&str, &str)> = sight
+            .observed
             .iter()
             .map(|observed| (observed.kind, observed.id.as_str()))
             .collect();
@@ -232,7 +270,7 @@ impl Look<'_> {
         let mut absent = BTreeMap::new();
         for (recorded, found) in answers {
             match found {
-                Some(found) => observed.push(found),
+                Some(found) => sight.single(found),
                 None if self.is_young(recorded) => {
                     absent.insert(recorded.address.clone(), Absence::TooYoung);
                 }

@@ -114,13 +114,7 @@ async fn what_is_gone_is_no_error_to_those_who_look_or_delete() {
     };
     assert_eq!(write.get(target).await.unwrap(), None);
     write.delete(target).await.unwrap();
-    let error = write.list(
-        "domain",
-        cloudbuilder::provider::Scope {
-            desired: &[],
-            recorded: &[],
-        },
-    );
+    let error = write.list("domain", cloudbuilder::provider::Scope::default());
     let error = error.await.unwrap_err();
     assert_eq!(error.class, Class::NotFound);
     assert_eq!(

@@ -147,6 +147,8 @@ async fn look(account: &Account, cloud: Option<&str>, state: &State) -> Found {
         cloud: cloud.as_ref().map(|cloud| (cloud, &key)),
         recorded: &state.resources,
         known: None,
+        mark: Some(&state.lineage),
+        whole: false,
         settle: Duration::ZERO,
     };
     let found = refresh(&*account.write, &wanted).await;
@@ -163,6 +165,7 @@ fn with_input<T>(
     ask(&Input {
         desired: &found.desired,
         observed: &found.observed,
+        left_out: &found.left_out,
         absent: &found.absent,
         recorded: &state.resources,
         lineage: Some(&state.lineage),
@@ -235,11 +238,12 @@ async fn assert_nothing_twice(account: &Account, state: &State, when: &str) {
             .filter(|r| r.address.kind() == kind);
         let of_kind: Vec<&Recorded> = of_kind.collect();
         let scope = Scope {
-            desired: &[],
             recorded: &of_kind,
+            whole: true,
+            ..Scope::default()
         };
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for observed in account.write.list(kind, scope).await.unwrap() {
+        for observed in account.write.list(kind, scope).await.unwrap().found {
             // A zone has three of these from the start.
             if observed.text(record::TYPE) != Some("NS") {
                 *counts.entry(key(&observed, parts)).or_default() += 1;
@@ -276,10 +280,10 @@ async fn what_was_applied_needs_nothing_more() {
             assert!(state.resources.is_empty());
             for kind in [server::KIND.name, domain::KIND.name] {
                 let scope = Scope {
-                    desired: &[],
-                    recorded: &[],
+                    whole: true,
+                    ..Scope::default()
                 };
-                let left = account.write.list(kind, scope).await.unwrap();
+                let left = account.write.list(kind, scope).await.unwrap().found;
                 assert!(left.is_empty(), "{provider} keeps {left:?}");
             }
         }
@@ -405,6 +409,8 @@ async fn what_nobody_sees_is_asked_for_singly_while_something_is_young() {
                     cloud: None,
                     recorded: &recorded,
                     known: None,
+                    mark: None,
+                    whole: false,
                     settle: Duration::from_secs(u32::MAX.into()),
                 };
                 let found = refresh(&*account.write, &wanted).await;

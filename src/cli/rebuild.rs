@@ -72,6 +72,8 @@ async fn rebuild(
         cloud: key.as_ref().map(|key| (&configuration.cloud, key)),
         recorded: &nothing,
         known: None,
+        mark: Some(&lineage),
+        whole: true,
         settle: Duration::ZERO,
     };
     let found = refresh::refresh(&*read, &wanted).await?;
@@ -158,8 +160,8 @@ async fn find_lineage(read: &dyn Read, configuration: &Configuration) -> Result<
         .list(
             server::KIND.name,
             Scope {
-                desired: &[],
-                recorded: &[],
+                whole: true,
+                ..Scope::default()
             },
         )
         .await?;
@@ -170,7 +172,7 @@ async fn find_lineage(read: &dyn Read, configuration: &Configuration) -> Result<
         .map(|server| server.name.value.as_str())
         .collect();
     let mut marked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for server in &servers {
+    for server in &servers.found {
         let Some(name) = server
             .text(server::NAME)
             .filter(|name| names.contains(name))
@@ -214,6 +216,7 @@ fn recognise(read: &dyn Read, found: &Found, lineage: &str) -> Result<State, Vec
     let input = Input {
         desired: &found.desired,
         observed: &found.observed,
+        left_out: &found.left_out,
         absent: &found.absent,
         recorded: &nothing,
         lineage: Some(lineage),

@@ -70,6 +70,8 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
             .map(|key| (&configuration.cloud, key)),
         recorded,
         known: state.and_then(|state| state.accounts.get(ACCOUNT)),
+        mark: state.map(|state| state.lineage.as_str()),
+        whole: false,
         settle: planning.settle,
     };
     let Found {
@@ -78,6 +80,7 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
         desired,
         notes,
         observed,
+        left_out,
         absent,
     } = refresh::refresh(read, &wanted).await?;
     let file = deployment.written_name();
@@ -85,6 +88,7 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
     let input = Input {
         desired: &desired,
         observed: &observed,
+        left_out: &left_out,
         absent: &absent,
         recorded,
         lineage: state.map(|state| state.lineage.as_str()),
@@ -177,12 +181,12 @@ pub(super) async fn without_state(
     sources: &Sources,
 ) -> Result<Failure, Failure> {
     let scope = crate::provider::Scope {
-        desired: &[],
-        recorded: &[],
+        whole: true,
+        ..crate::provider::Scope::default()
     };
     let servers = read.list(server::KIND.name, scope).await?;
     let mut by_name: BTreeMap<&str, Vec<&Observed>> = BTreeMap::new();
-    for server in &servers {
+    for server in &servers.found {
         let name = server.text(server::NAME).unwrap_or_default();
         by_name.entry(name).or_default().push(server);
     }

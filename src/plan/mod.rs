@@ -31,8 +31,10 @@ pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step
 pub struct Input<'a> {
     /// What cloud.json asks for; nothing, to destroy.
     pub desired: &'a [Desired],
-    /// What the account holds.
+    /// What the account holds, as far as it matters.
     pub observed: &'a [Observed],
+    /// How much else of a kind it holds.
+    pub left_out: &'a BTreeMap<&'static str, u64>,
     /// Recorded resources that are not in `observed`, and why.
     pub absent: &'a BTreeMap<Address, Absence>,
     /// What the state says.
@@ -259,6 +261,7 @@ fn facts<'a>(
         desired: input.desired,
         wanted: &index.wanted,
         observed: input.observed,
+        left_out: input.left_out,
         recorded: input.recorded,
         bound: &bindings.at,
         unwanted,

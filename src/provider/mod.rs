@@ -33,12 +33,32 @@ pub struct Target<'a> {
 }
 
 /// What a listing is for, so that a provider can ask for no more than that.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Scope<'a> {
     /// What cloud.json asks for, of the kind that is listed.
     pub desired: &'a [&'a Desired],
-    /// What the state says, of every kind: whether a zone may go depends on the records in it.
+    /// What the state says, of every kind: records lead to the zones they are in.
     pub recorded: &'a [&'a Recorded],
+    /// The lineage of the deployment, once it has one.
+    pub mark: Option<&'a str>,
+    /// Whether everything of the kind matters, whoever's it is: of records everything in the
+    /// zones that the others lead to.
+    pub whole: bool,
+}
+
+/// What a listing came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listed {
+    /// What there is, at least all that matters.
+    pub found: Vec<Observed>,
+    /// How many more there are that do not matter and were not asked for.
+    pub left_out: u64,
+}
+
+impl From<Vec<Observed>> for Listed {
+    fn from(found: Vec<Observed>) -> Self {
+        Self { found, left_out: 0 }
+    }
 }
 
 /// Looking at a cloud.
@@ -52,8 +72,11 @@ pub trait Read: Send + Sync {
     /// What can be used now.
     fn catalog(&self) -> Answer<'_, Catalog>;
 
-    /// The resources of a kind, at least all those that matter to `scope`.
-    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Vec<Observed>>;
+    /// The resources of a kind, in as few requests as it takes to see all that matter to `scope`:
+    /// what is recorded, what carries the mark, and, whoever's it is, what has the natural key of
+    /// something that is wanted and not recorded. That something recorded is missing from the
+    /// answer proves nothing; only [`Read::get`] can say that it is gone.
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed>;
 
     /// One resource; `None` if the provider says that there is none.
     fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>>;

@@ -11,8 +11,10 @@ pub struct Facts<'a> {
     pub desired: &'a [Desired],
     /// The same, by address.
     pub wanted: &'a HashMap<&'a Address, &'a Desired>,
-    /// What the account holds, of every kind that was listed.
+    /// What the account holds, of every kind that was listed, as far as it matters.
     pub observed: &'a [Observed],
+    /// How much else of a kind it holds.
+    pub left_out: &'a BTreeMap<&'static str, u64>,
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
     /// Which of `observed` is which address: its place there.

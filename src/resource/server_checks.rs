@@ -184,8 +184,9 @@ fn check_limit(facts: &Facts<'_>, catalog: &Catalog, new: usize, found: &mut Vec
     let Some(limit) = catalog.server_limit else {
         return;
     };
-    let existing = facts.of_kind(KIND.name).count();
-    if new > 0 && (existing + new) as u64 > limit {
+    let left_out = facts.left_out.get(KIND.name).copied().unwrap_or_default();
+    let existing = facts.of_kind(KIND.name).count() as u64 + left_out;
+    if new > 0 && existing + new as u64 > limit {
         found.push(
             Diagnostic::error(format!("the account may have {limit} servers"))
                 .detail(format!("it has {existing}, and this plan would add {new}"))

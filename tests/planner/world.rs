@@ -262,6 +262,7 @@ impl World {
         let input = Input {
             desired: &desired,
             observed: &self.observed,
+            left_out: &BTreeMap::new(),
             absent: &self.absent(),
             recorded: &self.recorded,
             lineage: self.lineage,

@@ -230,8 +230,15 @@ impl ReadClient {
 
     /// How many pages the collection at `path` had when it was listed last; one, if it never was.
     pub(super) fn pages_of(&self, path: &str) -> u64 {
+        self.total_of(path)
+            .map_or(1, |total| total.div_ceil(PER_PAGE))
+    }
+
+    /// How many items the collection at `path` had when it was asked for last, if that was more
+    /// than a page holds.
+    pub(super) fn total_of(&self, path: &str) -> Option<u64> {
         let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        totals.get(path).map_or(1, |total| total.div_ceil(PER_PAGE))
+        totals.get(path).copied()
     }
 
     fn remember(&self, path: &str, total: u64) {
@@ -252,21 +259,38 @@ impl ReadClient {
         path: &str,
         kept: impl Fn(P::Item) -> T,
     ) -> Result<Vec<T>, Error> {
-        let joint = if path.contains('?') { '&' } else { '?' };
-        let page = async |number: u64| -> Result<P, Error> {
-            let page = format!("{path}{joint}per_page={PER_PAGE}&page={number}");
-            self.get(&page).await
-        };
-        let first = page(1).await?;
-        let total = first.total();
-        self.remember(path, total);
+        let first: P = self.first_page(path).await?;
+        self.further_pages(path, first, kept).await
+    }
+
+    /// The first page of the collection at `path`, which tells how many items it has.
+    pub(super) async fn first_page<P: Page>(&self, path: &str) -> Result<P, Error> {
+        let first: P = self.page(path, 1).await?;
+        self.remember(path, first.total());
+        Ok(first)
+    }
+
+    /// As [`Self::pages`], with the first page there already.
+    pub(super) async fn further_pages<P: Page, T>(
+        &self,
+        path: &str,
+        first: P,
+        kept: impl Fn(P::Item) -> T,
+    ) -> Result<Vec<T>, Error> {
+        let last = first.total().div_ceil(PER_PAGE);
         let mut items: Vec<T> = first.into_items().into_iter().map(&kept).collect();
-        let others = stream::iter(2..=total.div_ceil(PER_PAGE)).map(page);
+        let others = stream::iter(2..=last).map(|number| self.page::<P>(path, number));
         let mut others = pin!(others.buffered(PAGES_AT_ONCE));
         while let Some(page) = others.try_next().await? {
             items.extend(page.into_items().into_iter().map(&kept));
         }
         Ok(items)
+    }
+
+    async fn page<P: Page>(&self, path: &str, number: u64) -> Result<P, Error> {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let page = format!("{path}{joint}per_page={PER_PAGE}&page={number}");
+        self.get(&page).await
     }
 
     /// Asks until there is an answer, as often as `most` and the tempo allow.

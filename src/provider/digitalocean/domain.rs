@@ -3,7 +3,7 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Observed, Readiness};
-use crate::provider::{Answer, Class, Error, Scope, Target};
+use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::domain::{KIND, NAME};
 
 use super::client::{ReadClient, WriteClient};
@@ -18,10 +18,11 @@ impl super::Adapter for Adapter {
         KIND.name
     }
 
-    fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+    fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
             let kept = |domain| from_wire(&domain);
-            client.pages::<Domains, _>("/v2/domains", kept).await
+            let zones = client.pages::<Domains, _>("/v2/domains", kept).await?;
+            Ok(zones.into())
         }
         .boxed()
     }

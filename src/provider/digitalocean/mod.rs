@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::model::{Account, Attributes, Capabilities, Catalog, Observed};
 
-use super::{Allowance, Answer, Class, Connection, Error, Read, Scope, Target, Write};
+use super::{Allowance, Answer, Class, Connection, Error, Listed, Read, Scope, Target, Write};
 use client::{ReadClient, WriteClient};
 
 mod births;
@@ -19,6 +19,7 @@ mod budget;
 mod catalog;
 mod client;
 mod domain;
+mod listing;
 mod record;
 mod server;
 mod ssh_key;
@@ -63,7 +64,7 @@ static CAPABILITIES: Capabilities = Capabilities {
 trait Adapter: Sync {
     fn kind(&self) -> &'static str;
 
-    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Vec<Observed>>;
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed>;
 
     fn get<'a>(
         &'a self,
@@ -221,7 +222,7 @@ impl Read for Reader {
         .boxed()
     }
 
-    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
         async move { adapter(kind)?.list(&self.client, scope).await }.boxed()
     }
 
@@ -303,7 +304,7 @@ impl Read for Writer {
         self.reader.catalog()
     }
 
-    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
         self.reader.list(kind, scope)
     }
 

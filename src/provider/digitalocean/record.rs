@@ -2,15 +2,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use futures_util::FutureExt;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
 use reqwest::Method;
 
-use crate::model::{Attributes, Desired, Observed, Readiness, Value};
-use crate::provider::{Answer, Class, Error, Scope, Target};
-use crate::resource::domain;
+use crate::model::{Attributes, Observed, Readiness};
+use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient, query};
+use super::listing;
 use super::required;
 use super::wire::{Record, RecordAnswer, RecordRequest, Records};
 
@@ -21,27 +21,8 @@ impl super::Adapter for Adapter {
         KIND.name
     }
 
-    /// Lists the zones that hold, or shall hold, records of ours, and those that are ours.
-    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
-        async move {
-            let recorded = scope.recorded.iter().filter_map(|recorded| {
-                match recorded.address.kind() {
-                    kind if kind == KIND.name => recorded.text(ZONE),
-                    // It may hold records of others only, and must not be deleted with them.
-                    kind if kind == domain::KIND.name => Some(recorded.id.as_str()),
-                    _ => None,
-                }
-            });
-            let desired = scope.desired.iter().filter_map(|desired| zone_of(desired));
-            let zones: BTreeSet<&str> = recorded.chain(desired).collect();
-            let mut found = Vec::new();
-            for answer in join_all(zones.into_iter().map(|zone| list_zone(client, zone, ""))).await
-            {
-                found.extend(answer?);
-            }
-            Ok(found)
-        }
-        .boxed()
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
+        listing::records(client, scope).boxed()
     }
 
     fn get<'a>(
@@ -168,20 +149,12 @@ async fn in_zone(
     Ok(try_join_all(asked).await?.concat())
 }
 
-fn collection(zone: &str) -> String {
+pub(super) fn collection(zone: &str) -> String {
     format!("/v2/domains/{zone}/records")
 }
 
 fn path(zone: &str, id: &str) -> String {
     format!("{}/{id}", collection(zone))
-}
-
-/// The zone of a wanted record. A reference leads to a zone resource, whose address is its name.
-fn zone_of(desired: &Desired) -> Option<&str> {
-    match desired.attributes.get(ZONE)? {
-        Value::Known(zone) => zone.as_str(),
-        Value::Reference(reference) => Some(reference.address.name()),
-    }
 }
 
 /// The records of a zone that `query` lets through; all of them, if it is empty.
@@ -193,6 +166,16 @@ async fn list_zone(client: &ReadClient, zone: &str, query: &str) -> Result<Vec<O
         Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
         listed => listed,
     }
+}
+
+/// The records of a name, whatever their type. The filter wants the whole name: a relative one
+/// finds nothing.
+pub(super) async fn list_named(
+    client: &ReadClient,
+    zone: &str,
+    name: &str,
+) -> Result<Vec<Observed>, Error> {
+    list_zone(client, zone, &query(&[("name", name)])).await
 }
 
 /// Sends a record and makes sure that the answer says what was asked for.

@@ -9,13 +9,14 @@ use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
 use crate::model::{Attributes, Batch, Money, Observed, Readiness};
-use crate::provider::{Answer, Class, Error, Scope, Target};
+use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::server::{
     BACKUPS, DAILY_BACKUPS_PERCENT, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS,
     REGION, SIZE, SSH_KEY,
 };
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
+use super::listing;
 use super::required;
 use super::wire::{
     Action, ActionAnswer, Droplet, DropletAnswer, DropletRequest, Droplets, DropletsAnswer,
@@ -26,7 +27,7 @@ use super::wire::{
 pub(super) struct Adapter;
 
 const MARK: &str = "cloudbuilder:";
-const DROPLETS: &str = "/v2/droplets";
+pub(super) const DROPLETS: &str = "/v2/droplets";
 const CREATE: &str = "POST /v2/droplets";
 /// As many names as the API takes in one request.
 pub(super) const BATCH: Batch = Batch {
@@ -40,10 +41,8 @@ impl super::Adapter for Adapter {
         KIND.name
     }
 
-    /// Lists the whole account: a server of a wanted name that carries another mark, or none,
-    /// matters as much as ours.
-    fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
-        list(client, DROPLETS.to_owned()).boxed()
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
+        listing::servers(client, scope).boxed()
     }
 
     fn get<'a>(
@@ -66,7 +65,7 @@ impl super::Adapter for Adapter {
         mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
         async move {
-            let marked = format!("{DROPLETS}{}", query(&[("tag_name", &tag(mark))]));
+            let marked = marked(mark);
             let by_mark = !client.is_tagless();
             let path = if by_mark { &marked } else { DROPLETS };
             let mut seen = if is_cheaper_singly(client, targets, path) {
@@ -111,8 +110,7 @@ impl super::Adapter for Adapter {
             let names = names?;
             let distinct: BTreeSet<&str> = names.iter().map(String::as_str).collect();
             let found = if distinct.len() as u64 <= client.pages_of(DROPLETS) {
-                let by_name = |name| format!("{DROPLETS}{}", query(&[("name", name)]));
-                let asked = distinct.iter().map(|name| list(client, by_name(name)));
+                let asked = distinct.iter().map(|name| list(client, named(name)));
                 try_join_all(asked).await?.concat()
             } else {
                 list(client, DROPLETS.to_owned()).await?
@@ -315,9 +313,30 @@ fn tag(mark: &str) -> String {
     format!("{MARK}{mark}")
 }
 
-async fn list(client: &ReadClient, path: String) -> Result<Vec<Observed>, Error> {
+/// Where the servers with a mark are listed.
+pub(super) fn marked(mark: &str) -> String {
+    format!("{DROPLETS}{}", query(&[("tag_name", &tag(mark))]))
+}
+
+/// Where the servers of a name are listed, whatever their case and whoever's mark is on them.
+pub(super) fn named(name: &str) -> String {
+    format!("{DROPLETS}{}", query(&[("name", name)]))
+}
+
+/// The servers listed at `path`.
+pub(super) async fn list(client: &ReadClient, path: String) -> Result<Vec<Observed>, Error> {
+    let first = client.first_page(&path).await?;
+    list_on(client, &path, first).await
+}
+
+/// As [`list`], with the first page there already.
+pub(super) async fn list_on(
+    client: &ReadClient,
+    path: &str,
+    first: Droplets,
+) -> Result<Vec<Observed>, Error> {
     let kept = |droplet: Droplet| (droplet.id, from_wire(droplet));
-    let mut servers = client.pages::<Droplets, _>(&path, kept).await?;
+    let mut servers = client.further_pages(path, first, kept).await?;
     // Pages are cut by number: while the collection changes, one can stand on two of them.
     servers.sort_by_key(|&(id, _)| id);
     servers.dedup_by_key(|&mut (id, _)| id);

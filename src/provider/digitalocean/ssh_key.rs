@@ -3,7 +3,7 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Observed, Readiness};
-use crate::provider::{Answer, Class, Error, Scope, Target};
+use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::ssh_key::{FINGERPRINT, KIND, NAME, PUBLIC_KEY};
 
 use super::client::{ReadClient, WriteClient};
@@ -19,7 +19,7 @@ impl super::Adapter for Adapter {
 
     /// Asks for the wanted and the recorded key by fingerprint: listing all keys has a limit of
     /// its own, ten a minute.
-    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Vec<Observed>> {
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
             let desired = scope
                 .desired
@@ -37,7 +37,7 @@ impl super::Adapter for Adapter {
             for fingerprint in fingerprints {
                 found.extend(find(client, fingerprint).await?);
             }
-            Ok(found)
+            Ok(found.into())
         }
         .boxed()
     }
