@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
 )]
 
+mod connections;
 mod looking;
 mod retries;
 mod tagless;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cloudbuilder::model::{Attributes, Observed, Secret};
 use cloudbuilder::provider::{
-    Class, Connection, Error, OnPause, Target, Tempo, Write, digitalocean, open_write,
+    Class, Connection, Error, OnPause, Scope, Target, Tempo, Write, digitalocean, open_write,
 };
 use cloudbuilder::sandbox::{self, Options, Sandbox};
 use futures_util::future::join_all;
