@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cloudbuilder::model::{Attributes, Observed, Secret};
 use cloudbuilder::provider::{
-    Class, Connection, Error, OnPause, Scope, Target, Tempo, Write, digitalocean, open_write,
+    Class, Connection, Error, Login, Manner, Scope, Target, Tempo, Write, digitalocean, open_write,
 };
 use cloudbuilder::sandbox::{self, Options, Sandbox};
 use futures_util::future::join_all;
@@ -90,13 +90,19 @@ fn open(url: &str) -> Box<dyn Write> {
 }
 
 fn open_with(tempo: Tempo, url: &str) -> Box<dyn Write> {
-    let connection = Connection {
+    let login = digitalocean::Login {
         url: url.to_owned(),
         token: Secret::new("invented".to_owned()),
-        on_pause: OnPause::new(|_, _| {}),
-        tempo,
     };
-    open_write(digitalocean::TYPE, connection).unwrap()
+    let manner = Manner {
+        tempo,
+        ..Manner::default()
+    };
+    open_write(Connection {
+        login: Login::DigitalOcean(login),
+        manner,
+    })
+    .unwrap()
 }
 
 /// Sends one POST there and gives what came of it.
