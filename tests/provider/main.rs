@@ -361,7 +361,7 @@ async fn alike_servers_are_made_with_one_request() {
     let servers: Vec<Attributes> = (0..10).map(|n| server(&format!("web{n}"))).collect();
     let asked: Vec<&Attributes> = servers.iter().collect();
     let batch = account.write.capabilities().batch("server").unwrap();
-    assert_eq!((batch.most, batch.differ_by), (10, "name"));
+    assert_eq!((batch.most, batch.differ_by), (10, &["name"][..]));
     assert!(batch.takes(asked[0], asked[1]));
 
     let made = account.write.create_many("server", &asked, Some(MARK));

@@ -34,7 +34,7 @@ const CREATE: &str = "POST /v2/droplets";
 pub(super) const BATCH: Batch = Batch {
     kind: KIND.name,
     most: 10,
-    differ_by: NAME,
+    differ_by: &[NAME],
 };
 
 impl super::Adapter for Adapter {
