@@ -16,6 +16,7 @@ use crate::model::{
 pub mod digitalocean;
 mod error;
 mod http;
+pub mod rackspace;
 
 pub use error::{Class, Error};
 
@@ -248,6 +249,8 @@ impl Connection {
 pub enum Login {
     /// DigitalOcean.
     DigitalOcean(digitalocean::Login),
+    /// Rackspace Cloud (Classic).
+    Rackspace(rackspace::Login),
 }
 
 /// How requests are sent.
@@ -316,6 +319,7 @@ pub fn open_read(connection: Connection) -> Result<Box<dyn Read>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Reader::new(login, manner)?),
+        Login::Rackspace(login) => Box::new(rackspace::Reader::new(login, manner)?),
     })
 }
 
@@ -327,5 +331,6 @@ pub fn open_write(connection: Connection) -> Result<Box<dyn Write>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Writer::new(login, manner)?),
+        Login::Rackspace(login) => Box::new(rackspace::Writer::new(login, manner)?),
     })
 }

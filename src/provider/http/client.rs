@@ -289,7 +289,6 @@ impl<D: Dialect> Http<D> {
     }
 
     /// As [`Self::send`], from nobody in particular: to ask for what proves who is asking.
-    #[expect(dead_code, reason = "for the first dialect that has to log in")]
     pub(in crate::provider) async fn send_bare(
         &self,
         request: &Request<'_>,
