@@ -3,17 +3,20 @@
 //! Written from the API's description and from what is known of the live service, not from our
 //! client: it imports nothing of ours, so that it cannot share our misreadings.
 //!
-//! A request goes through `http`, which knows tokens, limits and scripted failures, finds its
-//! rule in `routes::ROUTES`, and is answered by a function under `rules`, which sees the
-//! `world::World` and nothing else: no clock, no file, no socket. What the rule changed is in the
-//! world's file (`store`) before the answer leaves. One process owns a world (`owner`); another
-//! that wants it is handed the owner's address.
+//! A request comes in through `front`, which knows sockets, scripted failures and counts, and goes
+//! to the cloud behind it (`backend`). That looks at tokens and limits, finds its rule in
+//! `routes::ROUTES`, and is answered by a function under `rules`, which sees the `world::World` and
+//! nothing else: no clock, no file, no socket. What the rule changed is in the world's file
+//! (`store`) before the answer leaves. One process owns a world (`owner`); another that wants it is
+//! handed the owner's address.
 
 mod address;
 mod answer;
+mod backend;
 mod catalog;
+mod digitalocean;
 mod fault;
-mod http;
+mod front;
 mod kill;
 mod limits;
 mod model;
@@ -29,6 +32,7 @@ mod world;
 pub use fault::{Fault, Kind as FaultKind};
 pub use kill::{Kill, Kills};
 
+use digitalocean::DigitalOcean;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -133,6 +137,9 @@ pub enum Error {
     /// Somebody holds the world's lock, but no sandbox answers for it.
     #[error("another process holds the sandbox's world {} and does not answer; end it, or use another world", .0.display())]
     Unreachable(PathBuf),
+    /// A fault that the cloud cannot have.
+    #[error("{0}")]
+    Fault(String),
     /// The world is in use.
     #[error("the sandbox's world {} is in use by a running sandbox; stop that first", .0.display())]
     InUse(PathBuf),
@@ -151,7 +158,7 @@ fn io_error(path: &Path, source: std::io::Error) -> Error {
 #[derive(Debug)]
 pub struct Sandbox {
     url: String,
-    running: Option<http::Running>,
+    running: Option<front::Running>,
 }
 
 /// Starts a sandbox, or finds the one that already has this world.
@@ -170,7 +177,8 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
             owner::Claim::Theirs(url) => return Ok(Sandbox { url, running: None }),
         },
     };
-    let running = http::serve(options, claim).await?;
+    let backend = DigitalOcean::open(&options, claim.as_ref())?;
+    let running = front::serve(options, Arc::new(backend), claim).await?;
     Ok(Sandbox {
         url: running.url().to_owned(),
         running: Some(running),
@@ -201,7 +209,7 @@ impl Sandbox {
     pub fn struck(&self) -> Vec<u64> {
         self.running
             .as_ref()
-            .map(http::Running::struck)
+            .map(front::Running::struck)
             .unwrap_or_default()
     }
 

@@ -9,7 +9,6 @@ use super::{Error, io_error};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many superfluous lines a file may have before it is written anew at start-up.
@@ -18,7 +17,6 @@ const SLACK: usize = 1000;
 /// The file, and what is on its way there. Without a path nothing is kept.
 #[derive(Debug)]
 pub(super) struct Store {
-    closed: AtomicBool,
     queue: Mutex<Queue>,
     file: Arc<Mutex<Tail>>,
 }
@@ -50,7 +48,6 @@ impl Store {
 
     fn new(file: Option<File>) -> Self {
         Self {
-            closed: AtomicBool::new(false),
             queue: Mutex::default(),
             file: Arc::new(Mutex::new(Tail {
                 memory_only: file.is_none(),
@@ -133,13 +130,8 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
-    }
-
     /// Writes nothing from now on, whoever still asks.
     pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
         let mut tail = lock(&self.file);
         tail.file = None;
         tail.memory_only = false;
