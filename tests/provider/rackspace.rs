@@ -290,6 +290,56 @@ async fn many_records_take_one_request_and_few_looks() {
 }
 
 #[tokio::test]
+async fn what_is_deleted_at_the_same_time_takes_one_request() {
+    let faults = json!([{"method": "DELETE", "kind": "delay", "ms": 1}]);
+    let sandbox = simulated(faults).await;
+    let write = with_zone(&sandbox).await;
+    let names = (0..6).map(|number| format!("web{number}.acme.com"));
+    let wanted: Vec<Attributes> = names
+        .map(|name| record(&name, "A", "203.0.113.1"))
+        .collect();
+    let all: Vec<&Attributes> = wanted.iter().collect();
+    let made = write.create_many("record", &all, Some(MARK)).await.unwrap();
+    let made: Vec<Observed> = made.into_iter().map(Result::unwrap).collect();
+    let targets: Vec<Target<'_>> = made
+        .iter()
+        .map(|record| Target {
+            kind: "record",
+            id: &record.id,
+            attributes: &record.attributes,
+        })
+        .collect();
+    let (first, others) = targets.split_first().unwrap();
+    write.delete(*first).await.unwrap();
+    assert_eq!(sandbox.struck(), [1]);
+    let gone = join_all(others.iter().map(|&target| write.delete(target))).await;
+    assert!(gone.iter().all(Result::is_ok), "{gone:?}");
+    assert_eq!(sandbox.struck(), [2]);
+    assert_eq!(ours(&*write).await, []);
+}
+
+#[tokio::test]
+async fn one_that_is_gone_keeps_no_others_from_going() {
+    let sandbox = simulated(json!([])).await;
+    let write = with_zone(&sandbox).await;
+    let kept = record("kept.acme.com", "A", "203.0.113.1");
+    let all = [&www(), &record("api.acme.com", "A", "203.0.113.1"), &kept];
+    let made = write.create_many("record", &all, Some(MARK)).await.unwrap();
+    let made: Vec<Observed> = made.into_iter().map(Result::unwrap).collect();
+    let target = |at: usize| Target {
+        kind: "record",
+        id: &made[at].id,
+        attributes: &made[at].attributes,
+    };
+    write.delete(target(0)).await.unwrap();
+    let gone = join_all([write.delete(target(0)), write.delete(target(1))]).await;
+    assert!(gone.iter().all(Result::is_ok), "{gone:?}");
+    let left = ours(&*write).await;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].attributes, kept);
+}
+
+#[tokio::test]
 async fn a_token_that_is_taken_back_is_made_anew_once() {
     let sandbox = simulated(json!([])).await;
     let write = with_zone(&sandbox).await;

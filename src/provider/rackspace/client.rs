@@ -19,16 +19,21 @@ use crate::provider::{Class, Error, Manner, Tempo};
 use super::Login;
 use super::wire::{Domain, Domains, Page};
 use dialect::Identity;
+use gathering::Gathering;
 pub(super) use http::query;
 
 mod dialect;
 mod faults;
+mod gathering;
 mod jobs;
 mod pauses;
 mod session;
 
 /// The most that Cloud DNS puts on a page, and takes in one request.
 pub(super) const PER_PAGE: u64 = 100;
+
+/// How often a request that waited as told, several times, does so again.
+const ROUNDS: u32 = 5;
 
 /// Sends requests that only look.
 pub(super) struct ReadClient {
@@ -38,6 +43,8 @@ pub(super) struct ReadClient {
     zones: Mutex<HashMap<String, String>>,
     /// When a job may be asked for next.
     next_poll: TurnMutex<Option<Instant>>,
+    /// Records that are about to be deleted.
+    gathering: Gathering,
 }
 
 /// Sends requests that change something.
@@ -64,6 +71,7 @@ impl ReadClient {
             tempo: manner.tempo,
             zones: Mutex::default(),
             next_poll: TurnMutex::default(),
+            gathering: Gathering::default(),
         })
     }
 
@@ -116,7 +124,7 @@ impl ReadClient {
     /// What is at `path`; `None` if nothing is.
     pub(super) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
         let request = self.request(Method::GET, path, None).await?;
-        self.http.find(&request).await
+        until_allowed(|| self.http.find(&request)).await
     }
 
     /// Every item of the collection at `path`, which may have a query, in its order.
@@ -128,7 +136,7 @@ impl ReadClient {
             let offset = items.len();
             let page = format!("{path}{joint}limit={PER_PAGE}&offset={offset}");
             let request = self.request(Method::GET, &page, None).await?;
-            let page: P = self.http.get(&request).await?;
+            let page: P = until_allowed(|| self.http.get(&request)).await?;
             let total = page.total();
             let on_page = page.into_items();
             let is_full = on_page.len() as u64 >= PER_PAGE;
@@ -206,9 +214,25 @@ impl WriteClient<'_> {
         body: Option<&Json>,
     ) -> Result<Json, Error> {
         let request = self.0.request(method, path, body).await?;
-        let job = self.0.http.change(&request).await?;
+        let job = until_allowed(|| self.0.http.change(&request)).await?;
         jobs::end_of(self.0, &request, job).await
     }
+}
+
+/// Asks again where even waiting as told did not help. Only few changes a minute are allowed, and
+/// of many that wait for the same moment the first ones use it up; but in each minute some get
+/// through.
+async fn until_allowed<T, F>(ask: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    for _ in 1..ROUNDS {
+        match ask().await {
+            Err(error) if error.class == Class::RateLimited => {}
+            result => return result,
+        }
+    }
+    ask().await
 }
 
 /// A request to one of the services; they speak XML too.

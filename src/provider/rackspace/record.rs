@@ -174,7 +174,7 @@ impl super::Adapter for Adapter {
     fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
         async move {
             match client.0.zone_id(required(target.attributes, ZONE)?).await? {
-                Some(zone) => client.delete(&path(&zone, target.id)).await,
+                Some(zone) => client.delete_record(&zone, target.id).await,
                 // Gone with all it held.
                 None => Ok(()),
             }
