@@ -14,6 +14,7 @@ use crate::model::{
 
 pub mod digitalocean;
 mod error;
+pub mod openstack;
 
 pub use error::{Class, Error};
 
