@@ -249,6 +249,8 @@ impl Connection {
 pub enum Login {
     /// DigitalOcean.
     DigitalOcean(digitalocean::Login),
+    /// Any OpenStack.
+    OpenStack(Box<openstack::Login>),
 }
 
 /// How requests are sent.
@@ -317,6 +319,7 @@ pub fn open_read(connection: Connection) -> Result<Box<dyn Read>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Reader::new(login, manner)?),
+        Login::OpenStack(login) => Box::new(openstack::Reader::new(&login, manner)?),
     })
 }
 
@@ -328,5 +331,6 @@ pub fn open_write(connection: Connection) -> Result<Box<dyn Write>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Writer::new(login, manner)?),
+        Login::OpenStack(login) => Box::new(openstack::Writer::new(&login, manner)?),
     })
 }
