@@ -16,6 +16,7 @@ use crate::model::{
 pub mod digitalocean;
 mod error;
 mod http;
+pub mod openstack;
 pub mod rackspace;
 
 pub use error::{Class, Error};
@@ -249,6 +250,8 @@ impl Connection {
 pub enum Login {
     /// DigitalOcean.
     DigitalOcean(digitalocean::Login),
+    /// Any OpenStack.
+    OpenStack(Box<openstack::Login>),
     /// Rackspace Cloud (Classic).
     Rackspace(rackspace::Login),
 }
@@ -319,6 +322,7 @@ pub fn open_read(connection: Connection) -> Result<Box<dyn Read>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Reader::new(login, manner)?),
+        Login::OpenStack(login) => Box::new(openstack::Reader::new(&login, manner)?),
         Login::Rackspace(login) => Box::new(rackspace::Reader::new(login, manner)?),
     })
 }
@@ -331,6 +335,7 @@ pub fn open_write(connection: Connection) -> Result<Box<dyn Write>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Writer::new(login, manner)?),
+        Login::OpenStack(login) => Box::new(openstack::Writer::new(&login, manner)?),
         Login::Rackspace(login) => Box::new(rackspace::Writer::new(login, manner)?),
     })
 }

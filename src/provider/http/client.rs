@@ -87,6 +87,10 @@ impl<D: Dialect> Http<D> {
     pub(in crate::provider) fn new(dialect: D, setup: Setup<'_>) -> Result<Self, Error> {
         let http = http_client(&setup)
             .map_err(|message| Error::new(Class::Rejected, "setting up HTTP", message))?;
+        let budget = match dialect.limits_requests() {
+            true => Budget::default(),
+            false => Budget::unlimited(),
+        };
         Ok(Self {
             http,
             dialect,
@@ -95,7 +99,7 @@ impl<D: Dialect> Http<D> {
             clock: Mutex::default(),
             on_pause: setup.on_pause,
             tempo: setup.tempo,
-            budget: Mutex::default(),
+            budget: Mutex::new(budget),
             freed: Notify::new(),
         })
     }

@@ -159,6 +159,10 @@ impl Dialect for Identity {
     fn hold(&self, status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         pauses::of(status, headers, now)
     }
+
+    fn limits_requests(&self) -> bool {
+        false
+    }
 }
 
 /// The answer to the making of a server holds a password for it, once.
