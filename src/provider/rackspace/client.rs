@@ -2,9 +2,8 @@
 //! folder.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Serialize;
@@ -13,21 +12,21 @@ use serde_json::Value as Json;
 use tokio::sync::Mutex as TurnMutex;
 use tokio::time::Instant;
 
-use crate::provider::http::{self, Http, Request, Setup, to_json};
+use crate::provider::http::{self, Request, allowed, to_json};
+use crate::provider::openstack::client::{Place, ReadClient as Cloud};
 use crate::provider::{Class, Error, Manner, Tempo};
 
-use super::Login;
 use super::wire::{Domain, Domains, Page};
-use dialect::Identity;
+use super::{CLASSIC, Login};
 use gathering::Gathering;
 pub(super) use http::query;
+use identity::{DNS, PUBLIC, V2};
 
-mod dialect;
 mod faults;
 mod gathering;
+mod identity;
 mod jobs;
 mod pauses;
-mod session;
 
 /// The most that Cloud DNS puts on a page, and takes in one request.
 pub(super) const PER_PAGE: u64 = 100;
@@ -37,7 +36,8 @@ const ROUNDS: u32 = 5;
 
 /// Sends requests that only look.
 pub(super) struct ReadClient {
-    http: Http<Identity>,
+    /// What speaks to Cloud Servers; its login is ours too.
+    cloud: Arc<Cloud>,
     tempo: Tempo,
     /// The ids of zones, by name.
     zones: Mutex<HashMap<String, String>>,
@@ -52,56 +52,29 @@ pub(super) struct WriteClient<'a>(pub(super) &'a ReadClient);
 
 impl ReadClient {
     pub(super) fn new(login: Login, manner: Manner) -> Result<Self, Error> {
-        let base = http::allowed(&login.auth_url).map_err(|message| {
-            let message = login.proof.secret().scrub(&message);
-            Error::new(
-                Class::Rejected,
-                "the address of Rackspace's identity service",
-                message,
-            )
-        })?;
-        let setup = Setup {
-            address: base.clone(),
-            also_trust: None,
-            on_pause: manner.on_pause,
-            tempo: manner.tempo,
+        let refused = |message| Error::new(Class::Rejected, "the address to log in at", message);
+        let (auth_url, region) = (login.auth_url.clone(), login.region.clone());
+        let place = Place {
+            profile: CLASSIC,
+            auth_url: &auth_url,
+            region,
+            interface: PUBLIC,
+            cacert: None,
         };
+        let tempo = manner.tempo;
+        let identity = Box::new(V2::new(login).map_err(refused)?);
         Ok(Self {
-            http: Http::new(Identity::new(login, &base), setup)?,
-            tempo: manner.tempo,
+            cloud: Arc::new(Cloud::with(place, identity, manner)?),
+            tempo,
             zones: Mutex::default(),
             next_poll: TurnMutex::default(),
             gathering: Gathering::default(),
         })
     }
 
-    /// How many requests were sent.
-    pub(super) fn sent(&self) -> u64 {
-        self.http.sent()
-    }
-
-    /// The API's time now.
-    pub(super) fn clock(&self) -> Option<Timestamp> {
-        self.http.clock()
-    }
-
-    /// The identity service's address, as the state remembers it.
-    pub(super) fn base(&self) -> String {
-        self.http.address()
-    }
-
-    /// The name of the user who logs in.
-    pub(super) fn username(&self) -> &str {
-        self.http.dialect().username()
-    }
-
-    /// The account's number.
-    pub(super) async fn tenant(&self) -> Result<String, Error> {
-        let session = self.http.dialect().session(&self.http).await?;
-        session.tenant.clone().ok_or_else(|| {
-            let message = "the answer does not say which account it is about";
-            Error::new(Class::Malformed, "POST /v2.0/tokens", message)
-        })
+    /// What speaks to Cloud Servers.
+    pub(super) fn cloud(&self) -> &Arc<Cloud> {
+        &self.cloud
     }
 
     /// A request to Cloud DNS; `path` is relative to the account's address there.
@@ -117,14 +90,21 @@ impl ReadClient {
         Ok(to(url, method, what, body))
     }
 
+    /// Where Cloud DNS is, with a final slash.
     async fn dns(&self) -> Result<Url, Error> {
-        self.http.dialect().session(&self.http).await?.dns()
+        let refused = |message| Error::new(Class::Rejected, "the catalog of Rackspace", message);
+        let grant = self.cloud.grant().await?;
+        let mut services = grant.catalog.iter();
+        let dns = services.find(|endpoint| endpoint.service == DNS);
+        let dns = dns.ok_or_else(|| refused(format!("this account does not have {DNS}")))?;
+        // The token goes there.
+        allowed(&format!("{}/", dns.url.trim_end_matches('/'))).map_err(refused)
     }
 
     /// What is at `path`; `None` if nothing is.
     pub(super) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
         let request = self.request(Method::GET, path, None).await?;
-        until_allowed(|| self.http.find(&request)).await
+        until_allowed(|| self.cloud.http().find(&request)).await
     }
 
     /// Every item of the collection at `path`, which may have a query, in its order.
@@ -136,7 +116,7 @@ impl ReadClient {
             let offset = items.len();
             let page = format!("{path}{joint}limit={PER_PAGE}&offset={offset}");
             let request = self.request(Method::GET, &page, None).await?;
-            let page: P = until_allowed(|| self.http.get(&request)).await?;
+            let page: P = until_allowed(|| self.cloud.http().get(&request)).await?;
             let total = page.total();
             let on_page = page.into_items();
             let is_full = on_page.len() as u64 >= PER_PAGE;
@@ -214,7 +194,7 @@ impl WriteClient<'_> {
         body: Option<&Json>,
     ) -> Result<Json, Error> {
         let request = self.0.request(method, path, body).await?;
-        let job = until_allowed(|| self.0.http.change(&request)).await?;
+        let job = until_allowed(|| self.0.cloud.http().change(&request)).await?;
         jobs::end_of(self.0, &request, job).await
     }
 }

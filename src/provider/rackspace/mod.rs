@@ -1,17 +1,25 @@
-//! Rackspace Cloud, the one that is called Classic: Identity v2 and Cloud DNS v1.
+//! Rackspace Cloud, the one that is called Classic: Identity v2 and Cloud DNS v1; its servers are
+//! OpenStack's but for what the [`Profile`] says.
 //!
 //! Facts about the APIs come from their public documentation (github.com/rackerlabs:
 //! docs-cloud-identity, docs-cloud-dns, docs-cloud-servers); a comment says so where one of them
 //! is surprising.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Observed};
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed};
 
-use super::{Allowance, Answer, Class, Error, Listed, Manner, Read, Scope, Target, Write};
+use super::openstack::{
+    self,
+    profile::{Files, FixedNetwork, Profile},
+};
+use super::{
+    Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Write,
+};
 use client::{ReadClient, WriteClient};
 
 mod client;
@@ -26,12 +34,38 @@ pub use login::Login;
 /// The provider's name in cloud.json and in the state.
 pub const TYPE: &str = "rackspace";
 
-/// One adapter for each kind that is offered.
+/// One adapter for each kind that is not as it is with OpenStack.
 const ADAPTERS: &[&dyn Adapter] = &[&domain::Adapter, &record::Adapter];
+
+/// Cloud Servers is Nova from before it had versions of its API, without Neutron and Glance beside
+/// it.
+const CLASSIC: Profile = Profile {
+    provider: TYPE,
+    title: "Rackspace",
+    microversions: false,
+    has_network_service: false,
+    has_image_service: false,
+    fixed_networks: &[
+        FixedNetwork {
+            name: "public",
+            id: "00000000-0000-0000-0000-000000000000",
+            is_public: true,
+        },
+        FixedNetwork {
+            name: "private",
+            id: "11111111-1111-1111-1111-111111111111",
+            is_public: false,
+        },
+    ],
+    files: Files::Personality,
+    sizes_by_id: true,
+    tells_progress: true,
+    credentials: "check the user name and the API key of the account's entry in security.json",
+};
 
 static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
-    kinds: &["domain", "record"],
+    kinds: &["ssh_key", "server", "domain", "record"],
     updates: &[("record", "data")],
     batches: &[record::BATCH],
     name_servers: &["dns1.stabletransit.com", "dns2.stabletransit.com"],
@@ -100,15 +134,6 @@ trait Adapter: Sync {
         futures_util::future::err(Error::new(Class::Rejected, "update", message)).boxed()
     }
 
-    fn mark<'a>(
-        &'a self,
-        _client: WriteClient<'a>,
-        _target: Target<'a>,
-        _mark: &'a str,
-    ) -> Answer<'a, ()> {
-        futures_util::future::ok(()).boxed()
-    }
-
     fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()>;
 }
 
@@ -127,23 +152,17 @@ async fn get_each<A: Adapter + ?Sized>(
     Ok(found)
 }
 
-fn adapter(kind: &str) -> Result<&'static dyn Adapter, Error> {
-    let found = ADAPTERS
-        .iter()
-        .copied()
-        .find(|adapter| adapter.kind() == kind);
-    found.ok_or_else(|| {
-        Error::new(
-            Class::Rejected,
-            kind,
-            "Rackspace has no adapter for this kind",
-        )
-    })
+/// The adapter of a kind, if it is not as it is with OpenStack.
+fn adapter(kind: &str) -> Option<&'static dyn Adapter> {
+    let mut all = ADAPTERS.iter().copied();
+    all.find(|adapter| adapter.kind() == kind)
 }
 
 /// A client that can only look.
 pub struct Reader {
     client: ReadClient,
+    /// What sees servers and keys.
+    others: openstack::Reader,
 }
 
 impl Reader {
@@ -152,9 +171,9 @@ impl Reader {
     /// # Errors
     /// If the address is not one that a secret may be sent to.
     pub fn new(login: Login, manner: Manner) -> Result<Self, Error> {
-        Ok(Self {
-            client: ReadClient::new(login, manner)?,
-        })
+        let client = ReadClient::new(login, manner)?;
+        let others = openstack::Reader::over(Arc::clone(client.cloud()));
+        Ok(Self { client, others })
     }
 }
 
@@ -164,27 +183,25 @@ impl Read for Reader {
     }
 
     fn account(&self) -> Answer<'_, Account> {
-        async {
-            Ok(Account {
-                provider: TYPE.to_owned(),
-                api_url: self.client.base(),
-                id: self.client.tenant().await?,
-                name: self.client.username().to_owned(),
-            })
-        }
-        .boxed()
+        self.others.account()
     }
 
     fn catalog(&self) -> Answer<'_, Catalog> {
-        futures_util::future::ok(Catalog::default()).boxed()
+        self.others.catalog()
     }
 
     fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
-        async move { adapter(kind)?.list(&self.client, scope).await }.boxed()
+        match adapter(kind) {
+            Some(adapter) => adapter.list(&self.client, scope),
+            None => self.others.list(kind, scope),
+        }
     }
 
     fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
-        async move { adapter(target.kind)?.get(&self.client, target).await }.boxed()
+        match adapter(target.kind) {
+            Some(adapter) => adapter.get(&self.client, target),
+            None => self.others.get(target),
+        }
     }
 
     fn look<'a>(
@@ -193,7 +210,10 @@ impl Read for Reader {
         targets: &'a [Target<'a>],
         mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
-        async move { adapter(kind)?.look(&self.client, targets, mark).await }.boxed()
+        match adapter(kind) {
+            Some(adapter) => adapter.look(&self.client, targets, mark),
+            None => self.others.look(kind, targets, mark),
+        }
     }
 
     fn find<'a>(
@@ -202,11 +222,28 @@ impl Read for Reader {
         wanted: &'a [&'a Attributes],
         mark: &'a str,
     ) -> Answer<'a, Vec<Vec<Observed>>> {
-        async move { adapter(kind)?.find(&self.client, wanted, mark).await }.boxed()
+        match adapter(kind) {
+            Some(adapter) => adapter.find(&self.client, wanted, mark),
+            None => self.others.find(kind, wanted, mark),
+        }
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        match adapter(kind) {
+            Some(_) => {
+                let nothing = wanted.iter().map(|_| Resolved::default()).collect();
+                futures_util::future::ok(nothing).boxed()
+            }
+            None => self.others.resolve(kind, wanted),
+        }
     }
 
     fn requests(&self) -> u64 {
-        self.client.sent()
+        self.others.requests()
     }
 
     /// Each service counts for itself, and none tells how much is left.
@@ -215,7 +252,7 @@ impl Read for Reader {
     }
 
     fn clock(&self) -> Option<Timestamp> {
-        self.client.clock()
+        self.others.clock()
     }
 
     fn marks(&self) -> bool {
@@ -223,24 +260,26 @@ impl Read for Reader {
     }
 
     fn notes(&self) -> Vec<String> {
-        Vec::new()
+        self.others.notes()
     }
 }
 
 /// A client that can change things too.
 pub struct Writer {
     reader: Reader,
+    /// What makes servers and keys.
+    others: openstack::Writer,
 }
 
 impl Writer {
     /// A writer to the account behind the login.
     ///
     /// # Errors
-    /// If the address is not one that a secret may be sent to.
+    /// As [`Reader::new`].
     pub fn new(login: Login, manner: Manner) -> Result<Self, Error> {
-        Ok(Self {
-            reader: Reader::new(login, manner)?,
-        })
+        let reader = Reader::new(login, manner)?;
+        let others = openstack::Writer::over(Arc::clone(reader.client.cloud()));
+        Ok(Self { reader, others })
     }
 
     fn client(&self) -> WriteClient<'_> {
@@ -287,6 +326,14 @@ impl Read for Writer {
         self.reader.find(kind, wanted, mark)
     }
 
+    fn resolve<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        self.reader.resolve(kind, wanted)
+    }
+
     fn requests(&self) -> u64 {
         self.reader.requests()
     }
@@ -315,7 +362,10 @@ impl Write for Writer {
         attributes: &'a Attributes,
         mark: Option<&'a str>,
     ) -> Answer<'a, Observed> {
-        async move { adapter(kind)?.create(self.client(), attributes, mark).await }.boxed()
+        match adapter(kind) {
+            Some(adapter) => adapter.create(self.client(), attributes, mark),
+            None => self.others.create(kind, attributes, mark),
+        }
     }
 
     fn create_many<'a>(
@@ -324,12 +374,10 @@ impl Write for Writer {
         attributes: &'a [&'a Attributes],
         mark: Option<&'a str>,
     ) -> Answer<'a, Vec<Result<Observed, Error>>> {
-        async move {
-            adapter(kind)?
-                .create_many(self.client(), attributes, mark)
-                .await
+        match adapter(kind) {
+            Some(adapter) => adapter.create_many(self.client(), attributes, mark),
+            None => self.others.create_many(kind, attributes, mark),
         }
-        .boxed()
     }
 
     fn update<'a>(
@@ -338,25 +386,25 @@ impl Write for Writer {
         attributes: &'a Attributes,
         changed: &'a [String],
     ) -> Answer<'a, Observed> {
-        async move {
-            adapter(target.kind)?
-                .update(self.client(), target, attributes, changed)
-                .await
+        match adapter(target.kind) {
+            Some(adapter) => adapter.update(self.client(), target, attributes, changed),
+            None => self.others.update(target, attributes, changed),
         }
-        .boxed()
     }
 
     fn mark<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()> {
-        async move {
-            adapter(target.kind)?
-                .mark(self.client(), target, mark)
-                .await
+        match adapter(target.kind) {
+            // Of these, no mark decides whose they are.
+            Some(_) => futures_util::future::ok(()).boxed(),
+            None => self.others.mark(target, mark),
         }
-        .boxed()
     }
 
     fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()> {
-        async move { adapter(target.kind)?.delete(self.client(), target).await }.boxed()
+        match adapter(target.kind) {
+            Some(adapter) => adapter.delete(self.client(), target),
+            None => self.others.delete(target),
+        }
     }
 }
 

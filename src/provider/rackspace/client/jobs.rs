@@ -55,7 +55,7 @@ pub(super) async fn end_of(
     loop {
         sleep(pause).await;
         wait_for_turn(client).await;
-        let lost = match client.http.get::<Job>(&ask).await {
+        let lost = match client.cloud.http().get::<Job>(&ask).await {
             Ok(job) => match ended(request, &job) {
                 Some(end) => return end,
                 None => None,

@@ -6,27 +6,14 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 
 use crate::provider::http::{number, retry_after};
 
 const REPLY_AFTER: &str = "reply-after";
-/// Where too many requests are refused without a word on how long.
-const UNTOLD: Duration = Duration::from_secs(5);
 
-/// How long an answer asks to wait; `None` if the request will not do better later: a 413 that
-/// does not tell is a quota.
-pub(super) fn of(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let told = || told(headers, now);
-    match status {
-        StatusCode::PAYLOAD_TOO_LARGE => told(),
-        StatusCode::TOO_MANY_REQUESTS => Some(told().unwrap_or(UNTOLD)),
-        _ => None,
-    }
-}
-
-fn told(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// How long an answer asks to wait; `None` if it does not say.
+pub(super) fn told(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     if let Some(wait) = retry_after(headers, now) {
         return Some(wait);
     }
@@ -58,36 +45,27 @@ mod tests {
     use super::*;
     use reqwest::header::HeaderName;
 
-    fn wait(status: u16, name: &'static str, value: &str) -> Option<u64> {
+    fn wait(name: &'static str, value: &str) -> Option<u64> {
         let name = HeaderName::from_static(name);
         let headers = HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())]);
         let now: Timestamp = "2026-11-22T21:46:30Z".parse().unwrap();
-        let status = StatusCode::from_u16(status).unwrap();
-        of(status, &headers, now.into()).map(|wait| wait.as_secs())
+        told(&headers, now.into()).map(|wait| wait.as_secs())
     }
 
     #[test]
     fn a_wait_is_told_in_seconds_or_by_its_end() {
-        assert_eq!(wait(413, "retry-after", "7"), Some(7));
-        assert_eq!(wait(429, "retry-after", "7"), Some(7));
+        assert_eq!(wait("retry-after", "7"), Some(7));
         for end in [
             "2026-11-22T21:47:00Z",
             "2026-11-22T21:47:00.000+0000",
             "2026-11-22T15:47:00-06:00",
             "2026-11-22T21:47:00",
         ] {
-            assert_eq!(wait(413, "reply-after", end), Some(30), "{end}");
-            assert_eq!(wait(413, "retry-after", end), Some(30), "{end}");
+            assert_eq!(wait("reply-after", end), Some(30), "{end}");
+            assert_eq!(wait("retry-after", end), Some(30), "{end}");
         }
-        assert_eq!(wait(413, "reply-after", "2026-11-22T21:46:00Z"), Some(1));
-    }
-
-    #[test]
-    fn a_quota_is_not_waited_for() {
-        assert_eq!(wait(413, "date", "x"), None);
-        assert_eq!(wait(413, "reply-after", "soon"), None);
-        assert_eq!(wait(429, "date", "x"), Some(5));
-        assert_eq!(wait(503, "retry-after", "7"), None);
-        assert_eq!(wait(200, "retry-after", "7"), None);
+        assert_eq!(wait("reply-after", "2026-11-22T21:46:00Z"), Some(1));
+        assert_eq!(wait("reply-after", "soon"), None);
+        assert_eq!(wait("date", "x"), None);
     }
 }
