@@ -17,6 +17,7 @@ mod accounts;
 pub mod digitalocean;
 mod error;
 mod http;
+pub mod openstack;
 
 pub use accounts::{Accounts, Readers, Writers};
 pub use error::{Class, Error};
@@ -250,6 +251,8 @@ impl Connection {
 pub enum Login {
     /// DigitalOcean.
     DigitalOcean(digitalocean::Login),
+    /// Any OpenStack.
+    OpenStack(Box<openstack::Login>),
 }
 
 /// How requests are sent.
@@ -318,6 +321,7 @@ pub fn open_read(connection: Connection) -> Result<Box<dyn Read>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Reader::new(login, manner)?),
+        Login::OpenStack(login) => Box::new(openstack::Reader::new(&login, manner)?),
     })
 }
 
@@ -329,5 +333,6 @@ pub fn open_write(connection: Connection) -> Result<Box<dyn Write>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Writer::new(login, manner)?),
+        Login::OpenStack(login) => Box::new(openstack::Writer::new(&login, manner)?),
     })
 }
