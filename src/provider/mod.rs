@@ -13,12 +13,14 @@ use crate::model::{
     Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded,
 };
 
+mod accounts;
 pub mod digitalocean;
 mod error;
 mod http;
 pub mod openstack;
 pub mod rackspace;
 
+pub use accounts::{Accounts, Readers, Writers};
 pub use error::{Class, Error};
 
 /// What every call to a provider gives: an answer, later, or an error classified by what to do
