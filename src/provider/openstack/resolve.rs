@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Desired, Diagnostic};
+use crate::model::{Attributes, Desired, Diagnostic, Value};
 use crate::provider::{Error, Resolved};
 use crate::resource::server::{IPV6, IPV6_ADDRESS, SIZE};
 
@@ -111,7 +111,12 @@ pub(super) async fn servers(
 
 /// What stands against the files of a server, where Nova puts them onto its disk.
 fn unfit_files(desired: &Desired, limits: Absolute) -> Vec<Diagnostic> {
-    let files = match cloud_init::files(desired.known(FILES)) {
+    // What is shown of them does not tell how long they are.
+    let content = match desired.attributes.get(FILES) {
+        Some(Value::Sealed(sealed)) => serde_json::from_str(sealed.content.expose()).ok(),
+        other => other.and_then(Value::known).cloned(),
+    };
+    let files = match cloud_init::files(content.as_ref()) {
         Ok(files) => files,
         Err(why) => return refusing(desired, &why, "").problems,
     };
@@ -290,7 +295,7 @@ fn too_many_floating(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Address, Value};
+    use crate::model::Address;
     use crate::provider::openstack::placement::Net;
 
     fn desired(name: &str, size: &str, ipv6: bool) -> Desired {
