@@ -114,6 +114,8 @@ fn size(flavor: &Flavor, profile: Profile, region: &str) -> Size {
     };
     Size {
         slug,
+        id: Some(flavor.id.clone()),
+        name: Some(flavor.name.clone()),
         description,
         vcpus: flavor.vcpus,
         memory_mib: flavor.ram,
@@ -143,6 +145,8 @@ fn offered(images: &[glance::Image], region: &str) -> Vec<Image> {
             name: name.unwrap_or_default(),
             regions: [region.to_owned()].into(),
             min_disk_gb: image.min_disk,
+            min_memory_mib: image.min_ram,
+            created: image.created_at.as_deref().and_then(|at| at.parse().ok()),
             sandbox_only: false,
         }
     };

@@ -293,8 +293,8 @@ fn zones_of<'a>(scope: Scope<'a>) -> BTreeSet<&'a str> {
     let wanted = scope.desired.iter().filter_map(|desired| {
         // A reference leads to a zone resource, whose address is its name.
         match desired.attributes.get(ZONE)? {
-            Value::Known(zone) => zone.as_str(),
             Value::Reference(reference) => Some(reference.address.name()),
+            known => known.known()?.as_str(),
         }
     });
     let recorded = scope.recorded.iter().filter_map(|recorded| {

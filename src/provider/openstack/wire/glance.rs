@@ -11,6 +11,10 @@ pub(in super::super) struct Image {
     /// In GB.
     #[serde(default)]
     pub(in super::super) min_disk: u64,
+    /// In MiB.
+    #[serde(default)]
+    pub(in super::super) min_ram: u64,
+    pub(in super::super) created_at: Option<String>,
 }
 
 #[derive(Deserialize)]
