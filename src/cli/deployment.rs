@@ -400,6 +400,7 @@ pub(super) fn sandbox_failure(error: &sandbox::Error) -> Failure {
         sandbox::Error::Damaged { .. } | sandbox::Error::Format { .. } => {
             "`cloudbuilder sandbox reset` begins a new world"
         }
+        sandbox::Error::Fault(_) => "leave that fault out",
         sandbox::Error::Unreachable(_) | sandbox::Error::InUse(_) => "end the other process first",
     };
     Failure::error("the sandbox cannot be used")

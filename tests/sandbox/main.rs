@@ -12,6 +12,7 @@ mod description;
 mod durable;
 mod faults;
 mod large;
+mod rackspace;
 mod rules;
 mod schema;
 mod support;

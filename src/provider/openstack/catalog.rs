@@ -6,7 +6,9 @@ use crate::provider::{Class, Error};
 use super::client::{ReadClient, Service};
 use super::profile::Profile;
 use super::wire::glance::{self, Images};
-use super::wire::nova::{Absolute, Flavor, Flavors, LimitsAnswer};
+use super::wire::nova::{
+    Absolute, Flavor, Flavors, Image as NovaImage, Images as NovaImages, LimitsAnswer,
+};
 
 /// Everything on offer in the account's region. Nothing says what it costs.
 pub(super) async fn read(client: &ReadClient) -> Result<Catalog, Error> {
@@ -49,12 +51,30 @@ pub(super) async fn flavors(client: &ReadClient) -> Result<&[Flavor], Error> {
 
 /// Every image that can be used, the newest first; asked for once.
 pub(super) async fn images(client: &ReadClient) -> Result<&[glance::Image], Error> {
-    let ask = || {
+    let ask = || async {
+        if !client.profile().has_image_service {
+            return of_nova(client).await;
+        }
         let path = "/images?status=active&sort=created_at:desc";
-        client.pages::<Images, _>(Service::Image, path, |image| image)
+        client
+            .pages::<Images, _>(Service::Image, path, |image| image)
+            .await
     };
     let all = client.images.get_or_try_init(ask).await?;
     Ok(all)
+}
+
+/// The same where there is no Glance to ask.
+async fn of_nova(client: &ReadClient) -> Result<Vec<glance::Image>, Error> {
+    let path = "/images/detail";
+    let mut images = client
+        .pages::<NovaImages, _>(Service::Compute, path, |image| image)
+        .await?;
+    images.retain(|image| image.status.eq_ignore_ascii_case("ACTIVE"));
+    // All in one form, so that their texts are in the order of time.
+    images.sort_by(|a, b| b.created.cmp(&a.created));
+    let images = images.into_iter();
+    Ok(images.map(NovaImage::into_glance).collect())
 }
 
 /// The flavor that cloud.json calls so, by name or id.

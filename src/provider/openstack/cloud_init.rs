@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::placement::Trouble;
 use super::wire::nova::Injected;
 
 /// The most that Nova takes as user data, in base64.
@@ -73,6 +74,37 @@ pub(super) fn personality(files: &[File]) -> Vec<Injected> {
     injected.collect()
 }
 
+/// What stands against putting the files onto the disk: so many of so many bytes may be there.
+pub(super) fn against_personality(files: &[File], most: i64, largest: i64) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    let mut trouble = |what: String, hint: String| troubles.push(Trouble { what, hint });
+    if most >= 0 && i64::try_from(files.len()).is_ok_and(|count| count > most) {
+        let count = files.len();
+        trouble(
+            format!("it has {count} files, and {most} can be put on a new server here"),
+            "put them into fewer files".to_owned(),
+        );
+    }
+    for file in files {
+        let (path, bytes) = (&file.path, file.content.len());
+        if largest >= 0 && i64::try_from(bytes).is_ok_and(|bytes| bytes > largest) {
+            trouble(
+                format!(
+                    "{path} has {bytes} bytes, and a file on a new server may have {largest} here"
+                ),
+                "make it shorter, or have a short one fetch the rest".to_owned(),
+            );
+        }
+        if file.mode.is_some() {
+            trouble(
+                format!("the mode of {path} cannot be set here"),
+                "take `mode` out; root owns the file".to_owned(),
+            );
+        }
+    }
+    troubles
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +127,28 @@ mod tests {
             ]})
         );
         assert_eq!(personality(&files)[0].contents, "aGVsbG86ICJ5b3UiCg==");
+    }
+
+    #[test]
+    fn what_cannot_be_put_onto_the_disk_is_told() {
+        let told = |asked: Json| {
+            let troubles = against_personality(&files(Some(&asked)).unwrap(), 2, 10);
+            let told = troubles.into_iter().map(|trouble| trouble.what);
+            told.collect::<Vec<_>>()
+        };
+        let file = |path: &str, content: &str| json!({"path": path, "content": content});
+        let fits = json!([file("/a", "0123456789"), file("/b", "")]);
+        assert_eq!(told(fits), [""; 0]);
+        let mut large = file("/b", "0123456789\u{e4}");
+        large["mode"] = "0600".into();
+        assert_eq!(
+            told(json!([file("/a", ""), large, file("/c", "")])),
+            [
+                "it has 3 files, and 2 can be put on a new server here",
+                "/b has 12 bytes, and a file on a new server may have 10 here",
+                "the mode of /b cannot be set here",
+            ]
+        );
     }
 
     #[test]

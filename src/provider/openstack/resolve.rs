@@ -12,7 +12,10 @@ use crate::resource::server::{IPV6, IPV6_ADDRESS, SIZE};
 use super::addresses::Rule;
 use super::catalog;
 use super::client::{ReadClient, Service};
+use super::cloud_init;
 use super::placement::{self, Placement, SETTINGS, Settings};
+use super::profile::Files;
+use super::server::FILES;
 use super::wire::neutron::{QuotaAnswer, Subnet, Usage};
 use super::wire::nova::{Absolute, Flavor};
 
@@ -87,6 +90,11 @@ pub(super) async fn servers(
             }
         }
     }
+    if client.profile().files == Files::Personality {
+        for (resolved, desired) in resolved.iter_mut().zip(wanted) {
+            resolved.problems.extend(unfit_files(desired, limits));
+        }
+    }
     let mut too_much = over_quota(wanted, flavors, limits);
     if !floating.is_empty()
         && let Some(usage) = floating_quota(client).await?
@@ -99,6 +107,24 @@ pub(super) async fn servers(
         }
     }
     Ok(resolved)
+}
+
+/// What stands against the files of a server, where Nova puts them onto its disk.
+fn unfit_files(desired: &Desired, limits: Absolute) -> Vec<Diagnostic> {
+    let files = match cloud_init::files(desired.known(FILES)) {
+        Ok(files) => files,
+        Err(why) => return refusing(desired, &why, "").problems,
+    };
+    let (most, largest) = (limits.most_files, limits.largest_file);
+    let troubles = cloud_init::against_personality(&files, most, largest);
+    let problems = troubles.into_iter().flat_map(|trouble| {
+        let refused = refusing(desired, &trouble.what, &trouble.hint).problems;
+        let at = desired.place_of(FILES);
+        refused
+            .into_iter()
+            .map(move |problem| problem.at(at.clone()))
+    });
+    problems.collect()
 }
 
 fn refusing(desired: &Desired, what: &str, hint: &str) -> Resolved {
@@ -304,6 +330,8 @@ mod tests {
             most_memory: -1,
             memory: 1,
             most_keys: 1,
+            most_files: 5,
+            largest_file: 1000,
         };
         let (a, b) = (desired("a", "m", false), desired("b", "m", false));
         let all = [&a, &b];

@@ -31,7 +31,7 @@ pub(super) struct Adapter;
 /// The attributes that only servers here have.
 const SIZE_ID: &str = "size_id";
 const IMAGE_ID: &str = "image_id";
-const FILES: &str = "files";
+pub(super) const FILES: &str = "files";
 
 /// The metadata that hold a deployment's lineage.
 const MARK: &str = "cloudbuilder";
