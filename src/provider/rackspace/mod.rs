@@ -72,6 +72,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // A guess.
     boot: Duration::from_secs(90),
     page: client::PER_PAGE,
+    by_id: true,
 };
 
 /// The calls for one kind of resource.

@@ -206,8 +206,8 @@ impl<'a> Key<'a> {
 fn zones_of(scope: Scope<'_>) -> BTreeSet<&str> {
     let desired = scope.desired.iter();
     let desired = desired.filter_map(|desired| match desired.attributes.get(ZONE)? {
-        Value::Known(zone) => zone.as_str(),
         Value::Reference(reference) => Some(reference.address.name()),
+        known => known.known()?.as_str(),
     });
     let of_kind = |kind: &'static str| {
         let all = scope.recorded.iter().copied();

@@ -185,6 +185,8 @@ pub(in super::super) struct Image {
     pub(in super::super) created: Option<String>,
     #[serde(rename = "minDisk", default)]
     min_disk: u64,
+    #[serde(rename = "minRam", default)]
+    min_ram: u64,
     #[serde(default)]
     metadata: BTreeMap<String, Json>,
 }
@@ -206,6 +208,8 @@ impl Image {
             name: self.name,
             os_distro,
             min_disk: self.min_disk,
+            min_ram: self.min_ram,
+            created_at: self.created,
         }
     }
 }
