@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::{self, Cloud, Security};
 use crate::file;
 use crate::model::{Address, Diagnostic, Secret};
-use crate::provider::{Connection, Login, Manner, OnPause, Tempo, digitalocean};
+use crate::provider::{Login, Manner, OnPause, Tempo, digitalocean};
 use crate::render::Sources;
 use crate::resource::server;
 use crate::sandbox::{self, Sandbox};
@@ -21,8 +21,6 @@ use super::failure::{Failure, file_error};
 use super::practice::Practice;
 use super::terminal::Terminal;
 
-/// The name of the one account that cloud.json can use so far.
-pub(super) const ACCOUNT: &str = "default";
 /// Where the API is, if it is not where it usually is.
 const URL_VARIABLE: &str = "DIGITALOCEAN_API_URL";
 
@@ -334,45 +332,23 @@ impl Deployment {
         Ok(security)
     }
 
-    /// What reaches the cloud.
-    ///
-    /// # Errors
-    /// If there is no token.
-    pub(super) fn connection(
-        &self,
-        security: &Security,
-        on_pause: OnPause,
-    ) -> Result<Connection, Failure> {
-        if self.is_sandbox() {
-            return Ok(self.connection_with(Secret::new(sandbox::TOKEN.to_owned()), on_pause));
-        }
-        let token = security.token.clone().ok_or_else(|| {
-            Failure::error("there is no token for DigitalOcean")
-                .detail(format!(
-                    "neither DIGITALOCEAN_TOKEN nor DIGITALOCEAN_ACCESS_TOKEN is set, and {} has \
-                     no `digital_ocean_api_key`",
-                    self.security_file().display()
-                ))
-                .hint("run `cloudbuilder init`, or try it without one: add --sandbox")
-        })?;
-        Ok(self.connection_with(token, on_pause))
-    }
-
-    /// What reaches the cloud with the given token.
-    pub(super) fn connection_with(&self, token: Secret, on_pause: OnPause) -> Connection {
+    /// What opens an account at DigitalOcean, or in the sandbox, with the given token.
+    pub(super) fn token_login(&self, token: Secret) -> Login {
         let url = match &self.sandbox {
             Some(sandbox) => sandbox.url().to_owned(),
             None => environment(URL_VARIABLE).unwrap_or_else(|| digitalocean::URL.to_owned()),
         };
+        Login::DigitalOcean(digitalocean::Login { url, token })
+    }
+
+    /// How requests are sent.
+    pub(super) fn manner(&self, on_pause: OnPause) -> Manner {
         let usual = Tempo::default();
-        Connection {
-            login: Login::DigitalOcean(digitalocean::Login { url, token }),
-            manner: Manner {
-                on_pause,
-                tempo: Tempo {
-                    first_pause: self.practice.pause(usual.first_pause),
-                    ..usual
-                },
+        Manner {
+            on_pause,
+            tempo: Tempo {
+                first_pause: self.practice.pause(usual.first_pause),
+                ..usual
             },
         }
     }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
+mod accounts;
 mod apply;
 mod args;
 mod catalog;

@@ -13,11 +13,13 @@ use crate::model::{
     Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded,
 };
 
+mod accounts;
 pub mod digitalocean;
 mod error;
 mod http;
 pub mod openstack;
 
+pub use accounts::{Accounts, Readers, Writers};
 pub use error::{Class, Error};
 
 /// What every call to a provider gives: an answer, later, or an error classified by what to do

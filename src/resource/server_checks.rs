@@ -1,22 +1,26 @@
-use crate::model::{Catalog, Desired, Diagnostic, Image, Region, Size, nearest};
+use crate::model::{AccountView, Catalog, Desired, Diagnostic, Image, Region, Size, nearest};
 
 use super::Facts;
 use super::server::{IMAGE, KIND, REGION, SIZE};
 
 /// Everything about servers that would otherwise fail after the first of them was paid for.
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    let Some(catalog) = facts.catalog else { return };
-    let new: Vec<&Desired> = facts
-        .desired
-        .iter()
-        .filter(|desired| desired.address.kind() == KIND.name)
-        .filter(|desired| facts.bound(&desired.address).is_none())
-        .collect();
-    for desired in &new {
-        check_selection(desired, catalog, found);
+    for (account, view) in facts.accounts {
+        let Some(catalog) = &view.catalog else {
+            continue;
+        };
+        let new: Vec<&Desired> = facts
+            .desired
+            .iter()
+            .filter(|desired| desired.address.kind() == KIND.name && desired.account == *account)
+            .filter(|desired| facts.bound(&desired.address).is_none())
+            .collect();
+        for desired in &new {
+            check_selection(desired, catalog, found);
+        }
+        check_limit(facts, (account, view), catalog, new.len(), found);
+        note_sandbox_only(&new, catalog, found);
     }
-    check_limit(facts, catalog, new.len(), found);
-    note_sandbox_only(&new, catalog, found);
 }
 
 fn check_selection(desired: &Desired, catalog: &Catalog, found: &mut Vec<Diagnostic>) {
@@ -180,12 +184,19 @@ fn near(slug: &str, slugs: &[&str], listing: &str) -> String {
     }
 }
 
-fn check_limit(facts: &Facts<'_>, catalog: &Catalog, new: usize, found: &mut Vec<Diagnostic>) {
+fn check_limit(
+    facts: &Facts<'_>,
+    (account, view): (&str, &AccountView),
+    catalog: &Catalog,
+    new: usize,
+    found: &mut Vec<Diagnostic>,
+) {
     let Some(limit) = catalog.server_limit else {
         return;
     };
-    let left_out = facts.left_out.get(KIND.name).copied().unwrap_or_default();
-    let existing = facts.of_kind(KIND.name).count() as u64 + left_out;
+    let left_out = view.left_out.get(KIND.name).copied().unwrap_or_default();
+    let servers = facts.of_kind(KIND.name);
+    let existing = servers.filter(|server| *server.account == *account).count() as u64 + left_out;
     if new > 0 && existing + new as u64 > limit {
         found.push(
             Diagnostic::error(format!("the account may have {limit} servers"))

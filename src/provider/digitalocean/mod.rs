@@ -66,6 +66,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // of that.
     boot: Duration::from_secs(40),
     page: client::PER_PAGE,
+    by_id: false,
 };
 
 /// The calls for one kind of resource.

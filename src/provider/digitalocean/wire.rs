@@ -316,6 +316,7 @@ pub(super) struct Image {
     #[serde(default)]
     pub(super) regions: Vec<String>,
     pub(super) min_disk_size: Option<u64>,
+    pub(super) created_at: Option<jiff::Timestamp>,
     /// As in [`Size::sandbox_only`].
     #[serde(default)]
     pub(super) sandbox_only: bool,
