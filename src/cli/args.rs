@@ -197,6 +197,8 @@ pub(super) enum SandboxCommand {
     Serve(ServeArgs),
     /// Forget this directory's practice cloud and its state
     Reset,
+    /// Stand before an API on this machine, and let requests to it fail as asked
+    Proxy(ProxyArgs),
     /// Try this program on random clouds that lose answers, and kill it meanwhile
     Torture(TortureArgs),
 }
@@ -245,6 +247,19 @@ pub(super) struct ServeArgs {
     /// How many servers the account may have
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(super) droplet_limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProxyArgs {
+    /// Where the API is, on this machine only
+    #[arg(long, value_name = "URL")]
+    pub(super) upstream: String,
+    /// Where to listen, on this machine only; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(super) listen: std::net::SocketAddr,
+    /// How much longer every answer takes
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(super) latency: Duration,
 }
 
 /// Longer is nobody's intention, and more than clocks can be set forward by.
