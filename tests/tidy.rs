@@ -280,13 +280,15 @@ fn names_in_core(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Outside packages that have a place of their own: `client.rs` and the folder beside it. A
-/// provider's adapters may name a method.
+/// Outside packages that have a place of their own: the folder that all providers share, and in
+/// each provider `client.rs` and the folder beside it. A provider's adapters may name a method.
 fn packages_out_of_place(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     let uses = |package: &str| after_each(&source.code, package).next().is_some();
     let without_method = source.code.replace("reqwest::Method", "");
-    let client = source.path.ends_with("/client.rs") || source.path.contains("/client/");
+    let client = source.path.ends_with("/client.rs")
+        || source.path.contains("/client/")
+        || source.path.starts_with("src/provider/http/");
     if !client && after_each(&without_method, "reqwest::").next().is_some() {
         found.push(format!("{}: reqwest", source.path));
     }
@@ -469,6 +471,7 @@ fn every_rule_finds_what_breaks_it() {
         "src/provider/x/client/a.rs",
         "use reqwest::Response;"
     ));
+    assert!(!place("src/provider/http/a.rs", "use reqwest::Response;"));
     assert!(place("src/cli/client/a.rs", "use reqwest::Response;"));
     assert!(!place("src/provider/x/server.rs", "use reqwest::Method;"));
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::{self, Cloud, Security};
 use crate::file;
 use crate::model::{Address, Diagnostic, Secret};
-use crate::provider::{Connection, OnPause, Tempo, digitalocean};
+use crate::provider::{Connection, Login, Manner, OnPause, Tempo, digitalocean};
 use crate::render::Sources;
 use crate::resource::server;
 use crate::sandbox::{self, Sandbox};
@@ -366,12 +366,13 @@ impl Deployment {
         };
         let usual = Tempo::default();
         Connection {
-            url,
-            token,
-            on_pause,
-            tempo: Tempo {
-                first_pause: self.practice.pause(usual.first_pause),
-                ..usual
+            login: Login::DigitalOcean(digitalocean::Login { url, token }),
+            manner: Manner {
+                on_pause,
+                tempo: Tempo {
+                    first_pause: self.practice.pause(usual.first_pause),
+                    ..usual
+                },
             },
         }
     }
