@@ -12,6 +12,7 @@ mod description;
 mod durable;
 mod faults;
 mod large;
+mod proxy;
 mod rules;
 mod schema;
 mod support;
