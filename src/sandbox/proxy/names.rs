@@ -61,6 +61,7 @@ impl Names {
             let id = object.get("id").filter(|_| nameless);
             if let Some(id) = id.or_else(|| object.get("jobId")).and_then(text)
                 && !asked.is_empty()
+                && !is_version(&id)
             {
                 self.by_id.insert(id, asked.to_vec());
             }
@@ -160,11 +161,16 @@ fn text(id: &Value) -> Option<String> {
     }
 }
 
+/// `v2.1`: services tell of their versions as of objects.
+fn is_version(segment: &str) -> bool {
+    let number = segment.strip_prefix('v').unwrap_or_default();
+    !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '.')
+}
+
 /// Numbers, UUIDs with and without dashes, `A-6822994`, and names with a dot, colon or `@` in them;
 /// versions are none of these.
 fn looks_like_an_id(segment: &str) -> bool {
-    let mut chars = segment.chars();
-    if chars.next() == Some('v') && chars.all(|c| c.is_ascii_digit() || c == '.') {
+    if is_version(segment) {
         return false;
     }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -325,6 +331,8 @@ mod tests {
             &[],
             &json!({"keypair": {"name": "mine"}}),
         );
+        let version = json!({"version": {"id": "v2.1", "status": "CURRENT"}});
+        names.learn("/v2.1", &["v2.1".to_owned()], &version);
         for (path, route) in [
             (format!("/v2.1/servers/{ID}"), "/v2.1/servers/{id}"),
             ("/v2.1/servers/detail".into(), "/v2.1/servers/detail"),
@@ -334,6 +342,7 @@ mod tests {
                 "/v1.0/7/domains/3/records/A-12".into(),
                 "/v1.0/{id}/domains/{id}/records/{id}",
             ),
+            ("/v2.1/flavors".into(), "/v2.1/flavors"),
             ("/v3".into(), "/v3"),
         ] {
             assert_eq!(names.route(&path), route);
