@@ -215,8 +215,22 @@ pub(super) struct TortureArgs {
     #[arg(long)]
     pub(super) instant: bool,
     /// Try one fixed cloud, with a kill at every request and every step at a file
-    #[arg(long, conflicts_with_all = ["seed", "instant"])]
+    #[arg(long, conflicts_with_all = ["seed", "instant", "upstream"])]
     pub(super) boundaries: bool,
+    /// What to try it against; openstack is a real one on this machine, opened by OS_USERNAME,
+    /// OS_PASSWORD and OS_PROJECT_NAME
+    #[arg(long, value_enum, default_value_t = Arena::Digitalocean, value_name = "CLOUD")]
+    pub(super) cloud: Arena,
+    /// Where the identity service of that OpenStack is
+    #[arg(long, value_name = "URL", required_if_eq("cloud", "openstack"))]
+    pub(super) upstream: Option<String>,
+}
+
+/// The clouds that a campaign can be tried against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Arena {
+    Digitalocean,
+    Openstack,
 }
 
 fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
