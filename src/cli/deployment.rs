@@ -288,7 +288,7 @@ impl Deployment {
             _ => file_error("read", &path, &error),
         })?;
         let parsed = config::cloud::parse(&name, &bytes);
-        let sources = Sources::new().with(&name, &bytes);
+        let sources = Sources::new().with(&name, &config::quotable(&bytes));
         match parsed.cloud {
             Some(cloud) => Ok(Configuration {
                 cloud,
