@@ -267,6 +267,7 @@ fn observed(kind: &str, id: &str, attributes: Attributes) -> Observed {
     let kind = KINDS.iter().find(|known| known.name == kind);
     Observed {
         kind: kind.expect("a kind").name,
+        account: "default".into(),
         id: id.to_owned(),
         attributes,
         owners: Vec::new(),

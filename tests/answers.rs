@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use cloudbuilder::model::{Attributes, Secret};
 use cloudbuilder::provider::{
-    Class, Connection, Error, OnPause, Target, Tempo, Write, digitalocean, open_write,
+    Class, Connection, Error, Login, Manner, Target, Tempo, Write, digitalocean, open_write,
 };
 use cloudbuilder::sandbox::{self, Fault, Options, Sandbox};
 use serde_json::{Value as Json, json};
@@ -30,13 +30,23 @@ async fn with_fault(fault: Json) -> (Box<dyn Write>, Sandbox) {
         ..Options::default()
     };
     let sandbox = sandbox::start(options).await.expect("a sandbox starts");
-    let connection = Connection {
-        url: sandbox.url().to_owned(),
+    (open(sandbox.url()), sandbox)
+}
+
+fn open(url: &str) -> Box<dyn Write> {
+    let login = digitalocean::Login {
+        url: url.to_owned(),
         token: Secret::new(TOKEN.to_owned()),
-        on_pause: OnPause::new(|_, _| {}),
-        tempo: HURRIED,
     };
-    (open_write(digitalocean::TYPE, connection).unwrap(), sandbox)
+    let manner = Manner {
+        tempo: HURRIED,
+        ..Manner::default()
+    };
+    open_write(Connection {
+        login: Login::DigitalOcean(login),
+        manner,
+    })
+    .unwrap()
 }
 
 fn fixture(name: &str) -> Json {
@@ -159,13 +169,7 @@ async fn nobody_there_means_not_sent() {
     let sandbox = sandbox::start(Options::default()).await.unwrap();
     let url = sandbox.url().to_owned();
     sandbox.stop().await;
-    let connection = Connection {
-        url,
-        token: Secret::new(TOKEN.to_owned()),
-        on_pause: OnPause::new(|_, _| {}),
-        tempo: HURRIED,
-    };
-    let write = open_write(digitalocean::TYPE, connection).unwrap();
+    let write = open(&url);
     let attributes = Attributes::from([("name".to_owned(), "acme.com".into())]);
     let error = write
         .create("domain", &attributes, Some("mark"))

@@ -192,6 +192,22 @@ mod streams {
         }
     }
 
+    /// The line that is wrong is quoted; what would be on a server's disk is not.
+    #[test]
+    fn the_content_of_a_file_is_never_quoted() {
+        let (_cloud, place) = begin();
+        place.write(
+            "cloud.json",
+            r#"{"version": 2, "servers": {"web1": {
+                "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+                "files": [{"path": "etc/motd", "content": "hunter2"}]}}}"#,
+        );
+        for line in ["validate", "plan", "apply -y"] {
+            let ran = place.run(line).one_error("`path` of a file");
+            ran.says("\"etc/motd\", \"content\":").never_says("hunter2");
+        }
+    }
+
     #[test]
     fn quiet_leaves_results_and_errors() {
         let (_cloud, place) = begin();

@@ -30,7 +30,7 @@ fn check(path: &Path, actual: &str) -> Result<(), String> {
 
 fn render(bytes: &[u8]) -> String {
     let parsed = config::cloud::parse("cloud.json", bytes);
-    let sources = Sources::new().with("cloud.json", bytes);
+    let sources = Sources::new().with("cloud.json", &config::quotable(bytes));
     let text = render::diagnostics(&parsed.diagnostics, &sources, false, 100);
     let lines = text.lines().map(|line| format!("{}\n", line.trim_end()));
     lines.collect()
@@ -52,6 +52,13 @@ fn every_family_of_mistakes_is_explained() {
         .iter()
         .filter_map(|input| {
             let actual = render(&fs::read(input).unwrap());
+            for secret in ["hunter2", "b0b5c0de"] {
+                assert!(
+                    !actual.contains(secret),
+                    "{} shows {secret}",
+                    input.display()
+                );
+            }
             check(&input.with_extension("txt"), &actual).err()
         })
         .collect();
@@ -71,9 +78,9 @@ fn the_example_is_right() {
         .collect();
     assert_eq!(servers, ["server1", "server2"]);
     let first = &cloud.servers[0];
-    assert_eq!(first.region.value, "nyc3");
-    assert_eq!(first.size.value, "1gb");
-    assert_eq!(first.image.value, "debian-7-0-x64");
+    assert_eq!(first.region.as_ref().unwrap().value, "nyc3");
+    assert_eq!(first.size.value.text(), "1gb");
+    assert_eq!(first.image.value.text(), "debian-7-0-x64");
     assert!(!first.backups.value);
     let names: Vec<_> = first.names.iter().map(|name| name.value.as_str()).collect();
     assert_eq!(names, ["server1.acme.com", "acme.com"]);
@@ -115,14 +122,15 @@ fn both_forms_become_the_same_model() {
         let cloud = parsed.cloud.unwrap();
         let servers = cloud.servers.iter().map(|server| {
             let names: Vec<_> = server.names.iter().map(|name| name.value.clone()).collect();
-            let texts = [&server.name, &server.region, &server.size, &server.image];
+            let region = &server.region.as_ref().unwrap().value;
+            let (size, image) = (server.size.value.text(), server.image.value.text());
             (
-                texts.map(|text| text.value.clone()),
+                [&server.name.value, region, size, image].map(str::to_owned),
                 server.backups.value,
                 names,
             )
         });
-        let domains: Vec<_> = cloud.domains.iter().map(|d| d.value.clone()).collect();
+        let domains: Vec<_> = cloud.domains.iter().map(|d| d.name.value.clone()).collect();
         (servers.collect::<Vec<_>>(), domains)
     };
     let (flat, none) = summary(flat);
@@ -134,7 +142,7 @@ fn both_forms_become_the_same_model() {
     let as_object = parse(r#"{"version": 2, "domains": {"acme.com": {}}}"#)
         .cloud
         .unwrap();
-    assert_eq!(as_object.domains[0].value, "acme.com");
+    assert_eq!(as_object.domains[0].name.value, "acme.com");
     assert_eq!(parse("{}").cloud, Some(config::Cloud::default()));
 }
 
@@ -145,7 +153,10 @@ fn a_value_from_defaults_points_there_and_one_left_out_at_the_name() {
     let cloud = parse(text).cloud.unwrap();
     let server = &cloud.servers[0];
     assert_eq!(&text[server.size.place.range.clone()], "\"s\"");
-    assert_eq!(&text[server.region.place.range.clone()], "\"r\"");
+    assert_eq!(
+        &text[server.region.as_ref().unwrap().place.range.clone()],
+        "\"r\""
+    );
     assert_eq!(server.backups.place, server.name.place);
 }
 
@@ -253,4 +264,266 @@ fn every_problem_of_a_file_is_told_in_its_order() {
         .map(|d| d.place.as_ref().unwrap().range.start);
     assert!(places.is_sorted());
     assert_eq!(parsed.diagnostics.len(), 8, "{:#?}", parsed.diagnostics);
+}
+
+/// Each server and each domain with the account it is in, and the default.
+fn homes(text: &str) -> (Vec<String>, Option<String>) {
+    let parsed = parse(text);
+    assert_eq!(parsed.diagnostics, [], "{text}");
+    let cloud = parsed.cloud.unwrap_or_default();
+    let servers = cloud.servers.iter().map(|s| (&s.name, &s.account));
+    let domains = cloud.domains.iter().map(|d| (&d.name, &d.account));
+    let homes = servers.chain(domains);
+    let homes = homes.map(|(name, account)| format!("{}@{}", name.value, account.value));
+    (homes.collect(), cloud.default_account)
+}
+
+#[test]
+fn everything_is_in_an_account() {
+    let everything = r#"
+        "servers": {"a": {"provider": "os", "size": "s", "image": "i"},
+                    "b": {"size": "s", "image": "i"}},
+        "domains": {"acme.com": {"provider": "os"}, "acme.org": {}}"#;
+    let by_default = format!(
+        r#"{{"version": 2, "defaults": {{"provider": "rax"}}, {everything},
+            "providers": {{"os": {{"type": "openstack"}}, "rax": {{"type": "rackspace"}}}}}}"#
+    );
+    let expected = ["a@os", "b@rax", "acme.com@os", "acme.org@rax"];
+    let (found, default) = homes(&by_default);
+    assert_eq!(found, expected);
+    assert_eq!(default.as_deref(), Some("rax"));
+
+    let only = format!(
+        r#"{{"version": 2, {everything}, "providers": {{"os": {{"type": "rackspace-flex"}}}}}}"#
+    );
+    let (found, default) = homes(&only);
+    assert_eq!(found, ["a@os", "b@os", "acme.com@os", "acme.org@os"]);
+    assert_eq!(default.as_deref(), Some("os"));
+
+    let (found, default) = homes(
+        r#"{"version": 2, "domains": ["acme.com"], "providers": {},
+            "servers": {"a": {"provider": "default", "region": "r", "size": "s", "image": "i"}}}"#,
+    );
+    assert_eq!(found, ["a@default", "acme.com@default"]);
+    assert_eq!(default.as_deref(), Some(config::DEFAULT_ACCOUNT));
+
+    let (found, default) = homes(r#"{"a": {"region": "r", "size": "s", "image": "i"}}"#);
+    assert_eq!(found, ["a@default"]);
+    assert_eq!(default.as_deref(), Some(config::DEFAULT_ACCOUNT));
+
+    let (found, default) = homes(
+        r#"{"version": 2, "servers": {"a": {"provider": "os", "size": "s", "image": "i"}},
+            "providers": {"os": {"type": "openstack"}, "do": {"type": "digitalocean"}}}"#,
+    );
+    assert_eq!(found, ["a@os"]);
+    assert_eq!(default, None);
+}
+
+#[test]
+fn accounts_have_their_settings() {
+    let parsed = parse(
+        r#"{"version": 2, "providers": {
+            "os": {"type": "openstack", "cloud": "home", "region": "RegionOne",
+                   "auth_url": "https://cloud.example.com:5000/v3", "interface": "internal"},
+            "rax": {"type": "rackspace", "region": "DFW", "auth_url": "http://127.0.0.1:8900"},
+            "do": {"type": "digitalocean"}}}"#,
+    );
+    assert_eq!(parsed.diagnostics, []);
+    let cloud = parsed.cloud.unwrap();
+    let shown = cloud.accounts.iter().map(|account| {
+        let settings = &account.settings;
+        let texts = [
+            &settings.cloud,
+            &settings.region,
+            &settings.auth_url,
+            &settings.interface,
+        ];
+        let texts = texts.map(|text| text.as_ref().map_or("-", |text| text.value.as_str()));
+        format!(
+            "{} {}: {}",
+            account.name.value,
+            account.provider.value,
+            texts.join(" ")
+        )
+    });
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            "os openstack: home RegionOne https://cloud.example.com:5000/v3 internal",
+            "rax rackspace: - DFW http://127.0.0.1:8900 -",
+            "do digitalocean: - - - -",
+        ]
+    );
+    assert_eq!(cloud.account("rax"), Some(&cloud.accounts[1]));
+    assert_eq!(cloud.account("RAX"), None);
+}
+
+/// A default region is no region of an account that is one itself, unless it is the default.
+#[test]
+fn a_default_region_goes_where_it_means_something() {
+    let text = |provider: &str| {
+        format!(
+            r#"{{"version": 2,
+            "providers": {{"os": {{"type": "openstack"}}, "do": {{"type": "digitalocean"}}}},
+            "defaults": {{"region": "r", "size": "s", "image": "i" {provider}}},
+            "servers": {{"a": {{"provider": "os"}}, "b": {{"provider": "do"}},
+                         "c": {{"provider": "os", "region": "own"}}}}}}"#
+        )
+    };
+    let regions = |text: &str| -> Vec<String> {
+        let parsed = parse(text);
+        assert_eq!(parsed.diagnostics, [], "{text}");
+        let servers = parsed.cloud.unwrap().servers;
+        let regions = servers.into_iter().map(|server| server.region);
+        regions
+            .map(|region| region.map_or("-".to_owned(), |region| region.value))
+            .collect()
+    };
+    assert_eq!(regions(&text("")), ["-", "r", "own"]);
+    assert_eq!(regions(&text(r#", "provider": "do""#)), ["-", "r", "own"]);
+    assert_eq!(regions(&text(r#", "provider": "os""#)), ["r", "r", "own"]);
+}
+
+#[test]
+fn the_block_of_a_server_lies_over_those_of_defaults_and_account() {
+    let text = r#"{"version": 2,
+        "providers": {
+            "os": {"type": "openstack", "networks": ["n0"], "security_groups": ["g0"],
+                   "floating_ip_from": "f0", "public_network": "p0"},
+            "flex": {"type": "rackspace-flex"},
+            "rax": {"type": "rackspace"}},
+        "defaults": {"provider": "os", "size": "s", "image": "i",
+            "openstack": {"security_groups": ["g1", "g2"], "floating_ip_from": "f1"}},
+        "servers": {
+            "a": {"openstack": {"floating_ip_from": "f2"}},
+            "b": {"openstack": {"networks": ["n2", "n1"]}},
+            "c": {"provider": "flex"},
+            "d": {"provider": "rax"}}}"#;
+    let parsed = parse(text);
+    assert_eq!(parsed.diagnostics, []);
+    let servers = parsed.cloud.unwrap().servers;
+    let shown = servers.iter().map(|server| {
+        server.settings.as_ref().map(|settings| {
+            let list = |list: &[config::Spanned<String>]| {
+                let words: Vec<_> = list.iter().map(|word| word.value.as_str()).collect();
+                words.join("+")
+            };
+            let one = |text: &Option<config::Spanned<String>>| {
+                text.as_ref()
+                    .map_or("-".to_owned(), |text| text.value.clone())
+            };
+            [
+                list(&settings.networks),
+                list(&settings.security_groups),
+                one(&settings.floating_ip_from),
+                one(&settings.public_network),
+            ]
+            .join(" ")
+        })
+    });
+    let shown: Vec<_> = shown.collect();
+    let shown: Vec<_> = shown.iter().map(Option::as_deref).collect();
+    assert_eq!(
+        shown,
+        [
+            Some("n0 g1+g2 f2 p0"),
+            Some("n2+n1 g1+g2 f1 p0"),
+            Some(" g1+g2 f1 -"),
+            None,
+        ]
+    );
+    let networks = &servers[1].settings.as_ref().unwrap().networks;
+    assert_eq!(&text[networks[0].place.range.clone()], "\"n2\"");
+}
+
+#[test]
+fn images_and_sizes_are_selected_in_several_ways() {
+    let text = r#"{"version": 2, "defaults": {"region": "r"}, "servers": {
+        "a": {"size": "s-1vcpu-*", "image": "Debian 12 (Bookworm)"},
+        "b": {"size": {"name": "m1.small"}, "image": {"name": "debian-1[23]*", "newest": true}},
+        "c": {"size": {"slug": "s"}, "image": {"newest": false, "id": "12-*"}}}}"#;
+    let parsed = parse(text);
+    assert_eq!(parsed.diagnostics, []);
+    let servers = parsed.cloud.unwrap().servers;
+    let shown = servers.iter().flat_map(|server| {
+        [&server.size, &server.image].map(|written| {
+            let selector = &written.value;
+            // The place is that of the text itself, in an object too.
+            let quoted = format!("{:?}", selector.text());
+            assert_eq!(text[written.place.range.clone()], quoted);
+            (selector.text(), selector.is_glob(), selector.is_newest())
+        })
+    });
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            ("s-1vcpu-*", true, false),
+            ("Debian 12 (Bookworm)", false, false),
+            ("m1.small", false, false),
+            ("debian-1[23]*", true, true),
+            ("s", false, false),
+            ("12-*", false, false),
+        ]
+    );
+    let by_name = config::Candidate {
+        name: Some("s"),
+        ..config::Candidate::default()
+    };
+    assert!(!servers[2].size.value.matches(by_name), "by slug only");
+}
+
+#[test]
+fn files_are_read_and_their_content_is_not_shown() {
+    let text = r#"{"version": 2, "servers": {"a": {"region": "r", "size": "s", "image": "i",
+        "files": [
+            {"path": "/etc/motd", "content": "hunter2\n", "mode": "0640"},
+            {"path": "/opt/a b/ü", "content": ""},
+            {"mode": "4755", "file": "../bin/tool", "path": "/usr/local/bin/tool"},
+            {"path": "/etc/ssh/admin_keys", "public_ssh_key": true, "mode": "600"}
+        ]}}}"#;
+    let parsed = parse(text);
+    assert_eq!(parsed.diagnostics, []);
+    assert!(!format!("{parsed:?}").contains("hunter2"));
+    let cloud = parsed.cloud.unwrap();
+    let files = &cloud.servers[0].files;
+    let shown = files.iter().map(|file| {
+        let source = match &file.source {
+            config::FileSource::Content(text) => format!("{:?}", text.expose()),
+            config::FileSource::Local(path) => path.value.clone(),
+            config::FileSource::PublicKey => "key".to_owned(),
+        };
+        (file.path.value.as_str(), source, file.mode)
+    });
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            ("/etc/motd", "\"hunter2\\n\"".to_owned(), Some(0o640)),
+            ("/opt/a b/ü", "\"\"".to_owned(), None),
+            (
+                "/usr/local/bin/tool",
+                "../bin/tool".to_owned(),
+                Some(0o4755)
+            ),
+            ("/etc/ssh/admin_keys", "key".to_owned(), Some(0o600)),
+        ]
+    );
+    assert_eq!(files[0].place.line, 3);
+    // Two readings are the same, and another content is another file.
+    assert_eq!(parse(text).cloud.as_ref(), Some(&cloud));
+    let other = parse(&text.replace("hunter2", "hunter3"));
+    assert_ne!(other.cloud.as_ref(), Some(&cloud));
+}
+
+/// Truncated anywhere, a file with content in it shows none of it.
+#[test]
+fn no_part_of_a_file_shows_a_content() {
+    let text = r#"{"version": 2, "servers": {"a": {
+        "files": [{"path": "/etc/motd", "content": "hunter2", "mode": "x"}]}}}"#;
+    for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+        let shown = render(&text.as_bytes()[..end]);
+        assert!(shown.contains("error"), "{shown}");
+        for part in ["hunter", "hunt", "hun"] {
+            assert!(!shown.contains(part), "{shown}");
+        }
+    }
 }

@@ -17,9 +17,7 @@ use cloudbuilder::apply::{Event, Journal, Options, Report, Surroundings, apply, 
 use cloudbuilder::config::{PublicKey, cloud};
 use cloudbuilder::model::{Address, Attributes, Diagnostic, Observed, Origin, Recorded, Secret};
 use cloudbuilder::plan::{self, Input, Op, Plan};
-use cloudbuilder::provider::{
-    Connection, OnPause, Scope, Target, Tempo, Write, digitalocean, open_write,
-};
+use cloudbuilder::provider::{Connection, Login, Scope, Target, Write, digitalocean, open_write};
 use cloudbuilder::refresh::{Found, Wanted, refresh};
 use cloudbuilder::resource::{domain, record, server};
 use cloudbuilder::sandbox::{self, Sandbox};
@@ -72,14 +70,13 @@ async fn practice_cloud() -> Account {
         ..sandbox::Options::default()
     };
     let sandbox = sandbox::start(options).await.expect("a sandbox starts");
-    let connection = Connection {
+    let login = digitalocean::Login {
         url: sandbox.url().to_owned(),
         token: Secret::new(sandbox::TOKEN.to_owned()),
-        on_pause: OnPause::new(|_, _| {}),
-        tempo: Tempo::default(),
     };
+    let connection = Connection::usual(Login::DigitalOcean(login));
     Account {
-        write: open_write(digitalocean::TYPE, connection).expect("loopback is allowed"),
+        write: open_write(connection).expect("loopback is allowed"),
         _runs: sandbox,
     }
 }

@@ -227,6 +227,69 @@ fn a_text_that_is_not_clear_is_not_edited() {
     assert!(write_back(b"{\"a\": {\"x\": \"\xff\"}}", &wanted).is_err());
 }
 
+/// Accounts, selectors, files and the block `openstack`, whose key `networks` is the user's.
+#[test]
+fn nothing_else_of_a_server_is_touched() {
+    let text = r#"{
+  "version": 2, // sections
+  "providers": {
+    "os": {"type": "openstack", "networks": ["private"]},
+    "do": {"type": "digitalocean"},
+  },
+  "defaults": {
+    "provider": "os",
+    "image": {"name": "debian-12*", "newest": true},
+    "openstack": { "security_groups": ["default"] },
+  },
+  "domains": {"acme.com": {"provider": "do"}},
+  "servers": {
+    "web1": {
+      "size": {"name": "m1.*"}, // the only one
+      "openstack": {
+        "networks": ["private"],
+        "floating_ip_from": "public"
+      },
+      "names": ["acme.com"],
+      "files": [
+        {"path": "/etc/motd", "content": "it's \"here\"\\n", "mode": "0644"},
+        {"path": "/etc/ssh/admin_keys", "public_ssh_key": true},
+      ]
+    },
+    "web2": {
+      "provider": "do",
+      "region": "nyc3",
+      "size": "s-1vcpu-1gb",
+      "image": "debian-13-x64"
+    }
+  }
+}
+"#;
+    let before = config::cloud::parse("cloud.json", text.as_bytes());
+    assert_eq!(before.diagnostics, []);
+    let both = networks(&[("web1", Some(addresses(2))), ("web2", Some(addresses(3)))]);
+    let edited = written(text, &both);
+    check("written_back_sections.json", &edited)
+        .unwrap_or_else(|difference| panic!("{difference}"));
+
+    let after = config::cloud::parse("cloud.json", edited.as_bytes());
+    assert_eq!(after.diagnostics, []);
+    let after = after.cloud.unwrap();
+    for (server, count) in after.servers.iter().zip([2, 3]) {
+        let networks = server.networks.as_ref().unwrap();
+        let networks: Json = serde_json::from_str(networks).unwrap();
+        assert_eq!(networks, addresses(count));
+    }
+    let settings = after.servers[0].settings.as_ref().unwrap();
+    assert_eq!(settings.networks[0].value, "private");
+
+    // Every line that was there is there still, in its order; one of each server got a comma.
+    let mut lines = edited.lines();
+    for line in text.lines() {
+        let found = lines.find(|other| *other == line || *other == format!("{line},"));
+        assert!(found.is_some(), "{line} is gone from {edited}");
+    }
+}
+
 /// A document in a layout made of a stream of choices.
 struct Document {
     random: fastrand::Rng,

@@ -33,10 +33,7 @@ impl Groups {
                 continue;
             };
             // What stands for the same thing is written in the same way, references included.
-            let alike: Vec<(&str, &Value)> = attributes
-                .iter()
-                .filter(|(name, _)| *name != batch.differ_by)
-                .collect();
+            let alike: Vec<(&str, &Value)> = batch.others(attributes).collect();
             let alike = format!("{} {account} {alike:?}", address.kind());
             let group = *known.entry(alike).or_insert_with(|| {
                 groups.most.push(batch.most);
@@ -235,7 +232,7 @@ mod tests {
             batches: &[Batch {
                 kind: "toy",
                 most: 3,
-                differ_by: "name",
+                differ_by: &["name"],
             }],
             name_servers: &[],
             boot: std::time::Duration::ZERO,

@@ -224,6 +224,7 @@ mod tests {
     fn seen(id: &str, owner: Option<&str>, created: Option<&str>) -> Observed {
         Observed {
             kind: "toy",
+            account: "default".into(),
             id: id.to_owned(),
             attributes: Attributes::new(),
             owners: owner.map(ToOwned::to_owned).into_iter().collect(),

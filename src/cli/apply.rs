@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::apply::{self, Event, Journal, Report, Surroundings};
 use crate::model::Diagnostic;
 use crate::plan::{Op, Plan};
-use crate::provider::{OnPause, Write, digitalocean, open_write};
+use crate::provider::{OnPause, Write, open_write};
 use crate::render::{JsonStream, ReportStyle, report_text};
 use crate::state::{Entry, State};
 
@@ -121,10 +121,7 @@ impl Command<'_> {
             let voice = voice.clone();
             OnPause::new(move |wait, why| voice.pause(wait, why))
         };
-        let write = open_write(
-            digitalocean::TYPE,
-            deployment.connection(&security, on_pause)?,
-        )?;
+        let write = open_write(deployment.connection(&security, on_pause)?)?;
         let settle = self.planning.settle;
         let recovery = recover(&*write, recorded.as_mut(), &mut book, settle, terminal);
         let recovered = signals.unless_interrupted(recovery).await?;

@@ -1,4 +1,4 @@
-use crate::provider::{OnPause, digitalocean, open_read};
+use crate::provider::{OnPause, open_read};
 use crate::render::{ListStyle, images, regions, sizes};
 
 use super::args::{Global, Listing};
@@ -20,7 +20,7 @@ pub(super) async fn run(
             let security = deployment.security()?;
             let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
             let connection = deployment.connection(&security, on_pause)?;
-            let catalog = open_read(digitalocean::TYPE, connection)?.catalog().await;
+            let catalog = open_read(connection)?.catalog().await;
             deployment.close().await;
             Ok(catalog?)
         })

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::{self, Cloud, Security};
 use crate::file;
 use crate::model::{Address, Diagnostic, Secret};
-use crate::provider::{Connection, OnPause, Tempo, digitalocean};
+use crate::provider::{Connection, Login, Manner, OnPause, Tempo, digitalocean};
 use crate::render::Sources;
 use crate::resource::server;
 use crate::sandbox::{self, Sandbox};
@@ -288,7 +288,7 @@ impl Deployment {
             _ => file_error("read", &path, &error),
         })?;
         let parsed = config::cloud::parse(&name, &bytes);
-        let sources = Sources::new().with(&name, &bytes);
+        let sources = Sources::new().with(&name, &config::quotable(&bytes));
         match parsed.cloud {
             Some(cloud) => Ok(Configuration {
                 cloud,
@@ -366,12 +366,13 @@ impl Deployment {
         };
         let usual = Tempo::default();
         Connection {
-            url,
-            token,
-            on_pause,
-            tempo: Tempo {
-                first_pause: self.practice.pause(usual.first_pause),
-                ..usual
+            login: Login::DigitalOcean(digitalocean::Login { url, token }),
+            manner: Manner {
+                on_pause,
+                tempo: Tempo {
+                    first_pause: self.practice.pause(usual.first_pause),
+                    ..usual
+                },
             },
         }
     }
@@ -422,6 +423,10 @@ pub(super) fn sandbox_failure(error: &sandbox::Error) -> Failure {
         sandbox::Error::File { .. } => "check who owns the file and whether the disk is full",
         sandbox::Error::Damaged { .. } | sandbox::Error::Format { .. } => {
             "`cloudbuilder sandbox reset` begins a new world"
+        }
+        sandbox::Error::Upstream { .. } => {
+            "name an API such as http://127.0.0.1:5000/v3: faults are for practice, and what passes \
+             carries tokens"
         }
         sandbox::Error::Fault(_) => "leave that fault out",
         sandbox::Error::Unreachable(_) | sandbox::Error::InUse(_) => "end the other process first",

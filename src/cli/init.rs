@@ -119,7 +119,7 @@ async fn token(deployment: &Deployment, terminal: Terminal) -> Result<Secret, Fa
         }
         let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
         let connection = deployment.connection_with(token.clone(), on_pause);
-        match open_read(digitalocean::TYPE, connection)?.account().await {
+        match open_read(connection)?.account().await {
             Ok(account) => {
                 terminal.say(&format!("It opens the account of {}.", account.name));
                 return Ok(token);

@@ -68,7 +68,7 @@ async fn plan(
     }
     let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
     let connection = deployment.connection(&security, on_pause)?;
-    let read = open_read(digitalocean::TYPE, connection)?;
+    let read = open_read(connection)?;
     let recovered = peek(&*read, state.as_mut()).await?;
     // What a run at work has not heard of yet was not cut off.
     let recovered = recovered.filter(|_| holder.is_none());

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness, Recorded, Value};
 use crate::plan::{self, Input, Op, Step};
-use crate::provider::{OnPause, Read, Scope, digitalocean, open_read};
+use crate::provider::{OnPause, Read, Scope, open_read};
 use crate::refresh::{self, Found, Wanted};
 use crate::resource::{KINDS, Kind, record, server};
 use crate::state::{State, Store};
@@ -56,10 +56,7 @@ async fn rebuild(
         refuse_if_whole(&store, state, named.as_deref())?;
     }
     let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
-    let read = open_read(
-        digitalocean::TYPE,
-        deployment.connection(&security, on_pause)?,
-    )?;
+    let read = open_read(deployment.connection(&security, on_pause)?)?;
 
     let lineage = match named {
         Some(lineage) => lineage,

@@ -2,16 +2,20 @@
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
+use super::accounts::{Accounts, Named};
+use super::defaults::{Defaults, defaults};
+use super::keys::{report_duplicate_keys, unknown_key};
+use super::providers::providers;
 use super::reader::Reader;
-use super::server::{Defaults, SERVER_KEYS, defaults, servers};
+use super::server::{Around, FLAT_KEYS, SERVER_KEYS, servers};
 use super::source::Source;
-use super::{Cloud, Spanned, dns_name, syntax, validate};
+use super::{Cloud, Domain, Spanned, dns_name, syntax, validate};
 use crate::model::{Diagnostic, nearest};
 
 /// The keys of the sectioned form.
-const SECTIONS: [&str; 4] = ["version", "defaults", "servers", "domains"];
+const SECTIONS: [&str; 5] = ["version", "providers", "defaults", "servers", "domains"];
 /// Sections that the format has a place for and this version does not read.
-const LATER_SECTIONS: [&str; 4] = ["providers", "records", "volumes", "firewalls"];
+const LATER_SECTIONS: [&str; 3] = ["records", "volumes", "firewalls"];
 /// The one version of the sectioned form.
 const VERSION: &str = "2";
 
@@ -86,7 +90,14 @@ fn read(source: &Source<'_>) -> (Cloud, Vec<Diagnostic>) {
                 );
                 sectioned(&mut reader, root, &mut cloud);
             }
-            Some(Form::Flat(root)) => servers(&mut reader, root, &Defaults::default(), &mut cloud),
+            Some(Form::Flat(root)) => {
+                let around = Around {
+                    defaults: Defaults::default(),
+                    accounts: Accounts::default(),
+                    sectioned: false,
+                };
+                servers(&mut reader, root, &around, &mut cloud);
+            }
             Some(Form::Sectioned(root)) => sectioned(&mut reader, root, &mut cloud),
             Some(Form::Unknown(version)) => reader.report(
                 Diagnostic::error("this version of the format is not known")
@@ -113,7 +124,7 @@ fn lacks_version(root: &Object<'_>) -> bool {
                     .all(|member| member.value.as_object().is_some())
                 && !members
                     .iter()
-                    .any(|member| SERVER_KEYS.contains(&member.name.as_str()))
+                    .any(|member| FLAT_KEYS.contains(&member.name.as_str()))
         })
 }
 
@@ -124,9 +135,16 @@ fn sectioned(reader: &mut Reader<'_, '_>, root: &Object<'_>, cloud: &mut Cloud) 
             "merge the two",
         )
     });
-    let mut values = Defaults::default();
+    let mut around = Around {
+        defaults: Defaults::default(),
+        accounts: Accounts::default(),
+        sectioned: true,
+    };
+    if let Some(section) = root.get("providers") {
+        around.accounts = providers(reader, &section.value);
+    }
     if let Some(section) = root.get("defaults") {
-        values = defaults(reader, &section.value);
+        around.defaults = defaults(reader, &section.value, &mut around.accounts);
     }
     for member in &root.properties {
         let key = member.name.as_str();
@@ -140,19 +158,22 @@ fn sectioned(reader: &mut Reader<'_, '_>, root: &Object<'_>, cloud: &mut Cloud) 
                     reader.report_type("`version`", "the number 2", &member.value, None);
                 }
             }
-            "defaults" => {}
+            // Read before all others.
+            "providers" | "defaults" => {}
             "servers" => {
                 if let Some(section) = reader.object("`servers`", &member.value) {
-                    servers(reader, section, &values, cloud);
+                    servers(reader, section, &around, cloud);
                 }
             }
-            "domains" => domains(reader, &member.value, cloud),
+            "domains" => domains(reader, &member.value, &around.accounts, cloud),
             _ => {
                 let place = reader.name_place(member);
                 reader.report(unknown_section(key, &member.value).at(place));
             }
         }
     }
+    cloud.default_account = around.accounts.default_name().map(str::to_owned);
+    cloud.accounts = around.accounts.into_listed();
 }
 
 fn unknown_section(key: &str, value: &Value<'_>) -> Diagnostic {
@@ -174,7 +195,7 @@ fn unknown_section(key: &str, value: &Value<'_>) -> Diagnostic {
         let error = Diagnostic::error(format!("unknown section `{key}`"));
         match nearest(key, SECTIONS) {
             Some(meant) => error.hint(format!("did you mean `{meant}`?")),
-            None => error.hint("the sections are `defaults`, `servers` and `domains`"),
+            None => error.hint("the sections are `providers`, `defaults`, `servers` and `domains`"),
         }
     }
 }
@@ -200,30 +221,41 @@ fn normal(reader: &mut Reader<'_, '_>, written: Spanned<String>) -> Spanned<Stri
     Spanned::new(normal, written.place)
 }
 
-fn domains(reader: &mut Reader<'_, '_>, value: &Value<'_>, cloud: &mut Cloud) {
+fn domains(reader: &mut Reader<'_, '_>, value: &Value<'_>, accounts: &Accounts, cloud: &mut Cloud) {
     match value {
         Value::Array(list) => {
             for element in &list.elements {
-                let domain = dns(reader, "a domain", element);
-                cloud.domains.extend(domain);
+                if let Some(name) = dns(reader, "a domain", element) {
+                    let domain = domain(reader, name, accounts, Named::Nothing);
+                    cloud.domains.push(domain);
+                }
             }
         }
         Value::Object(object) => {
             for member in &object.properties {
-                let name = member.name.as_str();
-                let what = format!("domain `{}`", name.escape_debug());
-                if let Some(options) = reader.object(&what, &member.value)
-                    && let Some(option) = options.properties.first()
-                {
-                    let place = reader.name_place(option);
-                    reader.report(
-                        Diagnostic::error(format!("{what} can have no settings yet"))
-                            .hint("write an empty object, `{}`")
-                            .at(place),
-                    );
+                let written = member.name.as_str();
+                let what = format!("domain `{}`", written.escape_debug());
+                let mut own = Named::Nothing;
+                if let Some(options) = reader.object(&what, &member.value) {
+                    report_duplicate_keys(reader, options, &what);
+                    for option in &options.properties {
+                        let key = option.name.as_str();
+                        if key == "provider" {
+                            let what = format!("`provider` of {what}");
+                            own = Named::read(reader, &what, &option.value);
+                        } else {
+                            let place = reader.name_place(option);
+                            let error = unknown_key(key, &format!("in {what}"), &["provider"]);
+                            reader.report(error.at(place));
+                            if matches!(own, Named::Nothing) {
+                                own = Named::Unreadable;
+                            }
+                        }
+                    }
                 }
-                let written = Spanned::new(name.to_owned(), reader.name_place(member));
-                let domain = normal(reader, written);
+                let written = Spanned::new(written.to_owned(), reader.name_place(member));
+                let name = normal(reader, written);
+                let domain = domain(reader, name, accounts, own);
                 cloud.domains.push(domain);
             }
         }
@@ -234,4 +266,15 @@ fn domains(reader: &mut Reader<'_, '_>, value: &Value<'_>, cloud: &mut Cloud) {
             Some("write for example [\"example.com\"]"),
         ),
     }
+}
+
+fn domain(
+    reader: &mut Reader<'_, '_>,
+    name: Spanned<String>,
+    accounts: &Accounts,
+    own: Named,
+) -> Domain {
+    let what = format!("domain `{}`", name.value.escape_debug());
+    let account = accounts.home(reader, &what, &name, own).account;
+    Domain { name, account }
 }

@@ -1,13 +1,22 @@
 //! The user's files: `cloud.json` and `security.json`, read with the place of every value, and
 //! `cloud.json` written back without touching anything but `networks`.
 
+mod account_checks;
+mod accounts;
 pub mod cloud;
+mod defaults;
 mod dns_name;
+mod files;
+mod keys;
 mod layout;
 mod networks;
+mod openstack;
+mod providers;
 mod public_key;
+mod quotable;
 mod reader;
 pub mod security;
+mod selector;
 mod server;
 mod source;
 mod syntax;
@@ -19,18 +28,51 @@ use std::sync::Arc;
 
 use crate::model::Place;
 
+pub use files::{File, FileSource};
+pub use openstack::OpenStack;
+pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};
 pub use public_key::{KeyError, PublicKey};
+pub use quotable::quotable;
 pub use security::{CredentialSource, ParsedSecurity, Security};
+pub use selector::{Candidate, PatternProblem, Selection, Selector, select};
 pub use validate::{CHECKS, Check, validate};
 pub use write_back::{WriteBackError, write_back};
 
 /// What cloud.json asks for, in either of its two forms.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cloud {
+    /// The accounts named under `providers`, in the file's order. Without any, everything is in the
+    /// one called [`DEFAULT_ACCOUNT`].
+    pub accounts: Vec<Account>,
+    /// The account of what names none; `None` if there are several and none is the default. Then
+    /// every server and domain names its own.
+    pub default_account: Option<String>,
     /// The servers, in the file's order.
     pub servers: Vec<Server>,
     /// The zones named under `domains`, in the file's order. The flat form has none.
-    pub domains: Vec<Spanned<String>>,
+    pub domains: Vec<Domain>,
+}
+
+impl Default for Cloud {
+    /// What an empty file asks for.
+    fn default() -> Self {
+        Self {
+            accounts: Vec::new(),
+            default_account: Some(DEFAULT_ACCOUNT.to_owned()),
+            servers: Vec::new(),
+            domains: Vec::new(),
+        }
+    }
+}
+
+impl Cloud {
+    /// The account called `name`, if it is named under `providers`.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts
+            .iter()
+            .find(|account| account.name.value == name)
+    }
 }
 
 /// One server of cloud.json, defaults filled in.
@@ -38,19 +80,34 @@ pub struct Cloud {
 pub struct Server {
     /// Its key in the file, which becomes its hostname.
     pub name: Spanned<String>,
-    /// The region's slug.
-    pub region: Spanned<String>,
-    /// The size's slug.
-    pub size: Spanned<String>,
-    /// The image's slug or id.
-    pub image: Spanned<String>,
+    /// The account it is in.
+    pub account: Spanned<String>,
+    /// The region's slug. Only an account that is one region can do without.
+    pub region: Option<Spanned<String>>,
+    /// Which size it has.
+    pub size: Spanned<Selector>,
+    /// What its disk starts as.
+    pub image: Spanned<Selector>,
     /// Whether the provider backs it up.
     pub backups: Spanned<bool>,
     /// Names that shall lead to it: lower case, ASCII, without a final dot.
     pub names: Vec<Spanned<String>>,
+    /// What is put on it when it is made.
+    pub files: Vec<File>,
+    /// What only an OpenStack has, those of its account included; `None` elsewhere.
+    pub settings: Option<OpenStack>,
     /// What an earlier run wrote back, as JSON text, which takes a sixth of the memory that the
     /// value does; never read as something wanted.
     pub networks: Option<Arc<str>>,
+}
+
+/// A zone that cloud.json names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// Its name: lower case, ASCII, without a final dot.
+    pub name: Spanned<String>,
+    /// The account it is in.
+    pub account: Spanned<String>,
 }
 
 /// A value and where it stands. A value that came from `defaults` points there; one that was left

@@ -1,112 +1,61 @@
-//! The servers of cloud.json, their keys, and what `defaults` gives them.
+//! The servers of cloud.json and their keys.
 
 use std::collections::HashSet;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
+use super::accounts::{Accounts, Home, Named};
 use super::cloud::dns;
+use super::defaults::Defaults;
+use super::files::files;
+use super::keys::{and, firsts, report_duplicate_keys, unknown_key_but};
+use super::openstack::{self, OpenStack};
+use super::providers::{DEFAULT_TYPE, ProviderType};
 use super::reader::{Reader, to_json};
+use super::selector::{Selector, Wanted, selector};
 use super::{Cloud, Server, Spanned};
 use crate::model::{Diagnostic, Place, nearest};
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [&str; 6] =
-    ["region", "size", "image", "backups", "names", "networks"];
-/// The keys of `defaults`.
-const DEFAULT_KEYS: [&str; 4] = ["region", "size", "image", "backups"];
+pub(super) const SERVER_KEYS: [&str; 9] = [
+    "provider",
+    "region",
+    "size",
+    "image",
+    "backups",
+    "names",
+    "files",
+    "openstack",
+    "networks",
+];
+/// Those of them that the flat form has.
+pub(super) const FLAT_KEYS: [&str; 6] = ["region", "size", "image", "backups", "names", "networks"];
 
-/// What servers have that do not say otherwise.
-#[derive(Default)]
-pub(super) struct Defaults {
-    region: Option<Spanned<String>>,
-    size: Option<Spanned<String>>,
-    image: Option<Spanned<String>>,
-    backups: Option<Spanned<bool>>,
-    /// Keys that are there but could not be read: reported once, not again at every server.
-    broken: Vec<&'static str>,
+/// What the rest of the file says about servers.
+pub(super) struct Around {
+    pub(super) defaults: Defaults,
+    pub(super) accounts: Accounts,
+    /// Whether the file has sections.
+    pub(super) sectioned: bool,
 }
 
-pub(super) fn defaults(reader: &mut Reader<'_, '_>, value: &Value<'_>) -> Defaults {
-    let mut defaults = Defaults::default();
-    let Some(object) = reader.object("`defaults`", value) else {
-        defaults.broken = DEFAULT_KEYS.to_vec();
-        return defaults;
-    };
-    reader.report_duplicates(object, |key| {
-        (
-            format!("duplicate key `{}` in `defaults`", key.escape_debug()),
-            "remove one of them",
-        )
-    });
-    for member in firsts(object) {
-        let value = &member.value;
-        match member.name.as_str() {
-            "region" => defaults.region = reader.text("the default `region`", value),
-            "size" => defaults.size = reader.text("the default `size`", value),
-            "image" => defaults.image = reader.text("the default `image`", value),
-            "backups" => defaults.backups = reader.boolean("the default `backups`", value),
-            "names" => {
-                let place = reader.name_place(member);
-                reader.report(
-                    Diagnostic::error("`names` can have no default")
-                        .detail("a name leads to one server only")
-                        .hint("write `names` into the servers")
-                        .at(place),
-                );
-            }
-            key => {
-                let error = unknown_key(key, "in `defaults`", &DEFAULT_KEYS);
-                let place = reader.name_place(member);
-                reader.report(error.at(place));
-                // The server that lacks what was misspelled here is not at fault.
-                defaults.broken.extend(nearest(key, DEFAULT_KEYS));
-            }
-        }
+impl Around {
+    /// The region of a server that names none. An account that is one region has it already: what
+    /// `defaults` says is meant for it only if it is the default.
+    fn default_region(&self, home: &Home) -> Option<Spanned<String>> {
+        let chosen = home
+            .provider
+            .is_none_or(|provider| provider.region_by_server);
+        let default = || self.accounts.default_name() == Some(&home.account.value);
+        let region = self.defaults.region.as_ref();
+        region.filter(|_| chosen || default()).cloned()
     }
-    defaults
-        .broken
-        .extend(DEFAULT_KEYS.iter().filter(|key| object.get(key).is_some()));
-    defaults
-}
-
-fn unknown_key(key: &str, of: &str, known: &[&'static str]) -> Diagnostic {
-    let error = Diagnostic::error(format!("unknown key `{}` {of}", key.escape_debug()));
-    match nearest(key, known.iter().copied()) {
-        Some(meant) => error.hint(format!("did you mean `{meant}`?")),
-        None => {
-            // `networks` is the program's own.
-            let keys: Vec<_> = known
-                .iter()
-                .filter(|&&key| key != "networks")
-                .map(|key| format!("`{key}`"))
-                .collect();
-            error.hint(format!("the keys are {}", and(&keys)))
-        }
-    }
-}
-
-/// `a, b and c`.
-fn and(words: &[String]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
-}
-
-/// The members of an object; of those with the same key only the first.
-fn firsts<'v, 't>(object: &'v Object<'t>) -> impl Iterator<Item = &'v ObjectProp<'t>> {
-    let mut seen = HashSet::new();
-    object
-        .properties
-        .iter()
-        .filter(move |member| seen.insert(member.name.as_str()))
 }
 
 pub(super) fn servers(
     reader: &mut Reader<'_, '_>,
     section: &Object<'_>,
-    defaults: &Defaults,
+    around: &Around,
     cloud: &mut Cloud,
 ) {
     reader.report_duplicates(section, |name| {
@@ -118,7 +67,7 @@ pub(super) fn servers(
     let mut seen = HashSet::new();
     for member in &section.properties {
         // A second server of the same name is read for its own mistakes only.
-        if let Some(server) = server(reader, member, defaults)
+        if let Some(server) = server(reader, member, around)
             && seen.insert(member.name.as_str())
         {
             cloud.servers.push(server);
@@ -127,59 +76,155 @@ pub(super) fn servers(
 }
 
 /// Reads one server. What is missing is reported and left empty, so that the rest can be checked.
-fn server(
-    reader: &mut Reader<'_, '_>,
-    member: &ObjectProp<'_>,
-    defaults: &Defaults,
-) -> Option<Server> {
-    let name = member.name.as_str();
-    let shown = name.escape_debug();
-    let place = reader.name_place(member);
+fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around) -> Option<Server> {
+    let shown = member.name.as_str().escape_debug().to_string();
+    let name = Spanned::new(member.name.as_str().to_owned(), reader.name_place(member));
     let object = reader.object(&format!("server `{shown}`"), &member.value)?;
-    reader.report_duplicates(object, |key| {
-        (
-            format!("duplicate key `{}` in server `{shown}`", key.escape_debug()),
-            "remove one of them",
-        )
-    });
-    let absent = || Spanned::new(String::new(), place.clone());
-    let or_default = |value: &Option<Spanned<String>>| value.clone().unwrap_or_else(absent);
-    let mut server = Server {
-        region: or_default(&defaults.region),
-        size: or_default(&defaults.size),
-        image: or_default(&defaults.image),
-        backups: defaults
-            .backups
-            .clone()
-            .unwrap_or_else(|| Spanned::new(false, place.clone())),
-        names: Vec::new(),
-        networks: None,
-        name: Spanned::new(name.to_owned(), place.clone()),
+    report_duplicate_keys(reader, object, &format!("server `{shown}`"));
+    let home = home(reader, &shown, &name, object, around);
+    let mut there = around.defaults.broken.clone();
+    let region = around.default_region(&home);
+    let mut server = beginning(name, home.account, region, &around.defaults);
+    let mut block = OpenStack::default();
+    let (image, size) = match around.sectioned {
+        true => (Wanted::IMAGE, Wanted::SIZE),
+        false => (Wanted::TEXT, Wanted::TEXT),
     };
-    let mut there = defaults.broken.clone();
     for member in firsts(object) {
         let value = &member.value;
         let key = member.name.as_str();
-        let what = format!("`{key}` of server `{shown}`");
+        let of = format!("of server `{shown}`");
+        let what = format!("`{key}` {of}");
         match key {
-            "region" => set(&mut server.region, reader.text(&what, value)),
-            "size" => set(&mut server.size, reader.text(&what, value)),
-            "image" => set(&mut server.image, reader.text(&what, value)),
+            "region" => set(&mut server.region, reader.text(&what, value).map(Some)),
+            "size" => set(&mut server.size, selector(reader, &what, value, size)),
+            "image" => set(&mut server.image, selector(reader, &what, value, image)),
             "backups" => set(&mut server.backups, reader.boolean(&what, value)),
             "names" => server.names = names(reader, &what, value),
             "networks" => server.networks = Some(to_json(value).to_string().into()),
+            _ if !around.sectioned && SERVER_KEYS.contains(&key) => {
+                let place = reader.name_place(member);
+                reader.report(only_in_sections(key).at(place));
+            }
+            // Read before all others: what they may be depends on it.
+            "provider" => {}
+            "files" => server.files = files(reader, &of, value),
+            "openstack" => {
+                let account = &server.account.value;
+                block = own_block(reader, &shown, account, home.provider, member);
+            }
             _ => {
-                let error = unknown_key(key, &format!("in server `{shown}`"), &SERVER_KEYS);
+                let known = if around.sectioned {
+                    &SERVER_KEYS[..]
+                } else {
+                    &FLAT_KEYS[..]
+                };
+                let of = format!("in server `{shown}`");
+                let error = unknown_key_but(key, &of, known, "networks");
                 let place = reader.name_place(member);
                 reader.report(error.at(place));
                 // One slip, one message: `sise` is not also a missing `size`.
-                there.extend(nearest(key, SERVER_KEYS));
+                there.extend(nearest(key, known.iter().copied()));
             }
         }
         there.extend(SERVER_KEYS.iter().filter(|&&known| known == key));
     }
-    report_missing(reader, &place, &shown.to_string(), &there);
+    if home.provider.is_some_and(|provider| provider.openstack) {
+        let account = around.accounts.get(&server.account.value);
+        let block = block.or(&around.defaults.openstack);
+        server.settings = Some(match account {
+            Some(account) => block.or(&account.settings.servers),
+            None => block,
+        });
+    }
+    report_missing(reader, &server.name.place, &shown, home.provider, &there);
     Some(server)
+}
+
+/// The account a server is in. A `provider` that was misspelled is one that could not be read.
+fn home(
+    reader: &mut Reader<'_, '_>,
+    shown: &str,
+    name: &Spanned<String>,
+    object: &Object<'_>,
+    around: &Around,
+) -> Home {
+    let own = if !around.sectioned {
+        Named::Nothing
+    } else if let Some(member) = object.get("provider") {
+        let what = format!("`provider` of server `{shown}`");
+        Named::read(reader, &what, &member.value)
+    } else if firsts(object).any(|member| {
+        let key = member.name.as_str();
+        !SERVER_KEYS.contains(&key) && nearest(key, SERVER_KEYS) == Some("provider")
+    }) {
+        Named::Unreadable
+    } else {
+        Named::Nothing
+    };
+    let what = format!("server `{shown}`");
+    around.accounts.home(reader, &what, name, own)
+}
+
+/// A server as it is if it says nothing.
+fn beginning(
+    name: Spanned<String>,
+    account: Spanned<String>,
+    region: Option<Spanned<String>>,
+    defaults: &Defaults,
+) -> Server {
+    let absent = || Spanned::new(Selector::nothing(), name.place.clone());
+    Server {
+        account,
+        region,
+        size: defaults.size.clone().unwrap_or_else(absent),
+        image: defaults.image.clone().unwrap_or_else(absent),
+        backups: defaults
+            .backups
+            .clone()
+            .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
+        names: Vec::new(),
+        files: Vec::new(),
+        settings: None,
+        networks: None,
+        name,
+    }
+}
+
+fn only_in_sections(key: &str) -> Diagnostic {
+    Diagnostic::error(format!("`{key}` needs the form with sections"))
+        .hint("add \"version\": 2 at the top, and put the servers into a section \"servers\"")
+}
+
+/// The server's own block `openstack`.
+fn own_block(
+    reader: &mut Reader<'_, '_>,
+    shown: &str,
+    account: &str,
+    provider: Option<&'static ProviderType>,
+    member: &ObjectProp<'_>,
+) -> OpenStack {
+    if let Some(other) = provider
+        && !other.openstack
+    {
+        let place = reader.name_place(member);
+        reader.report(
+            Diagnostic::error(format!("server `{shown}` is on no OpenStack"))
+                .detail(format!(
+                    "its account `{}` is of type `{}`",
+                    account.escape_debug(),
+                    other.name
+                ))
+                .hint("remove `openstack`, or name another account with `provider`")
+                .at(place),
+        );
+        return OpenStack::default();
+    }
+    let what = format!("`openstack` of server `{shown}`");
+    let object = reader.object(&what, &member.value);
+    object.map_or_else(OpenStack::default, |object| {
+        openstack::block(reader, &format!("of server `{shown}`"), object)
+    })
 }
 
 fn set<T>(value: &mut T, read: Option<T>) {
@@ -188,13 +233,19 @@ fn set<T>(value: &mut T, read: Option<T>) {
     }
 }
 
-fn report_missing(reader: &mut Reader<'_, '_>, place: &Place, server: &str, there: &[&str]) {
-    let required = [
-        ("region", "nyc3"),
-        ("size", "s-1vcpu-1gb"),
-        ("image", "debian-13-x64"),
-    ];
-    let missing = required.iter().filter(|(key, _)| !there.contains(key));
+fn report_missing(
+    reader: &mut Reader<'_, '_>,
+    place: &Place,
+    server: &str,
+    provider: Option<&'static ProviderType>,
+    there: &[&str],
+) {
+    let region = provider.is_some_and(|provider| provider.region_by_server);
+    let required = provider.unwrap_or(DEFAULT_TYPE).examples;
+    let required = required
+        .iter()
+        .filter(|(key, _)| region || *key != "region");
+    let missing = required.filter(|(key, _)| !there.contains(key));
     let (keys, examples): (Vec<_>, Vec<_>) = missing
         .map(|(key, example)| (format!("`{key}`"), format!("\"{key}\": \"{example}\"")))
         .unzip();

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Cloud, Server, dns_name};
+use super::{Cloud, Domain, Server, account_checks, dns_name};
 use crate::model::{Diagnostic, Place};
 
 /// A rule for a whole configuration; pushes what breaks it.
@@ -8,6 +8,11 @@ pub type Check = fn(&Cloud, &mut Vec<Diagnostic>);
 
 /// What must hold beyond the file's form, each rule by name. All are checked in every run.
 pub const CHECKS: &[(&str, Check)] = &[
+    ("account names can be typed", account_checks::names),
+    (
+        "account names differ by more than case",
+        account_checks::names_by_case,
+    ),
     ("server names can be hostnames", server_names),
     (
         "server names differ by more than case",
@@ -18,6 +23,14 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("no domain is listed twice", domains_twice),
     ("no server has a name twice", names_twice),
     ("no name belongs to two servers", names_claimed_twice),
+    (
+        "only servers that can be are backed up",
+        account_checks::backups,
+    ),
+    (
+        "servers are in the region of their account",
+        account_checks::regions,
+    ),
 ];
 
 /// Runs every check.
@@ -117,7 +130,7 @@ fn names(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
 }
 
 fn domains(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
-    for domain in &cloud.domains {
+    for Domain { name: domain, .. } in &cloud.domains {
         if domain.value.starts_with("*.") {
             found.push(
                 Diagnostic::error(format!("domain `{}` is a wildcard", domain.value))
@@ -147,7 +160,7 @@ fn check_name(name: &str, place: &Place, found: &mut Vec<Diagnostic>) {
 
 fn domains_twice(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<&str, &Place> = BTreeMap::new();
-    for domain in &cloud.domains {
+    for Domain { name: domain, .. } in &cloud.domains {
         match seen.get(domain.value.as_str()) {
             None => {
                 seen.insert(&domain.value, &domain.place);

@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use serde_json::Value as Json;
-
 use super::Attributes;
 
 /// What a provider can do, as data.
@@ -30,25 +28,33 @@ pub struct Batch {
     pub kind: &'static str,
     /// How many at most.
     pub most: usize,
-    /// The attribute that differs between them and tells them apart; all others are alike.
-    pub differ_by: &'static str,
+    /// The attributes that may differ between them and tell them apart; all others are alike.
+    pub differ_by: &'static [&'static str],
 }
 
 impl Batch {
     /// Whether one request can create both.
     #[must_use]
     pub fn takes(&self, one: &Attributes, other: &Attributes) -> bool {
-        let (name, other_name) = (one.get(self.differ_by), other.get(self.differ_by));
-        name.is_some()
-            && other_name.is_some()
-            && name != other_name
+        let all_there = |attributes: &Attributes| {
+            let mut names = self.differ_by.iter();
+            names.all(|name| attributes.contains_key(name))
+        };
+        let mut names = self.differ_by.iter();
+        all_there(one)
+            && all_there(other)
+            && names.any(|name| one.get(name) != other.get(name))
             && self.others(one).eq(self.others(other))
     }
 
-    fn others(self, attributes: &Attributes) -> impl Iterator<Item = (&'static str, &Json)> {
-        attributes
-            .iter()
-            .filter(move |(name, _)| *name != self.differ_by)
+    /// The attributes that all of them share, whatever their values are made of.
+    pub fn others<'a, V: 'a>(
+        &self,
+        attributes: impl IntoIterator<Item = (&'static str, &'a V)>,
+    ) -> impl Iterator<Item = (&'static str, &'a V)> {
+        let differ_by = self.differ_by;
+        let all = attributes.into_iter();
+        all.filter(move |(name, _)| !differ_by.contains(name))
     }
 }
 
@@ -75,7 +81,7 @@ mod tests {
         let batch = Batch {
             kind: "server",
             most: 10,
-            differ_by: "name",
+            differ_by: &["name"],
         };
         let server = |pairs: &[(&str, &str)]| -> Attributes {
             let pair = |&(name, value): &(&str, &str)| (name.to_owned(), value.into());

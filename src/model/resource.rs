@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -57,6 +58,9 @@ impl Desired {
 pub struct Observed {
     /// What it is.
     pub kind: &'static str,
+    /// The named account it lives in. A provider does not know what cloud.json calls its account
+    /// and leaves this empty; whoever asked puts it in.
+    pub account: Arc<str>,
     /// The provider's id for it.
     pub id: String,
     /// Its attributes. One that is missing is not known (yet); null says that there is none.

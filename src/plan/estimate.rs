@@ -93,10 +93,7 @@ fn requests(steps: &[Step], capabilities: &Capabilities) -> u64 {
 
 /// What is the same for all that go into one request.
 fn alike(batch: &Batch, account: &str, attributes: &Attributes<Value>) -> String {
-    let others = attributes
-        .iter()
-        .filter(|(name, _)| *name != batch.differ_by);
-    let others: Vec<_> = others.collect();
+    let others: Vec<_> = batch.others(attributes).collect();
     format!("{account} {others:?}")
 }
 

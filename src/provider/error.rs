@@ -67,14 +67,6 @@ impl Error {
         }
     }
 
-    pub(super) fn no_such_provider(name: &str) -> Self {
-        Self::new(
-            Class::Rejected,
-            "provider",
-            format!("there is no provider called `{name}`"),
-        )
-    }
-
     /// What to do about it, for a person.
     #[must_use]
     pub fn hint(&self) -> &'static str {

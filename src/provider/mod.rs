@@ -5,15 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::model::{
-    Account, Attributes, Capabilities, Catalog, Desired, Observed, Recorded, Secret,
+    Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded,
 };
 
 pub mod digitalocean;
 mod error;
+mod http;
 
 pub use error::{Class, Error};
 
@@ -61,6 +63,15 @@ impl From<Vec<Observed>> for Listed {
     }
 }
 
+/// What a look at the account adds to something that is to be made.
+#[derive(Clone, Debug, Default)]
+pub struct Resolved {
+    /// Attributes to have besides those asked for.
+    pub attributes: Attributes,
+    /// What should be known about it, and what is wrong with it, each with its place in the file.
+    pub problems: Vec<Diagnostic>,
+}
+
 /// Looking at a cloud.
 pub trait Read: Send + Sync {
     /// What it can do.
@@ -103,6 +114,19 @@ pub trait Read: Send + Sync {
         wanted: &'a [&'a Attributes],
         mark: &'a str,
     ) -> Answer<'a, Vec<Vec<Observed>>>;
+
+    /// What only a look at the account can tell of what is to be made: for each of `wanted`, in
+    /// their order, attributes that follow from what it asks for, such as ids of what it names,
+    /// and what stands against it, all of it taken together (a quota). Nothing, where the catalog
+    /// says it all.
+    fn resolve<'a>(
+        &'a self,
+        _kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        let nothing = wanted.iter().map(|_| Resolved::default()).collect();
+        futures_util::future::ok(nothing).boxed()
+    }
 
     /// How many requests have been sent so far.
     fn requests(&self) -> u64;
@@ -202,10 +226,33 @@ impl Allowance {
 /// What reaches an account.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// The API's address, without a final slash.
-    pub url: String,
-    /// What proves who is asking.
-    pub token: Secret,
+    /// Where it is, and what proves who is asking.
+    pub login: Login,
+    /// How requests are sent.
+    pub manner: Manner,
+}
+
+impl Connection {
+    /// What reaches an account in the usual manner.
+    #[must_use]
+    pub fn usual(login: Login) -> Self {
+        Self {
+            login,
+            manner: Manner::default(),
+        }
+    }
+}
+
+/// Where an account is and what proves who is asking, by its provider.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// DigitalOcean.
+    DigitalOcean(digitalocean::Login),
+}
+
+/// How requests are sent.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
     /// Told when requests are held back.
     pub on_pause: OnPause,
     /// How failed requests are repeated.
@@ -248,31 +295,37 @@ impl OnPause {
     }
 }
 
+/// Tells nobody.
+impl Default for OnPause {
+    fn default() -> Self {
+        Self::new(|_, _| {})
+    }
+}
+
 impl std::fmt::Debug for OnPause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("OnPause")
     }
 }
 
-/// A provider of the named type that can only look.
+/// An account that can only be looked at.
 ///
 /// # Errors
-/// If there is no such type, or the connection is refused for what it is (plain http to a host
-/// that is not this one).
-pub fn open_read(provider: &str, connection: Connection) -> Result<Box<dyn Read>, Error> {
-    match provider {
-        digitalocean::TYPE => Ok(Box::new(digitalocean::Reader::new(connection)?)),
-        other => Err(Error::no_such_provider(other)),
-    }
+/// If the login is refused for what it is (plain http to a host that is not this one).
+pub fn open_read(connection: Connection) -> Result<Box<dyn Read>, Error> {
+    let manner = connection.manner;
+    Ok(match connection.login {
+        Login::DigitalOcean(login) => Box::new(digitalocean::Reader::new(login, manner)?),
+    })
 }
 
-/// A provider of the named type that can change things too.
+/// An account that can be changed too.
 ///
 /// # Errors
 /// As [`open_read`].
-pub fn open_write(provider: &str, connection: Connection) -> Result<Box<dyn Write>, Error> {
-    match provider {
-        digitalocean::TYPE => Ok(Box::new(digitalocean::Writer::new(connection)?)),
-        other => Err(Error::no_such_provider(other)),
-    }
+pub fn open_write(connection: Connection) -> Result<Box<dyn Write>, Error> {
+    let manner = connection.manner;
+    Ok(match connection.login {
+        Login::DigitalOcean(login) => Box::new(digitalocean::Writer::new(login, manner)?),
+    })
 }

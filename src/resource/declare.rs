@@ -37,7 +37,7 @@ pub struct Declared {
 pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
     let mut declaration = Declaration::begin(cloud, setting);
     for domain in &cloud.domains {
-        declaration.domain(&domain.value, domain);
+        declaration.domain(&domain.name.value, &domain.name);
     }
     for server in &cloud.servers {
         declaration.server(server);
@@ -66,7 +66,7 @@ fn server_address(server: &Server) -> Address {
 
 /// The zones that a name can go into without another one being made.
 fn managed_zones(cloud: &Cloud, setting: &Setting<'_>) -> BTreeSet<String> {
-    let declared = cloud.domains.iter().map(|domain| domain.value.clone());
+    let declared = cloud.domains.iter().map(|domain| domain.name.value.clone());
     setting.zones.iter().cloned().chain(declared).collect()
 }
 
@@ -127,15 +127,24 @@ impl<'a> Declaration<'a> {
     }
 
     fn server(&mut self, wanted: &Server) {
-        let has_ipv6 = self.region_has_ipv6(&wanted.region.value);
+        let region = wanted.region.as_ref();
+        let has_ipv6 = region.and_then(|region| self.region_has_ipv6(&region.value));
         let mut attributes = Attributes::from([
             (server::NAME, wanted.name.value.as_str().into()),
-            (server::REGION, wanted.region.value.as_str().into()),
-            (server::SIZE, wanted.size.value.as_str().into()),
-            (server::IMAGE, wanted.image.value.as_str().into()),
+            (server::SIZE, wanted.size.value.text().into()),
+            (server::IMAGE, wanted.image.value.text().into()),
             (server::BACKUPS, wanted.backups.value.into()),
             (server::SSH_KEY, ssh_key::reference()),
         ]);
+        let mut places = BTreeMap::from([
+            (server::SIZE, wanted.size.place.clone()),
+            (server::IMAGE, wanted.image.place.clone()),
+            (server::BACKUPS, wanted.backups.place.clone()),
+        ]);
+        if let Some(region) = region {
+            attributes.insert(server::REGION, region.value.as_str().into());
+            places.insert(server::REGION, region.place.clone());
+        }
         if let Some(ipv6) = has_ipv6 {
             attributes.insert(server::IPV6, ipv6.into());
             if !ipv6 {
@@ -149,12 +158,7 @@ impl<'a> Declaration<'a> {
             attributes,
             only_if: None,
             place: Some(wanted.name.place.clone()),
-            places: BTreeMap::from([
-                (server::REGION, wanted.region.place.clone()),
-                (server::SIZE, wanted.size.place.clone()),
-                (server::IMAGE, wanted.image.place.clone()),
-                (server::BACKUPS, wanted.backups.place.clone()),
-            ]),
+            places,
         });
     }
 

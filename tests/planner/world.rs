@@ -129,6 +129,7 @@ impl World {
     pub(crate) fn add_zone(&mut self, zone: &str) {
         self.observed.push(Observed {
             kind: domain::KIND.name,
+            account: "default".into(),
             id: zone.to_owned(),
             attributes: Attributes::from([(domain::NAME.to_owned(), zone.into())]),
             owners: Vec::new(),
@@ -313,6 +314,7 @@ impl World {
         };
         self.observed.push(Observed {
             kind,
+            account: "default".into(),
             id: id.clone(),
             attributes,
             owners,

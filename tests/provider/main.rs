@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cloudbuilder::model::{Attributes, Observed, Secret};
 use cloudbuilder::provider::{
-    Class, Connection, Error, OnPause, Scope, Target, Tempo, Write, digitalocean, open_write,
+    Class, Connection, Error, Login, Manner, Scope, Target, Tempo, Write, digitalocean, open_write,
 };
 use cloudbuilder::sandbox::{self, Options, Sandbox};
 use futures_util::future::join_all;
@@ -90,13 +90,19 @@ fn open(url: &str) -> Box<dyn Write> {
 }
 
 fn open_with(tempo: Tempo, url: &str) -> Box<dyn Write> {
-    let connection = Connection {
+    let login = digitalocean::Login {
         url: url.to_owned(),
         token: Secret::new("invented".to_owned()),
-        on_pause: OnPause::new(|_, _| {}),
-        tempo,
     };
-    open_write(digitalocean::TYPE, connection).unwrap()
+    let manner = Manner {
+        tempo,
+        ..Manner::default()
+    };
+    open_write(Connection {
+        login: Login::DigitalOcean(login),
+        manner,
+    })
+    .unwrap()
 }
 
 /// Sends one POST there and gives what came of it.
@@ -355,7 +361,7 @@ async fn alike_servers_are_made_with_one_request() {
     let servers: Vec<Attributes> = (0..10).map(|n| server(&format!("web{n}"))).collect();
     let asked: Vec<&Attributes> = servers.iter().collect();
     let batch = account.write.capabilities().batch("server").unwrap();
-    assert_eq!((batch.most, batch.differ_by), (10, "name"));
+    assert_eq!((batch.most, batch.differ_by), (10, &["name"][..]));
     assert!(batch.takes(asked[0], asked[1]));
 
     let made = account.write.create_many("server", &asked, Some(MARK));

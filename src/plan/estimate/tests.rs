@@ -9,7 +9,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     batches: &[Batch {
         kind: "server",
         most: 10,
-        differ_by: "name",
+        differ_by: &["name"],
     }],
     name_servers: &[],
     boot: Duration::from_secs(40),

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use reqwest::Method;
@@ -119,6 +121,7 @@ pub(super) fn from_wire(domain: &Domain) -> Observed {
     let name = domain.name.trim_end_matches('.').to_ascii_lowercase();
     Observed {
         kind: KIND.name,
+        account: Arc::default(),
         id: name.clone(),
         attributes: Attributes::from([(NAME.to_owned(), name.into())]),
         owners: Vec::new(),

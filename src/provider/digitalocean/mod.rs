@@ -9,13 +9,12 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Observed};
+use crate::model::{Account, Attributes, Capabilities, Catalog, Observed, Secret};
 
-use super::{Allowance, Answer, Class, Connection, Error, Listed, Read, Scope, Target, Write};
+use super::{Allowance, Answer, Class, Error, Listed, Manner, Read, Scope, Target, Write};
 use client::{ReadClient, WriteClient};
 
 mod births;
-mod budget;
 mod catalog;
 mod client;
 mod domain;
@@ -27,11 +26,20 @@ mod ssh_key;
 mod tests;
 mod wire;
 
-/// The provider's name in cloud.json, in the state and in [`super::open_read`].
+/// The provider's name in cloud.json and in the state.
 pub const TYPE: &str = "digitalocean";
 
 /// Where the API is.
 pub const URL: &str = "https://api.digitalocean.com";
+
+/// What opens an account.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The API's address, without a final slash.
+    pub url: String,
+    /// The API token.
+    pub token: Secret,
+}
 
 const TAGLESS: &str = "this token may not create tags, so servers carry no mark; they are known by \
     name and by the time they were made";
@@ -169,13 +177,13 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader of the account behind `connection`'s token.
+    /// A reader of the account behind the token.
     ///
     /// # Errors
-    /// If the connection's address is not one that a token may be sent to.
-    pub fn new(connection: Connection) -> Result<Self, Error> {
+    /// If the address is not one that a token may be sent to.
+    pub fn new(login: Login, manner: Manner) -> Result<Self, Error> {
         Ok(Self {
-            client: ReadClient::new(connection)?,
+            client: ReadClient::new(login, manner)?,
             account: OnceCell::new(),
         })
     }
@@ -276,13 +284,13 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer to the account behind `connection`'s token.
+    /// A writer to the account behind the token.
     ///
     /// # Errors
-    /// If the connection's address is not one that a token may be sent to.
-    pub fn new(connection: Connection) -> Result<Self, Error> {
+    /// If the address is not one that a token may be sent to.
+    pub fn new(login: Login, manner: Manner) -> Result<Self, Error> {
         Ok(Self {
-            reader: Reader::new(connection)?,
+            reader: Reader::new(login, manner)?,
         })
     }
 

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
@@ -234,6 +235,7 @@ pub(super) fn from_wire(zone: &str, record: Record) -> Observed {
     };
     Observed {
         kind: KIND.name,
+        account: Arc::default(),
         id: record.id.to_string(),
         attributes: Attributes::from([
             (ZONE.to_owned(), zone.into()),

@@ -1,5 +1,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
@@ -33,7 +34,7 @@ const CREATE: &str = "POST /v2/droplets";
 pub(super) const BATCH: Batch = Batch {
     kind: KIND.name,
     most: 10,
-    differ_by: NAME,
+    differ_by: &[NAME],
 };
 
 impl super::Adapter for Adapter {
@@ -291,6 +292,7 @@ async fn stillborn(
         if answer.is_some_and(|answer| is_failure(&answer.action, id)) {
             failed.push(Observed {
                 kind: KIND.name,
+                account: Arc::default(),
                 id: id.to_owned(),
                 attributes: Attributes::new(),
                 owners: Vec::new(),
@@ -470,6 +472,7 @@ pub(super) fn from_wire(droplet: Droplet) -> Observed {
     let on_top = if backups { DAILY_BACKUPS_PERCENT } else { 0 };
     Observed {
         kind: KIND.name,
+        account: Arc::default(),
         id: droplet.id.to_string(),
         attributes,
         owners: droplet
@@ -553,13 +556,11 @@ mod tests {
 
     #[test]
     fn the_action_of_a_create_is_remembered() {
-        let client = ReadClient::new(crate::provider::Connection {
+        let login = super::super::Login {
             url: "http://127.0.0.1:1".to_owned(),
             token: crate::model::Secret::new("invented".to_owned()),
-            on_pause: crate::provider::OnPause::new(|_, _| {}),
-            tempo: crate::provider::Tempo::default(),
-        })
-        .unwrap();
+        };
+        let client = ReadClient::new(login, crate::provider::Manner::default()).unwrap();
         let answer = r#"{
             "droplets": [
                 {"id": 1, "name": "a", "status": "new", "region": {"slug": "r"}, "size_slug": "s"},

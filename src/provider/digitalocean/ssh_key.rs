@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use reqwest::Method;
@@ -108,6 +110,7 @@ async fn find(client: &ReadClient, key: &str) -> Result<Option<Observed>, Error>
 pub(super) fn from_wire(key: Key) -> Observed {
     Observed {
         kind: KIND.name,
+        account: Arc::default(),
         id: key.id.to_string(),
         attributes: Attributes::from([
             (NAME.to_owned(), key.name.into()),

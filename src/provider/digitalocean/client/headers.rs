@@ -1,19 +1,10 @@
-//! What an answer's headers say: the API's clock and its limits.
+//! What an answer's headers say: its limits.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 
-use super::super::budget::Hour;
-
-/// The API's own time, which its headers go by.
-pub(super) fn api_time(headers: &HeaderMap) -> Option<Timestamp> {
-    let date = headers.get(DATE)?.to_str().ok()?;
-    let parser = rfc2822::DateTimeParser::new();
-    parser.parse_timestamp(date).ok()
-}
+use crate::provider::http::{Hour, number, retry_after};
 
 /// What the headers say of the hour's limit.
 pub(super) fn hour_of(headers: &HeaderMap, now: SystemTime) -> Option<Hour> {
@@ -29,15 +20,11 @@ pub(super) fn hour_of(headers: &HeaderMap, now: SystemTime) -> Option<Hour> {
     })
 }
 
-fn number(value: &HeaderValue) -> Option<u64> {
-    value.to_str().ok()?.trim().parse().ok()
-}
-
 /// How long a 429 asks to wait. `retry-after` comes only with the limit per minute; with the one
 /// per hour, `ratelimit-reset` says when the oldest counted request falls out of it.
 pub(super) fn pause_of(headers: &HeaderMap, now: SystemTime) -> Duration {
-    if let Some(seconds) = headers.get(RETRY_AFTER).and_then(number) {
-        return Duration::from_secs(seconds.max(1));
+    if let Some(wait) = retry_after(headers, now) {
+        return wait;
     }
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     match headers.get("ratelimit-reset").and_then(number) {
@@ -54,7 +41,7 @@ mod tests {
         let pair = |&(name, value): &(&'static str, &str)| {
             (
                 reqwest::header::HeaderName::from_static(name),
-                HeaderValue::from_str(value).unwrap(),
+                reqwest::header::HeaderValue::from_str(value).unwrap(),
             )
         };
         pairs.iter().map(pair).collect()
@@ -76,13 +63,12 @@ mod tests {
     #[test]
     fn the_hour_goes_by_the_clock_that_tells_of_it() {
         let told = headers(&[
-            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
             ("ratelimit-limit", "5000"),
             ("ratelimit-remaining", "12"),
             ("ratelimit-reset", "784112377"),
         ]);
-        let now = api_time(&told).unwrap();
-        let hour = hour_of(&told, now.into()).unwrap();
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let hour = hour_of(&told, now).unwrap();
         assert_eq!(
             hour,
             Hour {
@@ -92,7 +78,6 @@ mod tests {
                 until_reset: Duration::from_secs(784_112_377 - 784_111_777),
             }
         );
-        assert_eq!(hour_of(&headers(&[("date", "now")]), UNIX_EPOCH), None);
-        assert_eq!(api_time(&headers(&[("date", "now")])), None);
+        assert_eq!(hour_of(&headers(&[]), UNIX_EPOCH), None);
     }
 }

@@ -15,7 +15,7 @@ const LONGEST: u32 = 40;
 
 /// What may be done about a request whose answer says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Repeat {
+pub(in crate::provider) enum Repeat {
     /// Sent again only if it never left: once more could be one too many.
     Unsent,
     /// Sent again in any case: it comes to the same, however often it is done.

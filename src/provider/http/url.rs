@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-/// The API's address, if it is one that a token may be sent to.
+/// An address, if it is one that a secret may be sent to.
 ///
 /// # Errors
 /// What is wrong with it, in words; they may hold the token.
-pub(super) fn of_api(address: &str) -> Result<Url, String> {
+pub(in crate::provider) fn allowed(address: &str) -> Result<Url, String> {
     let base = Url::parse(address).map_err(|error| format!("{address} is no URL: {error}"))?;
     // All of it is shown in messages and kept in the state.
     if base.query().is_some() || base.fragment().is_some() {
@@ -16,9 +16,6 @@ pub(super) fn of_api(address: &str) -> Result<Url, String> {
     }
     if !base.username().is_empty() || base.password().is_some() {
         return Err("there is a user name or a password in it; leave only the address".to_owned());
-    }
-    if !base.path().trim_matches('/').is_empty() {
-        return Err(format!("{base} has a path; leave only the address"));
     }
     match base.scheme() {
         "https" => Ok(base),
@@ -43,7 +40,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 }
 
 /// A query, from its question mark on.
-pub(in super::super) fn query(pairs: &[(&str, &str)]) -> String {
+pub(in crate::provider) fn query(pairs: &[(&str, &str)]) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     for (name, value) in pairs {
@@ -82,7 +79,7 @@ mod tests {
             "http://[::1]:1",
             "https://api.x",
         ] {
-            assert!(of_api(url).is_ok(), "{url}");
+            assert!(allowed(url).is_ok(), "{url}");
         }
         for url in [
             "http://api.x",
@@ -90,7 +87,7 @@ mod tests {
             "ftp://127.0.0.1",
             "api.x",
         ] {
-            assert!(of_api(url).is_err(), "{url}");
+            assert!(allowed(url).is_err(), "{url}");
         }
     }
 }

@@ -2,43 +2,34 @@
 
 use std::error::Error as _;
 
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
 
 use crate::model::{chain, escape};
 use crate::provider::{Class, Error};
 
-use super::super::wire::ApiError;
-use super::{REQUEST_TIMEOUT, ReadClient};
+use super::Dialect;
+use super::client::{Http, REQUEST_TIMEOUT};
 
 /// Answers up to this size are taken into memory; the largest page is about 1 MiB.
 const LARGEST_BODY: usize = 16 << 20;
 /// As much of an error's body as is looked at.
 const LARGEST_ERROR: usize = 64 << 10;
 
-impl ReadClient {
-    pub(super) async fn accept(
-        &self,
-        what: &str,
-        method: &Method,
-        mut answer: Response,
-    ) -> Result<Response, Error> {
+impl<D: Dialect> Http<D> {
+    /// The error that an answer tells of.
+    pub(super) async fn refused(&self, what: &str, method: &Method, mut answer: Response) -> Error {
         let status = answer.status();
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let header_id = answer
-            .headers()
-            .get("x-request-id")
-            .and_then(|id| id.to_str().ok());
+        let header_id = ["x-request-id", "x-openstack-request-id"]
+            .iter()
+            .find_map(|name| answer.headers().get(*name)?.to_str().ok());
         let header_id = header_id.map(ToOwned::to_owned);
         // What broke off or is too long still says something; the status says what to do.
         let mut text = Vec::new();
         let _ = read(&mut answer, LARGEST_ERROR, &mut text).await;
         let text = String::from_utf8_lossy(&text);
-        let body = serde_json::from_str::<ApiError>(&text).ok();
-        let (message, body_id) = match body {
-            Some(body) => (body.message, body.request_id),
+        let (message, body_id) = match self.dialect().refusal(&text) {
+            Some(refusal) => (refusal.message, refusal.request_id),
             // A gateway in front may answer with a page of HTML.
             None => (excerpt(&self.clean(&text)), None),
         };
@@ -46,16 +37,17 @@ impl ReadClient {
             "" => status.canonical_reason().unwrap_or("no message").to_owned(),
             _ => message,
         };
-        Err(Error {
-            class: class_of(status, method, &message),
+        Error {
+            class: self.dialect().class_of(status, method, &message),
             request: what.to_owned(),
             message: self.clean(&message),
             status: Some(status.as_u16()),
             request_id: body_id.or(header_id).map(|id| self.clean(&id)),
-        })
+        }
     }
 
-    pub(super) async fn decode<T: DeserializeOwned>(
+    /// The body of an answer, decoded.
+    pub(in crate::provider) async fn decode<T: DeserializeOwned>(
         &self,
         what: &str,
         mut answer: Response,
@@ -74,7 +66,7 @@ impl ReadClient {
         }
         serde_json::from_slice(&bytes).map_err(|error| {
             let text = String::from_utf8_lossy(&bytes);
-            // Cleaned before it is cut: half a token is a secret too. The decoder's words repeat
+            // Cleaned before it is cut: half a secret is a secret too. The decoder's words repeat
             // parts of the answer.
             let text = excerpt(&self.clean(text.trim()));
             let why = self.clean(&error.to_string());
@@ -103,7 +95,7 @@ impl ReadClient {
             // The outer errors only say again that it was a request, and to where.
             let cause = error.source().map_or_else(|| chain(error), chain);
             let cause = cause.trim_start_matches("client error (Connect): ");
-            format!("no connection to {}: {cause}", self.base)
+            format!("no connection to {}: {cause}", self.url())
         } else if error.is_timeout() {
             format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())
         } else {
@@ -112,26 +104,10 @@ impl ReadClient {
         Error::new(class, what, self.clean(&message))
     }
 
-    /// Text from outside as it may be shown: without the token, on one line, control characters
+    /// Text from outside as it may be shown: without secrets, on one line, control characters
     /// escaped.
     fn clean(&self, text: &str) -> String {
-        escape(&self.token.scrub(text)).into_owned()
-    }
-}
-
-fn class_of(status: StatusCode, method: &Method, message: &str) -> Class {
-    match status.as_u16() {
-        401 | 403 => Class::Unauthorized,
-        404 => Class::NotFound,
-        429 => Class::RateLimited,
-        422 if message.contains("pending event") => Class::Busy,
-        // A key that was uploaded just now is not known everywhere yet.
-        422 if message.contains("invalid key identifiers") => Class::Busy,
-        408 | 500..=599 if *method == Method::GET => Class::Transient,
-        408 | 500..=599 => Class::Ambiguous,
-        // A redirect is not followed: the address is wrong.
-        300..=399 => Class::Malformed,
-        _ => Class::Rejected,
+        escape(&self.dialect().scrub(text)).into_owned()
     }
 }
 
@@ -157,20 +133,5 @@ fn excerpt(text: &str) -> String {
     match text.char_indices().nth(200) {
         Some((end, _)) => format!("{} …", text.get(..end).unwrap_or(text)),
         None => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lost_answer_is_ambiguous_only_if_it_may_have_changed_something() {
-        let class = |status, method| class_of(StatusCode::from_u16(status).unwrap(), &method, "");
-        assert_eq!(class(500, Method::GET), Class::Transient);
-        assert_eq!(class(500, Method::POST), Class::Ambiguous);
-        assert_eq!(class(408, Method::POST), Class::Ambiguous);
-        assert_eq!(class(422, Method::POST), Class::Rejected);
-        assert_eq!(class(302, Method::GET), Class::Malformed);
     }
 }

@@ -22,15 +22,15 @@ const MARGIN: Duration = Duration::from_millis(250);
 
 /// What an answer's headers say of the hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hour {
+pub(in crate::provider) struct Hour {
     /// How many requests it allows in all.
-    pub(super) limit: u64,
+    pub(in crate::provider) limit: u64,
     /// How many of them are left.
-    pub(super) remaining: u64,
+    pub(in crate::provider) remaining: u64,
     /// When the oldest counted request counts no more, in the API's own time.
-    pub(super) reset: u64,
+    pub(in crate::provider) reset: u64,
     /// How long that is from now.
-    pub(super) until_reset: Duration,
+    pub(in crate::provider) until_reset: Duration,
 }
 
 /// Why a request must wait.

@@ -1,0 +1,106 @@
+//! What `defaults` gives to servers.
+
+use jsonc_parser::ast::Value;
+
+use super::Spanned;
+use super::accounts::{Accounts, Named};
+use super::keys::{firsts, report_duplicate_keys, unknown_key};
+use super::openstack::{self, OpenStack};
+use super::reader::Reader;
+use super::selector::{Selector, Wanted, selector};
+use crate::model::{Diagnostic, nearest};
+
+/// Its keys.
+const KEYS: [&str; 6] = [
+    "provider",
+    "region",
+    "size",
+    "image",
+    "backups",
+    "openstack",
+];
+
+/// What servers have that do not say otherwise.
+#[derive(Default)]
+pub(super) struct Defaults {
+    pub(super) region: Option<Spanned<String>>,
+    pub(super) size: Option<Spanned<Selector>>,
+    pub(super) image: Option<Spanned<Selector>>,
+    pub(super) backups: Option<Spanned<bool>>,
+    pub(super) openstack: OpenStack,
+    /// Keys that are there but could not be read: reported once, not again at every server.
+    pub(super) broken: Vec<&'static str>,
+}
+
+/// Reads the section. Which account is the default goes to the accounts.
+pub(super) fn defaults(
+    reader: &mut Reader<'_, '_>,
+    value: &Value<'_>,
+    accounts: &mut Accounts,
+) -> Defaults {
+    let mut defaults = Defaults::default();
+    let Some(object) = reader.object("`defaults`", value) else {
+        defaults.broken = KEYS.to_vec();
+        accounts.set_default(reader, Named::Unreadable);
+        return defaults;
+    };
+    report_duplicate_keys(reader, object, "`defaults`");
+    for member in firsts(object) {
+        let value = &member.value;
+        match member.name.as_str() {
+            "provider" => {
+                let named = Named::read(reader, "the default `provider`", value);
+                accounts.set_default(reader, named);
+            }
+            "region" => defaults.region = reader.text("the default `region`", value),
+            "size" => {
+                defaults.size = selector(reader, "the default `size`", value, Wanted::SIZE);
+            }
+            "image" => {
+                defaults.image = selector(reader, "the default `image`", value, Wanted::IMAGE);
+            }
+            "backups" => defaults.backups = reader.boolean("the default `backups`", value),
+            "openstack" if !accounts.some_openstack() => {
+                let place = reader.name_place(member);
+                reader.report(
+                    Diagnostic::error("no account of this file is an OpenStack")
+                        .hint("remove `openstack`, or add such an account to `providers`")
+                        .at(place),
+                );
+            }
+            "openstack" => {
+                if let Some(object) = reader.object("the default `openstack`", value) {
+                    defaults.openstack = openstack::block(reader, "of `defaults`", object);
+                }
+            }
+            key @ ("names" | "files") => {
+                let place = reader.name_place(member);
+                let why = if key == "names" {
+                    "a name leads to one server only"
+                } else {
+                    "each server has its own"
+                };
+                reader.report(
+                    Diagnostic::error(format!("`{key}` can have no default"))
+                        .detail(why)
+                        .hint(format!("write `{key}` into the servers"))
+                        .at(place),
+                );
+            }
+            key => {
+                let error = unknown_key(key, "in `defaults`", &KEYS);
+                let place = reader.name_place(member);
+                reader.report(error.at(place));
+                // The server that lacks what was misspelled here is not at fault.
+                defaults.broken.extend(nearest(key, KEYS));
+                if nearest(key, KEYS) == Some("provider") {
+                    accounts.set_default(reader, Named::Unreadable);
+                }
+            }
+        }
+    }
+    defaults
+        .broken
+        .extend(KEYS.iter().filter(|key| object.get(key).is_some()));
+    defaults
+}

@@ -1,0 +1,129 @@
+//! The section `providers`: the accounts that servers and zones live in, and the types they have.
+
+mod read;
+
+use super::Spanned;
+use super::openstack::OpenStack;
+
+pub(super) use read::providers;
+
+/// The account that everything is in where cloud.json names none.
+pub const DEFAULT_ACCOUNT: &str = "default";
+/// The type that this account has.
+pub(super) const DEFAULT_TYPE: &ProviderType = &DIGITALOCEAN;
+
+/// A type of account, and what of cloud.json depends on it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProviderType {
+    /// What `type` says.
+    pub name: &'static str,
+    /// What settings an account of it may have.
+    pub settings: &'static [&'static str],
+    /// Whether each server says which region it is in. Elsewhere an account is one region.
+    pub region_by_server: bool,
+    /// Whether the provider backs servers up.
+    pub backups: bool,
+    /// Whether its servers may have the block `openstack`.
+    pub openstack: bool,
+    /// Values that a server could have, for hints.
+    pub examples: [(&'static str, &'static str); 3],
+}
+
+const DIGITALOCEAN: ProviderType = ProviderType {
+    name: "digitalocean",
+    settings: &[],
+    region_by_server: true,
+    backups: true,
+    openstack: false,
+    examples: [
+        ("region", "nyc3"),
+        ("size", "s-1vcpu-1gb"),
+        ("image", "debian-13-x64"),
+    ],
+};
+
+const OPENSTACK_SETTINGS: &[&str] = &[
+    "cloud",
+    "region",
+    "auth_url",
+    "interface",
+    "networks",
+    "security_groups",
+    "floating_ip_from",
+    "public_network",
+];
+
+/// Every type there is.
+pub const TYPES: [ProviderType; 4] = [
+    DIGITALOCEAN,
+    ProviderType {
+        name: "openstack",
+        settings: OPENSTACK_SETTINGS,
+        region_by_server: false,
+        backups: false,
+        openstack: true,
+        examples: [
+            ("region", "RegionOne"),
+            ("size", "m1.small"),
+            ("image", "debian-12*"),
+        ],
+    },
+    ProviderType {
+        name: "rackspace",
+        settings: &["region", "auth_url"],
+        region_by_server: false,
+        backups: false,
+        openstack: false,
+        examples: [
+            ("region", "DFW"),
+            ("size", "general1-1"),
+            ("image", "Debian 12*"),
+        ],
+    },
+    ProviderType {
+        name: "rackspace-flex",
+        settings: OPENSTACK_SETTINGS,
+        region_by_server: false,
+        backups: false,
+        openstack: true,
+        examples: [
+            ("region", "DFW3"),
+            ("size", "gp.0.1.2"),
+            ("image", "Debian-12*"),
+        ],
+    },
+];
+
+/// The type called `name`.
+#[must_use]
+pub fn provider_type(name: &str) -> Option<&'static ProviderType> {
+    TYPES.iter().find(|known| known.name == name)
+}
+
+/// A named account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its key in the file.
+    pub name: Spanned<String>,
+    /// Its type, one of [`TYPES`].
+    pub provider: Spanned<String>,
+    /// What else the file says about it.
+    pub settings: Settings,
+}
+
+/// The settings of an account; those that its type does not know are absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Its name in clouds.yaml.
+    pub cloud: Option<Spanned<String>>,
+    /// The region that the account stands for.
+    pub region: Option<Spanned<String>>,
+    /// Where it logs in.
+    pub auth_url: Option<Spanned<String>>,
+    /// Which endpoints of the services are used: `public`, `internal` or `admin`.
+    pub interface: Option<Spanned<String>>,
+    /// What its servers have that do not say otherwise. [`Server::settings`] holds it already.
+    ///
+    /// [`Server::settings`]: super::Server::settings
+    pub servers: OpenStack,
+}
