@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// Plans and applies small clouds: servers, their SSH key and their DNS names, from one
@@ -241,8 +241,20 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
     }
 }
 
+/// The clouds that there are simulations of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SimulatedCloud {
+    /// DigitalOcean
+    Digitalocean,
+    /// Rackspace Cloud (Classic): servers and DNS
+    Rackspace,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
+    /// Which cloud to simulate
+    #[arg(long, value_name = "CLOUD", value_enum, default_value_t = SimulatedCloud::Digitalocean)]
+    pub(super) cloud: SimulatedCloud,
     /// Where to listen, on this machine only; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(super) listen: std::net::SocketAddr,

@@ -5,11 +5,11 @@ use super::answer::{Answer, Call, Outcome, Refusal, reply, status_id};
 use super::backend::{Admission, Asked, Backend, Reply, Twist};
 use super::catalog::Catalog;
 use super::limits::{Rate, Rates};
-use super::model::Millis;
+use super::model::{Entry, FORMAT, Millis};
 use super::naming::Names;
 use super::owner::Owned;
 use super::routes::{self, Found, Rule, find};
-use super::store::Store;
+use super::store::{Kept, Store};
 use super::world::{Settings, World};
 use super::{Error, Options};
 use axum::extract::Query;
@@ -40,6 +40,41 @@ fn now() -> Millis {
 
 fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX / 4)
+}
+
+impl Kept for World {
+    type Entry = Entry;
+
+    fn is_founded(&self) -> bool {
+        !self.id.is_empty()
+    }
+
+    fn found(&mut self, id: String, now: Millis) {
+        self.found(id, now);
+    }
+
+    fn advance(&mut self, now: Millis) {
+        self.advance(now);
+    }
+
+    fn take_unsaved(&mut self) -> Vec<u8> {
+        self.take_unsaved()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.entries()
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        self.apply(entry);
+    }
+
+    fn unknown_format(entry: &Entry) -> Option<u32> {
+        match entry {
+            Entry::World { format, .. } if *format != FORMAT => Some(*format),
+            _ => None,
+        }
+    }
 }
 
 impl DigitalOcean {

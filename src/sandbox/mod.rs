@@ -1,8 +1,8 @@
-//! A simulated DigitalOcean API over real HTTP on loopback, and a proxy that has scripted failures
-//! come between any other API on this machine and its client.
+//! Simulated clouds over real HTTP on loopback: DigitalOcean, and Rackspace Cloud (`rackspace`); and
+//! a proxy that has scripted failures come between any other API on this machine and its client.
 //!
-//! Written from the API's description and from what is known of the live service, not from our
-//! client: it imports nothing of ours, so that it cannot share our misreadings.
+//! Written from the APIs' descriptions and from what is known of the live services, not from our
+//! clients: it imports nothing of ours, so that it cannot share our misreadings.
 //!
 //! A request comes in through `front`, which knows sockets, scripted failures and counts, and goes
 //! to the cloud behind it (`backend`). That looks at tokens and limits, finds its rule in
@@ -24,6 +24,7 @@ mod model;
 mod naming;
 mod owner;
 mod proxy;
+pub mod rackspace;
 mod routes;
 mod rules;
 mod socket;
@@ -37,6 +38,7 @@ pub use proxy::{Loopback, Seen};
 
 use digitalocean::DigitalOcean;
 use proxy::Proxy;
+use rackspace::Rackspace;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -46,19 +48,34 @@ use std::time::Duration;
 /// A token for clients of the sandbox. Any other that is not empty does as well.
 pub const TOKEN: &str = "sandbox-token-that-opens-nothing-anywhere-else";
 
+/// Which cloud a sandbox simulates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cloud {
+    /// DigitalOcean.
+    #[default]
+    DigitalOcean,
+    /// Rackspace Cloud (Classic): Identity v2.0, Cloud Servers v2, Cloud DNS v1.0. Who may come in
+    /// is in [`rackspace::ACCOUNTS`].
+    Rackspace,
+}
+
 /// How a sandbox behaves.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Which cloud it simulates. Some options mean something for one of them only.
+    pub cloud: Cloud,
     /// Where to listen, on loopback; port 0 takes a free one.
     pub listen: SocketAddr,
     /// The file the world is kept in; without one it ends with the process.
     pub world: Option<PathBuf>,
     /// How long a new Droplet takes to become active.
     pub boot: Duration,
-    /// How long any other action takes.
+    /// How long any other action takes, and a job of Rackspace's DNS.
     pub action: Duration,
-    /// The account's `droplet_limit`.
+    /// The account's `droplet_limit`; of a Rackspace account in a region never more than 100.
     pub droplet_limit: u32,
+    /// How long a token of Rackspace's Identity is good for.
+    pub token_life: Duration,
     /// Whether rate limits are enforced.
     pub limits: bool,
     /// Added to every answer.
@@ -81,11 +98,13 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            cloud: Cloud::default(),
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             world: None,
             boot: Duration::from_secs(2),
             action: Duration::from_secs(1),
             droplet_limit: 10_000,
+            token_life: Duration::from_secs(24 * 60 * 60),
             limits: false,
             latency: Duration::ZERO,
             lag: Duration::ZERO,
@@ -189,8 +208,11 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
             owner::Claim::Theirs(url) => return Ok(Sandbox { url, running: None }),
         },
     };
-    let backend = DigitalOcean::open(&options, claim.as_ref())?;
-    let running = front::serve(options, Arc::new(backend), claim).await?;
+    let backend: Arc<dyn backend::Backend> = match options.cloud {
+        Cloud::DigitalOcean => Arc::new(DigitalOcean::open(&options, claim.as_ref())?),
+        Cloud::Rackspace => Arc::new(Rackspace::open(&options, claim.as_ref())?),
+    };
+    let running = front::serve(options, backend, claim).await?;
     Ok(Sandbox {
         url: running.url().to_owned(),
         running: Some(running),

@@ -159,7 +159,8 @@ pub(super) fn find(method: &str, path: &str) -> Found {
     }
 }
 
-fn matched(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
+/// The parameters of a path that has this pattern, decoded.
+pub(super) fn matched(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
     let mut params = Vec::new();
     let mut rest = segments.iter();
     for part in pattern.split('/') {

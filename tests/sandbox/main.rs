@@ -13,6 +13,7 @@ mod durable;
 mod faults;
 mod large;
 mod proxy;
+mod rackspace;
 mod rules;
 mod schema;
 mod support;
