@@ -60,38 +60,6 @@ pub(super) async fn serve(
     Ok(Success::Done)
 }
 
-/// Stands before another API until it is stopped.
-pub(super) async fn proxy(
-    args: &ProxyArgs,
-    terminal: Terminal,
-    signals: &mut Signals,
-) -> Result<Success, Failure> {
-    let options = Options {
-        listen: args.listen,
-        latency: args.latency,
-        ..Options::default()
-    };
-    let mut proxy = sandbox::proxy(&args.upstream, options)
-        .await
-        .map_err(|error| sandbox_failure(&error))?;
-    let url = proxy.url().to_owned();
-    let root = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-    terminal.print(&format!("{url}\n"))?;
-    terminal.say(&format!(
-        "The proxy for {upstream} is at {url}. To lose the next answer to a POST:\n  \
-         curl -d '{{\"method\": \"POST\", \"kind\": \"do_then_drop\", \"nth\": 1}}' \
-         {root}/_sandbox/fault\n\
-         Ctrl-C stops it.",
-        upstream = args.upstream,
-    ));
-    tokio::select! {
-        _ = signals.interrupts.recv() => {}
-        () = proxy.wait() => {}
-    }
-    proxy.stop().await;
-    Ok(Success::Done)
-}
-
 /// Each cloud has a file of its own: what is in one means nothing to the other.
 fn world_of(cloud: Cloud, world: &Path) -> PathBuf {
     match cloud {
@@ -124,6 +92,38 @@ fn how_to_come_in(cloud: Cloud, url: &str) -> String {
             )
         }
     }
+}
+
+/// Stands before another API until it is stopped.
+pub(super) async fn proxy(
+    args: &ProxyArgs,
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<Success, Failure> {
+    let options = Options {
+        listen: args.listen,
+        latency: args.latency,
+        ..Options::default()
+    };
+    let mut proxy = sandbox::proxy(&args.upstream, options)
+        .await
+        .map_err(|error| sandbox_failure(&error))?;
+    let url = proxy.url().to_owned();
+    let root = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    terminal.print(&format!("{url}\n"))?;
+    terminal.say(&format!(
+        "The proxy for {upstream} is at {url}. To lose the next answer to a POST:\n  \
+         curl -d '{{\"method\": \"POST\", \"kind\": \"do_then_drop\", \"nth\": 1}}' \
+         {root}/_sandbox/fault\n\
+         Ctrl-C stops it.",
+        upstream = args.upstream,
+    ));
+    tokio::select! {
+        _ = signals.interrupts.recv() => {}
+        () = proxy.wait() => {}
+    }
+    proxy.stop().await;
+    Ok(Success::Done)
 }
 
 /// Forgets the practice cloud and what was recorded about it.

@@ -1,5 +1,5 @@
-//! Simulated clouds over real HTTP on loopback: DigitalOcean, and Rackspace Cloud (`rackspace`); and
-//! a proxy that has scripted failures come between any other API on this machine and its client.
+//! Simulated clouds over real HTTP on loopback: DigitalOcean, and Rackspace Cloud (`rackspace`);
+//! and a proxy that has scripted failures come between any other API on this machine and its client.
 //!
 //! Written from the APIs' descriptions and from what is known of the live services, not from our
 //! clients: it imports nothing of ours, so that it cannot share our misreadings.
