@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::rackspace::ACCOUNTS;
 use crate::sandbox::{self, Cloud, Options};
 
-use super::args::{Global, ServeArgs, SimulatedCloud};
+use super::args::{Global, ProxyArgs, ServeArgs, SimulatedCloud};
 use super::deployment::{Deployment, sandbox_failure};
 use super::failure::{Failure, Success, file_error};
 use super::signals::Signals;
@@ -94,10 +94,43 @@ fn how_to_come_in(cloud: Cloud, url: &str) -> String {
     }
 }
 
+/// Stands before another API until it is stopped.
+pub(super) async fn proxy(
+    args: &ProxyArgs,
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<Success, Failure> {
+    let options = Options {
+        listen: args.listen,
+        latency: args.latency,
+        ..Options::default()
+    };
+    let mut proxy = sandbox::proxy(&args.upstream, options)
+        .await
+        .map_err(|error| sandbox_failure(&error))?;
+    let url = proxy.url().to_owned();
+    let root = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    terminal.print(&format!("{url}\n"))?;
+    terminal.say(&format!(
+        "The proxy for {upstream} is at {url}. To lose the next answer to a POST:\n  \
+         curl -d '{{\"method\": \"POST\", \"kind\": \"do_then_drop\", \"nth\": 1}}' \
+         {root}/_sandbox/fault\n\
+         Ctrl-C stops it.",
+        upstream = args.upstream,
+    ));
+    tokio::select! {
+        _ = signals.interrupts.recv() => {}
+        () = proxy.wait() => {}
+    }
+    proxy.stop().await;
+    Ok(Success::Done)
+}
+
 /// Forgets the practice cloud and what was recorded about it.
 pub(super) fn reset(global: &Global, terminal: Terminal) -> Result<Success, Failure> {
     let deployment = Deployment::without_cloud(&in_sandbox(global), terminal)?;
-    for cloud in [Cloud::DigitalOcean, Cloud::Rackspace] {
+    // The one with a state last: if the other is in use, nothing is forgotten.
+    for cloud in [Cloud::Rackspace, Cloud::DigitalOcean] {
         let world = world_of(cloud, &deployment.world());
         sandbox::reset(&world).map_err(|error| sandbox_failure(&error))?;
     }

@@ -14,6 +14,7 @@ use crate::model::{
 };
 
 mod accounts;
+mod cloud_init;
 pub mod digitalocean;
 mod error;
 mod http;

@@ -1,4 +1,5 @@
-//! Simulated clouds over real HTTP on loopback: DigitalOcean, and Rackspace Cloud (`rackspace`).
+//! Simulated clouds over real HTTP on loopback: DigitalOcean, and Rackspace Cloud (`rackspace`);
+//! and a proxy that has scripted failures come between any other API on this machine and its client.
 //!
 //! Written from the APIs' descriptions and from what is known of the live services, not from our
 //! clients: it imports nothing of ours, so that it cannot share our misreadings.
@@ -22,6 +23,7 @@ mod limits;
 mod model;
 mod naming;
 mod owner;
+mod proxy;
 pub mod rackspace;
 mod routes;
 mod rules;
@@ -32,8 +34,10 @@ mod world;
 
 pub use fault::{Fault, Kind as FaultKind};
 pub use kill::{Kill, Kills};
+pub use proxy::{Loopback, Seen};
 
 use digitalocean::DigitalOcean;
+use proxy::Proxy;
 use rackspace::Rackspace;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -156,6 +160,14 @@ pub enum Error {
     /// Somebody holds the world's lock, but no sandbox answers for it.
     #[error("another process holds the sandbox's world {} and does not answer; end it, or use another world", .0.display())]
     Unreachable(PathBuf),
+    /// What is to be proxied is not on this machine.
+    #[error("{url} cannot stand behind a proxy: it {why}")]
+    Upstream {
+        /// The URL that was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A fault that the cloud cannot have.
     #[error("{0}")]
     Fault(String),
@@ -207,8 +219,31 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
     })
 }
 
+/// Starts a proxy before an API on this machine. Of the options those count that are not about a
+/// world: where to listen, latency, seed, faults, kills.
+///
+/// What the API's catalogs and links say is turned towards the proxy, so that a client that is told
+/// [`Sandbox::url`] stays behind it.
+///
+/// # Errors
+///
+/// If the upstream is elsewhere, the address cannot be used, or a fault cannot be had.
+pub async fn proxy(upstream: &str, options: Options) -> Result<Sandbox, Error> {
+    if !options.listen.ip().is_loopback() {
+        return Err(Error::NotLoopback(options.listen));
+    }
+    let proxy = Proxy::before(upstream)?;
+    let path = proxy.path().to_owned();
+    let running = front::serve(options, Arc::new(proxy), None).await?;
+    Ok(Sandbox {
+        url: format!("{}{path}", running.url()),
+        running: Some(running),
+    })
+}
+
 impl Sandbox {
-    /// Where the API is, without `/v2`: `http://127.0.0.1:PORT`.
+    /// Where the API is, without `/v2`: `http://127.0.0.1:PORT`. Of a proxy, with the path of its
+    /// upstream.
     pub fn url(&self) -> &str {
         &self.url
     }

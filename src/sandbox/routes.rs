@@ -178,7 +178,7 @@ pub(super) fn matched(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
 }
 
 /// Undoes percent-encoding. What is not well encoded stands for itself.
-fn decode(segment: &str) -> String {
+pub(super) fn decode(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [byte, after @ ..] = rest {

@@ -12,6 +12,7 @@ mod description;
 mod durable;
 mod faults;
 mod large;
+mod proxy;
 mod rackspace;
 mod rules;
 mod schema;

@@ -122,17 +122,20 @@ impl adapter::Adapter for Adapter {
                 client.send(Method::POST, Service::Dns, &path, &body).await;
             match made {
                 Ok(set) => record.among(&set),
-                // The name has values of that type already: ours comes to them.
-                Err(error) if error.class == Class::Exists => {
-                    let Some(set) = named(client.0, &zone, record).await? else {
+                Err(error) if matches!(error.class, Class::Exists | Class::Rejected) => {
+                    let there = named(client.0, &zone, record).await?;
+                    match there {
+                        // Of a CNAME the service says only that nothing may stand beside it.
+                        Some(set) if record.among(&set).is_ok() => Err(Class::Exists.of(error)),
+                        _ if error.class == Class::Rejected => Err(error),
+                        // The name has values of that type already: ours comes to them.
+                        Some(set) => {
+                            let values = with_and_without(&set, Some(record.data), None);
+                            write(client, &zone, &set.id, values, record).await
+                        }
                         // It was there a moment ago, and is not now.
-                        return Err(Class::Busy.of(error));
-                    };
-                    if record.among(&set).is_ok() {
-                        return Err(error);
+                        None => Err(Class::Busy.of(error)),
                     }
-                    let values = with_and_without(&set, Some(record.data), None);
-                    write(client, &zone, &set.id, values, record).await
                 }
                 Err(error) => Err(error),
             }

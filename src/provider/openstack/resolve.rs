@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Desired, Diagnostic, Value};
+use crate::model::{Attributes, Desired, Diagnostic};
+use crate::provider::cloud_init;
 use crate::provider::{Error, Resolved};
-use crate::resource::server::{IPV6, IPV6_ADDRESS, SIZE};
+use crate::resource::server::{FILES, IPV6, IPV6_ADDRESS, SETTINGS, SIZE};
 
 use super::addresses::Rule;
 use super::catalog;
 use super::client::{ReadClient, Service};
-use super::cloud_init;
-use super::placement::{self, Placement, SETTINGS, Settings};
+use super::files;
+use super::placement::{self, Placement, Settings, Trouble};
 use super::profile::Files;
-use super::server::FILES;
 use super::wire::neutron::{QuotaAnswer, Subnet, Usage};
 use super::wire::nova::{Absolute, Flavor};
 
@@ -90,10 +90,9 @@ pub(super) async fn servers(
             }
         }
     }
-    if client.profile().files == Files::Personality {
-        for (resolved, desired) in resolved.iter_mut().zip(wanted) {
-            resolved.problems.extend(unfit_files(desired, limits));
-        }
+    for (resolved, desired) in resolved.iter_mut().zip(wanted) {
+        let by = client.profile().files;
+        resolved.problems.extend(unfit_files(desired, by, limits));
     }
     let mut too_much = over_quota(wanted, flavors, limits);
     if !floating.is_empty()
@@ -109,19 +108,24 @@ pub(super) async fn servers(
     Ok(resolved)
 }
 
-/// What stands against the files of a server, where Nova puts them onto its disk.
-fn unfit_files(desired: &Desired, limits: Absolute) -> Vec<Diagnostic> {
-    // What is shown of them does not tell how long they are.
-    let content = match desired.attributes.get(FILES) {
-        Some(Value::Sealed(sealed)) => serde_json::from_str(sealed.content.expose()).ok(),
-        other => other.and_then(Value::known).cloned(),
-    };
-    let files = match cloud_init::files(content.as_ref()) {
+/// What stands against the files of a server.
+fn unfit_files(desired: &Desired, by: Files, limits: Absolute) -> Vec<Diagnostic> {
+    let files = match cloud_init::wanted_files(desired) {
         Ok(files) => files,
         Err(why) => return refusing(desired, &why, "").problems,
     };
     let (most, largest) = (limits.most_files, limits.largest_file);
-    let troubles = cloud_init::against_personality(&files, most, largest);
+    let troubles = match by {
+        Files::CloudInit => {
+            let hint = "make them shorter, or have a short one fetch the rest".to_owned();
+            let too_large = files::user_data(&files).err();
+            too_large
+                .map(|what| Trouble { what, hint })
+                .into_iter()
+                .collect()
+        }
+        Files::Personality => files::against_personality(&files, most, largest),
+    };
     let problems = troubles.into_iter().flat_map(|trouble| {
         let refused = refusing(desired, &trouble.what, &trouble.hint).problems;
         let at = desired.place_of(FILES);
@@ -295,7 +299,7 @@ fn too_many_floating(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Address;
+    use crate::model::{Address, Value};
     use crate::provider::openstack::placement::Net;
 
     fn desired(name: &str, size: &str, ipv6: bool) -> Desired {

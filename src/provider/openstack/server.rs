@@ -5,15 +5,18 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Desired, Observed, Readiness};
+use crate::provider::cloud_init;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
-use crate::resource::server::{IMAGE, KIND, NAME, SIZE, SSH_KEY};
+use crate::resource::server::{
+    FILES, IMAGE, IMAGE_ID, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
+};
 
 use super::adapter::{self, required};
 use super::catalog;
 use super::client::{ReadClient, Service, WriteClient};
-use super::cloud_init;
+use super::files;
 use super::floating;
-use super::placement::{self, Placement, SETTINGS, Settings};
+use super::placement::{self, Placement, Settings};
 use super::profile::Files;
 use super::resolve;
 use super::ssh_key;
@@ -27,11 +30,6 @@ mod view;
 
 /// Our mark is in a server's metadata, and in a tag where servers can have tags.
 pub(super) struct Adapter;
-
-/// The attributes that only servers here have.
-const SIZE_ID: &str = "size_id";
-const IMAGE_ID: &str = "image_id";
-pub(super) const FILES: &str = "files";
 
 /// The metadata that hold a deployment's lineage.
 const MARK: &str = "cloudbuilder";
@@ -296,10 +294,10 @@ async fn to_create_request<'a>(
         Some(id) => id.to_owned(),
         None => catalog::image_id(client, required(attributes, IMAGE)?).await?,
     };
-    let files = cloud_init::files(attributes.get(FILES)).map_err(refused)?;
+    let wanted = cloud_init::files(attributes.get(FILES)).map_err(refused)?;
     let (user_data, personality) = match client.profile().files {
-        Files::CloudInit => (cloud_init::user_data(&files).map_err(refused)?, Vec::new()),
-        Files::Personality => (None, cloud_init::personality(&files)),
+        Files::CloudInit => (files::user_data(&wanted).map_err(refused)?, Vec::new()),
+        Files::Personality => (None, files::personality(&wanted)),
     };
     let is_versioned = client.is_versioned().await?;
     let tags = mark.filter(|_| is_versioned);

@@ -290,7 +290,7 @@ pub(super) enum Entry {
     Job(Box<Job>),
     /// What a job has done and that it is done, in one line: a file that was cut has both or
     /// neither, and the job never runs twice.
-    Done(Vec<Entry>),
+    Done(Vec<Self>),
 }
 
 /// Added to the number of a zone or a record for its id, which at the service is far from 1.

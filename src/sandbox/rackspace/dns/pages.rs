@@ -14,7 +14,7 @@ pub(super) fn page(asked: &Ask<'_>, key: &str, items: &[Value]) -> Result<Value,
         .unwrap_or(MOST);
     let limit = limit.min(MOST);
     let offset = number(asked, "offset")?.unwrap_or(0);
-    if offset % limit != 0 {
+    if !offset.is_multiple_of(limit) {
         return Err(Fault::flat(
             400,
             "The request could not be processed.",

@@ -82,7 +82,7 @@ fn hex(bytes: &[u8]) -> String {
 /// Undoes Base64, over whose lines white space may be strewn.
 pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
     let text: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         return None;
     }
     let unpadded = text

@@ -1,9 +1,8 @@
-//! Files that a new server has from its first boot on, in the form that cloud-init reads.
+//! Files that a new server has from its first boot on, in the two forms that Nova takes.
 
+use crate::provider::cloud_init::{self, File};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::{Value as Json, json};
 
 use super::placement::Trouble;
 use super::wire::nova::Injected;
@@ -11,51 +10,15 @@ use super::wire::nova::Injected;
 /// The most that Nova takes as user data, in base64.
 const MOST: usize = 65_535;
 
-/// A file to put on a server.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct File {
-    path: String,
-    content: String,
-    /// `0644`.
-    mode: Option<String>,
-}
-
-/// The files that an attribute asks for.
-///
-/// # Errors
-/// That it is no list of files; never with anything of it.
-pub(super) fn files(attribute: Option<&Json>) -> Result<Vec<File>, String> {
-    match attribute {
-        None | Some(Json::Null) => Ok(Vec::new()),
-        Some(list) => {
-            Vec::deserialize(list).map_err(|_| "its `files` are not a list of files".to_owned())
-        }
-    }
-}
-
 /// What cloud-init is given to write the files, in base64; `None` if there are none.
 ///
 /// # Errors
 /// If they are too large.
 pub(super) fn user_data(files: &[File]) -> Result<Option<String>, String> {
-    if files.is_empty() {
+    let Some(config) = cloud_init::config(files) else {
         return Ok(None);
-    }
-    let written = files.iter().map(|file| {
-        let mut entry = json!({
-            "path": file.path,
-            "encoding": "b64",
-            "content": STANDARD.encode(&file.content),
-        });
-        if let (Some(mode), Some(entry)) = (&file.mode, entry.as_object_mut()) {
-            entry.insert("permissions".to_owned(), mode.as_str().into());
-        }
-        entry
-    });
-    // JSON is YAML too, and nothing in it can be mistaken for anything else.
-    let config = json!({ "write_files": written.collect::<Vec<_>>() });
-    let encoded = STANDARD.encode(format!("#cloud-config\n{config}\n"));
+    };
+    let encoded = STANDARD.encode(config);
     if encoded.len() > MOST {
         return Err(format!(
             "its `files` are too large: they take {} bytes where {MOST} are allowed",
@@ -107,27 +70,10 @@ pub(super) fn against_personality(files: &[File], most: i64, largest: i64) -> Ve
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::{Value as Json, json};
 
-    #[test]
-    fn files_become_a_configuration() {
-        let asked = json!([
-            {"path": "/etc/motd", "content": "hello: \"you\"\n", "mode": "0600"},
-            {"path": "/etc/empty", "content": ""},
-        ]);
-        let files = files(Some(&asked)).unwrap();
-        let encoded = user_data(&files).unwrap().unwrap();
-        let text = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
-        let json = text.strip_prefix("#cloud-config\n").unwrap();
-        assert_eq!(
-            serde_json::from_str::<Json>(json).unwrap(),
-            json!({"write_files": [
-                {"path": "/etc/motd", "encoding": "b64", "content": "aGVsbG86ICJ5b3UiCg==", "permissions": "0600"},
-                {"path": "/etc/empty", "encoding": "b64", "content": ""},
-            ]})
-        );
-        assert_eq!(personality(&files)[0].contents, "aGVsbG86ICJ5b3UiCg==");
-    }
+    use super::*;
+    use crate::provider::cloud_init::files;
 
     #[test]
     fn what_cannot_be_put_onto_the_disk_is_told() {
