@@ -112,7 +112,7 @@ impl ReadClient {
             tempo: manner.tempo,
         };
         Ok(Self {
-            http: Http::new(Session::new(identity), setup)?,
+            http: Http::new(Session::new(identity, login.profile.credentials), setup)?,
             profile: login.profile,
             region: login.region.clone(),
             interface: login.interface.clone(),

@@ -65,6 +65,7 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
         // A guess: clouds differ.
         boot: Duration::from_secs(30),
         page: client::PER_PAGE,
+        by_id: true,
     }
 }
 

@@ -6,12 +6,10 @@ use serde_json::Value as Json;
 
 use crate::model::nearest;
 use crate::provider::{Class, Error};
+use crate::resource::server::SETTINGS;
 
 use super::client::{ReadClient, Service};
 use super::wire::neutron::{Network, Networks, SecurityGroup, SecurityGroups, Subnet, Subnets};
-
-/// The attribute that holds a server's own settings here.
-pub(super) const SETTINGS: &str = "settings";
 
 /// A server's settings that only OpenStack has.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Diagnostic};
 use crate::provider::{Error, Resolved};
-use crate::resource::server::{IPV6, IPV6_ADDRESS, SIZE};
+use crate::resource::server::{IPV6, IPV6_ADDRESS, SETTINGS, SIZE};
 
 use super::addresses::Rule;
 use super::catalog;
 use super::client::{ReadClient, Service};
-use super::placement::{self, Placement, SETTINGS, Settings};
+use super::placement::{self, Placement, Settings};
 use super::wire::neutron::{QuotaAnswer, Subnet, Usage};
 use super::wire::nova::{Absolute, Flavor};
 

@@ -6,14 +6,16 @@ use reqwest::Method;
 
 use crate::model::{Attributes, Desired, Observed, Readiness};
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
-use crate::resource::server::{IMAGE, KIND, NAME, SIZE, SSH_KEY};
+use crate::resource::server::{
+    FILES, IMAGE, IMAGE_ID, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
+};
 
 use super::adapter::{self, required};
 use super::catalog;
 use super::client::{ReadClient, Service, WriteClient};
 use super::cloud_init;
 use super::floating;
-use super::placement::{self, Placement, SETTINGS, Settings};
+use super::placement::{self, Placement, Settings};
 use super::profile::Files;
 use super::resolve;
 use super::ssh_key;
@@ -27,11 +29,6 @@ mod view;
 
 /// Our mark is in a server's metadata, and in a tag where servers can have tags.
 pub(super) struct Adapter;
-
-/// The attributes that only servers here have.
-const SIZE_ID: &str = "size_id";
-const IMAGE_ID: &str = "image_id";
-const FILES: &str = "files";
 
 /// The metadata that hold a deployment's lineage.
 const MARK: &str = "cloudbuilder";
