@@ -23,7 +23,12 @@ impl super::Adapter for Adapter {
 
     fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
-            let zones = client.pages::<Domains>("domains").await?;
+            let zones = match client.pages::<Domains>("domains").await {
+                // Where there is no Cloud DNS there are no zones either.
+                Err(error) if error.class == Class::NotFound => Vec::new(),
+                _ if !client.has_dns().await? => Vec::new(),
+                zones => zones?,
+            };
             let seen = zones.iter().map(|zone| observe(client, zone));
             Ok(seen.collect::<Vec<_>>().into())
         }
