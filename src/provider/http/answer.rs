@@ -37,8 +37,10 @@ impl<D: Dialect> Http<D> {
             "" => status.canonical_reason().unwrap_or("no message").to_owned(),
             _ => message,
         };
+        let class = self.dialect().class_of(status, method, &message);
         Error {
-            class: self.dialect().class_of(status, method, &message),
+            class,
+            credentials: Some(self.dialect().credentials()),
             request: what.to_owned(),
             message: self.clean(&message),
             status: Some(status.as_u16()),

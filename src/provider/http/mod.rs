@@ -42,6 +42,9 @@ pub(super) trait Dialect: Send + Sync + Sized {
         futures_util::future::ok(None).boxed()
     }
 
+    /// What a person is told to check where nobody knows who is asking.
+    fn credentials(&self) -> &'static str;
+
     /// What the body of an error says, where it has the API's own form.
     fn refusal(&self, body: &str) -> Option<Refusal>;
 

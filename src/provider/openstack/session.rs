@@ -139,6 +139,10 @@ impl Dialect for Session {
         .boxed()
     }
 
+    fn credentials(&self) -> &'static str {
+        self.identity.credentials()
+    }
+
     fn refusal(&self, body: &str) -> Option<Refusal> {
         let message = self.identity.refusal(body)?;
         Some(Refusal {
