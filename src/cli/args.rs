@@ -217,8 +217,7 @@ pub(super) struct TortureArgs {
     /// Try one fixed cloud, with a kill at every request and every step at a file
     #[arg(long, conflicts_with_all = ["seed", "instant", "upstream"])]
     pub(super) boundaries: bool,
-    /// What to try it against; openstack is a real one on this machine, opened by OS_USERNAME,
-    /// OS_PASSWORD and OS_PROJECT_NAME
+    /// What to try it against
     #[arg(long, value_enum, default_value_t = Arena::Digitalocean, value_name = "CLOUD")]
     pub(super) cloud: Arena,
     /// Where the identity service of that OpenStack is
@@ -229,7 +228,11 @@ pub(super) struct TortureArgs {
 /// The clouds that a campaign can be tried against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Arena {
+    /// The practice cloud
     Digitalocean,
+    /// The simulated Rackspace Cloud
+    Rackspace,
+    /// A real OpenStack on this machine, opened by OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME
     Openstack,
 }
 

@@ -26,7 +26,9 @@ pub(super) async fn run(
     let ground = ground(args)?;
     let usual = || match ground {
         Ground::OpenStack(_) => IN_A_PROJECT,
-        Ground::DigitalOcean => A_PROCESSOR * available_parallelism().map_or(1, NonZeroUsize::get),
+        Ground::DigitalOcean | Ground::Rackspace => {
+            A_PROCESSOR * available_parallelism().map_or(1, NonZeroUsize::get)
+        }
     };
     let campaign = Campaign {
         program,
@@ -60,8 +62,12 @@ pub(super) async fn run(
     terminal.complain(&format!("Wrong: {}.", failed.join(", ")));
     if let (Some(_), Some(first)) = (&args.seed, failed.first()) {
         let mut again = format!("Once more: cloudbuilder sandbox torture --{first}");
-        if let Some(upstream) = &args.upstream {
-            again.push_str(&format!(" --cloud openstack --upstream {upstream}"));
+        match (args.cloud, &args.upstream) {
+            (Arena::Rackspace, _) => again.push_str(" --cloud rackspace"),
+            (_, Some(upstream)) => {
+                again.push_str(&format!(" --cloud openstack --upstream {upstream}"));
+            }
+            (_, None) => {}
         }
         terminal.complain(&again);
     }
@@ -71,7 +77,10 @@ pub(super) async fn run(
 /// What to try it against.
 fn ground(args: &TortureArgs) -> Result<Ground, Failure> {
     let Some(upstream) = &args.upstream else {
-        return Ok(Ground::DigitalOcean);
+        return Ok(match args.cloud {
+            Arena::Rackspace => Ground::Rackspace,
+            _ => Ground::DigitalOcean,
+        });
     };
     if args.cloud != Arena::Openstack {
         return Err(Failure::error("only --cloud openstack has an upstream")

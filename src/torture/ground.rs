@@ -1,7 +1,9 @@
 //! Where deployments are tried: the seam behind which the clouds differ.
 
 mod digitalocean;
+mod key;
 mod openstack;
+mod rackspace;
 
 use futures_util::future::BoxFuture;
 
@@ -19,6 +21,8 @@ pub use openstack::Login;
 pub enum Ground {
     /// The simulated DigitalOcean, one for each deployment.
     DigitalOcean,
+    /// The simulated Rackspace Cloud, one for each deployment.
+    Rackspace,
     /// A real OpenStack on this machine, behind a proxy for each deployment.
     OpenStack(Login),
 }
@@ -28,6 +32,7 @@ impl Ground {
     pub(super) fn terms(&self, seed: u64) -> Terms {
         match self {
             Self::DigitalOcean => digitalocean::terms(),
+            Self::Rackspace => rackspace::terms(),
             Self::OpenStack(_) => openstack::terms(seed),
         }
     }
@@ -36,6 +41,7 @@ impl Ground {
     pub(super) async fn open(&self, trial: &Trial, kills: Kills) -> Result<Box<dyn Site>, String> {
         Ok(match self {
             Self::DigitalOcean => Box::new(digitalocean::open(trial, kills).await?),
+            Self::Rackspace => Box::new(rackspace::open(trial, kills).await?),
             Self::OpenStack(login) => Box::new(openstack::open(login, trial, kills).await?),
         })
     }

@@ -24,6 +24,7 @@ pub(super) struct Server {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Zone {
+    /// As the state has it.
     pub(super) id: String,
     pub(super) name: String,
 }

@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
-use ssh_key::PublicKey;
-use ssh_key::public::{Ed25519PublicKey, KeyData};
 
 use crate::sandbox::{self, Kills, Sandbox};
 
@@ -19,7 +16,7 @@ use super::super::cloud::{Before, Stage};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
 use super::super::world::{Key, Record, Server, World, Zone};
-use super::Site;
+use super::{Site, key};
 use api::{Api, text};
 
 const IMAGE: &str = "debian-12";
@@ -80,15 +77,15 @@ impl std::fmt::Debug for Login {
 }
 
 pub(super) fn terms(seed: u64) -> Terms {
-    let key = key(seed);
+    let key = key::of(seed);
     Terms {
         zones: [format!("t{seed}-acme.test"), format!("t{seed}-other.test")],
         regions: [""; 3],
         without_ipv6: "nowhere",
         sizes: SIZES,
         prefix: prefix(seed),
-        key_name: key_name(&key),
-        key: key.to_openssh().unwrap_or_default(),
+        key_name: key::name(&key),
+        key: key::text(&key),
         shares_keys: false,
         // A project has room for ten.
         most_servers: 4,
@@ -104,22 +101,6 @@ pub(super) fn terms(seed: u64) -> Terms {
 
 fn prefix(seed: u64) -> String {
     format!("t{seed}-")
-}
-
-/// A key for which nobody has the other half, one for each seed: keys are the user's, and not a
-/// deployment's.
-fn key(seed: u64) -> PublicKey {
-    let mut bytes = [0; 32];
-    fastrand::Rng::with_seed(seed).fill(&mut bytes);
-    let key = KeyData::Ed25519(Ed25519PublicKey(bytes));
-    PublicKey::new(key, format!("torture-{seed}"))
-}
-
-/// What a client that goes by the key's fingerprint calls it.
-fn key_name(key: &PublicKey) -> String {
-    let digest = Md5::digest(key.to_bytes().unwrap_or_default());
-    let hex = digest.iter().map(|byte| format!("{byte:02x}"));
-    format!("cb-{}", hex.collect::<String>())
 }
 
 /// Opens the project, takes away what an earlier campaign has left, and stands a proxy before it.
@@ -213,22 +194,22 @@ impl Site for Account {
                     world.servers.push(seen(&server));
                 }
             }
-            for key in self.api.list("compute", "/os-keypairs", "keypairs").await? {
-                let key = key.get("keypair").unwrap_or(&Value::Null);
-                if same_key(&text(key, "public_key"), &self.terms.key) {
+            for listed in self.api.list("compute", "/os-keypairs", "keypairs").await? {
+                let pair = listed.get("keypair").unwrap_or(&Value::Null);
+                if key::same(&text(pair, "public_key"), &self.terms.key) {
                     world.keys.push(Key {
-                        id: text(key, "name"),
+                        id: text(pair, "name"),
                         public_key: self.terms.key.clone(),
                     });
                 }
             }
             for zone in self.zones().await? {
                 if zone.get("action") != Some(&json!("DELETE")) {
-                    let id = text(&zone, "id");
-                    self.records(&id, &mut world.records).await?;
+                    let name = without_dot(&text(&zone, "name"));
+                    self.records(&text(&zone, "id"), &mut world.records).await?;
                     world.zones.push(Zone {
-                        id,
-                        name: without_dot(&text(&zone, "name")),
+                        id: name.clone(),
+                        name,
                     });
                 }
             }
@@ -421,15 +402,6 @@ fn seen(server: &Value) -> Server {
     }
 }
 
-/// Whether two keys are the same but for their comments.
-fn same_key(one: &str, other: &str) -> bool {
-    let words = |key: &str| -> Vec<String> {
-        let words = key.split_whitespace().take(2);
-        words.map(ToOwned::to_owned).collect()
-    };
-    words(one) == words(other)
-}
-
 fn without_dot(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_owned()
 }
@@ -448,7 +420,6 @@ mod tests {
         assert_ne!(one.key_name, other.key_name);
         assert!(one.zones.iter().all(|zone| !other.zones.contains(zone)));
         assert!(!other.prefix.starts_with(&one.prefix));
-        assert!(one.key.starts_with("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"));
         for seed in 0..100 {
             let terms = terms(seed);
             let mut rng = fastrand::Rng::with_seed(seed);
