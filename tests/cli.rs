@@ -661,6 +661,26 @@ mod practice {
     }
 
     #[test]
+    fn another_cloud_has_a_world_of_its_own() {
+        let (_cloud, place) = begin();
+        let (running, _) = listening(&place, &["sandbox", "serve", "--cloud", "rackspace"]);
+        // That one does not keep the other from being used.
+        place.run("plan --sandbox").code(0).says("Plan: 5 to add");
+        place
+            .run("sandbox reset")
+            .one_error("the sandbox cannot be used")
+            .says("rackspace.jsonl");
+        running.signal("TERM");
+        let said = running.finish().code(0);
+        said.says("practice with the API key practice-api-key-");
+        place.run("plan --sandbox").code(0).says("Plan: 5 to add");
+        let world = place.path(".cloudbuilder/sandbox/rackspace.jsonl");
+        assert!(world.exists());
+        place.run("sandbox reset").code(0);
+        assert!(!world.exists());
+    }
+
+    #[test]
     fn what_cannot_be_listened_on_is_said() {
         let (_cloud, place) = begin();
         place

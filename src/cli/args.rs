@@ -245,9 +245,8 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 /// The clouds that there are simulations of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum SimulatedCloud {
-    /// DigitalOcean
     Digitalocean,
-    /// Rackspace Cloud (Classic): servers and DNS
+    // Classic: servers and DNS.
     Rackspace,
 }
 

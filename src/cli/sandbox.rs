@@ -129,7 +129,8 @@ pub(super) async fn proxy(
 /// Forgets the practice cloud and what was recorded about it.
 pub(super) fn reset(global: &Global, terminal: Terminal) -> Result<Success, Failure> {
     let deployment = Deployment::without_cloud(&in_sandbox(global), terminal)?;
-    for cloud in [Cloud::DigitalOcean, Cloud::Rackspace] {
+    // The one with a state last: if the other is in use, nothing is forgotten.
+    for cloud in [Cloud::Rackspace, Cloud::DigitalOcean] {
         let world = world_of(cloud, &deployment.world());
         sandbox::reset(&world).map_err(|error| sandbox_failure(&error))?;
     }

@@ -469,7 +469,14 @@ fn a_cut_job_runs_once_after_a_restart() {
         job["jobId"].as_str().unwrap()
     );
     let mut again = reread(&mut world);
+    again.take_unsaved();
     pass(&mut again, 1000);
+    let lines = String::from_utf8(again.take_unsaved()).unwrap();
+    assert_eq!(
+        lines.lines().count(),
+        1,
+        "a file cut in between would do it twice: {lines}"
+    );
     assert_eq!(get(&mut again, &status)["status"], "COMPLETED");
     let mut third = reread(&mut again);
     let done = get(&mut third, &status);
