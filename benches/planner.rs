@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use cloudbuilder::config::{PublicKey, cloud};
 use cloudbuilder::model::{
-    Address, Attributes, Capabilities, Catalog, Desired, Image, Money, Observed, Origin, Readiness,
-    Recorded, Region, Size, Value,
+    AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Image, Money,
+    Observed, Origin, Readiness, Recorded, Region, Size, Value,
 };
 use cloudbuilder::plan::{Input, plan};
 use cloudbuilder::resource::{KINDS, Setting, declare, record, server};
@@ -34,6 +34,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     name_servers: &[],
     boot: Duration::from_secs(40),
     page: 200,
+    by_id: false,
 };
 
 fn main() {
@@ -115,7 +116,7 @@ struct World {
 
 impl World {
     fn best_of(&self, runs: usize) -> (Duration, usize) {
-        let catalog = catalog();
+        let accounts = accounts();
         let nothing = BTreeMap::new();
         let mut best = Duration::MAX;
         let mut steps = 0;
@@ -123,12 +124,10 @@ impl World {
             let input = Input {
                 desired: &self.desired,
                 observed: &self.observed,
-                left_out: &BTreeMap::new(),
                 absent: &nothing,
                 recorded: &self.recorded,
                 lineage: Some(LINEAGE),
-                catalog: Some(&catalog),
-                capabilities: &CAPABILITIES,
+                accounts: &accounts,
                 written: None,
                 destroying: self.destroying,
             };
@@ -195,12 +194,10 @@ fn desired(servers: usize) -> Vec<Desired> {
     let parsed = cloud::parse("cloud.json", text.as_bytes());
     let cloud = parsed.cloud.expect("a good cloud.json");
     let setting = Setting {
-        account: "default",
         public_key: &PublicKey::parse(KEY).expect("a good key"),
-        zones: &BTreeSet::from(["acme.com".to_owned()]),
+        zones: &[("default".to_owned(), ["acme.com".to_owned()].into())].into(),
         recorded: &BTreeMap::new(),
-        catalog: Some(&catalog()),
-        name_servers: &[],
+        accounts: &accounts(),
     };
     declare(&cloud, &setting).desired
 }
@@ -213,6 +210,7 @@ fn made(servers: usize) -> World {
         for (name, value) in &desired.attributes {
             let value = match value {
                 Value::Known(known) => known.clone(),
+                Value::Sealed(sealed) => sealed.shown.clone(),
                 Value::Reference(to) => {
                     world.recorded[&to.address].attributes[&to.attribute].clone()
                 }
@@ -277,6 +275,15 @@ fn observed(kind: &str, id: &str, attributes: Attributes) -> Observed {
     }
 }
 
+fn accounts() -> AccountViews {
+    let view = AccountView {
+        capabilities: &CAPABILITIES,
+        catalog: Some(catalog()),
+        left_out: BTreeMap::new(),
+    };
+    [("default".to_owned(), view)].into()
+}
+
 fn catalog() -> Catalog {
     let regions = BTreeSet::from(["new1".to_owned()]);
     Catalog {
@@ -298,6 +305,7 @@ fn catalog() -> Catalog {
             available: true,
             unusable: None,
             sandbox_only: false,
+            ..Size::default()
         }],
         images: vec![Image {
             id: "1".to_owned(),
@@ -307,6 +315,7 @@ fn catalog() -> Catalog {
             regions,
             min_disk_gb: 10,
             sandbox_only: false,
+            ..Image::default()
         }],
         server_limit: None,
         successors: BTreeMap::new(),

@@ -1,38 +1,39 @@
-//! Looking: what the account holds, in as few requests as it takes, and what cloud.json means
+//! Looking: what the accounts hold, in as few requests as it takes, and what cloud.json means
 //! there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use jiff::Timestamp;
 
 use crate::config::{Cloud, PublicKey};
-use crate::model::{Account, Address, Catalog, Desired, Diagnostic, Observed, Recorded};
+use crate::model::{
+    Account, AccountView, AccountViews, Address, Attributes, Catalog, Desired, Diagnostic,
+    Observed, Recorded,
+};
 use crate::plan::guard;
-use crate::provider::{Error, Listed, Read, Scope, Target};
-use crate::resource::{Declared, Setting, declare, declare_servers, domain, record, server};
+use crate::provider::{Error, Readers};
+use crate::resource::{
+    Declared, KINDS, Setting, Zones, declare, declare_servers, domain, record, server,
+};
 
+mod account;
 mod reach;
 
+use account::Look;
 use reach::Sight;
-
-/// How many objects are asked for singly at the same time.
-const AT_ONCE: usize = 8;
 
 /// What to look for.
 pub struct Wanted<'a> {
-    /// The named account.
-    pub account: &'a str,
     /// What cloud.json asks for, and the key for its servers; `None` if nothing is wanted.
     pub cloud: Option<(&'a Cloud, &'a PublicKey)>,
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
-    /// The account that the state is about, if it says so.
-    pub known: Option<&'a Account>,
+    /// The accounts that the state is about, as far as it says so.
+    pub known: &'a BTreeMap<String, Account>,
     /// The deployment's lineage, once it has one.
     pub mark: Option<&'a str>,
-    /// Whether everything in the account matters, not only what is ours or has our names.
+    /// Whether everything in the accounts matters, not only what is ours or has our names.
     pub whole: bool,
     /// What was recorded less than this ago may not be visible everywhere yet.
     pub settle: Duration,
@@ -40,18 +41,16 @@ pub struct Wanted<'a> {
 
 /// What was found.
 pub struct Found {
-    /// Whose account it is.
-    pub account: Account,
-    /// What it can use, if that matters.
-    pub catalog: Option<Catalog>,
-    /// What cloud.json means in this account.
+    /// Whose accounts they are, by name.
+    pub identities: BTreeMap<String, Account>,
+    /// The accounts, by name.
+    pub accounts: AccountViews,
+    /// What cloud.json means in them.
     pub desired: Vec<Desired>,
     /// What should be known about that, and what is wrong with it.
     pub notes: Vec<Diagnostic>,
-    /// What the account holds, as far as it matters.
+    /// What the accounts hold, as far as it matters.
     pub observed: Vec<Observed>,
-    /// How much else of each kind it holds.
-    pub left_out: BTreeMap<&'static str, u64>,
     /// Recorded resources that were not seen, and why.
     pub absent: BTreeMap<Address, Absence>,
 }
@@ -78,236 +77,310 @@ impl From<Error> for Stopped {
 ///
 /// # Errors
 /// The first request that fails, and another account than the known one.
-pub async fn refresh(read: &dyn Read, wanted: &Wanted<'_>) -> Result<Found, Stopped> {
-    let look = Look { read, wanted };
+pub async fn refresh(readers: &Readers, wanted: &Wanted<'_>) -> Result<Found, Stopped> {
+    let mut survey = Survey::new(readers, wanted);
     // Before the zones are known, a name cannot be given one; keys and servers can be declared.
-    let servers = look.with_setting(&BTreeSet::new(), None, declare_servers);
-    let unrecorded = servers.iter().any(|desired| look.is_unknown(desired));
-    let whole = wanted.whole || reach::to_every_server(wanted.recorded, &servers);
-    let (account, catalog, mut sight) = tokio::try_join!(
-        read.account(),
-        look.catalog(unrecorded),
-        look.all_but_records(&servers, whole),
-    )?;
+    let servers = survey.with_setting(&Zones::new(), declare_servers);
+    survey.look_first(&servers).await?;
     // They are declared anew, with their names.
     drop(servers);
-    if let Some(refusal) = guard::other_account(wanted.known, &account) {
-        return Err(Stopped::OtherAccount(Box::new(refusal)));
-    }
-    let zones: BTreeSet<String> = sight
-        .observed
-        .iter()
-        .filter(|observed| observed.kind == domain::KIND.name)
-        .map(|observed| observed.id.clone())
-        .collect();
-    let declared = look.declare(&zones, catalog.as_ref());
+    let zones = survey.zones();
+    let declared = survey.with_setting(&zones, declare);
     let desired = &declared.desired;
-    let whole = wanted.whole || reach::to_every_record(wanted.recorded, desired);
-    let records = look.list(record::KIND.name, desired, whole).await?;
-    sight.first(record::KIND.name, records);
-    if sight.is_partial(server::KIND.name)
-        && reach::out_of_sight(wanted.recorded, desired, &sight.observed)
+    survey.look_for_records(desired).await?;
+    if survey.is_partial(server::KIND.name)
+        && reach::out_of_sight(wanted.recorded, desired, &survey.sight.observed)
     {
-        let all = look.list(server::KIND.name, desired, true).await?;
-        sight.further(server::KIND.name, all);
+        survey.look_at_every_server(desired).await?;
     }
-    let absent = look.confirm_absent(&mut sight).await?;
-    look.for_namesakes(&absent, desired, &mut sight).await?;
+    let absent = survey.confirm_absent().await?;
+    survey.look_for_namesakes(&absent, desired).await?;
 
     // What was deleted outside is made again, and what is not visible yet does not tell its
     // price: both take the catalog after all.
-    let lost = absent
-        .keys()
-        .any(|address| address.kind() == server::KIND.name);
-    let (catalog, declared) = match catalog {
-        None if lost && wanted.cloud.is_some() => {
-            let catalog = look.catalog(true).await?;
-            let declared = look.declare(&zones, catalog.as_ref());
-            (catalog, declared)
-        }
-        catalog => (catalog, declared),
+    let more = survey.look_up_catalogs(&absent).await?;
+    let mut declared = if more {
+        survey.with_setting(&zones, declare)
+    } else {
+        declared
     };
+    survey.resolve(&mut declared, &absent).await?;
     let Declared { desired, notes } = declared;
+    let Survey {
+        identities,
+        accounts,
+        sight,
+        ..
+    } = survey;
     Ok(Found {
-        account,
-        catalog,
+        identities,
+        accounts: sight.left_out_of(accounts),
         desired,
         notes,
         observed: sight.observed,
-        left_out: sight.left_out,
         absent,
     })
 }
 
-struct Look<'a> {
-    read: &'a dyn Read,
+/// A look at several accounts, as far as it has come.
+struct Survey<'a> {
     wanted: &'a Wanted<'a>,
+    looks: Vec<Look<'a>>,
+    identities: BTreeMap<String, Account>,
+    accounts: AccountViews,
+    sight: Sight,
 }
 
-impl Look<'_> {
-    fn declare(&self, zones: &BTreeSet<String>, catalog: Option<&Catalog>) -> Declared {
-        self.with_setting(zones, catalog, declare)
+impl<'a> Survey<'a> {
+    fn new(readers: &'a Readers, wanted: &'a Wanted<'a>) -> Self {
+        let looks = readers.iter().map(|(name, read)| Look {
+            name: name.clone(),
+            read,
+            readers,
+            wanted,
+            recorded: wanted
+                .recorded
+                .values()
+                .filter(|recorded| recorded.account == **name)
+                .collect(),
+        });
+        let mut survey = Self {
+            wanted,
+            looks: looks.collect(),
+            identities: BTreeMap::new(),
+            accounts: AccountViews::new(),
+            sight: Sight::default(),
+        };
+        survey.set_views(Vec::new());
+        survey
     }
 
-    /// What cloud.json means in the account; nothing, where nothing is wanted.
+    /// What the providers can do, which some know only once they have been asked, and catalogs.
+    fn set_views(&mut self, catalogs: Vec<Option<Catalog>>) {
+        let mut catalogs = catalogs.into_iter();
+        for look in &self.looks {
+            let view = AccountView {
+                capabilities: look.read.capabilities(),
+                catalog: catalogs.next().flatten(),
+                left_out: BTreeMap::new(),
+            };
+            self.accounts.insert(look.name.to_string(), view);
+        }
+    }
+
+    /// What cloud.json means in the accounts; nothing, where nothing is wanted.
     fn with_setting<T: Default>(
         &self,
-        zones: &BTreeSet<String>,
-        catalog: Option<&Catalog>,
+        zones: &Zones,
         declare: impl Fn(&Cloud, &Setting<'_>) -> T,
     ) -> T {
         let Some((cloud, public_key)) = self.wanted.cloud else {
             return T::default();
         };
         let setting = Setting {
-            account: self.wanted.account,
             public_key,
             zones,
             recorded: self.wanted.recorded,
-            catalog,
-            name_servers: self.read.capabilities().name_servers,
+            accounts: &self.accounts,
         };
         declare(cloud, &setting)
     }
 
-    /// Whether a server is to be made, or cloud.json asks for something else than last time.
-    fn is_unknown(&self, desired: &Desired) -> bool {
-        let recorded = self.wanted.recorded.get(&desired.address);
-        desired.address.kind() == server::KIND.name
-            && recorded.is_none_or(|recorded| {
-                [server::REGION, server::SIZE]
-                    .iter()
-                    .any(|attribute| desired.text(attribute) != recorded.text(attribute))
-            })
-    }
-
-    async fn catalog(&self, needed: bool) -> Result<Option<Catalog>, Error> {
-        if needed {
-            self.read.catalog().await.map(Some)
-        } else {
-            Ok(None)
+    /// Everything but records, whose zones have to be known first.
+    async fn look_first(&mut self, servers: &[Desired]) -> Result<(), Stopped> {
+        let wanted = self.wanted;
+        let looks = self.looks.iter().map(async |look| {
+            let servers = of_account(&look.name, servers);
+            let unrecorded = servers.iter().any(|desired| look.is_unknown(desired));
+            let whole = wanted.whole || reach::to_every_server(&look.recorded, &servers);
+            let (account, catalog, lists) = tokio::try_join!(
+                look.account(),
+                look.catalog(unrecorded),
+                look.all_but_records(&servers, whole),
+            )?;
+            if let Some(refusal) = guard::other_account(wanted.known.get(&*look.name), &account) {
+                return Err(Stopped::OtherAccount(Box::new(refusal)));
+            }
+            Ok((account, catalog, lists))
+        });
+        let looked = try_join_all(looks).await?;
+        let mut catalogs = Vec::with_capacity(looked.len());
+        for (look, (account, catalog, lists)) in self.looks.iter().zip(looked) {
+            self.identities.insert(look.name.to_string(), account);
+            catalogs.push(catalog);
+            for (kind, listed) in lists {
+                self.sight.first(&look.name, kind, listed);
+            }
         }
+        self.set_views(catalogs);
+        Ok(())
     }
 
-    async fn all_but_records(&self, desired: &[Desired], whole: bool) -> Result<Sight, Error> {
-        let kinds = self.read.capabilities().kinds.iter().copied();
-        let kinds = kinds.filter(|kind| *kind != record::KIND.name);
-        let lists = kinds.map(async |kind| Ok((kind, self.list(kind, desired, whole).await?)));
-        let mut sight = Sight::default();
-        for (kind, listed) in try_join_all(lists).await? {
-            sight.first(kind, listed);
+    /// The zones of each account.
+    fn zones(&self) -> Zones {
+        let mut zones = Zones::new();
+        let seen = self.sight.observed.iter();
+        for zone in seen.filter(|seen| seen.kind == domain::KIND.name) {
+            let name = zone.text(domain::NAME).unwrap_or(&zone.id);
+            let of_account = zones.entry(zone.account.to_string()).or_default();
+            of_account.insert(name.to_owned());
         }
-        Ok(sight)
+        zones
     }
 
-    async fn list(&self, kind: &str, desired: &[Desired], whole: bool) -> Result<Listed, Error> {
-        let of_kind = |desired: &&Desired| desired.address.kind() == kind;
-        let desired: Vec<&Desired> = desired.iter().filter(of_kind).collect();
-        let recorded: Vec<&Recorded> = self.wanted.recorded.values().collect();
-        let scope = Scope {
-            desired: &desired,
-            recorded: &recorded,
-            mark: self.wanted.mark,
-            whole,
-        };
-        self.read.list(kind, scope).await
+    async fn look_for_records(&mut self, desired: &[Desired]) -> Result<(), Error> {
+        let kind = record::KIND.name;
+        let wanted = self.wanted;
+        let whole = wanted.whole || reach::to_every_record(wanted.recorded, desired);
+        let lists = self.looks.iter().map(async |look| {
+            if !look.read.capabilities().kinds.contains(&kind) {
+                return Ok(None);
+            }
+            let desired = of_account(&look.name, desired);
+            look.list(kind, &desired, whole).await.map(Some)
+        });
+        let lists = try_join_all(lists).await?;
+        for (look, listed) in self.looks.iter().zip(lists) {
+            if let Some(listed) = listed {
+                self.sight.first(&look.name, kind, listed);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_partial(&self, kind: &'static str) -> bool {
+        let mut looks = self.looks.iter();
+        looks.any(|look| self.sight.is_partial(&look.name, kind))
+    }
+
+    async fn look_at_every_server(&mut self, desired: &[Desired]) -> Result<(), Error> {
+        let kind = server::KIND.name;
+        for look in &self.looks {
+            if self.sight.is_partial(&look.name, kind) {
+                let desired = of_account(&look.name, desired);
+                let all = look.list(kind, &desired, true).await?;
+                self.sight.further(&look.name, kind, all);
+            }
+        }
+        Ok(())
+    }
+
+    async fn confirm_absent(&mut self) -> Result<BTreeMap<Address, Absence>, Error> {
+        let mut absent = BTreeMap::new();
+        for look in &self.looks {
+            absent.extend(look.confirm_absent(&mut self.sight).await?);
+        }
+        Ok(absent)
     }
 
     /// What is gone is made again: then somebody else's of that name matters, which nobody asked
     /// for while it was recorded.
-    async fn for_namesakes(
-        &self,
+    async fn look_for_namesakes(
+        &mut self,
         absent: &BTreeMap<Address, Absence>,
         desired: &[Desired],
-        sight: &mut Sight,
     ) -> Result<(), Error> {
         let kind = server::KIND.name;
         let is_gone = |desired: &&Desired| {
             desired.address.kind() == kind && absent.get(&desired.address) == Some(&Absence::Gone)
         };
-        let gone: Vec<&Desired> = desired.iter().filter(is_gone).collect();
-        if gone.is_empty() || !sight.is_partial(kind) {
-            return Ok(());
+        for look in &self.looks {
+            let of_account = of_account(&look.name, desired).into_iter();
+            let gone: Vec<&Desired> = of_account.filter(is_gone).collect();
+            if !gone.is_empty() && self.sight.is_partial(&look.name, kind) {
+                let namesakes = look.namesakes(kind, &gone).await?;
+                self.sight.further(&look.name, kind, namesakes);
+            }
         }
-        let scope = Scope {
-            desired: &gone,
-            ..Scope::default()
-        };
-        let namesakes = self.read.list(kind, scope).await?;
-        sight.further(kind, namesakes);
         Ok(())
     }
 
-    /// Asks singly for what is recorded and was in no list: pages are cut by number, so one can
-    /// be missed while others come and go. Adds what is there after all.
-    async fn confirm_absent(&self, sight: &mut Sight) -> Result<BTreeMap<Address, Absence>, Error> {
-        let seen: HashSet<(&str, &str)> = sight
-            .observed
-            .iter()
-            .map(|observed| (observed.kind, observed.id.as_str()))
-            .collect();
-        let missing: Vec<&Recorded> = self
-            .wanted
-            .recorded
-            .values()
-            .filter(|recorded| !seen.contains(&(recorded.address.kind(), recorded.id.as_str())))
-            .collect();
-        // If nothing at all was seen, a few questions show whether that is so; the plan is refused
-        // then, and thousands of questions would only use up the limit. It is refused only if
-        // nothing is too young to tell: with one such, nobody may be taken for gone unasked.
-        let all_settled = || missing.iter().all(|recorded| !self.is_young(recorded));
-        let few = match missing.len() {
-            all if all == self.wanted.recorded.len() && all_settled() => AT_ONCE,
-            some => some,
-        };
-        let (asked, taken) = missing.split_at(few.min(missing.len()));
-        let mut answers = self.ask_each(asked).await?;
-        if answers.iter().any(|(_, found)| found.is_some()) {
-            answers.extend(self.ask_each(taken).await?);
-        } else {
-            answers.extend(taken.iter().map(|recorded| (*recorded, None)));
-        }
-        let mut absent = BTreeMap::new();
-        for (recorded, found) in answers {
-            match found {
-                Some(found) => sight.single(found),
-                None if self.is_young(recorded) => {
-                    absent.insert(recorded.address.clone(), Absence::TooYoung);
-                }
-                None => {
-                    absent.insert(recorded.address.clone(), Absence::Gone);
-                }
-            }
-        }
-        Ok(absent)
-    }
-
-    /// Whether it may exist and not be visible everywhere yet.
-    fn is_young(&self, recorded: &Recorded) -> bool {
-        let now = self.read.clock().unwrap_or_else(Timestamp::now);
-        let settled = now
-            .checked_sub(self.wanted.settle)
-            .unwrap_or(Timestamp::MIN);
-        !self.wanted.settle.is_zero() && recorded.recorded_at > settled
-    }
-
-    async fn ask_each<'r>(
-        &self,
-        missing: &[&'r Recorded],
-    ) -> Result<Vec<(&'r Recorded, Option<Observed>)>, Error> {
-        let mut answers = Vec::with_capacity(missing.len());
-        for some in missing.chunks(AT_ONCE) {
-            let questions = some.iter().map(|recorded| {
-                self.read.get(Target {
-                    kind: recorded.address.kind(),
-                    id: &recorded.id,
-                    attributes: &recorded.attributes,
-                })
+    /// Looks up what servers that are to be made again can be made of. Says whether there was
+    /// anything to look up.
+    async fn look_up_catalogs(
+        &mut self,
+        absent: &BTreeMap<Address, Absence>,
+    ) -> Result<bool, Error> {
+        let is_server = |address: &Address| address.kind() == server::KIND.name;
+        let mut any = false;
+        for look in &self.looks {
+            let mut recorded = look.recorded.iter();
+            let lost = recorded.any(|recorded| {
+                is_server(&recorded.address) && absent.contains_key(&recorded.address)
             });
-            for (recorded, found) in some.iter().zip(join_all(questions).await) {
-                answers.push((*recorded, found?));
+            if let Some(view) = self.accounts.get_mut(&*look.name)
+                && view.catalog.is_none()
+                && lost
+                && self.wanted.cloud.is_some()
+            {
+                view.catalog = look.catalog(true).await?;
+                any = true;
             }
         }
-        Ok(answers)
+        Ok(any)
     }
+
+    /// Has what is to be made looked at by those who know the account best.
+    async fn resolve(
+        &self,
+        declared: &mut Declared,
+        absent: &BTreeMap<Address, Absence>,
+    ) -> Result<(), Error> {
+        let desired = &declared.desired;
+        let is_unrecorded = |desired: &Desired| {
+            !self.wanted.recorded.contains_key(&desired.address)
+                || absent.get(&desired.address) == Some(&Absence::Gone)
+        };
+        let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        // What leads to something else has nothing of its own to be looked up.
+        for kind in KINDS.iter().filter(|kind| kind.natural_key.len() == 1) {
+            let of_kind = desired.iter().enumerate();
+            let of_kind = of_kind.filter(|(_, desired)| desired.address.kind() == kind.name);
+            let new: Vec<_> = of_kind
+                .filter(|(_, desired)| is_unrecorded(desired))
+                .collect();
+            if new.is_empty() {
+                continue;
+            }
+            let taken = self.sight.names(kind);
+            for (place, desired) in new {
+                let name = kind.natural_key.first().and_then(|key| desired.text(key));
+                let name = name.unwrap_or_default().to_ascii_lowercase();
+                if !taken.contains(&(desired.account.as_str(), name)) {
+                    let group = (desired.account.as_str(), kind.name);
+                    groups.entry(group).or_default().push(place);
+                }
+            }
+        }
+        let asked = groups.iter().filter_map(|((account, kind), places)| {
+            let look = self.looks.iter().find(|look| *look.name == **account)?;
+            Some(async move {
+                let new: Vec<&Desired> = places.iter().filter_map(|at| desired.get(*at)).collect();
+                Ok::<_, Error>((places, look.resolve(kind, &new).await?))
+            })
+        });
+        let mut additions: Vec<(usize, Attributes)> = Vec::new();
+        for answer in join_all(asked).await {
+            let (places, resolved) = answer?;
+            for (at, resolved) in places.iter().zip(resolved) {
+                declared.notes.extend(resolved.problems);
+                additions.push((*at, resolved.attributes));
+            }
+        }
+        for (at, more) in additions {
+            if let Some(desired) = declared.desired.get_mut(at) {
+                let more = more.into_iter();
+                desired
+                    .attributes
+                    .extend(more.map(|(name, value)| (name, value.into())));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wanted in one account.
+fn of_account<'d>(name: &str, desired: &'d [Desired]) -> Vec<&'d Desired> {
+    let wanted = desired.iter();
+    wanted.filter(|desired| desired.account == name).collect()
 }

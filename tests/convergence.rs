@@ -17,7 +17,9 @@ use cloudbuilder::apply::{Event, Journal, Options, Report, Surroundings, apply, 
 use cloudbuilder::config::{PublicKey, cloud};
 use cloudbuilder::model::{Address, Attributes, Diagnostic, Observed, Origin, Recorded, Secret};
 use cloudbuilder::plan::{self, Input, Op, Plan};
-use cloudbuilder::provider::{Connection, Login, Scope, Target, Write, digitalocean, open_write};
+use cloudbuilder::provider::{
+    Connection, Login, Readers, Scope, Target, Write, Writers, digitalocean, open_write,
+};
 use cloudbuilder::refresh::{Found, Wanted, refresh};
 use cloudbuilder::resource::{domain, record, server};
 use cloudbuilder::sandbox::{self, Sandbox};
@@ -59,8 +61,18 @@ const KEY: &str = "ssh-ed25519 \
 
 /// An account to practise on; it ends with this.
 struct Account {
-    write: Box<dyn Write>,
+    writers: Writers,
     _runs: Sandbox,
+}
+
+impl Account {
+    fn readers(&self) -> Readers {
+        self.writers.readers()
+    }
+
+    fn write(&self) -> &dyn Write {
+        self.writers.of("default").expect("there is one account")
+    }
 }
 
 async fn practice_cloud() -> Account {
@@ -76,7 +88,10 @@ async fn practice_cloud() -> Account {
     };
     let connection = Connection::usual(Login::DigitalOcean(login));
     Account {
-        write: open_write(connection).expect("loopback is allowed"),
+        writers: Writers::one(
+            "default",
+            open_write(connection).expect("loopback is allowed"),
+        ),
         _runs: sandbox,
     }
 }
@@ -140,20 +155,18 @@ async fn look(account: &Account, cloud: Option<&str>, state: &State) -> Found {
     });
     let key = PublicKey::parse(KEY).expect("a good key");
     let wanted = Wanted {
-        account: "default",
         cloud: cloud.as_ref().map(|cloud| (cloud, &key)),
         recorded: &state.resources,
-        known: None,
+        known: &BTreeMap::new(),
         mark: Some(&state.lineage),
         whole: false,
         settle: Duration::ZERO,
     };
-    let found = refresh(&*account.write, &wanted).await;
+    let found = refresh(&account.readers(), &wanted).await;
     found.expect("the account answers")
 }
 
 fn with_input<T>(
-    account: &Account,
     found: &Found,
     state: &State,
     destroying: bool,
@@ -162,12 +175,10 @@ fn with_input<T>(
     ask(&Input {
         desired: &found.desired,
         observed: &found.observed,
-        left_out: &found.left_out,
         absent: &found.absent,
         recorded: &state.resources,
         lineage: Some(&state.lineage),
-        catalog: found.catalog.as_ref(),
-        capabilities: account.write.capabilities(),
+        accounts: &found.accounts,
         written: None,
         destroying,
     })
@@ -175,7 +186,7 @@ fn with_input<T>(
 
 async fn planned(account: &Account, cloud: Option<&str>, state: &State) -> Plan {
     let found = look(account, cloud, state).await;
-    let plan = with_input(account, &found, state, cloud.is_none(), plan::plan);
+    let plan = with_input(&found, state, cloud.is_none(), plan::plan);
     plan.unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
@@ -196,7 +207,7 @@ async fn carry_out(
     let (_keep, mut interrupts) = tokio::sync::mpsc::unbounded_channel();
     let report = apply(
         plan,
-        &*account.write,
+        &account.writers,
         state,
         &mut saves,
         &mut interrupts,
@@ -209,7 +220,14 @@ async fn carry_out(
 async fn converge(account: &Account, cloud: Option<&str>, state: &mut State, when: &str) {
     let mut saves = Saves::default();
     // What is there can be seen at once, so what cannot was never made.
-    let settled = settle(&*account.write, state, &mut saves, Duration::ZERO, |_| {}).await;
+    let settled = settle(
+        &account.readers(),
+        state,
+        &mut saves,
+        Duration::ZERO,
+        |_| {},
+    )
+    .await;
     settled.expect("the account answers");
     let plan = planned(account, cloud, state).await;
     let (report, _) = carry_out(account, &plan, state, None).await;
@@ -240,7 +258,7 @@ async fn assert_nothing_twice(account: &Account, state: &State, when: &str) {
             ..Scope::default()
         };
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for observed in account.write.list(kind, scope).await.unwrap().found {
+        for observed in account.write().list(kind, scope).await.unwrap().found {
             // A zone has three of these from the start.
             if observed.text(record::TYPE) != Some("NS") {
                 *counts.entry(key(&observed, parts)).or_default() += 1;
@@ -280,7 +298,7 @@ async fn what_was_applied_needs_nothing_more() {
                     whole: true,
                     ..Scope::default()
                 };
-                let left = account.write.list(kind, scope).await.unwrap().found;
+                let left = account.write().list(kind, scope).await.unwrap().found;
                 assert!(left.is_empty(), "{provider} keeps {left:?}");
             }
         }
@@ -332,7 +350,7 @@ async fn a_lost_state_is_recognised() {
                 ..made.clone()
             };
             let found = look(&account, cloud, &lost).await;
-            let (mut steps, notes) = with_input(&account, &found, &lost, false, plan::recognise);
+            let (mut steps, notes) = with_input(&found, &lost, false, plan::recognise);
             assert!(!notes.iter().any(Diagnostic::is_error), "{notes:#?}");
             for (at, step) in steps.iter_mut().enumerate() {
                 assert!(matches!(step.op, Op::Import { mark: false, .. }));
@@ -375,7 +393,7 @@ async fn a_zone_stays_while_somebody_else_has_a_record_in_it() {
                 (record::TYPE.to_owned(), "A".into()),
                 (record::DATA.to_owned(), "203.0.113.9".into()),
             ]);
-            let theirs = account.write.create(record::KIND.name, &theirs, None);
+            let theirs = account.write().create(record::KIND.name, &theirs, None);
             let theirs = theirs.await.unwrap();
             let target = Target {
                 kind: record::KIND.name,
@@ -383,7 +401,7 @@ async fn a_zone_stays_while_somebody_else_has_a_record_in_it() {
                 attributes: &theirs.attributes,
             };
             converge(&account, None, &mut state, provider).await;
-            let kept = account.write.get(target).await.unwrap();
+            let kept = account.write().get(target).await.unwrap();
             assert_eq!(kept.as_ref(), Some(&theirs), "{provider} lost it");
         }
     })
@@ -400,19 +418,18 @@ async fn what_nobody_sees_is_asked_for_singly_while_something_is_young() {
             for young in [0, 1] {
                 let recorded: BTreeMap<Address, Recorded> =
                     (0..30).map(|n| vanished(n, young)).collect();
-                let before = account.write.requests();
+                let before = account.write().requests();
                 let wanted = Wanted {
-                    account: "default",
                     cloud: None,
                     recorded: &recorded,
-                    known: None,
+                    known: &BTreeMap::new(),
                     mark: None,
                     whole: false,
                     settle: Duration::from_secs(u32::MAX.into()),
                 };
-                let found = refresh(&*account.write, &wanted).await;
+                let found = refresh(&account.readers(), &wanted).await;
                 assert_eq!(found.expect("it answers").absent.len(), 30, "{name}");
-                requests.push(account.write.requests() - before);
+                requests.push(account.write().requests() - before);
             }
             // Not even once more the account, which is remembered.
             assert_eq!(

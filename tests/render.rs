@@ -76,6 +76,7 @@ fn reference(of: &str, attribute: &str) -> Value {
 fn action(of: &str, verb: Verb, reason: Reason) -> Action {
     Action {
         address: address(of),
+        account: "default".to_owned(),
         verb,
         reason,
         id: None,
@@ -91,6 +92,14 @@ fn action(of: &str, verb: Verb, reason: Reason) -> Action {
 /// Builds a plan step by step, numbering it.
 #[derive(Default)]
 struct Builder(Plan);
+
+/// Plans of one account, of a type of provider that is only a word here.
+fn of_type(provider: &str, plan: &Plan) -> Plan {
+    Plan {
+        providers: [("default".to_owned(), provider.to_owned())].into(),
+        ..plan.clone()
+    }
+}
 
 impl Builder {
     fn step(&mut self, op: Op, verb: Verb, kind: &str, label: &str, detail: &str) -> &mut Step {
@@ -474,18 +483,14 @@ mod text {
         let mut failed = Plan::default();
         failed.notes.push(refused());
         let stream =
-            JsonStream::new(Arc::new(failed.clone()), "x", false).planned(Timestamp::UNIX_EPOCH);
-        let texts = [
-            plan(&failed),
-            plan_markdown(&failed),
-            plan_json(&failed, "x"),
-        ];
+            JsonStream::new(Arc::new(failed.clone()), false).planned(Timestamp::UNIX_EPOCH);
+        let texts = [plan(&failed), plan_markdown(&failed), plan_json(&failed)];
         for text in texts {
             assert!(text.contains("Planning failed: 1 error."), "{text}");
             assert!(!text.to_lowercase().contains("no changes"), "{text}");
         }
         assert_eq!(stream, "");
-        let document: Json = serde_json::from_str(&plan_json(&failed, "x")).unwrap();
+        let document: Json = serde_json::from_str(&plan_json(&failed)).unwrap();
         assert_eq!(document["errored"], true);
         assert_eq!(document["applyable"], false);
     }
@@ -739,7 +744,7 @@ mod json_document {
     use super::*;
 
     fn document(plan: &Plan) -> Json {
-        let text = plan_json(plan, "digitalocean");
+        let text = plan_json(&of_type("digitalocean", plan));
         assert_eq!(text.matches('\n').count(), 1, "more than one line: {text}");
         serde_json::from_str(&text).unwrap()
     }
@@ -841,7 +846,7 @@ mod json_document {
 
     #[test]
     fn a_terminal_is_not_steered_by_json_either() {
-        let text = plan_json(&hostile(), "digitalocean");
+        let text = plan_json(&of_type("digitalocean", &hostile()));
         let steering = |character: &char| character.is_control() && *character != '\n';
         assert_eq!(text.chars().find(steering), None);
         assert!(!text.contains('\u{202e}'));
@@ -859,7 +864,7 @@ mod json_lines {
             clock += Duration::from_secs(1);
             clock
         };
-        let mut stream = JsonStream::new(Arc::new(plan.clone()), "digitalocean", false);
+        let mut stream = JsonStream::new(Arc::new(of_type("digitalocean", &plan)), false);
         let mut text = stream.version(now());
         text.push_str(&stream.diagnostic(now(), &Diagnostic::warning("cloud.json is odd")));
         text.push_str(&stream.planned(now()));
@@ -913,7 +918,7 @@ mod json_lines {
             );
         }
         let plan = mixed();
-        for line in JsonStream::new(Arc::new(plan.clone()), "x", false)
+        for line in JsonStream::new(Arc::new(of_type("x", &plan)), false)
             .planned(Timestamp::UNIX_EPOCH)
             .lines()
         {
@@ -1222,6 +1227,7 @@ mod listing {
             available: true,
             unusable: (slug == "gpu-secret").then(|| "it is in no list".to_owned()),
             sandbox_only: slug == "1gb",
+            ..Size::default()
         };
         let image = |id: &str, slug: Option<&str>, name: &str| Image {
             id: id.to_owned(),
@@ -1231,6 +1237,7 @@ mod listing {
             regions: words("ams3 nyc3"),
             min_disk_gb: if slug.is_some() { 7 } else { 0 },
             sandbox_only: false,
+            ..Image::default()
         };
         Catalog {
             regions: vec![

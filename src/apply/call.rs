@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use crate::model::{Address, Attributes, Observed, Recorded, Value};
+use crate::model::{Address, Attributes, Observed, Recorded, Sealed, Secret, Value};
 use crate::plan::{Op, Step};
-use crate::provider::{Class, Error, Target, Write};
+use crate::provider::{Class, Error, Target, Write, Writers};
 use crate::state::{Effect, Intent};
 
 use super::Options;
@@ -45,9 +45,13 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) step: usize,
+    /// The account that it is about; none, where only a file changes.
+    pub(super) account: String,
     pub(super) op: Op,
-    /// The attributes wanted; of a delete, those it is found by.
+    /// The attributes wanted, as everybody may see them; of a delete, those it is found by.
     pub(super) attributes: Attributes,
+    /// What of these the provider alone gets to see.
+    sealed: Vec<(&'static str, Secret)>,
     /// The number of what was written down about it beforehand.
     pub(super) intent: u64,
 }
@@ -74,8 +78,28 @@ impl Part {
             }
             Op::WriteBack { .. } => Attributes::new(),
         };
+        let account = match &step.op {
+            Op::Create { account, .. } | Op::Import { account, .. } => Some(account),
+            // Of what is changed or deleted, the state knows the account.
+            other => {
+                let recorded = other.address().and_then(|address| recorded.get(address));
+                recorded.map(|recorded| &recorded.account)
+            }
+        };
+        let sealed = match &step.op {
+            Op::Create { attributes, .. } => attributes
+                .iter()
+                .filter_map(|(name, value)| match value {
+                    Value::Sealed(sealed) => Some((name, sealed.content.clone())),
+                    Value::Known(_) | Value::Reference(_) => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
         Ok(Self {
+            sealed,
             step: step.number,
+            account: account.cloned().unwrap_or_default(),
             op: step.op.clone(),
             attributes,
             intent,
@@ -84,36 +108,26 @@ impl Part {
 
     /// What has to be written down before it is sent; `None` if it sends nothing that changes
     /// anything. `clock` is the provider's own time, `marks` whether what is made carries our mark.
-    pub(super) fn intent(
-        &self,
-        recorded: &BTreeMap<Address, Recorded>,
-        clock: Option<Timestamp>,
-        marks: bool,
-    ) -> Option<Intent> {
-        let (effect, account, id, refers_to) = match &self.op {
-            Op::Create {
-                account, refers_to, ..
-            } => (Effect::Create, Some(account), None, Some(refers_to)),
+    pub(super) fn intent(&self, clock: Option<Timestamp>, marks: bool) -> Option<Intent> {
+        let (effect, id, refers_to) = match &self.op {
+            Op::Create { refers_to, .. } => (Effect::Create, None, Some(refers_to)),
             Op::Import {
-                account,
                 id,
                 refers_to,
                 mark: true,
                 ..
-            } => (Effect::Import, Some(account), Some(id), Some(refers_to)),
-            Op::Update { id, refers_to, .. } => (Effect::Update, None, Some(id), Some(refers_to)),
-            Op::Delete { id, .. } => (Effect::Delete, None, Some(id), None),
+            } => (Effect::Import, Some(id), Some(refers_to)),
+            Op::Update { id, refers_to, .. } => (Effect::Update, Some(id), Some(refers_to)),
+            Op::Delete { id, .. } => (Effect::Delete, Some(id), None),
             Op::Import { .. } | Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
                 return None;
             }
         };
         let address = self.op.address()?;
-        // Of what is changed or deleted, the state knows the account.
-        let known = || recorded.get(address).map(|recorded| &recorded.account);
         Some(Intent {
             number: self.intent,
             address: address.clone(),
-            account: account.or_else(known).cloned().unwrap_or_default(),
+            account: self.account.clone(),
             effect,
             id: id.cloned(),
             attributes: self.attributes.clone(),
@@ -121,6 +135,26 @@ impl Part {
             sent_at: clock,
             unmarked: effect == Effect::Create && !marks,
         })
+    }
+
+    /// The attributes as the provider gets them.
+    fn unsealed(&self) -> Attributes {
+        let mut attributes = self.attributes.clone();
+        for (name, content) in &self.sealed {
+            // It was JSON text when it was sealed.
+            let content = serde_json::from_str(content.expose()).unwrap_or_default();
+            attributes.insert(*name, content);
+        }
+        attributes
+    }
+
+    /// Whether the state alone changes, or nothing.
+    fn sends_nothing(&self) -> bool {
+        match self.op {
+            Op::Create { .. } | Op::Update { .. } | Op::Delete { .. } => false,
+            Op::Import { mark, .. } => !mark,
+            Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. } => true,
+        }
     }
 
     fn target(&self) -> Option<Target<'_>> {
@@ -138,7 +172,7 @@ impl Part {
     }
 }
 
-/// One request: a step, or several alike that are created together.
+/// One request: a step, or several alike that are created together in one account.
 pub(super) struct Call {
     pub(super) parts: Vec<Part>,
     pub(super) mark: String,
@@ -153,11 +187,11 @@ impl Call {
     /// Sends it. What is refused because something is pending is sent again until it is not.
     pub(super) async fn send(
         self,
-        write: &dyn Write,
+        writers: &Writers,
         options: &Options,
         stop: &Stop,
     ) -> Vec<Answer> {
-        let result = self.until_accepted(write, options, stop).await;
+        let result = self.until_accepted(writers, options, stop).await;
         let parts = self.parts.into_iter();
         match result {
             Ok(outcomes) => parts.zip(outcomes).collect(),
@@ -172,10 +206,17 @@ impl Call {
 
     async fn until_accepted(
         &self,
-        write: &dyn Write,
+        writers: &Writers,
         options: &Options,
         stop: &Stop,
     ) -> Result<Vec<Result<Outcome, Error>>, Error> {
+        let account = match self.parts.first() {
+            // The state alone changes, or nothing at all.
+            Some(part) if part.sends_nothing() => return Ok(vec![Ok(Outcome::Accepted)]),
+            Some(part) => part.account.as_str(),
+            None => return Ok(Vec::new()),
+        };
+        let write = writers.of(account)?;
         let give_up = Instant::now() + options.busy_deadline;
         let mut pause = options.first_look;
         loop {
@@ -202,7 +243,7 @@ impl Call {
         let mark = self.mark.as_str();
         match &part.op {
             Op::Create { address, .. } => {
-                let (kind, attributes) = (address.kind(), &part.attributes);
+                let (kind, attributes) = (address.kind(), &part.unsealed());
                 match write.create(kind, attributes, self.mark_on()).await {
                     Err(error) if error.class == Class::Exists => {
                         let found = write.find(kind, &[attributes], mark).await;
@@ -256,7 +297,8 @@ impl Call {
             .first()
             .and_then(|part| part.op.address())
             .map_or("", Address::kind);
-        let attributes: Vec<&Attributes> = parts.iter().map(|part| &part.attributes).collect();
+        let attributes: Vec<Attributes> = parts.iter().map(Part::unsealed).collect();
+        let attributes: Vec<&Attributes> = attributes.iter().collect();
         match write.create_many(kind, &attributes, self.mark_on()).await {
             Err(error) if matches!(error.class, Class::Rejected | Class::Exists) => {
                 let again = || Ok(Outcome::Again { alone: true });
@@ -285,7 +327,9 @@ fn resolve(
     recorded: &BTreeMap<Address, Recorded>,
 ) -> Result<Attributes, String> {
     let resolved = wanted.iter().map(|(name, value)| match value {
-        Value::Known(known) => Ok((name, known.clone())),
+        Value::Known(known) | Value::Sealed(Sealed { shown: known, .. }) => {
+            Ok((name, known.clone()))
+        }
         Value::Reference(reference) => recorded
             .get(&reference.address)
             .and_then(|recorded| recorded.attributes.get(&reference.attribute))

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::model::{Diagnostic, Origin};
 use crate::plan::{Op, Plan, Step};
-use crate::provider::{Error, Read};
+use crate::provider::{Read, Readers};
 use crate::resource::kind;
 use crate::state::{Change, Entry, Intent, Progress, State};
 
@@ -14,9 +14,9 @@ use super::call::{Answer, Call, Part};
 use super::meaning::{Lost, Meaning, Next, failed_to_come, too_late};
 use super::outcome::{now, remember};
 use super::schedule::{Groups, Schedule};
-use super::search::{Candidates, Choice, choose, is_markable, taken};
+use super::search::{Candidates, Choice, Failures, choose, is_markable, taken};
 use super::settle::{made, two_or_more};
-use super::wait::{Sight, Waiting, may_pass};
+use super::wait::{Looked, Sight, Waiting, may_pass};
 use super::{Event, Options, Report, Surroundings};
 
 /// How often something is created whose answer is lost and which then is not to be found.
@@ -26,8 +26,8 @@ const ATTEMPTS: u32 = 3;
 /// Every answer is entered here, and nowhere else.
 pub(super) struct Ledger<'a> {
     plan: &'a Plan,
-    /// Whose clock and capabilities count.
-    provider: &'a dyn Read,
+    /// Whose clocks and capabilities count.
+    readers: Readers,
     state: &'a mut State,
     surroundings: &'a mut dyn Surroundings,
     options: &'a Options,
@@ -49,7 +49,7 @@ pub(super) struct Ledger<'a> {
 impl<'a> Ledger<'a> {
     pub(super) fn new(
         plan: &'a Plan,
-        provider: &'a dyn Read,
+        readers: Readers,
         state: &'a mut State,
         surroundings: &'a mut dyn Surroundings,
         options: &'a Options,
@@ -64,11 +64,15 @@ impl<'a> Ledger<'a> {
             steps: effects.len() as u64,
             done: 0,
         };
+        let groups = Groups::of(&effects, |account| {
+            let read = readers.of(account).ok()?;
+            Some(read.capabilities())
+        });
         state.progress = (!effects.is_empty()).then_some(progress);
         Self {
             plan,
-            schedule: Schedule::new(&effects, &Groups::of(&effects, provider.capabilities())),
-            provider,
+            schedule: Schedule::new(&effects, &groups),
+            readers,
             next_intent: state.next_number(),
             state,
             surroundings,
@@ -97,8 +101,7 @@ impl<'a> Ledger<'a> {
 
     /// So many of the requests that may be sent now. What they are about to do is durable.
     pub(super) fn start(&mut self, most: usize) -> Vec<Call> {
-        let (clock, marks) = (self.provider.clock(), self.provider.marks());
-        let mut calls = Vec::new();
+        let mut calls: Vec<Call> = Vec::new();
         // What is made while nothing can be saved would not be known.
         while self.broken.is_none() && calls.len() < most {
             let numbers = self.schedule.start();
@@ -109,13 +112,20 @@ impl<'a> Ledger<'a> {
                 .into_iter()
                 .filter_map(|n| self.prepare(n))
                 .collect();
-            if !parts.is_empty() {
+            if let Some(first) = parts.first() {
+                let account = self.readers.of(&first.account);
+                let marks = account.is_ok_and(Read::marks);
                 let mark = self.state.lineage.clone();
                 calls.push(Call { parts, mark, marks });
             }
         }
-        let parts = calls.iter().flat_map(|call| &call.parts);
-        let intents = parts.filter_map(|part| part.intent(&self.state.resources, clock, marks));
+        let parts = calls
+            .iter()
+            .flat_map(|call| call.parts.iter().map(|part| (part, call.marks)));
+        let intents = parts.filter_map(|(part, marks)| {
+            let account = self.readers.of(&part.account).ok();
+            part.intent(account.and_then(Read::clock), marks)
+        });
         let intents: Vec<Entry> = intents.map(Entry::Intent).collect();
         if intents.is_empty() {
             return calls;
@@ -234,11 +244,11 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    fn meaning(&self) -> Meaning<'_> {
+    fn meaning(&self, account: &str) -> Meaning<'_> {
         Meaning {
             state: self.state,
             options: self.options,
-            now: now(self.provider),
+            now: now(&self.readers, account),
         }
     }
 
@@ -252,8 +262,8 @@ impl<'a> Ledger<'a> {
                 continue;
             };
             let (entry, then) = match result {
-                Ok(outcome) => self.meaning().succeeded(&part, outcome),
-                Err(error) => self.meaning().refused(step, &part, error),
+                Ok(outcome) => self.meaning(&part.account).succeeded(&part, outcome),
+                Err(error) => self.meaning(&part.account).refused(step, &part, error),
             };
             entries.extend(entry);
             next.push((part.step, then));
@@ -335,13 +345,9 @@ impl<'a> Ledger<'a> {
     }
 
     /// Takes note of what a look for what may have been made showed, which began then.
-    pub(super) fn searched(
-        &mut self,
-        began: Instant,
-        (mut found, failed): (Candidates, Option<Error>),
-    ) {
-        if let Some(error) = failed {
-            self.search_failed(&error, &found);
+    pub(super) fn searched(&mut self, began: Instant, (mut found, failed): (Candidates, Failures)) {
+        if !failed.is_empty() {
+            self.search_failed(&failed, &found);
         }
         let mut entries = Vec::new();
         let mut next = Vec::new();
@@ -357,9 +363,13 @@ impl<'a> Ledger<'a> {
             let taken = taken(self.state, intent);
             match choose(candidates, intent, is_markable(intent), mark, taken) {
                 Choice::One(found) => {
-                    let made = made(&lost.intent, Origin::Created, &found, now(self.provider));
+                    let now = now(&self.readers, &lost.intent.account);
+                    let made = made(&lost.intent, Origin::Created, &found, now);
                     entries.push(outcome(Change::Put(made)));
-                    let then = self.meaning().made(lost.step, &lost.intent.address, &found);
+                    let (account, address) = (&lost.intent.account, &lost.intent.address);
+                    let then = self
+                        .meaning(account)
+                        .made((lost.step, account), address, &found);
                     next.push((lost.step, then));
                 }
                 Choice::Unclear(ids) => {
@@ -393,20 +403,23 @@ impl<'a> Ledger<'a> {
     }
 
     /// Something could not be looked for. What was found of the rest counts all the same.
-    fn search_failed(&mut self, error: &Error, found: &Candidates) {
+    fn search_failed(&mut self, failed: &Failures, found: &Candidates) {
         let longest = self.options.settle + self.options.busy_deadline;
         let mut over = Vec::new();
         for mut lost in std::mem::take(&mut self.lost) {
-            if found.contains_key(&lost.intent.number) {
-                self.lost.push(lost);
-            } else if !may_pass(error) || lost.search.age() >= longest {
-                over.push(lost);
-            } else {
-                lost.search.missed();
-                self.lost.push(lost);
+            match failed.get(&lost.intent.account) {
+                Some(error) if !found.contains_key(&lost.intent.number) => {
+                    if !may_pass(error) || lost.search.age() >= longest {
+                        over.push((lost, error));
+                    } else {
+                        lost.search.missed();
+                        self.lost.push(lost);
+                    }
+                }
+                _ => self.lost.push(lost),
             }
         }
-        for lost in over {
+        for (lost, error) in over {
             let what = Diagnostic::error(format!("{} may have been made", lost.intent.address))
                 .detail(format!("{}; looking for it: {error}", lost.error))
                 .hint("run it again: it is looked for before anything is made");
@@ -415,16 +428,20 @@ impl<'a> Ledger<'a> {
     }
 
     /// Takes note of what the shared poll saw.
-    pub(super) fn looked(&mut self, sights: Result<Vec<(usize, Sight)>, Error>) {
-        match sights {
-            Ok(sights) => self.saw(sights),
-            Err(error) if may_pass(&error) => {}
-            Err(error) => {
-                for waiting in std::mem::take(&mut self.waiting) {
-                    let what = Diagnostic::error(format!("lost sight of {}", waiting.address));
-                    let hint = "the state has it; run it again to go on waiting";
-                    self.fail(waiting.step, what.detail(error.to_string()).hint(hint));
-                }
+    pub(super) fn looked(&mut self, looked: Looked) {
+        self.saw(looked.sights);
+        for (account, error) in looked.failed {
+            if may_pass(&error) {
+                continue;
+            }
+            let (blind, others) = std::mem::take(&mut self.waiting)
+                .into_iter()
+                .partition(|waiting| waiting.account == account);
+            self.waiting = others;
+            for waiting in blind {
+                let what = Diagnostic::error(format!("lost sight of {}", waiting.address));
+                let hint = "the state has it; run it again to go on waiting";
+                self.fail(waiting.step, what.detail(error.to_string()).hint(hint));
             }
         }
         let now = Instant::now();

@@ -51,6 +51,7 @@ impl Meaning<'_> {
     /// What an answer means that says what was done.
     pub(super) fn succeeded(&self, part: &Part, outcome: Outcome) -> (Option<Entry>, Next) {
         let number = part.intent;
+        let step = (part.step, part.account.as_str());
         let settled = |change| Some(Entry::Outcome { number, change });
         match (&part.op, outcome) {
             (_, Outcome::Again { alone }) => (settled(Change::Nothing), Next::Again { alone }),
@@ -71,7 +72,7 @@ impl Meaning<'_> {
                 };
                 let what = (address, account.as_str(), &refers_to[..]);
                 let recorded = recorded(what, origin, &part.attributes, &observed, self.now);
-                let next = self.made(part.step, address, &observed);
+                let next = self.made(step, address, &observed);
                 (settled(Change::Put(recorded)), next)
             }
             (
@@ -102,7 +103,7 @@ impl Meaning<'_> {
                     recorded_at: self.now,
                 };
                 let next = if lingers {
-                    Next::Wait(self.wait(part.step, address, id, Until::Ready), None)
+                    Next::Wait(self.wait(step, address, id, Until::Ready), None)
                 } else {
                     Next::Finish(Some(id.clone()))
                 };
@@ -133,12 +134,12 @@ impl Meaning<'_> {
                 (entry, Next::Finish(Some(id.clone())))
             }
             (Op::Await { address, id }, _) => {
-                let waiting = self.wait(part.step, address, id, Until::Ready);
+                let waiting = self.wait(step, address, id, Until::Ready);
                 (None, Next::Wait(waiting, Some("not ready yet".to_owned())))
             }
             // What is on its way out is still there: it is settled when it is gone.
             (Op::Delete { address, id }, _) if lingers(address) => {
-                let mut waiting = self.wait(part.step, address, id, Until::Gone);
+                let mut waiting = self.wait(step, address, id, Until::Gone);
                 waiting.intent = Some(number);
                 (None, Next::Wait(waiting, None))
             }
@@ -188,18 +189,24 @@ impl Meaning<'_> {
     }
 
     /// What was made may have to be waited for.
-    pub(super) fn made(&self, number: usize, address: &Address, observed: &Observed) -> Next {
+    pub(super) fn made(&self, step: (usize, &str), address: &Address, observed: &Observed) -> Next {
         match (&observed.readiness, missing(observed)) {
             (Readiness::Failed(why), _) => Next::Fail(failed_to_come(address, &observed.id, why)),
             (_, Some(why)) => {
-                let waiting = self.wait(number, address, &observed.id, Until::Ready);
+                let waiting = self.wait(step, address, &observed.id, Until::Ready);
                 Next::Wait(waiting, Some(why.to_owned()))
             }
             (_, None) => Next::Finish(Some(observed.id.clone())),
         }
     }
 
-    fn wait(&self, step: usize, address: &Address, id: &str, until: Until) -> Waiting {
+    fn wait(
+        &self,
+        (step, account): (usize, &str),
+        address: &Address,
+        id: &str,
+        until: Until,
+    ) -> Waiting {
         let recorded = self.state.resources.get(address);
         let recorded = recorded.filter(|recorded| recorded.id == id);
         let age = recorded.map(|recorded| self.now.duration_since(recorded.recorded_at));
@@ -207,6 +214,7 @@ impl Meaning<'_> {
         let unsettled = self.options.settle.saturating_sub(age.unwrap_or_default());
         Waiting {
             step,
+            account: account.to_owned(),
             address: address.clone(),
             id: id.to_owned(),
             attributes: recorded.map(|r| r.attributes.clone()).unwrap_or_default(),

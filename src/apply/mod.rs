@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::model::Diagnostic;
 use crate::plan::{Op, Plan};
-use crate::provider::Write;
+use crate::provider::Writers;
 use crate::state::{Entry, State};
 
 mod call;
@@ -119,10 +119,10 @@ impl Signal {
     }
 }
 
-/// Carries out a plan against `write`, keeping `state` true to what has been done.
+/// Carries out a plan against these accounts, keeping `state` true to what has been done.
 pub async fn apply(
     plan: &Plan,
-    write: &dyn Write,
+    writers: &Writers,
     state: &mut State,
     surroundings: &mut dyn Surroundings,
     interrupts: &mut Interrupts,
@@ -133,9 +133,9 @@ pub async fn apply(
             recorded.attributes.extend(refreshed.attributes.clone());
         }
     }
-    let mut ledger = ledger::Ledger::new(plan, write, state, surroundings, options);
+    let mut ledger = ledger::Ledger::new(plan, writers.readers(), state, surroundings, options);
     if !plan.is_empty() && !ledger.open() {
         return ledger.close();
     }
-    run::run(ledger, write, interrupts, options).await
+    run::run(ledger, writers, interrupts, options).await
 }

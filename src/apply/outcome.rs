@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::{Address, Attributes, Observed, Origin, Readiness, Recorded};
-use crate::provider::Read;
+use crate::provider::{Read, Readers};
 use crate::resource::{OnChange, kind};
 
 /// What to record of something that was made or found; `now` by the provider's clock.
@@ -26,9 +26,10 @@ pub(super) fn recorded(
     }
 }
 
-/// The provider's time, by which things are young or old; ours where it does not tell.
-pub(super) fn now(read: &dyn Read) -> Timestamp {
-    read.clock().unwrap_or_else(Timestamp::now)
+/// An account's own time, by which what is in it is young or old; ours where it does not tell.
+pub(super) fn now(readers: &Readers, account: &str) -> Timestamp {
+    let told = readers.of(account).ok().and_then(Read::clock);
+    told.unwrap_or_else(Timestamp::now)
 }
 
 /// The attributes to remember: those applied, and what the provider set besides.

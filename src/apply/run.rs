@@ -3,24 +3,23 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
-use crate::provider::{Error, Write};
+use crate::provider::{Readers, Writers};
 
 use super::call::{Answer, Call, Stop};
 use super::ledger::Ledger;
-use super::search::{Candidates, look_for};
-use super::wait::{Pace, Sight, look};
+use super::search::{Candidates, Failures, look_for};
+use super::wait::{Looked, Pace, look};
 use super::{Interrupts, Options, Report};
 
-type Looked = Result<Vec<(usize, Sight)>, Error>;
 /// When the look began, and what it showed.
-type Searched = (Instant, (Candidates, Option<Error>));
+type Searched = (Instant, (Candidates, Failures));
 
 /// Carries out what the ledger has: sends requests, looks at what is waited for and for what may
 /// have been made, and enters what comes of it, until there is nothing left to do or the user
 /// wants to stop.
 pub(super) async fn run<'a>(
     mut ledger: Ledger<'a>,
-    write: &'a dyn Write,
+    writers: &'a Writers,
     interrupts: &mut Interrupts,
     options: &'a Options,
 ) -> Report {
@@ -41,7 +40,7 @@ pub(super) async fn run<'a>(
             let free = options.parallelism.saturating_sub(running.len());
             for call in ledger.start(free) {
                 calls_since += 1;
-                running.push(send(call, write, options, stop.clone()).boxed());
+                running.push(send(call, writers, options, stop.clone()).boxed());
             }
         }
         // Starting may have found that nothing can be saved.
@@ -73,9 +72,8 @@ pub(super) async fn run<'a>(
                 looking = None;
                 ledger.looked(sights);
                 // What was sent meanwhile is not part of it.
-                let requests = write.requests().saturating_sub(asked_before + calls_since).max(1);
-                let a_minute = write.allowance().map(|allowance| allowance.a_minute);
-                next_look = Instant::now() + pace.pause(requests, a_minute);
+                let requests = writers.requests().saturating_sub(asked_before + calls_since).max(1);
+                next_look = Instant::now() + pace.pause(requests, writers.a_minute());
             }
             Some((began, found)) = resolve(&mut searching), if searching.is_some() => {
                 searching = None;
@@ -88,12 +86,12 @@ pub(super) async fn run<'a>(
             }
             () = sleep_until(next_look), if look_due => {
                 let (waiting, mark) = (ledger.waiting().to_vec(), ledger.mark().to_owned());
-                (asked_before, calls_since) = (write.requests(), 0);
-                looking = Some(look(write, waiting, mark).boxed());
+                (asked_before, calls_since) = (writers.requests(), 0);
+                looking = Some(look(writers.readers(), waiting, mark).boxed());
             }
             () = sleep_until(next_search.unwrap_or_else(Instant::now)), if search_due => {
                 let (lost, mark) = (ledger.lost(), ledger.mark().to_owned());
-                searching = Some(search(write, lost, mark).boxed());
+                searching = Some(search(writers.readers(), lost, mark).boxed());
             }
             signal = interrupts.recv(), if listening => match signal {
                 None => listening = false,
@@ -109,13 +107,13 @@ pub(super) async fn run<'a>(
     ledger.close()
 }
 
-async fn send(call: Call, write: &dyn Write, options: &Options, stop: Stop) -> Vec<Answer> {
-    call.send(write, options, &stop).await
+async fn send(call: Call, writers: &Writers, options: &Options, stop: Stop) -> Vec<Answer> {
+    call.send(writers, options, &stop).await
 }
 
-async fn search(write: &dyn Write, lost: Vec<crate::state::Intent>, mark: String) -> Searched {
+async fn search(readers: Readers, lost: Vec<crate::state::Intent>, mark: String) -> Searched {
     let began = Instant::now();
-    (began, look_for(write, &lost, &mark).await)
+    (began, look_for(&readers, &lost, &mark).await)
 }
 
 async fn resolve<T>(future: &mut Option<BoxFuture<'_, T>>) -> Option<T> {

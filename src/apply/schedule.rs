@@ -13,8 +13,11 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// The groups of `steps` for a provider that can do this.
-    pub(super) fn of(steps: &[Step], capabilities: &Capabilities) -> Self {
+    /// The groups of `steps`, as far as their accounts' providers can do this.
+    pub(super) fn of<'c>(
+        steps: &[Step],
+        capabilities: impl Fn(&str) -> Option<&'c Capabilities>,
+    ) -> Self {
         let mut groups = Self::default();
         let mut known: HashMap<String, usize> = HashMap::new();
         for step in steps {
@@ -28,7 +31,8 @@ impl Groups {
                 groups.of.push(None);
                 continue;
             };
-            let Some(batch) = capabilities.batch(address.kind()) else {
+            let capabilities = capabilities(account);
+            let Some(batch) = capabilities.and_then(|able| able.batch(address.kind())) else {
                 groups.of.push(None);
                 continue;
             };
@@ -237,6 +241,7 @@ mod tests {
             name_servers: &[],
             boot: std::time::Duration::ZERO,
             page: 1,
+            by_id: false,
         };
         let steps = colours.iter().enumerate().map(|(index, colour)| {
             let name = format!("toy{index}");
@@ -252,7 +257,7 @@ mod tests {
             step(index + 1, op, &[])
         });
         let steps: Vec<Step> = steps.collect();
-        Schedule::new(&steps, &Groups::of(&steps, &TOYS))
+        Schedule::new(&steps, &Groups::of(&steps, |_| Some(&TOYS)))
     }
 
     fn start_all(schedule: &mut Schedule) -> Vec<Vec<usize>> {

@@ -4,14 +4,14 @@
 //! counts as never made after at least three looks over at least the settling time; the first
 //! look that shows it ends the search.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::model::{Attributes, Observed};
-use crate::provider::{Error, Read};
+use crate::provider::{Error, Readers};
 use crate::resource::{OnChange, kind};
 use crate::state::{Intent, State};
 
@@ -79,28 +79,37 @@ impl Search {
 /// What is there that an intent to create could have made, by its number.
 pub(super) type Candidates = BTreeMap<u64, Vec<Observed>>;
 
+/// What kept an account from being looked at, the last of it, by the account's name.
+pub(super) type Failures = BTreeMap<String, Error>;
+
 /// Looks once for what these intents were to create, in as few requests as the provider needs.
-/// What one kind shows is not lost because another cannot be looked at; the last such error.
+/// What one kind or account shows is not lost because another cannot be looked at.
 pub(super) async fn look_for(
-    read: &dyn Read,
+    readers: &Readers,
     intents: &[Intent],
     mark: &str,
-) -> (Candidates, Option<Error>) {
+) -> (Candidates, Failures) {
     let mut candidates = Candidates::new();
-    let mut failed = None;
-    let kinds: BTreeSet<&str> = intents.iter().map(|intent| intent.address.kind()).collect();
-    for kind in kinds {
-        let of_kind: Vec<&Intent> = intents
-            .iter()
-            .filter(|intent| intent.address.kind() == kind)
-            .collect();
-        let wanted: Vec<&Attributes> = of_kind.iter().map(|intent| &intent.attributes).collect();
-        match read.find(kind, &wanted, mark).await {
+    let mut failed = Failures::new();
+    let mut groups: BTreeMap<(&str, &str), Vec<&Intent>> = BTreeMap::new();
+    for intent in intents {
+        let group = (intent.account.as_str(), intent.address.kind());
+        groups.entry(group).or_default().push(intent);
+    }
+    for ((account, kind), intents) in groups {
+        let wanted: Vec<&Attributes> = intents.iter().map(|intent| &intent.attributes).collect();
+        let found = match readers.of(account) {
+            Ok(read) => read.find(kind, &wanted, mark).await,
+            Err(error) => Err(error),
+        };
+        match found {
             Ok(found) => {
-                let numbers = of_kind.iter().map(|intent| intent.number);
+                let numbers = intents.iter().map(|intent| intent.number);
                 candidates.extend(numbers.zip(found));
             }
-            Err(error) => failed = Some(error),
+            Err(error) => {
+                failed.insert(account.to_owned(), readers.naming(account, error));
+            }
         }
     }
     (candidates, failed)

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use crate::model::{Diagnostic, Observed, Origin, Recorded};
-use crate::provider::{Error, Read, Target};
+use crate::provider::{Error, Readers, Target};
 use crate::state::{Change, Effect, Entry, Intent, Progress, State};
 
 use super::Journal;
@@ -60,7 +60,7 @@ impl From<Diagnostic> for Unsettled {
 /// If the provider cannot be asked or the state not be saved. What was found out until then is
 /// kept.
 pub async fn settle(
-    read: &dyn Read,
+    readers: &Readers,
     state: &mut State,
     journal: &mut dyn Journal,
     settling: Duration,
@@ -75,7 +75,7 @@ pub async fn settle(
     let mut search = Search::new(settling);
     loop {
         let began = Instant::now();
-        let Look { entries, stopped } = look_once(read, state).await;
+        let Look { entries, stopped } = look_once(readers, state).await;
         settled.found += entries.len();
         write_down(entries, state, journal)?;
         stopped.map_or(Ok(()), Err)?;
@@ -107,7 +107,7 @@ pub async fn settle(
 ///
 /// # Errors
 /// If the provider cannot be asked.
-pub async fn peek(read: &dyn Read, state: &mut State) -> Result<Option<Settled>, Unsettled> {
+pub async fn peek(readers: &Readers, state: &mut State) -> Result<Option<Settled>, Unsettled> {
     if state.unsettled.is_empty() && state.progress.is_none() {
         return Ok(None);
     }
@@ -115,7 +115,7 @@ pub async fn peek(read: &dyn Read, state: &mut State) -> Result<Option<Settled>,
         progress: state.progress.take(),
         ..Settled::default()
     };
-    let Look { entries, stopped } = look_once(read, state).await;
+    let Look { entries, stopped } = look_once(readers, state).await;
     stopped.map_or(Ok(()), Err)?;
     settled.found = entries.len();
     for entry in entries {
@@ -151,7 +151,7 @@ struct Look {
     stopped: Option<Unsettled>,
 }
 
-async fn look_once(read: &dyn Read, state: &State) -> Look {
+async fn look_once(readers: &Readers, state: &State) -> Look {
     let (creates, others): (Vec<&Intent>, Vec<&Intent>) = state
         .unsettled
         .values()
@@ -165,7 +165,9 @@ async fn look_once(read: &dyn Read, state: &State) -> Look {
         });
     };
     for some in others.chunks(AT_ONCE) {
-        let looks = some.iter().map(|intent| carried_out(read, state, intent));
+        let looks = some
+            .iter()
+            .map(|intent| carried_out(readers, state, intent));
         for (intent, change) in some.iter().zip(join_all(looks).await) {
             match change {
                 Ok(Some(change)) => settled(intent, change),
@@ -175,8 +177,8 @@ async fn look_once(read: &dyn Read, state: &State) -> Look {
         }
     }
     let creates: Vec<Intent> = creates.into_iter().cloned().collect();
-    let (mut candidates, failed) = look_for(read, &creates, &state.lineage).await;
-    stopped = failed.map(Unsettled::from).or(stopped);
+    let (mut candidates, failed) = look_for(readers, &creates, &state.lineage).await;
+    stopped = failed.into_values().last().map(Unsettled::from).or(stopped);
     for intent in &creates {
         let found = candidates.remove(&intent.number).unwrap_or_default();
         let taken = taken(state, intent);
@@ -185,7 +187,8 @@ async fn look_once(read: &dyn Read, state: &State) -> Look {
             Choice::One(found) => {
                 // It was not there when it was planned, so it is ours. Should a key or a zone be
                 // somebody else's all the same, `destroy` leaves what others use or filled.
-                let made = made(intent, Origin::Created, &found, now(read));
+                let now = now(readers, &intent.account);
+                let made = made(intent, Origin::Created, &found, now);
                 settled(intent, Change::Put(made));
             }
             Choice::Unclear(ids) => stopped = Some(two_or_more(intent, &ids).into()),
@@ -218,7 +221,7 @@ pub(super) fn two_or_more(intent: &Intent, ids: &[String]) -> Diagnostic {
 /// What the state must know of a change that was carried out; `None` if it does not show. A request
 /// may take effect late, so absence is not believed at once here either.
 async fn carried_out(
-    read: &dyn Read,
+    readers: &Readers,
     state: &State,
     intent: &Intent,
 ) -> Result<Option<Change>, Error> {
@@ -230,7 +233,7 @@ async fn carried_out(
         id: intent.id.as_deref().unwrap_or_default(),
         attributes,
     };
-    let found = read.get(target).await?;
+    let found = readers.of(&intent.account)?.get(target).await?;
     Ok(match (intent.effect, found, known) {
         (Effect::Delete, None, _) => Some(Change::Remove(intent.address.clone())),
         (Effect::Update, Some(found), Some(known)) if is_applied(intent, &found) => {

@@ -5,12 +5,13 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::model::{Address, Attributes, Observed, Readiness};
-use crate::provider::{Class, Error, Read, Target};
+use crate::provider::{Class, Error, Read, Readers, Target};
 
 /// Something that was asked for and has not come about yet.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) step: usize,
+    pub(super) account: String,
     pub(super) address: Address,
     pub(super) id: String,
     /// What finds it.
@@ -59,17 +60,50 @@ pub(super) enum Sight {
 /// How many things are asked for singly at the same time.
 const AT_ONCE: usize = 8;
 
-/// Looks at everything that is waited for, in as few requests as the provider needs. Gives the
-/// number of each step with what was seen.
-pub(super) async fn look(
+/// What a look at everything showed.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// By the number of the step.
+    pub(super) sights: Vec<(usize, Sight)>,
+    /// The accounts that could not be looked at, and why.
+    pub(super) failed: Vec<(String, Error)>,
+}
+
+/// Looks at everything that is waited for, in as few requests as the providers need.
+pub(super) async fn look(readers: Readers, waiting: Vec<Waiting>, mark: String) -> Looked {
+    let mut looked = Looked::default();
+    let accounts: BTreeSet<&str> = waiting.iter().map(|waiting| &*waiting.account).collect();
+    for account in accounts {
+        let of_account = waiting.iter();
+        let of_account: Vec<&Waiting> = of_account
+            .filter(|waiting| waiting.account == account)
+            .collect();
+        let sights = match readers.of(account) {
+            Ok(read) => look_in(read, &of_account, &mark).await,
+            Err(error) => Err(error),
+        };
+        match sights {
+            Ok(sights) => looked.sights.extend(sights),
+            Err(error) => {
+                let error = readers.naming(account, error);
+                looked.failed.push((account.to_owned(), error));
+            }
+        }
+    }
+    looked
+}
+
+/// The same in one account. Gives the number of each step with what was seen.
+async fn look_in(
     read: &dyn Read,
-    waiting: Vec<Waiting>,
-    mark: String,
+    waiting: &[&Waiting],
+    mark: &str,
 ) -> Result<Vec<(usize, Sight)>, Error> {
     let mut sights = Vec::with_capacity(waiting.len());
     let mut missing = Vec::new();
     let (coming, going): (Vec<&Waiting>, Vec<&Waiting>) = waiting
         .iter()
+        .copied()
         .partition(|waiting| waiting.until == Until::Ready);
     let kinds: BTreeSet<&str> = coming
         .iter()
@@ -82,7 +116,7 @@ pub(super) async fn look(
                 .filter(|waiting| waiting.address.kind() == kind)
         };
         let targets: Vec<Target<'_>> = of_kind().map(|waiting| waiting.target()).collect();
-        let seen = read.look(kind, &targets, &mark).await?;
+        let seen = read.look(kind, &targets, mark).await?;
         let seen: HashMap<&str, &Observed> = seen
             .iter()
             .map(|observed| (observed.id.as_str(), observed))

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use crate::apply::{self, Event, Journal, Report, Surroundings};
 use crate::model::Diagnostic;
 use crate::plan::{Op, Plan};
-use crate::provider::{OnPause, Write, open_write};
+use crate::provider::{OnPause, Writers};
 use crate::render::{JsonStream, ReportStyle, report_text};
 use crate::state::{Entry, State};
 
+use super::accounts::{Opening, refuse_unnamed};
 use super::args::{ApplyArgs, CarryingOut, DestroyArgs, Global, Planning};
 use super::confirm::{can_ask, confirm};
-use super::deployment::{ACCOUNT, Configuration, Deployment};
+use super::deployment::{Configuration, Deployment};
 use super::failure::{Failure, Success};
 use super::muted::Muted;
 use super::plan::{show, success, write_markdown};
@@ -121,9 +122,17 @@ impl Command<'_> {
             let voice = voice.clone();
             OnPause::new(move |wait, why| voice.pause(wait, why))
         };
-        let write = open_write(deployment.connection(&security, on_pause)?)?;
+        let opening = Opening {
+            deployment,
+            cloud: &configuration.cloud,
+            security: &security,
+            on_pause,
+        };
+        refuse_unnamed(&configuration.cloud, recorded.as_ref())?;
+        let writers = opening.writers()?;
+        let readers = writers.readers();
         let settle = self.planning.settle;
-        let recovery = recover(&*write, recorded.as_mut(), &mut book, settle, terminal);
+        let recovery = recover(&readers, recorded.as_mut(), &mut book, settle, terminal);
         let recovered = signals.unless_interrupted(recovery).await?;
         let question = Question {
             deployment,
@@ -135,10 +144,12 @@ impl Command<'_> {
             destroying: self.destroying,
         };
         if self.destroying && recorded.is_none() {
-            let missing = without_state(&configuration.cloud, &*write, &configuration.sources);
+            let missing = without_state(&configuration.cloud, &readers, &configuration.sources);
             return Err(signals.unless_interrupted(missing).await?);
         }
-        let survey = signals.unless_interrupted(survey(&question, &*write)).await;
+        let survey = signals
+            .unless_interrupted(survey(&question, &readers))
+            .await;
         // What was found out is in the state by now, and is told only once.
         let survey = survey.map_err(|failure| failure.after(recovered))?;
         let plan = &survey.plan;
@@ -150,9 +161,7 @@ impl Command<'_> {
             book.0.back_up()?;
         }
         let mut state = recorded.unwrap_or_default();
-        state
-            .accounts
-            .insert(ACCOUNT.to_owned(), survey.account.clone());
+        state.accounts.extend(survey.accounts.clone());
         let muted = terminal.live.then(Muted::interrupts).flatten();
         voice.begin(plan, stream);
         let mut session = Session {
@@ -162,9 +171,9 @@ impl Command<'_> {
             terminal,
         };
         let report = self
-            .carry_out(plan, &*write, &mut state, &mut session, signals)
+            .carry_out(plan, &writers, &mut state, &mut session, signals)
             .await;
-        let notes: Vec<Diagnostic> = write.notes().into_iter().map(Diagnostic::note).collect();
+        let notes: Vec<Diagnostic> = writers.notes().into_iter().map(Diagnostic::note).collect();
         voice.end(&report, &notes);
         drop(muted);
         self.tell(plan, &report, terminal, signals)
@@ -186,7 +195,7 @@ impl Command<'_> {
         }
         write_markdown(&survey.plan, self.planning)?;
         let plan = Arc::new(survey.plan.clone());
-        let stream = JsonStream::new(plan, &survey.account.provider, self.destroying);
+        let stream = JsonStream::new(plan, self.destroying);
         let now = Timestamp::now();
         let mut text = stream.version(now);
         for note in &survey.plan.notes {
@@ -200,7 +209,7 @@ impl Command<'_> {
     async fn carry_out(
         &self,
         plan: &Plan,
-        write: &dyn Write,
+        writers: &Writers,
         state: &mut State,
         session: &mut Session<'_>,
         signals: &mut Signals,
@@ -215,7 +224,7 @@ impl Command<'_> {
         let voice = session.voice.clone();
         let applying = apply::apply(
             plan,
-            write,
+            writers,
             state,
             session,
             &mut signals.interrupts,

@@ -1,6 +1,9 @@
-use crate::provider::{OnPause, open_read};
+use crate::config::Security;
+use crate::model::Catalog;
+use crate::provider::OnPause;
 use crate::render::{ListStyle, images, regions, sizes};
 
+use super::accounts::Opening;
 use super::args::{Global, Listing};
 use super::deployment::Deployment;
 use super::failure::{Failure, Success};
@@ -14,25 +17,53 @@ pub(super) async fn run(
     terminal: Terminal,
     signals: &mut Signals,
 ) -> Result<Success, Failure> {
-    let catalog = signals
+    let catalogs = signals
         .unless_interrupted(async {
             let deployment = Deployment::open(global, terminal).await?;
             let security = deployment.security()?;
             let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
-            let connection = deployment.connection(&security, on_pause)?;
-            let catalog = open_read(connection)?.catalog().await;
+            let catalogs = of_accounts(&deployment, &security, on_pause).await;
             deployment.close().await;
-            Ok(catalog?)
+            catalogs
         })
         .await?;
     let style = terminal.list_style();
-    let text = match what {
-        Listing::Regions => regions(&catalog, style),
-        Listing::Sizes => sizes(&catalog, style),
-        Listing::Images => images(&catalog, style),
-    };
-    terminal.print(&text)?;
+    for (number, (account, catalog)) in catalogs.iter().enumerate() {
+        let text = match what {
+            Listing::Regions => regions(catalog, style),
+            Listing::Sizes => sizes(catalog, style),
+            Listing::Images => images(catalog, style),
+        };
+        if catalogs.len() > 1 {
+            let apart = if number > 0 { "\n" } else { "" };
+            terminal.print(&format!("{apart}{account}:\n"))?;
+        }
+        terminal.print(&text)?;
+    }
     Ok(Success::Done)
+}
+
+/// What each account that cloud.json names can use; without a cloud.json, what the token opens.
+async fn of_accounts(
+    deployment: &Deployment,
+    security: &Security,
+    on_pause: OnPause,
+) -> Result<Vec<(String, Catalog)>, Failure> {
+    let configuration = deployment.configuration_if_any()?;
+    let opening = Opening {
+        deployment,
+        cloud: &configuration.cloud,
+        security,
+        on_pause,
+    };
+    let readers = opening.readers()?;
+    let mut catalogs = Vec::new();
+    for (name, read) in readers.iter() {
+        let catalog = read.catalog().await;
+        let catalog = catalog.map_err(|error| readers.naming(name, error))?;
+        catalogs.push((name.to_string(), catalog));
+    }
+    Ok(catalogs)
 }
 
 impl Terminal {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::config::PublicKey;
 use crate::file;
 use crate::model::Secret;
-use crate::provider::{Class, OnPause, digitalocean, open_read};
+use crate::provider::{Class, Connection, OnPause, digitalocean, open_read};
 
 use super::args::Global;
 use super::confirm::{ask, ask_secretly, can_ask};
@@ -118,7 +118,10 @@ async fn token(deployment: &Deployment, terminal: Terminal) -> Result<Secret, Fa
             continue;
         }
         let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
-        let connection = deployment.connection_with(token.clone(), on_pause);
+        let connection = Connection {
+            login: deployment.token_login(token.clone()),
+            manner: deployment.manner(on_pause),
+        };
         match open_read(connection)?.account().await {
             Ok(account) => {
                 terminal.say(&format!("It opens the account of {}.", account.name));

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
+mod accounts;
 mod apply;
 mod args;
 mod catalog;
@@ -12,6 +13,7 @@ mod credentials;
 mod deployment;
 mod failure;
 mod init;
+mod local_files;
 mod muted;
 mod plan;
 mod practice;

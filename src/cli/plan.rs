@@ -1,8 +1,9 @@
 use crate::model::Diagnostic;
 use crate::plan::Plan;
-use crate::provider::{OnPause, digitalocean, open_read};
+use crate::provider::OnPause;
 use crate::render::{Header, PlanStyle, plan_json, plan_markdown, plan_text};
 
+use super::accounts::{Opening, refuse_unnamed};
 use super::args::{Global, PlanArgs, Planning};
 use super::deployment::{Deployment, environment};
 use super::failure::{Failure, Success, file_error};
@@ -40,7 +41,7 @@ fn refused(failure: Failure, planning: &Planning, terminal: Terminal) -> Failure
     };
     let mut told = write_markdown(&plan, planning).err();
     if planning.json {
-        let printed = terminal.print(&plan_json(&plan, digitalocean::TYPE));
+        let printed = terminal.print(&plan_json(&plan));
         told = told.or(printed.err());
     }
     let said = |told: &Diagnostic| plan.notes.iter().any(|note| note.summary == told.summary);
@@ -67,9 +68,15 @@ async fn plan(
         ));
     }
     let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
-    let connection = deployment.connection(&security, on_pause)?;
-    let read = open_read(connection)?;
-    let recovered = peek(&*read, state.as_mut()).await?;
+    let opening = Opening {
+        deployment,
+        cloud: &configuration.cloud,
+        security: &security,
+        on_pause,
+    };
+    refuse_unnamed(&configuration.cloud, state.as_ref())?;
+    let readers = opening.readers()?;
+    let recovered = peek(&readers, state.as_mut()).await?;
     // What a run at work has not heard of yet was not cut off.
     let recovered = recovered.filter(|_| holder.is_none());
     let question = Question {
@@ -82,9 +89,9 @@ async fn plan(
         destroying: args.destroy,
     };
     if args.destroy && state.is_none() {
-        return Err(without_state(&configuration.cloud, &*read, &configuration.sources).await?);
+        return Err(without_state(&configuration.cloud, &readers, &configuration.sources).await?);
     }
-    let survey = survey(&question, &*read).await?;
+    let survey = survey(&question, &readers).await?;
     show(&survey, "plan", &args.planning, terminal)?;
     Ok(success(&survey.plan, &args.planning))
 }
@@ -108,11 +115,11 @@ pub(super) fn show(
     let plan = &survey.plan;
     write_markdown(plan, planning)?;
     let text = if planning.json {
-        plan_json(plan, &survey.account.provider)
+        plan_json(plan)
     } else {
         let header = Header {
             command,
-            provider: survey.cloud,
+            provider: &survey.cloud,
             requests: usize::try_from(survey.requests).unwrap_or(usize::MAX),
             elapsed: survey.elapsed,
         };

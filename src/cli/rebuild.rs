@@ -6,13 +6,14 @@ use uuid::Uuid;
 
 use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness, Recorded, Value};
 use crate::plan::{self, Input, Op, Step};
-use crate::provider::{OnPause, Read, Scope, open_read};
+use crate::provider::{OnPause, Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
 use crate::resource::{KINDS, Kind, record, server};
 use crate::state::{State, Store};
 
+use super::accounts::Opening;
 use super::args::Global;
-use super::deployment::{ACCOUNT, Configuration, Deployment, shown};
+use super::deployment::{Configuration, Deployment, shown};
 use super::failure::{Failure, Success};
 use super::signals::Signals;
 use super::survey::any_public_key;
@@ -56,34 +57,37 @@ async fn rebuild(
         refuse_if_whole(&store, state, named.as_deref())?;
     }
     let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
-    let read = open_read(deployment.connection(&security, on_pause)?)?;
+    let opening = Opening {
+        deployment,
+        cloud: &configuration.cloud,
+        security: &security,
+        on_pause,
+    };
+    let readers = opening.readers()?;
 
     let lineage = match named {
         Some(lineage) => lineage,
-        None => find_lineage(&*read, &configuration).await?,
+        None => find_lineage(&readers, &configuration).await?,
     };
     let nothing = BTreeMap::new();
     let key = any_public_key(&security);
     let wanted = Wanted {
-        account: ACCOUNT,
         cloud: key.as_ref().map(|key| (&configuration.cloud, key)),
         recorded: &nothing,
-        known: None,
+        known: &BTreeMap::new(),
         mark: Some(&lineage),
         whole: true,
         settle: Duration::ZERO,
     };
-    let found = refresh::refresh(&*read, &wanted).await?;
+    let found = refresh::refresh(&readers, &wanted).await?;
     let is_own = before.as_ref().is_some_and(|b| b.lineage == lineage);
     let is_marked = carried(&found.observed, &lineage);
     if !is_marked && !is_own {
         return Err(no_such_mark(&lineage, &found.observed).into());
     }
-    let mut state = recognise(&*read, &found, &lineage)
+    let mut state = recognise(&found, &lineage)
         .map_err(|problems| Failure::Problems(problems, configuration.sources.clone()))?;
-    state
-        .accounts
-        .insert(ACCOUNT.to_owned(), found.account.clone());
+    state.accounts.clone_from(&found.identities);
     // What may have been made without anybody knowing is looked for by the next apply, not now.
     if let Some(before) = before.as_ref().filter(|_| is_own) {
         state.unsettled.clone_from(&before.unsettled);
@@ -152,16 +156,16 @@ fn no_such_mark(lineage: &str, observed: &[Observed]) -> Diagnostic {
 }
 
 /// The lineage that the wanted servers carry.
-async fn find_lineage(read: &dyn Read, configuration: &Configuration) -> Result<String, Failure> {
-    let servers = read
-        .list(
-            server::KIND.name,
-            Scope {
-                whole: true,
-                ..Scope::default()
-            },
-        )
-        .await?;
+async fn find_lineage(readers: &Readers, configuration: &Configuration) -> Result<String, Failure> {
+    let scope = Scope {
+        whole: true,
+        ..Scope::default()
+    };
+    let mut servers: Vec<Observed> = Vec::new();
+    for (name, read) in readers.iter() {
+        let listed = read.list(server::KIND.name, scope).await;
+        servers.extend(listed.map_err(|error| readers.naming(name, error))?.found);
+    }
     let names: BTreeSet<&str> = configuration
         .cloud
         .servers
@@ -169,7 +173,7 @@ async fn find_lineage(read: &dyn Read, configuration: &Configuration) -> Result<
         .map(|server| server.name.value.as_str())
         .collect();
     let mut marked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for server in &servers.found {
+    for server in &servers {
         let Some(name) = server
             .text(server::NAME)
             .filter(|name| names.contains(name))
@@ -208,25 +212,23 @@ async fn find_lineage(read: &dyn Read, configuration: &Configuration) -> Result<
 ///
 /// # Errors
 /// Everything that could be this or that: whatever was not recorded here would be made again.
-fn recognise(read: &dyn Read, found: &Found, lineage: &str) -> Result<State, Vec<Diagnostic>> {
+fn recognise(found: &Found, lineage: &str) -> Result<State, Vec<Diagnostic>> {
     let nothing = BTreeMap::new();
     let input = Input {
         desired: &found.desired,
         observed: &found.observed,
-        left_out: &found.left_out,
         absent: &found.absent,
         recorded: &nothing,
         lineage: Some(lineage),
-        catalog: found.catalog.as_ref(),
-        capabilities: read.capabilities(),
+        accounts: &found.accounts,
         written: None,
         destroying: false,
     };
     let (steps, notes) = plan::recognise(&input);
-    let observed: BTreeMap<(&str, &str), &Observed> = found
+    let observed: Seen<'_> = found
         .observed
         .iter()
-        .map(|observed| ((observed.kind, observed.id.as_str()), observed))
+        .map(|observed| (seen_as(observed), observed))
         .collect();
     let mut state = State {
         lineage: lineage.to_owned(),
@@ -237,11 +239,15 @@ fn recognise(read: &dyn Read, found: &Found, lineage: &str) -> Result<State, Vec
     }
     let mut problems: Vec<Diagnostic> = notes.into_iter().filter(Diagnostic::is_error).collect();
     let wanted: BTreeSet<&Address> = found.desired.iter().map(|d| &d.address).collect();
-    let ids: BTreeSet<String> = state.resources.values().map(|r| r.id.clone()).collect();
+    let ids: BTreeSet<(String, String)> = state
+        .resources
+        .values()
+        .map(|recorded| (recorded.account.clone(), recorded.id.clone()))
+        .collect();
     let mut marked: BTreeMap<Address, Vec<Recorded>> = BTreeMap::new();
     for observed in &found.observed {
-        let ours =
-            observed.owners.iter().any(|owner| owner == lineage) && !ids.contains(&observed.id);
+        let id = (observed.account.to_string(), observed.id.clone());
+        let ours = observed.owners.iter().any(|owner| owner == lineage) && !ids.contains(&id);
         if let Some(recorded) = of_mark(observed).filter(|_| ours) {
             let namesakes = marked.entry(recorded.address.clone()).or_default();
             namesakes.push(recorded);
@@ -273,8 +279,15 @@ fn ambiguous(address: &Address, candidates: &[Recorded]) -> Diagnostic {
         .hint("delete or rename all but one of them, then run it again")
 }
 
+/// What was seen, by account, kind and id.
+type Seen<'a> = BTreeMap<(&'a str, &'a str, &'a str), &'a Observed>;
+
+fn seen_as(observed: &Observed) -> (&str, &str, &str) {
+    (&observed.account, observed.kind, &observed.id)
+}
+
 /// What a step would record. What needs our mark first is left for apply to take over.
-fn of_step(step: &Step, observed: &BTreeMap<(&str, &str), &Observed>) -> Option<Recorded> {
+fn of_step(step: &Step, observed: &Seen<'_>) -> Option<Recorded> {
     let Op::Import {
         address,
         account,
@@ -288,7 +301,7 @@ fn of_step(step: &Step, observed: &BTreeMap<(&str, &str), &Observed>) -> Option<
         return None;
     };
     let known = |(name, value): (&str, &Value)| Some((name.to_owned(), value.known()?.clone()));
-    let seen = observed.get(&(address.kind(), id.as_str()));
+    let seen = observed.get(&(account.as_str(), address.kind(), id.as_str()));
     Some(Recorded {
         address: address.clone(),
         account: account.clone(),
@@ -312,7 +325,7 @@ fn of_mark(observed: &Observed) -> Option<Recorded> {
     let name = observed.text(kind.natural_key.first()?)?;
     Some(Recorded {
         address: Address::new(kind.name, name),
-        account: ACCOUNT.to_owned(),
+        account: observed.account.to_string(),
         id: observed.id.clone(),
         origin: Origin::Created,
         ready: observed.readiness == Readiness::Ready,
@@ -326,14 +339,14 @@ fn of_mark(observed: &Observed) -> Option<Recorded> {
 /// and nothing tells that they are ours. A warning for each such server.
 fn left_behind(found: &Found, state: &State) -> Vec<Diagnostic> {
     let wanted: BTreeSet<&Address> = found.desired.iter().map(|d| &d.address).collect();
-    let recorded: BTreeSet<(&str, &str)> = state
+    let recorded: BTreeSet<(&str, &str, &str)> = state
         .resources
         .values()
-        .map(|recorded| (recorded.address.kind(), recorded.id.as_str()))
+        .map(|r| (r.account.as_str(), r.address.kind(), r.id.as_str()))
         .collect();
     let mut leading: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for other in &found.observed {
-        if other.kind != record::KIND.name || recorded.contains(&(other.kind, &other.id)) {
+        if other.kind != record::KIND.name || recorded.contains(&seen_as(other)) {
             continue;
         }
         let text = |attribute| other.text(attribute).unwrap_or_default();

@@ -3,10 +3,9 @@ use std::time::Duration;
 use crate::apply::{self, Journal, Settled, Unsettled};
 use crate::model::Diagnostic;
 use crate::plan::guard;
-use crate::provider::Read;
+use crate::provider::Readers;
 use crate::state::{Entry, State, Store};
 
-use super::deployment::ACCOUNT;
 use super::failure::{Failure, unsaved};
 use super::terminal::Terminal;
 
@@ -36,7 +35,7 @@ impl Journal for Book {
 /// # Errors
 /// If the account is not the state's, the provider cannot be asked, or the state not be saved.
 pub(super) async fn recover(
-    read: &dyn Read,
+    readers: &Readers,
     state: Option<&mut State>,
     book: &mut Book,
     settle: Duration,
@@ -45,7 +44,7 @@ pub(super) async fn recover(
     let Some(state) = state.filter(|state| is_cut_off(state)) else {
         return Ok(None);
     };
-    check_account(read, state).await?;
+    check_accounts(readers, state).await?;
     book.0.back_up()?;
     let mut told = false;
     let searching = |addresses: &[String]| {
@@ -57,7 +56,7 @@ pub(super) async fn recover(
             ));
         }
     };
-    let settled = apply::settle(read, state, book, settle, searching).await;
+    let settled = apply::settle(readers, state, book, settle, searching).await;
     Ok(settled?.map(|settled| note(&settled)))
 }
 
@@ -66,14 +65,14 @@ pub(super) async fn recover(
 /// # Errors
 /// If the account is not the state's, or the provider cannot be asked.
 pub(super) async fn peek(
-    read: &dyn Read,
+    readers: &Readers,
     state: Option<&mut State>,
 ) -> Result<Option<Diagnostic>, Failure> {
     let Some(state) = state.filter(|state| is_cut_off(state)) else {
         return Ok(None);
     };
-    check_account(read, state).await?;
-    Ok(apply::peek(read, state)
+    check_accounts(readers, state).await?;
+    Ok(apply::peek(readers, state)
         .await?
         .map(|settled| note(&settled)))
 }
@@ -83,12 +82,15 @@ fn is_cut_off(state: &State) -> bool {
 }
 
 /// In another account nothing would be found, and everything be taken for never made.
-async fn check_account(read: &dyn Read, state: &State) -> Result<(), Failure> {
-    let account = read.account().await?;
-    match guard::other_account(state.accounts.get(ACCOUNT), &account) {
-        Some(refusal) => Err(refusal.into()),
-        None => Ok(()),
+async fn check_accounts(readers: &Readers, state: &State) -> Result<(), Failure> {
+    for (name, read) in readers.iter() {
+        let account = read.account().await;
+        let account = account.map_err(|error| readers.naming(name, error))?;
+        if let Some(refusal) = guard::other_account(state.accounts.get(&**name), &account) {
+            return Err(refusal.into());
+        }
     }
+    Ok(())
 }
 
 fn note(settled: &Settled) -> Diagnostic {

@@ -1,17 +1,17 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::config::{Cloud, PublicKey, Security};
 use crate::model::{Account, Diagnostic, Observed};
 use crate::plan::{self, Input, Means, Plan, Written, guard};
-use crate::provider::Read;
+use crate::provider::Readers;
 use crate::refresh::{self, Found, Wanted};
 use crate::render::Sources;
 use crate::resource::server;
 use crate::state::State;
 
 use super::args::Planning;
-use super::deployment::{ACCOUNT, Configuration, Deployment};
+use super::deployment::{Configuration, Deployment};
 use super::failure::Failure;
 
 /// A key for the sandbox where the user has none. Nobody has its other half.
@@ -22,9 +22,10 @@ const PRACTICE_KEY: &str = "ssh-ed25519 \
 pub(super) struct Survey {
     pub(super) plan: Plan,
     pub(super) sources: Sources,
-    pub(super) account: Account,
+    /// Whose accounts they are, by name.
+    pub(super) accounts: BTreeMap<String, Account>,
     /// What the plan's first line calls the cloud.
-    pub(super) cloud: &'static str,
+    pub(super) cloud: String,
     pub(super) requests: u64,
     pub(super) elapsed: Duration,
 }
@@ -41,11 +42,11 @@ pub(super) struct Question<'a> {
     pub(super) destroying: bool,
 }
 
-/// Looks and plans. Asks `read` and nothing else.
+/// Looks and plans. Asks these accounts and nothing else.
 ///
 /// # Errors
 /// Everything that stands against the plan.
-pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<Survey, Failure> {
+pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result<Survey, Failure> {
     let began = Instant::now();
     let Question {
         deployment,
@@ -59,41 +60,37 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
     let sources = &configuration.sources;
     let problems = |problems: Vec<Diagnostic>| Failure::Problems(problems, sources.clone());
     let recorded = state.map(|state| &state.resources);
-    let nothing = BTreeMap::new();
+    let (nothing, strangers) = (BTreeMap::new(), BTreeMap::new());
     let recorded = recorded.unwrap_or(&nothing);
     let key = public_key(question)?;
     let wanted = Wanted {
-        account: ACCOUNT,
         cloud: key
             .as_ref()
             .filter(|_| !destroying)
             .map(|key| (&configuration.cloud, key)),
         recorded,
-        known: state.and_then(|state| state.accounts.get(ACCOUNT)),
+        known: state.map_or(&strangers, |state| &state.accounts),
         mark: state.map(|state| state.lineage.as_str()),
         whole: false,
         settle: planning.settle,
     };
     let Found {
-        account,
-        catalog,
+        identities,
+        accounts,
         desired,
         notes,
         observed,
-        left_out,
         absent,
-    } = refresh::refresh(read, &wanted).await?;
+    } = refresh::refresh(readers, &wanted).await?;
     let file = deployment.written_name();
     let values = deployment.written(&configuration.cloud);
     let input = Input {
         desired: &desired,
         observed: &observed,
-        left_out: &left_out,
         absent: &absent,
         recorded,
         lineage: state.map(|state| state.lineage.as_str()),
-        catalog: catalog.as_ref(),
-        capabilities: read.capabilities(),
+        accounts: &accounts,
         written: (!planning.no_write_back).then_some(Written {
             file,
             values: &values,
@@ -123,14 +120,11 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
         }));
     }
     if !plan.is_empty() {
-        let allowance = read.allowance();
         let means = Means {
-            capabilities: read.capabilities(),
+            accounts: &accounts,
             parallelism: planning.parallelism,
-            a_minute: allowance.map(|allowance| allowance.a_minute),
-            held_back: &|requests| {
-                allowance.map_or(Duration::ZERO, |allowance| allowance.wait_for(requests))
-            },
+            a_minute: readers.a_minute(),
+            held_back: &|requests| readers.wait_for(requests),
         };
         plan.estimate = Some(plan::estimate(&plan.steps, &means));
     }
@@ -138,12 +132,14 @@ pub(super) async fn survey(question: &Question<'_>, read: &dyn Read) -> Result<S
         plan,
         sources: sources.clone(),
         cloud: if deployment.is_sandbox() {
-            "sandbox"
+            "sandbox".to_owned()
         } else {
-            read.capabilities().provider
+            let types = accounts.values().map(|view| view.capabilities.provider);
+            let types: BTreeSet<&str> = types.collect();
+            types.into_iter().collect::<Vec<_>>().join(" + ")
         },
-        account,
-        requests: read.requests(),
+        accounts: identities,
+        requests: readers.requests(),
         elapsed: began.elapsed(),
     })
 }
@@ -177,16 +173,20 @@ fn public_key(question: &Question<'_>) -> Result<Option<PublicKey>, Failure> {
 /// What `destroy` would have meant in a directory that has lost its state.
 pub(super) async fn without_state(
     cloud: &Cloud,
-    read: &dyn Read,
+    readers: &Readers,
     sources: &Sources,
 ) -> Result<Failure, Failure> {
     let scope = crate::provider::Scope {
         whole: true,
         ..crate::provider::Scope::default()
     };
-    let servers = read.list(server::KIND.name, scope).await?;
+    let mut servers: Vec<Observed> = Vec::new();
+    for (name, read) in readers.iter() {
+        let listed = read.list(server::KIND.name, scope).await;
+        servers.extend(listed.map_err(|error| readers.naming(name, error))?.found);
+    }
     let mut by_name: BTreeMap<&str, Vec<&Observed>> = BTreeMap::new();
-    for server in &servers.found {
+    for server in &servers {
         let name = server.text(server::NAME).unwrap_or_default();
         by_name.entry(name).or_default().push(server);
     }

@@ -1,3 +1,7 @@
+use std::collections::BTreeMap;
+
+use super::{Capabilities, Catalog};
+
 /// Whose resources these are: the account behind a token, as its API names it.
 ///
 /// The state remembers it, so that a token of another account is noticed before anything is
@@ -13,3 +17,17 @@ pub struct Account {
     /// A name a person recognises it by: the team's, or an e-mail address.
     pub name: String,
 }
+
+/// What a look at one account told, as far as planning needs it.
+#[derive(Clone, Debug)]
+pub struct AccountView {
+    /// What its provider can do.
+    pub capabilities: &'static Capabilities,
+    /// What it can use; `None` if nothing is made that needs it.
+    pub catalog: Option<Catalog>,
+    /// How many more resources of a kind it holds than were looked at.
+    pub left_out: BTreeMap<&'static str, u64>,
+}
+
+/// The accounts of a deployment by name, as a look showed them.
+pub type AccountViews = BTreeMap<String, AccountView>;

@@ -19,6 +19,9 @@ pub struct Capabilities {
     pub boot: Duration,
     /// How many resources of a kind one request lists.
     pub page: u64,
+    /// Whether sizes and images go by ids when a server is made, because their names may change
+    /// or be given twice.
+    pub by_id: bool,
 }
 
 /// Resources of one kind that a single request creates.

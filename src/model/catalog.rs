@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::Money;
 
 /// What an account can use now: regions, sizes, images and how many servers.
@@ -24,17 +26,21 @@ pub struct Region {
     pub slug: String,
     /// What people call it: `New York 3`.
     pub name: String,
-    /// What it has: `ipv6`, `backups`, …
+    /// What it has: `ipv6`, `backups`, …; empty where the provider does not tell by region.
     pub features: BTreeSet<String>,
     /// Whether it takes new servers.
     pub available: bool,
 }
 
 /// A kind of machine with its price.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Size {
     /// What cloud.json calls it: `s-1vcpu-1gb`.
     pub slug: String,
+    /// The provider's id, where that is something else.
+    pub id: Option<String>,
+    /// What people call it, where that is something else.
+    pub name: Option<String>,
     /// The class of machine, in the provider's words: `Basic`.
     pub description: String,
     /// Virtual CPUs.
@@ -67,11 +73,12 @@ impl Size {
 }
 
 /// What a server's disk starts as.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// The provider's id.
     pub id: String,
-    /// What cloud.json calls it, `debian-13-x64`; private images have only an id.
+    /// What cloud.json calls it, `debian-13-x64`; private images have only an id, and where there
+    /// are no slugs the name is used.
     pub slug: Option<String>,
     /// `Debian`.
     pub distribution: String,
@@ -81,6 +88,10 @@ pub struct Image {
     pub regions: BTreeSet<String>,
     /// The smallest disk it fits on, in GB; 0 if the provider does not say.
     pub min_disk_gb: u64,
+    /// The least memory that it runs with, in MiB; 0 if the provider does not say.
+    pub min_memory_mib: u64,
+    /// When it was made, where the provider says so.
+    pub created: Option<Timestamp>,
     /// Whether it exists only in the sandbox and no real account has it.
     pub sandbox_only: bool,
 }

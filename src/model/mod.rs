@@ -14,7 +14,7 @@ mod resource;
 mod secret;
 mod value;
 
-pub use account::Account;
+pub use account::{Account, AccountView, AccountViews};
 pub use address::{Address, ParseAddressError};
 pub use attributes::Attributes;
 pub use capabilities::{Batch, Capabilities};
@@ -27,4 +27,4 @@ pub use money::Money;
 pub use nearest::nearest;
 pub use resource::{Desired, Observed, Origin, Readiness, Recorded};
 pub use secret::Secret;
-pub use value::{Reference, Value};
+pub use value::{Reference, Sealed, Value};

@@ -47,7 +47,7 @@ impl Desired {
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         let of_attributes = self.attributes.values().filter_map(|value| match value {
             Value::Reference(reference) => Some(reference),
-            Value::Known(_) => None,
+            Value::Known(_) | Value::Sealed(_) => None,
         });
         of_attributes.chain(self.only_if.as_ref())
     }

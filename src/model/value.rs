@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-use super::Address;
+use super::{Address, Secret};
 
 /// What an attribute shall be: known while planning, or taken from another resource later.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,14 +11,32 @@ pub enum Value {
     Known(Json),
     /// Another resource's attribute, which may be known only after that resource exists.
     Reference(Reference),
+    /// Known, and for the provider alone.
+    Sealed(Sealed),
+}
+
+/// A value that nobody but the provider sees.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// What everybody else sees, the state among them: enough to tell one from another.
+    pub shown: Json,
+    /// What the provider gets, as JSON text.
+    pub content: Secret,
+}
+
+/// What is shown tells them apart.
+impl PartialEq for Sealed {
+    fn eq(&self, other: &Self) -> bool {
+        self.shown == other.shown
+    }
 }
 
 impl Value {
-    /// The value, if it is known.
+    /// The value, if it is known; of one that is sealed, what may be seen of it.
     #[must_use]
     pub fn known(&self) -> Option<&Json> {
         match self {
-            Self::Known(value) => Some(value),
+            Self::Known(value) | Self::Sealed(Sealed { shown: value, .. }) => Some(value),
             Self::Reference(_) => None,
         }
     }

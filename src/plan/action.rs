@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
@@ -13,6 +15,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// One for each effect, numbered from 1 in a possible order of execution.
     pub steps: Vec<Step>,
+    /// The type of provider of each account, by the account's name.
+    pub providers: BTreeMap<String, String>,
     /// What else should be known: warnings and notes.
     pub notes: Vec<Diagnostic>,
     /// What it costs.
@@ -69,6 +73,8 @@ impl Verb {
 pub struct Action {
     /// Whose.
     pub address: Address,
+    /// The named account it lives in.
+    pub account: String,
     /// What is done.
     pub verb: Verb,
     /// Why.

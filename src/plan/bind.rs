@@ -51,17 +51,28 @@ pub(super) fn bind<'a>(
 struct Binder<'b, 'a> {
     input: &'b Input<'a>,
     index: &'b Index<'a>,
-    by_id: HashMap<(&'static str, &'a str), usize>,
+    by_id: HashMap<Id<'a>, usize>,
     /// Made once it is needed, which it is not where all is known by its id.
     free: OnceCell<Free<'a>>,
     bindings: Bindings<'a>,
 }
 
+/// Account, kind and id.
+type Id<'a> = (&'a str, &'a str, &'a str);
+
+fn id_of(observed: &Observed) -> Id<'_> {
+    (&observed.account, observed.kind, &observed.id)
+}
+
+fn id_in_state(recorded: &Recorded) -> Id<'_> {
+    (&recorded.account, recorded.address.kind(), &recorded.id)
+}
+
 /// What is needed to recognise a resource by something else than its id.
 struct Free<'a> {
-    by_nature: HashMap<(&'static str, String), Vec<usize>>,
+    by_nature: HashMap<(&'a str, &'static str, String), Vec<usize>>,
     /// What the state has under another address is not free to be taken.
-    taken: HashMap<(&'a str, &'a str), &'a Address>,
+    taken: HashMap<Id<'a>, &'a Address>,
 }
 
 impl<'a> Free<'a> {
@@ -70,7 +81,7 @@ impl<'a> Free<'a> {
         Self {
             by_nature: by_nature(input.observed),
             taken: recorded
-                .map(|record| ((record.address.kind(), record.id.as_str()), &record.address))
+                .map(|record| (id_in_state(record), &record.address))
                 .collect(),
         }
     }
@@ -80,7 +91,7 @@ impl<'b, 'a> Binder<'b, 'a> {
     fn new(input: &'b Input<'a>, index: &'b Index<'a>) -> Self {
         let mut by_id = HashMap::with_capacity(input.observed.len());
         for (at, observed) in input.observed.iter().enumerate() {
-            by_id.insert((observed.kind, observed.id.as_str()), at);
+            by_id.insert(id_of(observed), at);
         }
         Self {
             input,
@@ -96,10 +107,15 @@ impl<'b, 'a> Binder<'b, 'a> {
 
     fn bind(&mut self, kind: &'static Kind, desired: &'a Desired, problems: &mut Vec<Diagnostic>) {
         let address = &desired.address;
-        if let Some(recorded) = self.index.recorded.get(address)
+        let recorded = self.index.recorded.get(address).copied();
+        if let Some(recorded) = recorded.filter(|recorded| recorded.account != desired.account) {
+            problems.push(moved(desired, recorded));
+            return;
+        }
+        if let Some(recorded) = recorded
             && self.is_same(kind, desired, recorded)
         {
-            if let Some(&at) = self.by_id.get(&(kind.name, recorded.id.as_str())) {
+            if let Some(&at) = self.by_id.get(&id_in_state(recorded)) {
                 self.bindings.at.insert(address, at);
                 return;
             }
@@ -121,10 +137,7 @@ impl<'b, 'a> Binder<'b, 'a> {
     /// What leaves cloud.json is known by its recorded id alone.
     fn bind_leaving(&mut self, recorded: &'a Recorded) {
         let address = &recorded.address;
-        let key = self
-            .by_id
-            .get_key_value(&(address.kind(), recorded.id.as_str()) as &(&str, &str));
-        if let Some((_, &at)) = key {
+        if let Some(&at) = self.by_id.get(&id_in_state(recorded)) {
             self.bindings.at.insert(address, at);
         }
     }
@@ -163,13 +176,15 @@ impl<'b, 'a> Binder<'b, 'a> {
             return Ok(None);
         };
         let known = self.free.get_or_init(|| Free::of(self.input));
-        let candidates = known.by_nature.get(&(kind.name, nature));
+        let candidates = known
+            .by_nature
+            .get(&(desired.account.as_str(), kind.name, nature));
         let candidates = candidates.map(Vec::as_slice).unwrap_or_default();
         let free = candidates.iter().copied().filter(|&at| {
             let Some(observed) = self.input.observed.get(at) else {
                 return false;
             };
-            let holder = known.taken.get(&(observed.kind, observed.id.as_str()));
+            let holder = known.taken.get(&id_of(observed));
             holder.is_none_or(|&holder| *holder == desired.address)
         });
         if !kind.marked {
@@ -246,8 +261,8 @@ impl<'b, 'a> Binder<'b, 'a> {
     /// have counts as known.
     fn resolve<'v>(&'v self, value: &'v Value) -> Option<&'v Json> {
         let reference = match value {
-            Value::Known(known) => return Some(known),
             Value::Reference(reference) => reference,
+            known => return known.known(),
         };
         match self.bindings.at.get(&reference.address) {
             Some(&at) => self
@@ -300,15 +315,30 @@ impl<'b, 'a> Binder<'b, 'a> {
     }
 }
 
-/// The places of what is observed, by kind and natural key.
-fn by_nature(observed: &[Observed]) -> HashMap<(&'static str, String), Vec<usize>> {
+/// Something would have to be made in another account and deleted in this one, which is more than
+/// a change.
+fn moved(desired: &Desired, recorded: &Recorded) -> Diagnostic {
+    let (address, from, to) = (&desired.address, &recorded.account, &desired.account);
+    Diagnostic::error(format!(
+        "{address} is in the account `{from}`, not in `{to}`"
+    ))
+    .detail("this version does not move anything from one account to another")
+    .hint(format!(
+        "name `{from}` as its `provider`; or take it out of cloud.json, apply, and put it in \
+             again, which loses what it holds"
+    ))
+    .at(desired.place.clone())
+}
+
+/// The places of what is observed, by account, kind and natural key.
+fn by_nature(observed: &[Observed]) -> HashMap<(&str, &'static str, String), Vec<usize>> {
     let mut by_nature: HashMap<_, Vec<usize>> = HashMap::with_capacity(observed.len());
     for (at, observed) in observed.iter().enumerate() {
         let nature = kind(observed.kind)
             .and_then(|(_, kind)| nature(kind, |attribute| observed.attributes.get(attribute)));
         if let Some(nature) = nature {
             by_nature
-                .entry((observed.kind, nature))
+                .entry((&*observed.account, observed.kind, nature))
                 .or_default()
                 .push(at);
         }

@@ -1,5 +1,5 @@
 use crate::model::{
-    Address, Attributes, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
+    Address, Attributes, Catalog, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
 };
 use crate::resource::{Facts, Kind, OnChange, Price, Removal, kind};
 
@@ -131,7 +131,7 @@ impl<'a> Decider<'_, 'a> {
         };
         let price = match found.and_then(|found| found.monthly) {
             Some(monthly) => Price::Monthly(monthly),
-            None => (kind.price)(&desired.attributes, self.input.catalog),
+            None => (kind.price)(&desired.attributes, self.catalog(&desired.account)),
         };
         let monthly = match price {
             Price::Monthly(monthly) => Some(monthly),
@@ -140,6 +140,7 @@ impl<'a> Decider<'_, 'a> {
         Decision {
             action: Action {
                 address: address.clone(),
+                account: desired.account.clone(),
                 verb,
                 reason,
                 id: found
@@ -209,6 +210,7 @@ impl<'a> Decider<'_, 'a> {
         Some(Decision {
             action: Action {
                 address: address.clone(),
+                account: recorded.account.clone(),
                 verb,
                 reason,
                 id: Some(recorded.id.clone()),
@@ -228,6 +230,10 @@ impl<'a> Decider<'_, 'a> {
             refreshed: None,
             unpriced: false,
         })
+    }
+
+    fn catalog(&self, account: &str) -> Option<&'a Catalog> {
+        self.input.accounts.get(account)?.catalog.as_ref()
     }
 
     fn was_deleted(&self, address: &Address) -> bool {
@@ -254,6 +260,8 @@ impl<'a> Decider<'_, 'a> {
                 continue;
             }
             let value = match self.facts.resolve(wanted) {
+                // What the provider is to get goes with it.
+                Some(_) if matches!(wanted, Value::Sealed(_)) => wanted.clone(),
                 Some(known) => Value::Known(known.clone()),
                 None if after.contains_key(name) && !Change::is_of(changes, name) => continue,
                 None => wanted.clone(),

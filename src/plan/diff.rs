@@ -121,8 +121,12 @@ pub(super) fn refusals(
     input: &Input<'_>,
     problems: &mut Vec<Diagnostic>,
 ) {
+    let account = input.accounts.get(&desired.account);
     for change in changes {
-        if input.capabilities.updates(kind.name, &change.attribute) {
+        if account.is_some_and(|account| {
+            let capabilities = account.capabilities;
+            capabilities.updates(kind.name, &change.attribute)
+        }) {
             continue;
         }
         let about = kind

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Address, Attributes, Batch, Capabilities, Value};
+use crate::model::{AccountViews, Address, Attributes, Batch, Value};
 use crate::resource::kind;
 
 use super::{Op, Step};
@@ -31,8 +31,8 @@ pub struct Estimate {
 
 /// What a plan is carried out with.
 pub struct Means<'a> {
-    /// What the provider can do.
-    pub capabilities: &'a Capabilities,
+    /// The accounts, by name.
+    pub accounts: &'a AccountViews,
     /// How many requests are under way at once.
     pub parallelism: usize,
     /// How many requests the provider takes in a minute; `None` where nothing limits them.
@@ -41,11 +41,25 @@ pub struct Means<'a> {
     pub held_back: &'a dyn Fn(u64) -> Duration,
 }
 
+impl Means<'_> {
+    /// How long a server takes to come up where it takes longest.
+    fn boot(&self) -> Duration {
+        let boots = self.accounts.values().map(|view| view.capabilities.boot);
+        boots.max().unwrap_or_default()
+    }
+
+    /// How many a request lists where it lists fewest.
+    fn page(&self) -> u64 {
+        let pages = self.accounts.values().map(|view| view.capabilities.page);
+        pages.min().unwrap_or(1).max(1)
+    }
+}
+
 /// What these steps take, which must be all of a plan's.
 #[must_use]
 pub fn estimate(steps: &[Step], means: &Means<'_>) -> Estimate {
-    let boot = means.capabilities.boot;
-    let work = requests(steps, means.capabilities);
+    let boot = means.boot();
+    let work = requests(steps, means.accounts);
     let longest = longest_chain(steps, boot);
     let looks = looks(steps, means, longest.max((means.held_back)(work)));
     let requests = work + looks;
@@ -57,12 +71,16 @@ pub fn estimate(steps: &[Step], means: &Means<'_>) -> Estimate {
 }
 
 /// The requests that do something: what can be created together counts as one.
-fn requests(steps: &[Step], capabilities: &Capabilities) -> u64 {
+fn requests(steps: &[Step], accounts: &AccountViews) -> u64 {
     let mut single = 0;
     let mut together: BTreeMap<(&str, String), (usize, u64)> = BTreeMap::new();
     for step in steps {
         let batch = match &step.op {
-            Op::Create { address, .. } => capabilities.batch(address.kind()),
+            Op::Create {
+                address, account, ..
+            } => accounts
+                .get(account)
+                .and_then(|account| account.capabilities.batch(address.kind())),
             _ => None,
         };
         match (&step.op, batch) {
@@ -109,8 +127,8 @@ fn looks(steps: &[Step], means: &Means<'_>, within: Duration) -> u64 {
             _ => {}
         }
     }
-    let pages = booting.div_ceil(means.capabilities.page.max(1));
-    let all = pages * times(means.capabilities.boot) + going * times(GOING);
+    let pages = booting.div_ceil(means.page());
+    let all = pages * times(means.boot()) + going * times(GOING);
     let minutes = within.as_secs().div_ceil(60).max(1);
     means
         .a_minute

@@ -4,13 +4,13 @@
 //! particular to a kind comes from its descriptor in [`crate::resource`]. The same input gives the
 //! same plan, byte for byte.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use crate::model::{
-    Address, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded, Value,
+    AccountViews, Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value,
 };
 use crate::resource::{Facts, KINDS, Kind};
 
@@ -31,20 +31,16 @@ pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step
 pub struct Input<'a> {
     /// What cloud.json asks for; nothing, to destroy.
     pub desired: &'a [Desired],
-    /// What the account holds, as far as it matters.
+    /// What the accounts hold, as far as it matters.
     pub observed: &'a [Observed],
-    /// How much else of a kind it holds.
-    pub left_out: &'a BTreeMap<&'static str, u64>,
     /// Recorded resources that are not in `observed`, and why.
     pub absent: &'a BTreeMap<Address, Absence>,
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
     /// The deployment's identity, once it has one.
     pub lineage: Option<&'a str>,
-    /// What the account can use; `None` if nothing is made that needs it.
-    pub catalog: Option<&'a Catalog>,
-    /// What the provider can do.
-    pub capabilities: &'a Capabilities,
+    /// The accounts, by name.
+    pub accounts: &'a AccountViews,
     /// The user's file and what it holds of the attributes that are written back into it; `None`
     /// if it shall not be written.
     pub written: Option<Written<'a>>,
@@ -77,6 +73,7 @@ pub enum Absence {
 pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut notes = Vec::new();
     everything_missing(input, &mut notes);
+    not_offered(input, &mut notes);
     let index = Index::of(input);
     let bindings = bind::bind(input, &index, &mut notes);
     let unwanted = unmet_conditions(input, &index, &bindings, &mut notes);
@@ -101,6 +98,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     Ok(Plan {
         actions,
         steps,
+        providers: providers(input),
         notes,
         cost,
         refreshed,
@@ -176,21 +174,29 @@ impl<'a> Index<'a> {
 
 /// Everything gone at once is a wrong account or a broken API far more often than a fact.
 fn everything_missing(input: &Input<'_>, notes: &mut Vec<Diagnostic>) {
-    let gone = input
-        .absent
+    let accounts: BTreeSet<&str> = input
+        .recorded
         .values()
-        .filter(|absence| **absence == Absence::Gone)
-        .count();
+        .map(|recorded| recorded.account.as_str())
+        .collect();
+    for account in accounts {
+        all_missing_in(input, account, notes);
+    }
+}
+
+fn all_missing_in(input: &Input<'_>, account: &str, notes: &mut Vec<Diagnostic>) {
+    let recorded = input.recorded.values();
+    let recorded: Vec<&Address> = recorded
+        .filter(|recorded| recorded.account == account)
+        .map(|recorded| &recorded.address)
+        .collect();
+    let is_gone = |address: &&&Address| input.absent.get(**address) == Some(&Absence::Gone);
+    let gone = recorded.iter().filter(is_gone).count();
     // A single one that is gone is no sign of that: a run cut off at its very end leaves just that.
-    if gone < 2 || gone < input.recorded.len() {
+    if gone < 2 || gone < recorded.len() {
         return;
     }
-    let some: Vec<String> = input
-        .recorded
-        .keys()
-        .take(3)
-        .map(ToString::to_string)
-        .collect();
+    let some: Vec<String> = recorded.iter().take(3).map(ToString::to_string).collect();
     let more = if gone > some.len() { ", …" } else { "" };
     let rebuild = input
         .lineage
@@ -206,6 +212,31 @@ fn everything_missing(input: &Input<'_>, notes: &mut Vec<Diagnostic>) {
              starts again from what is there"
         )),
     );
+}
+
+fn providers(input: &Input<'_>) -> BTreeMap<String, String> {
+    let accounts = input.accounts.iter();
+    accounts
+        .map(|(name, view)| (name.clone(), view.capabilities.provider.to_owned()))
+        .collect()
+}
+
+/// What its account's provider does not offer.
+fn not_offered(input: &Input<'_>, notes: &mut Vec<Diagnostic>) {
+    for desired in input.desired {
+        let kind = desired.address.kind();
+        let account = input.accounts.get(&desired.account);
+        if let Some(account) = account
+            && !account.capabilities.kinds.contains(&kind)
+        {
+            notes.push(
+                Diagnostic::error(format!("account `{}` offers no {kind}s", desired.account))
+                    .detail(format!("so {} cannot be made there", desired.address))
+                    .hint("name another account for it with `provider`")
+                    .at(desired.place.clone()),
+            );
+        }
+    }
 }
 
 /// Wanted resources whose condition is known not to hold: they are treated as not wanted.
@@ -261,11 +292,10 @@ fn facts<'a>(
         desired: input.desired,
         wanted: &index.wanted,
         observed: input.observed,
-        left_out: input.left_out,
+        accounts: input.accounts,
         recorded: input.recorded,
         bound: &bindings.at,
         unwanted,
-        catalog: input.catalog,
         lineage: input.lineage,
     }
 }

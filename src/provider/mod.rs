@@ -13,10 +13,15 @@ use crate::model::{
     Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded,
 };
 
+mod accounts;
+mod cloud_init;
 pub mod digitalocean;
 mod error;
 mod http;
+pub mod openstack;
+pub mod rackspace;
 
+pub use accounts::{Accounts, Readers, Writers};
 pub use error::{Class, Error};
 
 /// What every call to a provider gives: an answer, later, or an error classified by what to do
@@ -248,6 +253,10 @@ impl Connection {
 pub enum Login {
     /// DigitalOcean.
     DigitalOcean(digitalocean::Login),
+    /// Any OpenStack.
+    OpenStack(Box<openstack::Login>),
+    /// Rackspace Cloud (Classic).
+    Rackspace(rackspace::Login),
 }
 
 /// How requests are sent.
@@ -316,6 +325,8 @@ pub fn open_read(connection: Connection) -> Result<Box<dyn Read>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Reader::new(login, manner)?),
+        Login::OpenStack(login) => Box::new(openstack::Reader::new(&login, manner)?),
+        Login::Rackspace(login) => Box::new(rackspace::Reader::new(login, manner)?),
     })
 }
 
@@ -327,5 +338,7 @@ pub fn open_write(connection: Connection) -> Result<Box<dyn Write>, Error> {
     let manner = connection.manner;
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Writer::new(login, manner)?),
+        Login::OpenStack(login) => Box::new(openstack::Writer::new(&login, manner)?),
+        Login::Rackspace(login) => Box::new(rackspace::Writer::new(login, manner)?),
     })
 }

@@ -2,61 +2,95 @@
 //! little where the account holds much more.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
-use crate::model::{Address, Desired, Observed, Origin, Recorded};
+use crate::model::{AccountViews, Address, Desired, Observed, Origin, Recorded};
 use crate::provider::Listed;
-use crate::resource::{domain, record, server, ssh_key};
+use crate::resource::{Kind, domain, record, server, ssh_key};
 
 /// What was seen, each resource once, and how much was left out.
 #[derive(Default)]
 pub(super) struct Sight {
     pub(super) observed: Vec<Observed>,
-    /// By kind.
-    pub(super) left_out: BTreeMap<&'static str, u64>,
+    /// By account and kind.
+    left_out: BTreeMap<(Arc<str>, &'static str), u64>,
 }
 
 impl Sight {
-    /// What a first listing of a kind showed.
-    pub(super) fn first(&mut self, kind: &'static str, listed: Listed) {
-        self.observed.extend(listed.found);
-        self.left_out.insert(kind, listed.left_out);
+    /// What a first listing of a kind in an account showed.
+    pub(super) fn first(&mut self, account: &Arc<str>, kind: &'static str, listed: Listed) {
+        let found = listed.found.into_iter();
+        self.observed.extend(found.map(|found| of(account, found)));
+        self.left_out
+            .insert((account.clone(), kind), listed.left_out);
     }
 
     /// What another listing of that kind showed. What was seen already is as it was.
-    pub(super) fn further(&mut self, kind: &'static str, listed: Listed) {
-        let known = self.observed.iter().filter(|known| known.kind == kind);
+    pub(super) fn further(&mut self, account: &Arc<str>, kind: &'static str, listed: Listed) {
+        let known = self.observed.iter();
+        let known = known.filter(|known| known.kind == kind && known.account == *account);
         let mut known: HashSet<String> = known.map(|known| known.id.clone()).collect();
         let before = known.len();
         let found = listed.found.into_iter();
         let new = found.filter(|found| known.insert(found.id.clone()));
-        self.observed.extend(new);
+        self.observed.extend(new.map(|found| of(account, found)));
         let new = (known.len() - before) as u64;
-        let left_out = self.left_out.entry(kind).or_default();
+        let left_out = self.left_out.entry((account.clone(), kind)).or_default();
         *left_out = left_out.saturating_sub(new).min(listed.left_out);
     }
 
     /// One that was asked for by itself.
-    pub(super) fn single(&mut self, found: Observed) {
-        if let Some(left_out) = self.left_out.get_mut(found.kind) {
+    pub(super) fn single(&mut self, account: &Arc<str>, found: Observed) {
+        if let Some(left_out) = self.left_out.get_mut(&(account.clone(), found.kind)) {
             *left_out = left_out.saturating_sub(1);
         }
-        self.observed.push(found);
+        self.observed.push(of(account, found));
     }
 
-    /// Whether there is more of a kind than was seen.
-    pub(super) fn is_partial(&self, kind: &str) -> bool {
-        self.left_out
-            .get(kind)
-            .is_some_and(|&left_out| left_out > 0)
+    /// Whether there is more of a kind in an account than was seen.
+    pub(super) fn is_partial(&self, account: &Arc<str>, kind: &'static str) -> bool {
+        let left_out = self.left_out.get(&(account.clone(), kind));
+        left_out.is_some_and(|&left_out| left_out > 0)
+    }
+
+    /// The names that are taken of a kind, by account, in lower case.
+    pub(super) fn names(&self, kind: &Kind) -> HashSet<(&str, String)> {
+        let key = match kind.natural_key {
+            [key] => *key,
+            _ => return HashSet::new(),
+        };
+        let of_kind = self.observed.iter().filter(|seen| seen.kind == kind.name);
+        of_kind
+            .filter_map(|seen| Some((&*seen.account, seen.text(key)?.to_ascii_lowercase())))
+            .collect()
+    }
+
+    /// The accounts, with how much of each was left out.
+    pub(super) fn left_out_of(&self, mut accounts: AccountViews) -> AccountViews {
+        for ((account, kind), left_out) in &self.left_out {
+            if let Some(view) = accounts.get_mut(&**account) {
+                view.left_out.insert(kind, *left_out);
+            }
+        }
+        accounts
     }
 }
 
-/// Whether all servers of the account matter: with a key that goes, others may lose it.
-pub(super) fn to_every_server(recorded: &BTreeMap<Address, Recorded>, desired: &[Desired]) -> bool {
-    let keys = recorded.values().filter(|recorded| {
+/// What was found, with the account that it was found in.
+fn of(account: &Arc<str>, found: Observed) -> Observed {
+    Observed {
+        account: account.clone(),
+        ..found
+    }
+}
+
+/// Whether all servers of an account matter: with a key that goes, others may lose it.
+pub(super) fn to_every_server(recorded: &[&Recorded], desired: &[&Desired]) -> bool {
+    let recorded = recorded.iter().copied();
+    let keys = recorded.filter(|recorded| {
         recorded.address.kind() == ssh_key::KIND.name && recorded.origin == Origin::Created
     });
-    leaving(keys, desired).next().is_some()
+    leaving(keys, desired.iter().copied()).next().is_some()
 }
 
 /// Whether all records of our zones matter: a zone goes only if it is empty, and what leads to a
@@ -66,7 +100,7 @@ pub(super) fn to_every_record(recorded: &BTreeMap<Address, Recorded>, desired: &
     let others = recorded
         .values()
         .filter(|recorded| kinds.contains(&recorded.address.kind()));
-    leaving(others, desired).next().is_some()
+    leaving(others, desired.iter()).next().is_some()
 }
 
 /// Whether a record leads somewhere that only a look at every server can name: to be told of
@@ -87,7 +121,7 @@ pub(super) fn out_of_sight(
         let all = recorded.values();
         all.filter(move |recorded| recorded.address.kind() == kind)
     };
-    let given_back: BTreeSet<&str> = leaving(of_kind(server::KIND.name), desired)
+    let given_back: BTreeSet<&str> = leaving(of_kind(server::KIND.name), desired.iter())
         .flat_map(|server| addresses.iter().filter_map(|address| server.text(address)))
         .collect();
     let ours: HashSet<&str> = of_kind(record::KIND.name)
@@ -113,11 +147,11 @@ pub(super) fn out_of_sight(
 }
 
 /// Those of `recorded` that are not wanted any more.
-fn leaving<'a>(
+fn leaving<'a, 'd>(
     recorded: impl Iterator<Item = &'a Recorded>,
-    desired: &[Desired],
+    desired: impl Iterator<Item = &'d Desired>,
 ) -> impl Iterator<Item = &'a Recorded> {
-    let wanted: HashSet<&Address> = desired.iter().map(|desired| &desired.address).collect();
+    let wanted: HashSet<&Address> = desired.map(|desired| &desired.address).collect();
     let leaving: Vec<&Recorded> = recorded
         .filter(|recorded| !wanted.contains(&recorded.address))
         .collect();

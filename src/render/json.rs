@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::escape::escape_json;
 use super::phrase;
-use crate::model::{Address, Attributes, Diagnostic, Place, Value};
+use crate::model::{Address, Attributes, Diagnostic, Place, Sealed, Value};
 use crate::plan::{Action, Counts, Op, Plan, Reason, Step, Verb};
 
 /// The version of `terraform show -json`'s format that the document follows.
@@ -17,8 +17,8 @@ const FORMAT_VERSION: &str = "1.2";
 /// `cloudbuilder_version`, `steps`, `cost`, `estimate`, `summary`, `diagnostics`, and `reason`
 /// beside each change are our own. `schemas/plan.schema.json` describes it.
 #[must_use]
-pub fn plan_json(plan: &Plan, provider: &str) -> String {
-    let document = Document::new(plan, provider);
+pub fn plan_json(plan: &Plan) -> String {
+    let document = Document::new(plan);
     line(&document)
 }
 
@@ -183,13 +183,17 @@ struct RelatedJson<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn new(plan: &'a Plan, provider: &'a str) -> Self {
+    fn new(plan: &'a Plan) -> Self {
         let errored = phrase::errors(plan) > 0;
         let imported = imported(plan);
         let resource_changes = plan
             .actions
             .iter()
-            .map(|action| ResourceChange::new(action, &imported, provider))
+            .map(|action| {
+                let provider = plan.providers.get(&action.account);
+                let provider = provider.map_or("", String::as_str);
+                ResourceChange::new(action, &imported, provider)
+            })
             .collect();
         let Counts {
             import,
@@ -290,7 +294,7 @@ impl ChangeJson {
                 let mut after = before.clone().unwrap_or_default();
                 for (name, value) in action.after.iter().flatten() {
                     match value {
-                        Value::Known(value) => {
+                        Value::Known(value) | Value::Sealed(Sealed { shown: value, .. }) => {
                             after.insert(name, value.clone());
                         }
                         Value::Reference(_) => {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::json::{DiagnosticJson, action_reason, imported, importing, line};
 use super::phrase;
 use crate::apply::{Event, Report};
 use crate::model::{Address, Diagnostic, Severity};
-use crate::plan::{Counts, Op, Plan, Step, Verb};
+use crate::plan::{Action, Counts, Op, Plan, Step, Verb};
 
 /// The version of Terraform's machine-readable UI that the messages follow.
 const UI_VERSION: &str = "1.2";
@@ -22,6 +22,9 @@ const UI_VERSION: &str = "1.2";
 #[derive(Debug)]
 pub struct JsonStream {
     plan: Arc<Plan>,
+    /// The provider of each resource, where there are several.
+    providers: HashMap<Address, String>,
+    /// That of all others.
     provider: String,
     destroy: bool,
     running: BTreeMap<usize, Timestamp>,
@@ -30,10 +33,16 @@ pub struct JsonStream {
 impl JsonStream {
     /// For carrying out `plan`; `destroy` if that is the command.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, provider: &str, destroy: bool) -> Self {
+    pub fn new(plan: Arc<Plan>, destroy: bool) -> Self {
+        let provider = plan.providers.values().next().cloned().unwrap_or_default();
+        let of_action = |action: &Action| {
+            let other = plan.providers.get(&action.account)?;
+            (*other != provider).then(|| (action.address.clone(), other.clone()))
+        };
         Self {
+            providers: plan.actions.iter().filter_map(of_action).collect(),
             plan,
-            provider: provider.to_owned(),
+            provider,
             destroy,
             running: BTreeMap::new(),
         }
@@ -279,7 +288,7 @@ impl JsonStream {
             "addr": address.to_string(),
             "module": "",
             "resource": address.to_string(),
-            "implied_provider": self.provider,
+            "implied_provider": self.providers.get(address).unwrap_or(&self.provider),
             "resource_type": address.kind(),
             "resource_name": address.name(),
             "resource_key": null,

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, pad, rows, width};
-use crate::model::{Address, Value, escape};
+use crate::model::{Address, Sealed, Value, escape};
 use crate::plan::{Action, Op, Plan, Step, Verb};
 
 /// From how many steps on a plan also counts them by kind: it no longer fits on one screen.
@@ -177,7 +177,7 @@ pub(super) fn shown(value: &Json) -> String {
 /// A value that shall be, or where it comes from.
 fn wanted(makers: &Makers<'_>, value: &Value) -> String {
     match value {
-        Value::Known(value) => shown(value),
+        Value::Known(value) | Value::Sealed(Sealed { shown: value, .. }) => shown(value),
         Value::Reference(reference) => {
             let whose = escape(&reference.to_string()).into_owned();
             match makers.get(&reference.address) {

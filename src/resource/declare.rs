@@ -2,25 +2,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use crate::config::{Cloud, PublicKey, Server, Spanned};
-use crate::model::{Address, Attributes, Catalog, Desired, Diagnostic, Recorded, Reference, Value};
+use crate::config::{Cloud, DEFAULT_ACCOUNT, PublicKey, Server, Spanned};
+use crate::model::{
+    AccountViews, Address, Attributes, Catalog, Desired, Diagnostic, Recorded, Reference, Value,
+};
 
-use super::{domain, record, server, ssh_key};
+use super::{domain, files, record, selection, server, settings, ssh_key};
+
+mod zones;
+
+pub use zones::Zones;
 
 /// What turning cloud.json into resources depends on besides cloud.json.
 pub struct Setting<'a> {
-    /// The named account everything lives in.
-    pub account: &'a str,
     /// The key put on new servers.
     pub public_key: &'a PublicKey,
-    /// The zones that the account manages.
-    pub zones: &'a BTreeSet<String>,
+    /// The zones that each account manages.
+    pub zones: &'a Zones,
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
-    /// What the account can use; `None` if nothing is made that needs it.
-    pub catalog: Option<&'a Catalog>,
-    /// Where a new zone must be delegated to.
-    pub name_servers: &'a [&'a str],
+    /// The accounts, by name.
+    pub accounts: &'a AccountViews,
 }
 
 /// What cloud.json means.
@@ -37,19 +39,19 @@ pub struct Declared {
 pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
     let mut declaration = Declaration::begin(cloud, setting);
     for domain in &cloud.domains {
-        declaration.domain(&domain.name.value, &domain.name);
+        let account = &domain.account.value;
+        declaration.domain(account, &domain.name.value, &domain.name);
     }
     for server in &cloud.servers {
         declaration.server(server);
-        let address = server_address(server);
         for name in &server.names {
-            declaration.records(name, &address);
+            declaration.records(name, server);
         }
     }
     declaration.out
 }
 
-/// The servers and their key, which can be told before the zones are known. What should be known
+/// The servers and their keys, which can be told before the zones are known. What should be known
 /// about them is left to [`declare`].
 #[must_use]
 pub fn declare_servers(cloud: &Cloud, setting: &Setting<'_>) -> Vec<Desired> {
@@ -64,31 +66,47 @@ fn server_address(server: &Server) -> Address {
     Address::new(server::KIND.name, &server.name.value)
 }
 
-/// The zones that a name can go into without another one being made.
-fn managed_zones(cloud: &Cloud, setting: &Setting<'_>) -> BTreeSet<String> {
-    let declared = cloud.domains.iter().map(|domain| domain.name.value.clone());
-    setting.zones.iter().cloned().chain(declared).collect()
-}
-
 struct Declaration<'a> {
     setting: &'a Setting<'a>,
-    managed: BTreeSet<String>,
-    /// Zones that are resources of this deployment.
-    domains: BTreeSet<String>,
+    /// The account of what names none.
+    fallback: &'a str,
+    /// The zones that a name can go into without another one being made.
+    managed: Zones,
+    /// Those that cloud.json names.
+    declared: Zones,
+    /// Zones that are resources of this deployment, with their accounts.
+    domains: BTreeSet<(String, String)>,
     out: Declared,
 }
 
 impl<'a> Declaration<'a> {
-    /// With the key that all servers share, if there are any.
-    fn begin(cloud: &Cloud, setting: &'a Setting<'a>) -> Self {
+    /// With the keys that all servers of an account share.
+    fn begin(cloud: &'a Cloud, setting: &'a Setting<'a>) -> Self {
+        let mut declared = Zones::new();
+        for domain in &cloud.domains {
+            let zones = declared.entry(domain.account.value.clone()).or_default();
+            zones.insert(domain.name.value.clone());
+        }
+        let mut managed = setting.zones.clone();
+        for (account, zones) in &declared {
+            let of_account = managed.entry(account.clone()).or_default();
+            of_account.extend(zones.iter().cloned());
+        }
         let mut declaration = Self {
             setting,
-            managed: managed_zones(cloud, setting),
+            fallback: cloud.default_account.as_deref().unwrap_or(DEFAULT_ACCOUNT),
+            managed,
+            declared,
             domains: BTreeSet::new(),
             out: Declared::default(),
         };
-        if !cloud.servers.is_empty() {
-            declaration.ssh_key();
+        let accounts: BTreeSet<&str> = cloud
+            .servers
+            .iter()
+            .map(|server| server.account.value.as_str())
+            .collect();
+        for account in accounts {
+            declaration.ssh_key(account);
         }
         declaration
     }
@@ -97,14 +115,18 @@ impl<'a> Declaration<'a> {
         self.out.desired.push(desired);
     }
 
-    fn ssh_key(&mut self) {
+    fn catalog(&self, account: &str) -> Option<&'a Catalog> {
+        self.setting.accounts.get(account)?.catalog.as_ref()
+    }
+
+    fn ssh_key(&mut self, account: &str) {
         let key = self.setting.public_key;
         let attributes = Attributes::from([
             (ssh_key::NAME, key.name().into()),
             (ssh_key::PUBLIC_KEY, key.line.as_str().into()),
             (ssh_key::FINGERPRINT, key.fingerprint.as_str().into()),
         ]);
-        let address = ssh_key::address();
+        let address = ssh_key::address(account);
         if let Some(before) = self.setting.recorded.get(&address)
             && before.text(ssh_key::FINGERPRINT) != Some(&key.fingerprint)
         {
@@ -118,7 +140,7 @@ impl<'a> Declaration<'a> {
         }
         self.push(Desired {
             address,
-            account: self.setting.account.to_owned(),
+            account: account.to_owned(),
             attributes,
             only_if: None,
             place: None,
@@ -127,14 +149,15 @@ impl<'a> Declaration<'a> {
     }
 
     fn server(&mut self, wanted: &Server) {
+        let address = server_address(wanted);
+        let account = &wanted.account.value;
+        let recorded = self.setting.recorded.get(&address);
+        let catalog = self.catalog(account);
         let region = wanted.region.as_ref();
-        let has_ipv6 = region.and_then(|region| self.region_has_ipv6(&region.value));
-        let mut attributes = Attributes::from([
+        let mut attributes: Attributes<Value> = Attributes::from([
             (server::NAME, wanted.name.value.as_str().into()),
-            (server::SIZE, wanted.size.value.text().into()),
-            (server::IMAGE, wanted.image.value.text().into()),
             (server::BACKUPS, wanted.backups.value.into()),
-            (server::SSH_KEY, ssh_key::reference()),
+            (server::SSH_KEY, ssh_key::reference(account)),
         ]);
         let mut places = BTreeMap::from([
             (server::SIZE, wanted.size.place.clone()),
@@ -144,8 +167,32 @@ impl<'a> Declaration<'a> {
         if let Some(region) = region {
             attributes.insert(server::REGION, region.value.as_str().into());
             places.insert(server::REGION, region.place.clone());
+        } else if let Some([only]) = catalog.map(|catalog| catalog.regions.as_slice()) {
+            attributes.insert(server::REGION, only.slug.as_str().into());
         }
-        if let Some(ipv6) = has_ipv6 {
+        let by_id = self.setting.accounts.get(account);
+        let by_id = by_id.is_some_and(|account| account.capabilities.by_id);
+        let choice = selection::Choice {
+            wanted,
+            recorded,
+            catalog,
+            by_id,
+        };
+        attributes.extend(choice.size(&mut self.out.notes));
+        attributes.extend(choice.image(&mut self.out.notes));
+        if let Some(settings) = wanted.settings.as_ref().and_then(settings::to_json) {
+            attributes.insert(server::SETTINGS, settings.into());
+        }
+        if let Some(sealed) = files::sealed(&wanted.files, &self.setting.public_key.line) {
+            attributes.insert(server::FILES, Value::Sealed(sealed));
+            places.extend(
+                wanted
+                    .files
+                    .first()
+                    .map(|file| (server::FILES, file.place.clone())),
+            );
+        }
+        if let Some(ipv6) = region.and_then(|region| has_ipv6(catalog, &region.value)) {
             attributes.insert(server::IPV6, ipv6.into());
             if !ipv6 {
                 // Known before it is made: it will have no such address.
@@ -153,8 +200,8 @@ impl<'a> Declaration<'a> {
             }
         }
         self.push(Desired {
-            address: server_address(wanted),
-            account: self.setting.account.to_owned(),
+            address,
+            account: account.clone(),
             attributes,
             only_if: None,
             place: Some(wanted.name.place.clone()),
@@ -162,17 +209,12 @@ impl<'a> Declaration<'a> {
         });
     }
 
-    /// Whether servers in a region get IPv6; `None` if the catalog was not needed, because then
-    /// all servers exist and each says for itself.
-    fn region_has_ipv6(&self, slug: &str) -> Option<bool> {
-        let region = self.setting.catalog?.region(slug)?;
-        Some(region.features.contains("ipv6"))
-    }
-
-    fn records(&mut self, name: &Spanned<String>, server: &Address) {
-        let Some(zone) = self.zone(name) else { return };
+    fn records(&mut self, name: &Spanned<String>, server: &Server) {
+        let Some((account, zone)) = self.zone(name, server) else {
+            return;
+        };
         let to = |attribute: &str| Reference {
-            address: server.clone(),
+            address: server_address(server),
             attribute: attribute.to_owned(),
         };
         let families = [("A", server::IPV4_ADDRESS), ("AAAA", server::IPV6_ADDRESS)];
@@ -180,7 +222,7 @@ impl<'a> Declaration<'a> {
             let data = Value::Reference(to(attribute));
             self.push(Desired {
                 address: record::address(&name.value, record_type),
-                account: self.setting.account.to_owned(),
+                account: account.clone(),
                 attributes: record::attributes(zone.clone(), &name.value, record_type, data),
                 // Every server has an IPv4 address; IPv6 depends on its region and its age.
                 only_if: (record_type == "AAAA").then(|| to(attribute)),
@@ -190,86 +232,60 @@ impl<'a> Declaration<'a> {
         }
     }
 
-    /// The zone of a name: the recorded one as long as it exists, else the longest there is, else
-    /// a new one.
-    fn zone(&mut self, name: &Spanned<String>) -> Option<Value> {
-        // Either may be missing: a run that was cut off made only one of them.
-        let recorded = ["A", "AAAA"].into_iter().find_map(|record_type| {
-            let address = record::address(&name.value, record_type);
-            self.setting.recorded.get(&address)?.text(record::ZONE)
-        });
-        let longest = domain::zone_of(&name.value, &self.managed);
-        let zone = match (
-            recorded.filter(|zone| self.managed.contains(*zone)),
-            longest,
-        ) {
-            (Some(kept), Some(longest)) if kept.len() < longest.len() => {
-                self.out.notes.push(
-                    Diagnostic::note(format!("{} stays in the zone {kept}", name.value))
-                        .detail(format!("the account now has the zone {longest} too"))
-                        .at(name.place.clone()),
-                );
-                kept
-            }
-            (Some(kept), _) => kept,
-            (None, Some(longest)) => longest,
-            (None, None) => {
-                let Some(new) = domain::registrable(&name.value) else {
-                    self.out.notes.push(
-                        Diagnostic::error(format!("{} is in no zone of the account", name.value))
-                            .detail("and nobody can register a part of it, so none can be made")
-                            .hint("use a name below a domain that you own")
-                            .at(name.place.clone()),
-                    );
-                    return None;
-                };
-                new
-            }
-        };
-        let zone = zone.to_owned();
-        self.managed.insert(zone.clone());
-        Some(self.domain_value(&zone, name))
-    }
-
     /// A zone that the account has and the state does not know is merely used; any other is a
     /// resource that the record waits for.
-    fn domain_value(&mut self, zone: &str, name: &Spanned<String>) -> Value {
-        let used_only = self.setting.zones.contains(zone)
-            && !self.domains.contains(zone)
+    fn domain_value(&mut self, account: &str, zone: &str, name: &Spanned<String>) -> Value {
+        let has_it = zones::holds(self.setting.zones, account, zone);
+        let ours = (account.to_owned(), zone.to_owned());
+        let used_only = has_it
+            && !self.domains.contains(&ours)
             && !self.setting.recorded.contains_key(&domain::address(zone));
         if used_only {
             return zone.into();
         }
-        self.domain(zone, name);
+        self.domain(account, zone, name);
         Value::Reference(Reference {
             address: domain::address(zone),
             attribute: domain::NAME.to_owned(),
         })
     }
 
-    fn domain(&mut self, zone: &str, asked_by: &Spanned<String>) {
-        if !self.domains.insert(zone.to_owned()) {
+    fn domain(&mut self, account: &str, zone: &str, asked_by: &Spanned<String>) {
+        if !self.domains.insert((account.to_owned(), zone.to_owned())) {
             return;
         }
         let place = asked_by.place.clone();
         let recorded = self.setting.recorded.contains_key(&domain::address(zone));
-        if !self.setting.zones.contains(zone) && !recorded {
+        if !zones::holds(self.setting.zones, account, zone) && !recorded {
+            let note = Diagnostic::note(format!("{zone} will be a new zone"));
+            let view = self.setting.accounts.get(account);
+            let to = view.map_or(&[][..], |view| view.capabilities.name_servers);
+            let to = match to {
+                // Every cloud of this kind has its own.
+                [] => "the name servers that the account tells".to_owned(),
+                known => known.join(", "),
+            };
             self.out.notes.push(
-                Diagnostic::note(format!("{zone} will be a new zone"))
-                    .detail(format!(
-                        "its names answer only once its registrar delegates it to {}",
-                        self.setting.name_servers.join(", ")
-                    ))
-                    .at(place.clone()),
+                note.detail(format!(
+                    "its names answer only once its registrar delegates it to {to}"
+                ))
+                .at(place.clone()),
             );
         }
         self.push(Desired {
             address: domain::address(zone),
-            account: self.setting.account.to_owned(),
+            account: account.to_owned(),
             attributes: Attributes::from([(domain::NAME, zone.into())]),
             only_if: None,
             place: Some(place),
             places: BTreeMap::new(),
         });
     }
+}
+
+/// Whether servers in a region get IPv6; `None` if the catalog was not needed, because then all
+/// servers exist and each says for itself, and where it does not depend on the region.
+fn has_ipv6(catalog: Option<&Catalog>, slug: &str) -> Option<bool> {
+    let features = &catalog?.region(slug)?.features;
+    (!features.is_empty()).then(|| features.contains("ipv6"))
 }

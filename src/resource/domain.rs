@@ -71,12 +71,16 @@ fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {
     let ours: BTreeSet<&str> = facts
         .recorded
         .values()
-        .filter(|other| other.address.kind() == record::KIND.name)
+        .filter(|other| {
+            other.address.kind() == record::KIND.name && other.account == recorded.account
+        })
         .map(|other| other.id.as_str())
         .collect();
     let others = facts
         .of_kind(record::KIND.name)
-        .filter(|other| other.text(record::ZONE) == Some(zone))
+        .filter(|other| {
+            *other.account == *recorded.account && other.text(record::ZONE) == Some(zone)
+        })
         .filter(|other| !ours.contains(other.id.as_str()))
         .filter(|other| {
             let kind = other.attributes.get(record::TYPE).and_then(Json::as_str);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Attributes, Catalog, Desired, Observed, Recorded, Value};
+use crate::model::{AccountViews, Address, Attributes, Desired, Observed, Recorded, Value};
 
 /// Everything known when the rules of a kind are checked: what is asked for, what is there, and
 /// which is which.
@@ -11,18 +11,16 @@ pub struct Facts<'a> {
     pub desired: &'a [Desired],
     /// The same, by address.
     pub wanted: &'a HashMap<&'a Address, &'a Desired>,
-    /// What the account holds, of every kind that was listed, as far as it matters.
+    /// What the accounts hold, of every kind that was listed, as far as it matters.
     pub observed: &'a [Observed],
-    /// How much else of a kind it holds.
-    pub left_out: &'a BTreeMap<&'static str, u64>,
+    /// The accounts, by name.
+    pub accounts: &'a AccountViews,
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
     /// Which of `observed` is which address: its place there.
     pub bound: &'a HashMap<&'a Address, usize>,
     /// Addresses that are wanted no longer, or whose condition is not met.
     pub unwanted: &'a HashSet<&'a Address>,
-    /// What the account can use; `None` if nothing is made that needs it.
-    pub catalog: Option<&'a Catalog>,
     /// The deployment's identity, once it has one.
     pub lineage: Option<&'a str>,
 }
@@ -56,11 +54,21 @@ impl<'a> Facts<'a> {
             .filter(move |observed| observed.kind == kind)
     }
 
+    /// Observed resources of one kind in one account.
+    pub fn in_account(
+        &self,
+        account: &'a str,
+        kind: &'a str,
+    ) -> impl Iterator<Item = &'a Observed> + use<'a> {
+        self.of_kind(kind)
+            .filter(move |observed| *observed.account == *account)
+    }
+
     /// A desired value as far as it is known now: a reference to something that exists already is.
     #[must_use]
     pub fn resolve(&self, value: &'a Value) -> Option<&'a Json> {
         match value {
-            Value::Known(known) => Some(known),
+            Value::Known(_) | Value::Sealed(_) => value.known(),
             Value::Reference(reference) => {
                 let attributes: &Attributes = &self.bound(&reference.address)?.attributes;
                 attributes.get(&reference.attribute)

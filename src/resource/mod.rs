@@ -9,12 +9,15 @@ use crate::model::{Attributes, Catalog, Diagnostic, Money, Recorded, Value};
 mod declare;
 pub mod domain;
 mod facts;
+mod files;
 pub mod record;
+mod selection;
 pub mod server;
 mod server_checks;
+pub mod settings;
 pub mod ssh_key;
 
-pub use declare::{Declared, Setting, declare, declare_servers};
+pub use declare::{Declared, Setting, Zones, declare, declare_servers};
 pub use facts::Facts;
 
 /// Every kind, in the order in which a plan creates them.
@@ -130,7 +133,10 @@ const fn attribute(name: &'static str, about: &'static str, on_change: OnChange)
 pub fn show(value: &Value) -> String {
     match value {
         Value::Known(serde_json::Value::String(text)) => text.clone(),
+        // Lists are long, and mostly not to be read.
+        Value::Known(serde_json::Value::Array(all)) => format!("{} of them", all.len()),
         Value::Known(other) => other.to_string(),
+        Value::Sealed(sealed) => show(&Value::Known(sealed.shown.clone())),
         Value::Reference(reference) => {
             let about = kind(reference.address.kind())
                 .and_then(|(_, kind)| kind.attribute(&reference.attribute))

@@ -58,11 +58,11 @@ fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     let of_our_names = wanted_names(facts);
-    let recorded: HashSet<&str> = facts
+    let recorded: HashSet<(&str, &str)> = facts
         .recorded
         .values()
         .filter(|recorded| recorded.address.kind() == KIND.name)
-        .map(|recorded| recorded.id.as_str())
+        .map(|recorded| (recorded.account.as_str(), recorded.id.as_str()))
         .collect();
     let servers = server_addresses(facts);
     let leaving = addresses_given_back(facts);
@@ -70,12 +70,14 @@ fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         let Some(name) = other.text(NAME) else {
             continue;
         };
-        if recorded.contains(other.id.as_str()) {
+        if recorded.contains(&(&*other.account, other.id.as_str())) {
             continue;
         }
         let record_type = other.text(TYPE).unwrap_or_default();
         let data = other.text(DATA).unwrap_or_default();
-        let Some(wanted) = of_our_names.get(name) else {
+        // Another account's zone of that name answers somebody else, if anybody.
+        let wanted = of_our_names.get(name);
+        let Some(wanted) = wanted.filter(|wanted| *wanted.account == *other.account) else {
             found.extend(
                 leaving
                     .get(data)

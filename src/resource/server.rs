@@ -14,6 +14,14 @@ pub const REGION: &str = "region";
 pub const SIZE: &str = "size";
 /// The image's slug or id.
 pub const IMAGE: &str = "image";
+/// The provider's id of the size, where it goes by that.
+pub const SIZE_ID: &str = "size_id";
+/// The provider's id of the image, where it goes by that.
+pub const IMAGE_ID: &str = "image_id";
+/// What only its provider has, as an object.
+pub const SETTINGS: &str = "settings";
+/// The files that are put on it: for the provider, their contents; for everybody else, hashes.
+pub const FILES: &str = "files";
 /// Whether the provider backs it up.
 pub const BACKUPS: &str = "backups";
 /// Whether it has IPv6.
@@ -54,7 +62,11 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(NAME, "name", OnChange::Update),
     attribute(REGION, "region", OnChange::Replace),
     attribute(SIZE, "size", OnChange::Update),
+    attribute(SIZE_ID, "size's id", OnChange::CreateOnly),
     attribute(IMAGE, "image", OnChange::CreateOnly),
+    attribute(IMAGE_ID, "image's id", OnChange::CreateOnly),
+    attribute(SETTINGS, "settings", OnChange::CreateOnly),
+    attribute(FILES, "files", OnChange::CreateOnly),
     attribute(BACKUPS, "backups", OnChange::Update),
     attribute(IPV6, "IPv6", OnChange::CreateOnly),
     attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),
@@ -64,11 +76,8 @@ const ATTRIBUTES: &[Attribute] = &[
 ];
 
 fn detail(attributes: &Attributes<Value>) -> String {
-    let mut parts = vec![
-        text(attributes, REGION),
-        text(attributes, SIZE),
-        text(attributes, IMAGE),
-    ];
+    let known = [REGION, SIZE, IMAGE].map(|name| text(attributes, name));
+    let mut parts: Vec<&str> = known.into_iter().filter(|text| !text.is_empty()).collect();
     if flag(attributes, IPV6) {
         parts.push("ipv6");
     }

@@ -1,22 +1,26 @@
-use crate::model::{Catalog, Desired, Diagnostic, Image, Region, Size, nearest};
+use crate::model::{AccountView, Catalog, Desired, Diagnostic, Image, Region, Size, nearest};
 
 use super::Facts;
-use super::server::{IMAGE, KIND, REGION, SIZE};
+use super::server::{IMAGE, IMAGE_ID, KIND, REGION, SIZE};
 
 /// Everything about servers that would otherwise fail after the first of them was paid for.
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    let Some(catalog) = facts.catalog else { return };
-    let new: Vec<&Desired> = facts
-        .desired
-        .iter()
-        .filter(|desired| desired.address.kind() == KIND.name)
-        .filter(|desired| facts.bound(&desired.address).is_none())
-        .collect();
-    for desired in &new {
-        check_selection(desired, catalog, found);
+    for (account, view) in facts.accounts {
+        let Some(catalog) = &view.catalog else {
+            continue;
+        };
+        let new: Vec<&Desired> = facts
+            .desired
+            .iter()
+            .filter(|desired| desired.address.kind() == KIND.name && desired.account == *account)
+            .filter(|desired| facts.bound(&desired.address).is_none())
+            .collect();
+        for desired in &new {
+            check_selection(desired, catalog, found);
+        }
+        check_limit(facts, (account, view), catalog, new.len(), found);
+        note_sandbox_only(&new, catalog, found);
     }
-    check_limit(facts, catalog, new.len(), found);
-    note_sandbox_only(&new, catalog, found);
 }
 
 fn check_selection(desired: &Desired, catalog: &Catalog, found: &mut Vec<Diagnostic>) {
@@ -77,6 +81,23 @@ fn check_selection(desired: &Desired, catalog: &Catalog, found: &mut Vec<Diagnos
         );
     }
     if let (Some(size), Some(image)) = (size, image)
+        && size.memory_mib < image.min_memory_mib
+    {
+        let selector = desired.text(IMAGE).unwrap_or_default();
+        found.push(
+            error(
+                desired,
+                SIZE,
+                format!("image {selector} does not run on size {}", size.slug),
+            )
+            .detail(format!(
+                "the image needs {} MiB of memory, the size has {} MiB",
+                image.min_memory_mib, size.memory_mib
+            ))
+            .hint("choose a size with more memory"),
+        );
+    }
+    if let (Some(size), Some(image)) = (size, image)
         && size.disk_gb < image.min_disk_gb
     {
         let selector = desired.text(IMAGE).unwrap_or_default();
@@ -108,6 +129,8 @@ impl<'a> Selection<'a> {
         let selected = |attribute| desired.text(attribute).unwrap_or_default();
         let region = catalog.region(selected(REGION));
         match region {
+            // An account that is one region need not be told.
+            None if !desired.attributes.contains_key(REGION) => {}
             None => {
                 let open = catalog.regions.iter().filter(|region| region.available);
                 let slugs: Vec<&str> = open.map(|region| region.slug.as_str()).collect();
@@ -128,7 +151,7 @@ impl<'a> Selection<'a> {
             Some(_) => {}
         }
         let size = catalog.size(selected(SIZE));
-        if size.is_none() {
+        if size.is_none() && desired.attributes.contains_key(SIZE) {
             let slugs: Vec<&str> = catalog
                 .sizes
                 .iter()
@@ -137,8 +160,10 @@ impl<'a> Selection<'a> {
                 .collect();
             found.push(unknown(desired, SIZE, catalog, &slugs));
         }
-        let image = catalog.image(selected(IMAGE));
-        if image.is_none() {
+        let id = desired.text(IMAGE_ID);
+        let image = catalog.image(id.unwrap_or_else(|| selected(IMAGE)));
+        // What a pattern means, or does not, was said when it was looked up.
+        if image.is_none() && desired.attributes.contains_key(IMAGE) {
             let slugs: Vec<&str> = catalog
                 .images
                 .iter()
@@ -180,12 +205,19 @@ fn near(slug: &str, slugs: &[&str], listing: &str) -> String {
     }
 }
 
-fn check_limit(facts: &Facts<'_>, catalog: &Catalog, new: usize, found: &mut Vec<Diagnostic>) {
+fn check_limit(
+    facts: &Facts<'_>,
+    (account, view): (&str, &AccountView),
+    catalog: &Catalog,
+    new: usize,
+    found: &mut Vec<Diagnostic>,
+) {
     let Some(limit) = catalog.server_limit else {
         return;
     };
-    let left_out = facts.left_out.get(KIND.name).copied().unwrap_or_default();
-    let existing = facts.of_kind(KIND.name).count() as u64 + left_out;
+    let left_out = view.left_out.get(KIND.name).copied().unwrap_or_default();
+    let servers = facts.of_kind(KIND.name);
+    let existing = servers.filter(|server| *server.account == *account).count() as u64 + left_out;
     if new > 0 && existing + new as u64 > limit {
         found.push(
             Diagnostic::error(format!("the account may have {limit} servers"))

@@ -36,27 +36,27 @@ const ATTRIBUTES: &[Attribute] = &[
 ];
 
 /// A reference's target for servers that carry the key.
-pub(super) fn reference() -> Value {
+pub(super) fn reference(account: &str) -> Value {
     Value::Reference(crate::model::Reference {
-        address: address(),
+        address: address(account),
         attribute: FINGERPRINT.to_owned(),
     })
 }
 
-/// The key's address; there is one.
-pub(super) fn address() -> crate::model::Address {
-    crate::model::Address::new(KIND.name, "default")
+/// The key's address: each account has one, and its name.
+pub(super) fn address(account: &str) -> crate::model::Address {
+    crate::model::Address::new(KIND.name, account)
 }
 
 fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {
     if recorded.origin == crate::model::Origin::Found {
         return Removal::Keep("it was in the account before".to_owned());
     }
-    let other = facts.of_kind(server::KIND.name).find(|server| {
-        server
-            .owners
-            .iter()
-            .any(|owner| Some(owner.as_str()) != facts.lineage)
+    let mut servers = facts.of_kind(server::KIND.name);
+    let other = servers.find(|server| {
+        let mut owners = server.owners.iter();
+        *server.account == *recorded.account
+            && owners.any(|owner| Some(owner.as_str()) != facts.lineage)
     });
     match other {
         Some(server) => Removal::Keep(format!(

@@ -234,7 +234,7 @@ impl World {
 
     fn resolve(&self, attributes: &Attributes<Value>) -> Attributes {
         let resolved = attributes.iter().map(|(name, value)| match value {
-            Value::Known(known) => (name, known.clone()),
+            Value::Known(_) | Value::Sealed(_) => (name, value.known().unwrap().clone()),
             Value::Reference(to) => {
                 let target = self.recorded.get(&to.address);
                 let found = target.and_then(|target| target.attributes.get(&to.attribute));

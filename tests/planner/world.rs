@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use cloudbuilder::config::{Cloud, PublicKey, cloud};
 use cloudbuilder::model::{
-    Address, Attributes, Capabilities, Catalog, Desired, Diagnostic, Image, Money, Observed,
-    Readiness, Recorded, Region, Size,
+    AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Diagnostic,
+    Image, Money, Observed, Readiness, Recorded, Region, Size,
 };
 use cloudbuilder::plan::{self, Absence, Input, Plan, Step, Written};
 use cloudbuilder::resource::{Declared, Setting, declare, domain, record, server};
@@ -32,6 +32,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     name_servers: &["ns1.toy.example"],
     boot: Duration::from_secs(40),
     page: 200,
+    by_id: false,
 };
 
 /// Everything a plan depends on, in a form that is easily changed.
@@ -230,18 +231,27 @@ impl World {
             .collect()
     }
 
+    fn accounts(&self, catalog: Option<&Catalog>) -> AccountViews {
+        let view = AccountView {
+            capabilities: &CAPABILITIES,
+            catalog: catalog.cloned(),
+            left_out: BTreeMap::new(),
+        };
+        [("default".to_owned(), view)].into()
+    }
+
     fn declared(&self, catalog: Option<&Catalog>) -> Declared {
         if self.destroying {
             return Declared::default();
         }
         let zones = self.zones();
+        let zones = [("default".to_owned(), zones)].into();
+        let accounts = self.accounts(catalog);
         let setting = Setting {
-            account: "default",
             public_key: &PublicKey::parse(&self.key).expect("a key"),
             zones: &zones,
             recorded: &self.recorded,
-            catalog,
-            name_servers: CAPABILITIES.name_servers,
+            accounts: &accounts,
         };
         declare(&self.parsed(), &setting)
     }
@@ -263,12 +273,10 @@ impl World {
         let input = Input {
             desired: &desired,
             observed: &self.observed,
-            left_out: &BTreeMap::new(),
             absent: &self.absent(),
             recorded: &self.recorded,
             lineage: self.lineage,
-            catalog: catalog.as_ref(),
-            capabilities: &CAPABILITIES,
+            accounts: &self.accounts(catalog.as_ref()),
             written: Some(Written {
                 file: "cloud.json",
                 values: &self.written,
@@ -351,6 +359,7 @@ fn catalog(server_limit: u64) -> Catalog {
         available: true,
         unusable: (slug == "ghost").then(|| "it is in no list".to_owned()),
         sandbox_only: slug == "quaint",
+        ..Size::default()
     };
     let image = |id: &str, slug: Option<&str>, regions: &[&str], min_disk_gb| Image {
         id: id.to_owned(),
@@ -360,12 +369,13 @@ fn catalog(server_limit: u64) -> Catalog {
         regions: set(regions),
         min_disk_gb,
         sandbox_only: false,
+        ..Image::default()
     };
     let open: &[&str] = &["new1", "old1"];
     Catalog {
         regions: vec![
             region("new1", &["ipv6"], true),
-            region("old1", &[], true),
+            region("old1", &["backups"], true),
             region("full1", &["ipv6"], false),
         ],
         sizes: vec![

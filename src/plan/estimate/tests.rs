@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::{AccountView, Capabilities};
 use crate::plan::Verb;
 use crate::provider::Allowance;
 
@@ -14,6 +15,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     name_servers: &[],
     boot: Duration::from_secs(40),
     page: 200,
+    by_id: false,
 };
 
 /// The steps of a plan, one by one.
@@ -62,8 +64,14 @@ impl Steps {
     }
 
     fn take(&self, parallelism: usize, allowance: Option<Allowance>) -> (u64, f64) {
-        let means = Means {
+        let view = AccountView {
             capabilities: &CAPABILITIES,
+            catalog: None,
+            left_out: BTreeMap::new(),
+        };
+        let accounts = [("default".to_owned(), view)].into();
+        let means = Means {
+            accounts: &accounts,
             parallelism,
             a_minute: allowance.map(|allowance| allowance.a_minute),
             held_back: &|requests| {

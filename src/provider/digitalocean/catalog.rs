@@ -74,6 +74,8 @@ fn size(size: wire::Size) -> Size {
     let has_gpu = size.gpu_info.is_some() || size.slug.starts_with("gpu-");
     Size {
         slug: size.slug,
+        id: None,
+        name: None,
         description: size.description,
         vcpus: size.vcpus,
         memory_mib: size.memory,
@@ -95,6 +97,8 @@ fn image(image: wire::Image) -> Image {
         name: image.name,
         regions: image.regions.into_iter().collect(),
         min_disk_gb: image.min_disk_size.unwrap_or(0),
+        min_memory_mib: 0,
+        created: image.created_at,
         sandbox_only: image.sandbox_only,
     }
 }

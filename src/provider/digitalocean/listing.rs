@@ -138,8 +138,8 @@ async fn in_zone(
 /// The zone of a wanted record. A reference leads to a zone resource, whose address is its name.
 fn zone_of(desired: &Desired) -> Option<&str> {
     match desired.attributes.get(record::ZONE)? {
-        Value::Known(zone) => zone.as_str(),
         Value::Reference(reference) => Some(reference.address.name()),
+        known => known.known()?.as_str(),
     }
 }
 

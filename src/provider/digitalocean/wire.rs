@@ -202,6 +202,8 @@ pub(super) struct DropletRequest<'a> {
     pub(super) backups: bool,
     pub(super) ipv6: bool,
     pub(super) tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user_data: Option<String>,
 }
 
 /// One name or several; the API refuses both together.
@@ -316,6 +318,7 @@ pub(super) struct Image {
     #[serde(default)]
     pub(super) regions: Vec<String>,
     pub(super) min_disk_size: Option<u64>,
+    pub(super) created_at: Option<jiff::Timestamp>,
     /// As in [`Size::sandbox_only`].
     #[serde(default)]
     pub(super) sandbox_only: bool,

@@ -73,6 +73,8 @@ pub(super) struct Left {
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     in_flight: usize,
+    /// The API takes as many as come, unless it says otherwise.
+    is_unlimited: bool,
     /// When requests of the last minute were answered, oldest first, and whether the answer told
     /// of the limits.
     answered: VecDeque<(Instant, bool)>,
@@ -95,6 +97,14 @@ struct Window {
 }
 
 impl Budget {
+    /// One for an API that takes as many as come; it may still ask to wait.
+    pub(super) fn unlimited() -> Self {
+        Self {
+            is_unlimited: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes a request's place, or says how long to wait before asking again, and why. Whoever
     /// gets a place gives it back with [`Self::answered`].
     pub(super) fn take(&mut self, now: Instant) -> Result<(), (Duration, Why)> {
@@ -201,7 +211,8 @@ impl Budget {
     /// Whether the API counts at all. If it does, then at some answer it had counted about all
     /// those that are answered now; one that had not has no limits, as a sandbox.
     fn is_counted(&self) -> bool {
-        self.hour.is_none() || self.most_counted * 2 + 10 >= self.headed
+        let seems_counted = self.hour.is_none() || self.most_counted * 2 + 10 >= self.headed;
+        !self.is_unlimited && seems_counted
     }
 
     /// Drops what does not count any more.

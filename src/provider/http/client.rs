@@ -87,6 +87,10 @@ impl<D: Dialect> Http<D> {
     pub(in crate::provider) fn new(dialect: D, setup: Setup<'_>) -> Result<Self, Error> {
         let http = http_client(&setup)
             .map_err(|message| Error::new(Class::Rejected, "setting up HTTP", message))?;
+        let budget = match dialect.limits_requests() {
+            true => Budget::default(),
+            false => Budget::unlimited(),
+        };
         Ok(Self {
             http,
             dialect,
@@ -95,7 +99,7 @@ impl<D: Dialect> Http<D> {
             clock: Mutex::default(),
             on_pause: setup.on_pause,
             tempo: setup.tempo,
-            budget: Mutex::default(),
+            budget: Mutex::new(budget),
             freed: Notify::new(),
         })
     }
@@ -289,7 +293,6 @@ impl<D: Dialect> Http<D> {
     }
 
     /// As [`Self::send`], from nobody in particular: to ask for what proves who is asking.
-    #[expect(dead_code, reason = "for the first dialect that has to log in")]
     pub(in crate::provider) async fn send_bare(
         &self,
         request: &Request<'_>,

@@ -52,6 +52,11 @@ pub(super) trait Dialect: Send + Sync + Sized {
     /// `None` if it does not.
     fn hold(&self, status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration>;
 
+    /// Whether so many requests a minute are taken and no more, as far as anybody knows.
+    fn limits_requests(&self) -> bool {
+        true
+    }
+
     /// What the headers say of an hour's limit, if they say anything that counts.
     fn hour(&self, _headers: &HeaderMap, _now: SystemTime) -> Option<Hour> {
         None

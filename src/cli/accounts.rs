@@ -1,0 +1,251 @@
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::config::{self, Cloud, DEFAULT_ACCOUNT, Security, Spanned};
+use crate::file;
+use crate::model::Secret;
+use crate::provider::openstack::login;
+use crate::provider::openstack::profile::Profile;
+use crate::provider::{
+    Connection, Login, OnPause, Readers, Writers, digitalocean, open_read, open_write, openstack,
+    rackspace,
+};
+use crate::sandbox;
+use crate::state::State;
+
+use super::deployment::{Deployment, environment};
+use super::failure::{Failure, file_error};
+
+/// What opening accounts depends on.
+pub(super) struct Opening<'a> {
+    pub(super) deployment: &'a Deployment,
+    pub(super) cloud: &'a Cloud,
+    pub(super) security: &'a Security,
+    /// Told when requests are held back.
+    pub(super) on_pause: OnPause,
+}
+
+impl Opening<'_> {
+    /// Every account that cloud.json names, to be looked at.
+    ///
+    /// # Errors
+    /// If something is missing that opens one.
+    pub(super) fn readers(&self) -> Result<Readers, Failure> {
+        let mut readers = Readers::new();
+        for (name, connection) in self.connections()? {
+            readers.add(&name, open_read(connection)?);
+        }
+        Ok(readers)
+    }
+
+    /// Every account that cloud.json names, to be changed too.
+    ///
+    /// # Errors
+    /// As [`Self::readers`].
+    pub(super) fn writers(&self) -> Result<Writers, Failure> {
+        let mut writers = Writers::new();
+        for (name, connection) in self.connections()? {
+            writers.add(&name, open_write(connection)?);
+        }
+        Ok(writers)
+    }
+
+    fn connections(&self) -> Result<Vec<(String, Connection)>, Failure> {
+        let connection = |login| Connection {
+            login,
+            manner: self.deployment.manner(self.on_pause.clone()),
+        };
+        if self.cloud.accounts.is_empty() {
+            let login = self.token_login(None)?;
+            return Ok(vec![(DEFAULT_ACCOUNT.to_owned(), connection(login))]);
+        }
+        let accounts = self.cloud.accounts.iter();
+        accounts
+            .map(|account| {
+                let login = self.login(account)?;
+                Ok((account.name.value.clone(), connection(login)))
+            })
+            .collect()
+    }
+
+    fn login(&self, account: &config::Account) -> Result<Login, Failure> {
+        match account.provider.value.as_str() {
+            digitalocean::TYPE => self.token_login(Some(&account.name.value)),
+            rackspace::TYPE => self.rackspace_login(account),
+            other => self.openstack_login(account, profile_of(other)?),
+        }
+    }
+
+    fn openstack_login(
+        &self,
+        account: &config::Account,
+        profile: Profile,
+    ) -> Result<Login, Failure> {
+        let name = &account.name.value;
+        if self.deployment.is_sandbox() {
+            return Err(Failure::error("the sandbox has no OpenStack")
+                .detail(format!(
+                    "account `{name}` is of the type `{}`",
+                    profile.provider
+                ))
+                .hint("try it without --sandbox, against an OpenStack of your own")
+                .at(Some(account.provider.place.clone()))
+                .into());
+        }
+        let said = &account.settings;
+        let settings = openstack::login::Settings {
+            cloud: text(&said.cloud),
+            region: text(&said.region),
+            auth_url: text(&said.auth_url),
+            interface: text(&said.interface),
+        };
+        let (clouds, secure) = clouds_yaml()?;
+        let sources = openstack::login::Sources {
+            account: name,
+            profile,
+            settings: &settings,
+            entry: self.security.accounts.get(name),
+            clouds: clouds.as_ref(),
+            secure: secure.as_ref(),
+        };
+        match openstack::login::login(&sources, environment) {
+            Ok(login) => Ok(Login::OpenStack(Box::new(login))),
+            Err(problem) => Err((*problem).into()),
+        }
+    }
+
+    fn rackspace_login(&self, account: &config::Account) -> Result<Login, Failure> {
+        let name = &account.name.value;
+        let said = &account.settings;
+        let mut settings = rackspace::login::Settings {
+            region: text(&said.region),
+            auth_url: text(&said.auth_url),
+        };
+        let practice = self.deployment.rackspace_practice();
+        let entry = match &practice {
+            None => self.security.accounts.get(name),
+            Some((url, entry)) => {
+                settings.auth_url = Some(url.clone());
+                Some(entry)
+            }
+        };
+        let sources = rackspace::login::Sources {
+            account: name,
+            settings: &settings,
+            entry,
+        };
+        match rackspace::login::login(&sources, environment) {
+            Ok(login) => Ok(Login::Rackspace(login)),
+            Err(problem) => Err((*problem).into()),
+        }
+    }
+
+    /// What opens an account at DigitalOcean: the token of its own entry, or the one for all.
+    fn token_login(&self, account: Option<&str>) -> Result<Login, Failure> {
+        let deployment = self.deployment;
+        if deployment.is_sandbox() {
+            return Ok(deployment.token_login(Secret::new(sandbox::TOKEN.to_owned())));
+        }
+        let own = account.and_then(|account| self.security.accounts.get(account));
+        let own = own.and_then(|entry| {
+            let entry: serde_json::Value = serde_json::from_str(entry.expose()).ok()?;
+            Some(Secret::new(entry.get("token")?.as_str()?.to_owned()))
+        });
+        let token = own.or_else(|| self.security.token.clone()).ok_or_else(|| {
+            Failure::error("there is no token for DigitalOcean")
+                .detail(format!(
+                    "neither DIGITALOCEAN_TOKEN nor DIGITALOCEAN_ACCESS_TOKEN is set, and {} has \
+                     no `digital_ocean_api_key`",
+                    deployment.security_file().display()
+                ))
+                .hint("run `cloudbuilder init`, or try it without one: add --sandbox")
+        })?;
+        Ok(deployment.token_login(token))
+    }
+}
+
+fn text(value: &Option<Spanned<String>>) -> Option<String> {
+    value.as_ref().map(|value| value.value.clone())
+}
+
+/// What differs between the clouds that are all OpenStack.
+fn profile_of(provider: &str) -> Result<Profile, Failure> {
+    let known = [openstack::profile::OPENSTACK, openstack::profile::FLEX];
+    let found = known
+        .into_iter()
+        .find(|profile| profile.provider == provider);
+    found.ok_or_else(|| {
+        let problem = format!("this version cannot open accounts of the type `{provider}`");
+        Failure::error(problem).into()
+    })
+}
+
+/// The files that OpenStack's own programs read, where there are any.
+fn clouds_yaml() -> Result<(Option<login::File>, Option<login::File>), Failure> {
+    let home = std::env::home_dir();
+    let places = login::clouds_files(environment, home.as_deref());
+    for place in places {
+        let Some(clouds) = file_if_any(&place)? else {
+            continue;
+        };
+        let secure = file_if_any(&login::secure_file(environment, &place))?;
+        return Ok((Some(clouds), secure));
+    }
+    Ok((None, None))
+}
+
+fn file_if_any(path: &Path) -> Result<Option<login::File>, Failure> {
+    match file::read(path) {
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes).map_err(|_| {
+                Failure::error(format!("{} is no text", path.display()))
+                    .detail("it is not in UTF-8")
+                    .hint("save it in UTF-8")
+            })?;
+            Ok(Some(login::File {
+                path: path.display().to_string(),
+                text: Secret::new(text),
+            }))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file_error("read", path, &error).into()),
+    }
+}
+
+/// Refuses a state about accounts that cloud.json does not name: nobody could look at what is in
+/// them.
+///
+/// # Errors
+/// The accounts that are missing.
+pub(super) fn refuse_unnamed(cloud: &Cloud, state: Option<&State>) -> Result<(), Failure> {
+    let Some(state) = state else { return Ok(()) };
+    let recorded = state.resources.values().map(|recorded| &recorded.account);
+    let in_flight = state.unsettled.values().map(|intent| &intent.account);
+    let is_named = |account: &&String| {
+        cloud.account(account).is_some()
+            || cloud.accounts.is_empty() && account.as_str() == DEFAULT_ACCOUNT
+    };
+    let missing: BTreeSet<&String> = recorded
+        .chain(in_flight)
+        .filter(|account| !is_named(account))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+    let names = names.join(", ");
+    let types: Vec<&str> = missing
+        .iter()
+        .filter_map(|name| Some(state.accounts.get(*name)?.provider.as_str()))
+        .collect();
+    Err(Failure::error(format!(
+        "the state holds resources in accounts that cloud.json does not name: {names}"
+    ))
+    .detail(format!(
+        "they were {}, and what is in them cannot be looked at",
+        types.join(", ")
+    ))
+    .hint("name them under `providers` as before, until nothing is left in them")
+    .into())
+}

@@ -1,0 +1,211 @@
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::{Catalog, Image, Region, Size, nearest};
+use crate::provider::{Class, Error};
+
+use super::client::{ReadClient, Service};
+use super::profile::Profile;
+use super::wire::glance::{self, Images};
+use super::wire::nova::{
+    Absolute, Flavor, Flavors, Image as NovaImage, Images as NovaImages, LimitsAnswer,
+};
+
+/// Everything on offer in the account's region. Nothing says what it costs.
+pub(super) async fn read(client: &ReadClient) -> Result<Catalog, Error> {
+    let region = client.region().await?;
+    let (flavors, images, limits) =
+        tokio::try_join!(flavors(client), images(client), limits(client))?;
+    Ok(Catalog {
+        sizes: flavors
+            .iter()
+            .map(|flavor| size(flavor, client.profile(), &region))
+            .collect(),
+        images: offered(images, &region),
+        regions: vec![Region {
+            name: region.clone(),
+            slug: region,
+            // Whether there is IPv6 depends on the networks, and is looked at when a server is
+            // planned.
+            features: ["ipv6".to_owned()].into(),
+            available: true,
+        }],
+        server_limit: u64::try_from(limits.most_servers).ok(),
+        successors: BTreeMap::new(),
+    })
+}
+
+pub(super) async fn limits(client: &ReadClient) -> Result<Absolute, Error> {
+    let answer: LimitsAnswer = client.get(Service::Compute, "/limits").await?;
+    Ok(answer.limits.absolute)
+}
+
+/// Every flavor; asked for once.
+pub(super) async fn flavors(client: &ReadClient) -> Result<&[Flavor], Error> {
+    let ask = || {
+        let path = "/flavors/detail";
+        client.pages::<Flavors, _>(Service::Compute, path, |flavor| flavor)
+    };
+    let all = client.flavors.get_or_try_init(ask).await?;
+    Ok(all)
+}
+
+/// Every image that can be used, the newest first; asked for once.
+pub(super) async fn images(client: &ReadClient) -> Result<&[glance::Image], Error> {
+    let ask = || async {
+        if !client.profile().has_image_service {
+            return of_nova(client).await;
+        }
+        let path = "/images?status=active&sort=created_at:desc";
+        client
+            .pages::<Images, _>(Service::Image, path, |image| image)
+            .await
+    };
+    let all = client.images.get_or_try_init(ask).await?;
+    Ok(all)
+}
+
+/// The same where there is no Glance to ask.
+async fn of_nova(client: &ReadClient) -> Result<Vec<glance::Image>, Error> {
+    let path = "/images/detail";
+    let mut images = client
+        .pages::<NovaImages, _>(Service::Compute, path, |image| image)
+        .await?;
+    images.retain(|image| image.status.eq_ignore_ascii_case("ACTIVE"));
+    // All in one form, so that their texts are in the order of time.
+    images.sort_by(|a, b| b.created.cmp(&a.created));
+    let images = images.into_iter();
+    Ok(images.map(NovaImage::into_glance).collect())
+}
+
+/// The flavor that cloud.json calls so, by name or id.
+pub(super) fn flavor<'a>(flavors: &'a [Flavor], size: &str) -> Option<&'a Flavor> {
+    let by_name = flavors.iter().find(|flavor| flavor.name == size);
+    by_name.or_else(|| flavors.iter().find(|flavor| flavor.id == size))
+}
+
+pub(super) async fn flavor_id(client: &ReadClient, size: &str) -> Result<String, Error> {
+    let all = flavors(client).await?;
+    let found = flavor(all, size).map(|flavor| flavor.id.clone());
+    found.ok_or_else(|| {
+        let names = all.iter().map(|flavor| flavor.name.as_str());
+        let near = nearest(size, names).map_or(String::new(), |near| format!("; there is {near}"));
+        Error::new(
+            Class::Rejected,
+            "GET /flavors/detail",
+            format!("there is no size {size}{near}"),
+        )
+    })
+}
+
+/// The id of the image that is called so. Of several with a name, none: which one is for whoever
+/// plans to say.
+pub(super) async fn image_id(client: &ReadClient, image: &str) -> Result<String, Error> {
+    let all = images(client).await?;
+    let refused = |message: String| Err(Error::new(Class::Rejected, "GET /images", message));
+    if let Some(found) = all.iter().find(|other| other.id == image) {
+        return Ok(found.id.clone());
+    }
+    let named: Vec<&glance::Image> = all
+        .iter()
+        .filter(|other| other.name.as_deref() == Some(image))
+        .collect();
+    match named.as_slice() {
+        [one] => Ok(one.id.clone()),
+        [] => {
+            let names = all.iter().filter_map(|image| image.name.as_deref());
+            let near = nearest(image, names);
+            let near = near.map_or(String::new(), |near| format!("; there is {near}"));
+            refused(format!("there is no image {image}{near}"))
+        }
+        several => {
+            let ids: Vec<&str> = several.iter().map(|image| image.id.as_str()).collect();
+            refused(format!(
+                "several images are called {image}: {}",
+                ids.join(", ")
+            ))
+        }
+    }
+}
+
+fn size(flavor: &Flavor, profile: Profile, region: &str) -> Size {
+    let (slug, description) = match profile.sizes_by_id {
+        true => (flavor.id.clone(), flavor.name.clone()),
+        false => (flavor.name.clone(), String::new()),
+    };
+    Size {
+        slug,
+        id: Some(flavor.id.clone()),
+        name: Some(flavor.name.clone()),
+        description,
+        vcpus: flavor.vcpus,
+        memory_mib: flavor.ram,
+        disk_gb: flavor.disk,
+        transfer_tb: 0.0,
+        monthly: None,
+        regions: [region.to_owned()].into(),
+        available: !flavor.disabled,
+        unusable: None,
+        sandbox_only: false,
+    }
+}
+
+/// Images by their names; one that shares its name goes by its id alone.
+fn offered(images: &[glance::Image], region: &str) -> Vec<Image> {
+    let mut named: HashMap<&str, usize> = HashMap::new();
+    for name in images.iter().filter_map(|image| image.name.as_deref()) {
+        *named.entry(name).or_default() += 1;
+    }
+    let image = |image: &glance::Image| {
+        let name = image.name.clone();
+        let is_only = |name: &String| named.get(name.as_str()) == Some(&1);
+        Image {
+            id: image.id.clone(),
+            slug: name.clone().filter(is_only),
+            distribution: image.os_distro.clone().unwrap_or_default(),
+            name: name.unwrap_or_default(),
+            regions: [region.to_owned()].into(),
+            min_disk_gb: image.min_disk,
+            min_memory_mib: image.min_ram,
+            created: image.created_at.as_deref().and_then(|at| at.parse().ok()),
+            sandbox_only: false,
+        }
+    };
+    images.iter().map(image).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::openstack::profile::OPENSTACK;
+    use crate::provider::openstack::wire::Page as _;
+
+    #[test]
+    fn recorded_answers_become_a_catalog() {
+        let text = include_str!("../../../fixtures/openstack/flavors.json");
+        let page: Flavors = serde_json::from_str(text).unwrap();
+        let (flavors, _) = page.split();
+        let small = flavor(&flavors, "m1.small").unwrap();
+        assert_eq!(flavor(&flavors, &small.id).unwrap().name, "m1.small");
+        let small = size(small, OPENSTACK, "RegionOne");
+        assert_eq!(
+            (small.vcpus, small.memory_mib, small.disk_gb),
+            (1, 2048, 20)
+        );
+        assert!(small.available && small.monthly.is_none());
+
+        let text = include_str!("../../../fixtures/openstack/images.json");
+        let page: Images = serde_json::from_str(text).unwrap();
+        let (mut images, _) = page.split();
+        let offer = offered(&images, "RegionOne");
+        assert_eq!(offer[0].slug.as_deref(), Some("debian-12"));
+        images.push(glance::Image {
+            id: "other".to_owned(),
+            ..images[0].clone()
+        });
+        let offer = offered(&images, "RegionOne");
+        assert_eq!(
+            (offer[0].slug.as_deref(), offer[0].name.as_str()),
+            (None, "debian-12")
+        );
+    }
+}

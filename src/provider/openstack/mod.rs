@@ -1,0 +1,330 @@
+//! OpenStack: its servers, keys, zones and records read and written through the public APIs of
+//! Keystone, Nova, Glance, Neutron and Designate.
+//!
+//! Facts about the APIs come from their public descriptions (the `api-ref` of each service) and
+//! from what the services of 2026 answered; a comment says so where one of them is surprising.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed};
+
+use super::{
+    Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Write,
+};
+use adapter::Adapter;
+use client::{ReadClient, Service, WriteClient};
+
+mod adapter;
+mod addresses;
+mod catalog;
+pub(super) mod client;
+mod dns;
+mod domain;
+mod files;
+mod floating;
+pub(super) mod identity;
+pub mod login;
+mod placement;
+pub mod profile;
+mod record;
+mod resolve;
+mod server;
+pub(super) mod session;
+mod ssh_key;
+mod wire;
+
+pub use login::Login;
+
+/// One adapter for each kind that is offered.
+const ADAPTERS: &[&dyn Adapter] = &[
+    &ssh_key::Adapter,
+    &server::Adapter,
+    &domain::Adapter,
+    &record::Adapter,
+];
+
+const ALL: &[&str] = &["ssh_key", "server", "domain", "record"];
+const WITHOUT_DNS: &[&str] = &["ssh_key", "server"];
+
+static OPENSTACK: Capabilities = capabilities(profile::OPENSTACK.provider, ALL);
+static OPENSTACK_WITHOUT_DNS: Capabilities = capabilities(profile::OPENSTACK.provider, WITHOUT_DNS);
+static FLEX: Capabilities = capabilities(profile::FLEX.provider, ALL);
+static FLEX_WITHOUT_DNS: Capabilities = capabilities(profile::FLEX.provider, WITHOUT_DNS);
+
+const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) -> Capabilities {
+    Capabilities {
+        provider,
+        kinds,
+        updates: &[("record", "data")],
+        batches: &[],
+        // Each zone has its own, which its NS records tell.
+        name_servers: &[],
+        // A guess: clouds differ.
+        boot: Duration::from_secs(30),
+        page: client::PER_PAGE,
+        by_id: true,
+    }
+}
+
+fn adapter(kind: &str) -> Result<&'static dyn Adapter, Error> {
+    let found = ADAPTERS
+        .iter()
+        .copied()
+        .find(|adapter| adapter.kind() == kind);
+    found.ok_or_else(|| Error::new(Class::Rejected, kind, "there is no adapter for this kind"))
+}
+
+/// A client that can only look.
+pub struct Reader {
+    client: Arc<ReadClient>,
+}
+
+impl Reader {
+    /// A reader of the account that `login` opens.
+    ///
+    /// # Errors
+    /// If the address is not one that a password may be sent to, or a certificate cannot be read.
+    pub fn new(login: &Login, manner: Manner) -> Result<Self, Error> {
+        Ok(Self::over(Arc::new(ReadClient::new(login, manner)?)))
+    }
+
+    /// A reader of what a client reaches.
+    pub(super) fn over(client: Arc<ReadClient>) -> Self {
+        Self { client }
+    }
+}
+
+impl Read for Reader {
+    fn capabilities(&self) -> &'static Capabilities {
+        let is_flex = self.client.profile().provider == profile::FLEX.provider;
+        match (is_flex, self.client.is_known_to_lack(Service::Dns)) {
+            (false, false) => &OPENSTACK,
+            (false, true) => &OPENSTACK_WITHOUT_DNS,
+            (true, false) => &FLEX,
+            (true, true) => &FLEX_WITHOUT_DNS,
+        }
+    }
+
+    fn account(&self) -> Answer<'_, Account> {
+        async {
+            let grant = self.client.grant().await?;
+            let region = self.client.region().await?;
+            let (id, name) = &grant.project;
+            Ok(Account {
+                provider: self.client.profile().provider.to_owned(),
+                api_url: self.client.base(),
+                // What another region holds is not what this one lacks.
+                id: format!("{id}/{region}"),
+                name: format!("{name} in {region}"),
+            })
+        }
+        .boxed()
+    }
+
+    fn catalog(&self) -> Answer<'_, Catalog> {
+        catalog::read(&self.client).boxed()
+    }
+
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
+        async move { adapter(kind)?.list(&self.client, scope).await }.boxed()
+    }
+
+    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
+        async move { adapter(target.kind)?.get(&self.client, target).await }.boxed()
+    }
+
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        _mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move { adapter(kind)?.look(&self.client, targets).await }.boxed()
+    }
+
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        async move { adapter(kind)?.find(&self.client, wanted, mark).await }.boxed()
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        async move { adapter(kind)?.resolve(&self.client, wanted).await }.boxed()
+    }
+
+    fn requests(&self) -> u64 {
+        self.client.sent()
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        self.client.allowance()
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.client.clock()
+    }
+
+    fn marks(&self) -> bool {
+        true
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.client.notes()
+    }
+}
+
+/// A client that can change things too.
+pub struct Writer {
+    reader: Reader,
+}
+
+impl Writer {
+    /// A writer to the account that `login` opens.
+    ///
+    /// # Errors
+    /// As [`Reader::new`].
+    pub fn new(login: &Login, manner: Manner) -> Result<Self, Error> {
+        Ok(Self {
+            reader: Reader::new(login, manner)?,
+        })
+    }
+
+    /// A writer to what a client reaches.
+    pub(super) fn over(client: Arc<ReadClient>) -> Self {
+        let reader = Reader::over(client);
+        Self { reader }
+    }
+
+    fn client(&self) -> WriteClient<'_> {
+        WriteClient(&self.reader.client)
+    }
+}
+
+impl Read for Writer {
+    fn capabilities(&self) -> &'static Capabilities {
+        self.reader.capabilities()
+    }
+
+    fn account(&self) -> Answer<'_, Account> {
+        self.reader.account()
+    }
+
+    fn catalog(&self) -> Answer<'_, Catalog> {
+        self.reader.catalog()
+    }
+
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
+        self.reader.list(kind, scope)
+    }
+
+    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
+        self.reader.get(target)
+    }
+
+    /// What is waited for here was asked for: a server that is to have a floating IP is given it
+    /// when it is so far.
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        _mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move { adapter(kind)?.bring_up(self.client(), targets).await }.boxed()
+    }
+
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        self.reader.find(kind, wanted, mark)
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        self.reader.resolve(kind, wanted)
+    }
+
+    fn requests(&self) -> u64 {
+        self.reader.requests()
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        self.reader.allowance()
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.reader.clock()
+    }
+
+    fn marks(&self) -> bool {
+        self.reader.marks()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.reader.notes()
+    }
+}
+
+impl Write for Writer {
+    fn create<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a Attributes,
+        mark: Option<&'a str>,
+    ) -> Answer<'a, Observed> {
+        async move { adapter(kind)?.create(self.client(), attributes, mark).await }.boxed()
+    }
+
+    fn create_many<'a>(
+        &'a self,
+        kind: &'a str,
+        _attributes: &'a [&'a Attributes],
+        _mark: Option<&'a str>,
+    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
+        let message = format!("a {kind} is created by itself");
+        futures_util::future::err(Error::new(Class::Rejected, "create", message)).boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        target: Target<'a>,
+        attributes: &'a Attributes,
+        changed: &'a [String],
+    ) -> Answer<'a, Observed> {
+        async move {
+            adapter(target.kind)?
+                .update(self.client(), target, attributes, changed)
+                .await
+        }
+        .boxed()
+    }
+
+    fn mark<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()> {
+        async move {
+            adapter(target.kind)?
+                .mark(self.client(), target, mark)
+                .await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()> {
+        async move { adapter(target.kind)?.delete(self.client(), target).await }.boxed()
+    }
+}

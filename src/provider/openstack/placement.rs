@@ -1,0 +1,447 @@
+//! Where a server is put: the networks and security groups it is on, and where its floating IP
+//! comes from. Names become ids here.
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::model::nearest;
+use crate::provider::{Class, Error};
+use crate::resource::server::SETTINGS;
+
+use super::client::{ReadClient, Service};
+use super::wire::neutron::{Network, Networks, SecurityGroup, SecurityGroups, Subnet, Subnets};
+
+/// A server's settings that only OpenStack has.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Settings {
+    /// Names or ids.
+    pub(super) networks: Vec<String>,
+    /// Names or ids.
+    pub(super) security_groups: Vec<String>,
+    /// The name or the id of the network that floating IPs are taken from.
+    pub(super) floating_ip_from: Option<String>,
+    /// The name of the network whose addresses are public.
+    pub(super) public_network: Option<String>,
+}
+
+impl Settings {
+    /// From the attribute.
+    ///
+    /// # Errors
+    /// If it is none of ours.
+    pub(super) fn of(attribute: Option<&Json>) -> Result<Self, Error> {
+        match attribute {
+            None | Some(Json::Null) => Ok(Self::default()),
+            Some(settings) => Self::deserialize(settings).map_err(|error| {
+                let message = format!("its `{SETTINGS}` cannot be used: {error}");
+                Error::new(Class::Rejected, "request", message)
+            }),
+        }
+    }
+}
+
+/// Where a server is put.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Placement {
+    pub(super) networks: Vec<Net>,
+    /// Ids.
+    pub(super) security_groups: Vec<String>,
+    pub(super) floating_ip_from: Option<Net>,
+    pub(super) public_network: Option<String>,
+}
+
+/// A network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Net {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) is_external: bool,
+}
+
+/// What is wrong with it: what, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) what: String,
+    pub(super) hint: String,
+}
+
+/// The networks that there are. Where there is no Neutron to ask, those that every account has.
+pub(super) async fn networks(client: &ReadClient) -> Result<&[Network], Error> {
+    let ask = || async {
+        if client.profile().has_network_service {
+            let path = "/networks";
+            client
+                .pages::<Networks, _>(Service::Network, path, |network| network)
+                .await
+        } else {
+            let fixed = client.profile().fixed_networks.iter();
+            Ok(fixed
+                .map(|network| Network {
+                    id: network.id.to_owned(),
+                    name: network.name.to_owned(),
+                    is_external: network.is_public,
+                    is_shared: true,
+                    project_id: None,
+                })
+                .collect())
+        }
+    };
+    let all = client.networks.get_or_try_init(ask).await?;
+    Ok(all)
+}
+
+async fn groups(client: &ReadClient) -> Result<&[SecurityGroup], Error> {
+    let ask = || async {
+        if !client.profile().has_network_service {
+            return Ok(Vec::new());
+        }
+        let path = "/security-groups?fields=id&fields=name&fields=project_id";
+        client
+            .pages::<SecurityGroups, _>(Service::Network, path, |group| group)
+            .await
+    };
+    let all = client.groups.get_or_try_init(ask).await?;
+    Ok(all)
+}
+
+/// The IP versions that servers on these networks get addresses of, by the network's id.
+pub(super) async fn subnets(client: &ReadClient) -> Result<Vec<Subnet>, Error> {
+    if !client.profile().has_network_service {
+        let fixed = client.profile().fixed_networks.iter();
+        let versions = |is_public| if is_public { &[4, 6][..] } else { &[4][..] };
+        return Ok(fixed
+            .flat_map(|network| {
+                let of_version = |&ip_version| Subnet {
+                    network_id: network.id.to_owned(),
+                    ip_version,
+                };
+                versions(network.is_public).iter().map(of_version)
+            })
+            .collect());
+    }
+    let path = "/subnets?fields=network_id&fields=ip_version";
+    client
+        .pages::<Subnets, _>(Service::Network, path, |subnet| subnet)
+        .await
+}
+
+/// Where a server with these settings is put, or what stands against it.
+pub(super) async fn place(
+    client: &ReadClient,
+    settings: &Settings,
+) -> Result<Result<Placement, Vec<Trouble>>, Error> {
+    let networks = networks(client).await?;
+    let groups = match settings.security_groups.is_empty() {
+        true => &[],
+        false => groups(client).await?,
+    };
+    if !client.profile().has_network_service {
+        return Ok(everywhere(settings, networks));
+    }
+    let grant = client.grant().await?;
+    let project = grant.project.0.as_str();
+    Ok(choose(settings, networks, groups, project))
+}
+
+/// Where there is nothing to choose, a server is on all networks that every account has.
+fn everywhere(settings: &Settings, networks: &[Network]) -> Result<Placement, Vec<Trouble>> {
+    if *settings != Settings::default() {
+        return Err(vec![Trouble {
+            what: "there are no networks, security groups or floating IPs to choose here"
+                .to_owned(),
+            hint: "take the block `openstack` out".to_owned(),
+        }]);
+    }
+    let net = |network: &Network| Net {
+        id: network.id.clone(),
+        name: network.name.clone(),
+        is_external: network.is_external,
+    };
+    Ok(Placement {
+        networks: networks.iter().map(net).collect(),
+        security_groups: Vec::new(),
+        floating_ip_from: None,
+        public_network: None,
+    })
+}
+
+fn choose(
+    settings: &Settings,
+    networks: &[Network],
+    groups: &[SecurityGroup],
+    project: &str,
+) -> Result<Placement, Vec<Trouble>> {
+    let mut troubles = Vec::new();
+    let named: Vec<Named<'_>> = networks
+        .iter()
+        .map(|network| Named {
+            id: &network.id,
+            name: &network.name,
+            is_own: network.project_id.as_deref() == Some(project),
+        })
+        .collect();
+    let net = |id: &str| {
+        let network = networks.iter().find(|network| network.id == id)?;
+        Some(Net {
+            id: network.id.clone(),
+            name: network.name.clone(),
+            is_external: network.is_external,
+        })
+    };
+    let mut chosen = Vec::new();
+    for wanted in &settings.networks {
+        match pick("network", wanted, &named) {
+            Ok(id) => chosen.extend(net(id)),
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    if settings.networks.is_empty() {
+        match only(networks, project) {
+            Ok(id) => chosen.extend(net(id)),
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    let of_groups: Vec<Named<'_>> = groups
+        .iter()
+        .map(|group| Named {
+            id: &group.id,
+            name: &group.name,
+            is_own: group.project_id.as_deref() == Some(project),
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for wanted in &settings.security_groups {
+        match pick("security group", wanted, &of_groups) {
+            Ok(id) => ids.push(id.to_owned()),
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    let mut pool = None;
+    if let Some(wanted) = &settings.floating_ip_from {
+        match pick("network", wanted, &named).map(net) {
+            Ok(Some(network)) if network.is_external => pool = Some(network),
+            Ok(_) => troubles.push(Trouble {
+                what: format!("floating IPs cannot come from the network {wanted}"),
+                hint: format!(
+                    "give `floating_ip_from` a network that leads outside{}",
+                    names(networks.iter().filter(|network| network.is_external))
+                ),
+            }),
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    let public_network = settings.public_network.as_deref().and_then(|wanted| {
+        let found = pick("network", wanted, &named).map(net);
+        match found {
+            Ok(found) => found.map(|network| network.name),
+            Err(trouble) => {
+                troubles.push(trouble);
+                None
+            }
+        }
+    });
+    if !troubles.is_empty() {
+        return Err(troubles);
+    }
+    Ok(Placement {
+        networks: chosen,
+        security_groups: ids,
+        floating_ip_from: pool,
+        public_network,
+    })
+}
+
+/// The network of a server that asks for none: the only one it could be on.
+fn only<'a>(networks: &'a [Network], project: &str) -> Result<&'a str, Trouble> {
+    // From others one can only have floating IPs.
+    let usable = || {
+        networks.iter().filter(|network| {
+            let is_own = network.project_id.as_deref() == Some(project);
+            !network.is_external || network.is_shared || is_own
+        })
+    };
+    let mut candidates = usable();
+    match (candidates.next(), candidates.next()) {
+        (Some(network), None) => Ok(&network.id),
+        (None, _) => Err(Trouble {
+            what: "there is no network to put a server on".to_owned(),
+            hint: "make a network with a subnet, and a router if servers are to be reached"
+                .to_owned(),
+        }),
+        (Some(_), Some(_)) => Err(Trouble {
+            what: "there are several networks to put a server on".to_owned(),
+            hint: format!("say which with `networks`{}", names(usable())),
+        }),
+    }
+}
+
+fn names<'a>(networks: impl Iterator<Item = &'a Network>) -> String {
+    let mut names: Vec<&str> = networks.map(|network| network.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!("; there is: {}", names.join(", ")),
+    }
+}
+
+/// Something with a name, which need not be the only one.
+struct Named<'a> {
+    id: &'a str,
+    name: &'a str,
+    is_own: bool,
+}
+
+/// The id of what is meant by a name or an id. Of several with a name the project's own counts.
+fn pick<'a>(what: &str, wanted: &str, all: &[Named<'a>]) -> Result<&'a str, Trouble> {
+    if let Some(found) = all.iter().find(|one| one.id == wanted) {
+        return Ok(found.id);
+    }
+    let named: Vec<&Named<'_>> = all.iter().filter(|one| one.name == wanted).collect();
+    let own: Vec<&&Named<'_>> = named.iter().filter(|one| one.is_own).collect();
+    match (named.as_slice(), own.as_slice()) {
+        ([one], _) => Ok(one.id),
+        (_, [one]) => Ok(one.id),
+        ([], _) => {
+            let names = all.iter().map(|one| one.name);
+            let mut listed: Vec<&str> = names.clone().collect();
+            listed.sort_unstable();
+            listed.dedup();
+            let hint = match (nearest(wanted, names), listed.as_slice()) {
+                (Some(near), _) => format!("did you mean {near}?"),
+                (None, []) => format!("there is no {what} at all"),
+                (None, listed) => format!("there is: {}", listed.join(", ")),
+            };
+            Err(Trouble {
+                what: format!("there is no {what} {wanted}"),
+                hint,
+            })
+        }
+        (several, _) => {
+            let ids: Vec<&str> = several.iter().map(|one| one.id).collect();
+            Err(Trouble {
+                what: format!("there are {} of the {what} {wanted}", ids.len()),
+                hint: format!("name it by its id: {}", ids.join(", ")),
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(name: &str, is_external: bool, is_shared: bool, project: &str) -> Network {
+        Network {
+            id: format!("id-{name}-{project}"),
+            name: name.to_owned(),
+            is_external,
+            is_shared,
+            project_id: Some(project.to_owned()),
+        }
+    }
+
+    fn settings(json: &str) -> Settings {
+        let json: Json = serde_json::from_str(json).unwrap();
+        Settings::of(Some(&json)).unwrap()
+    }
+
+    fn chosen(text: &str, networks: &[Network]) -> String {
+        let group = |name: &str, project: &str| SecurityGroup {
+            id: format!("id-{name}-{project}"),
+            name: name.to_owned(),
+            project_id: Some(project.to_owned()),
+        };
+        let groups = [
+            group("default", "me"),
+            group("default", "you"),
+            group("web", "you"),
+        ];
+        match choose(&settings(text), networks, &groups, "me") {
+            Ok(placement) => {
+                let on: Vec<&str> = placement.networks.iter().map(|n| n.id.as_str()).collect();
+                let pool = placement.floating_ip_from.map(|pool| pool.id);
+                format!(
+                    "{} {} {pool:?} {:?}",
+                    on.join("+"),
+                    placement.security_groups.join("+"),
+                    placement.public_network
+                )
+            }
+            Err(troubles) => {
+                let told = troubles.iter().map(|t| format!("{}: {}", t.what, t.hint));
+                told.collect::<Vec<_>>().join(" | ")
+            }
+        }
+    }
+
+    #[test]
+    fn names_become_ids_or_are_told_about() {
+        let all = [
+            network("public", true, false, "admin"),
+            network("private", false, false, "me"),
+            network("lan", false, true, "admin"),
+            network("lan", false, true, "other"),
+        ];
+        for (text, expected) in [
+            (
+                r#"{"networks": ["private"], "security_groups": ["default"], "floating_ip_from": "public"}"#,
+                r#"id-private-me id-default-me Some("id-public-admin") None"#,
+            ),
+            (
+                r#"{"networks": ["id-lan-other", "private"], "public_network": "private"}"#,
+                r#"id-lan-other+id-private-me  None Some("private")"#,
+            ),
+            (
+                r#"{"networks": ["lan"]}"#,
+                "there are 2 of the network lan: name it by its id: id-lan-admin, id-lan-other",
+            ),
+            (
+                r#"{"networks": ["privat"], "security_groups": ["dmz"], "floating_ip_from": "private"}"#,
+                "there is no network privat: did you mean private? \
+                 | there is no security group dmz: there is: default, web \
+                 | floating IPs cannot come from the network private: give `floating_ip_from` a \
+                 network that leads outside; there is: public",
+            ),
+            (
+                "{}",
+                "there are several networks to put a server on: say which with `networks`; there \
+                 is: lan, private",
+            ),
+        ] {
+            assert_eq!(chosen(text, &all), expected);
+        }
+    }
+
+    #[test]
+    fn a_server_that_asks_for_no_network_is_put_on_the_only_one() {
+        let foreign = network("public", true, false, "admin");
+        let own = network("private", false, false, "me");
+        let both = [foreign.clone(), own];
+        assert_eq!(chosen("{}", &both), "id-private-me  None None");
+        let shared = [network("public", true, true, "admin")];
+        assert_eq!(chosen("{}", &shared), "id-public-admin  None None");
+        assert!(chosen("{}", &[foreign]).starts_with("there is no network to put"));
+    }
+
+    #[test]
+    fn where_there_is_nothing_to_choose_a_server_is_on_all_networks() {
+        let all = [
+            network("public", true, true, ""),
+            network("private", false, true, ""),
+        ];
+        let placement = everywhere(&Settings::default(), &all).unwrap();
+        let on: Vec<&str> = placement.networks.iter().map(|n| n.name.as_str()).collect();
+        assert_eq!(on, ["public", "private"]);
+        let chosen = everywhere(&settings(r#"{"networks": ["public"]}"#), &all);
+        assert!(chosen.unwrap_err()[0].hint.contains("`openstack`"));
+    }
+
+    #[test]
+    fn unknown_settings_are_refused() {
+        let wrong = serde_json::json!({"network": []});
+        let said = Settings::of(Some(&wrong)).unwrap_err().to_string();
+        assert!(said.contains("`network`"), "{said}");
+    }
+}

@@ -1,0 +1,469 @@
+//! Records: here all values that a name has of a type are one recordset. One value of it is one
+//! record to us, so a recordset is read before it is written, and what others put there stays.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use futures_util::FutureExt;
+use futures_util::future::try_join_all;
+use reqwest::Method;
+
+use crate::model::{Attributes, Desired, Observed, Value};
+use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
+use crate::resource::domain;
+use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
+
+use super::adapter::{self, required};
+use super::client::{ReadClient, Service, WriteClient, query};
+use super::dns::{self, ZONES};
+use super::resolve;
+use super::wire::designate::{RecordSet, RecordSetRequest, RecordSets, ValuesRequest};
+
+pub(super) struct Adapter;
+
+impl adapter::Adapter for Adapter {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
+        async move {
+            if !client.has(Service::Dns).await? {
+                return Ok(Listed::default());
+            }
+            let zones = zones_of(scope);
+            let asked = zones.iter().map(|zone| in_zone(client, zone, ""));
+            Ok(try_join_all(asked).await?.concat().into())
+        }
+        .boxed()
+    }
+
+    fn get<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        target: Target<'a>,
+    ) -> Answer<'a, Option<Observed>> {
+        async move {
+            let zone = required(target.attributes, ZONE)?;
+            let (id, value) = parts(target.id);
+            let Some(set) = set(client, zone, id).await? else {
+                return Ok(None);
+            };
+            let since = dns::changed_at(set.created_at.as_deref(), set.updated_at.as_deref());
+            let found = from_wire(zone, &set);
+            let found = found
+                .into_iter()
+                .find(|record| parts(&record.id).1 == value);
+            let what = format!("{} {}", dns::without_dot(&set.name), set.record_type);
+            Ok(found.map(|record| dns::with_patience(client, record, &what, since)))
+        }
+        .boxed()
+    }
+
+    /// Without `data` among the attributes, every record of that name and type is found.
+    fn find<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        wanted: &'a [&'a Attributes],
+        _mark: &'a str,
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        async move {
+            let mut zones: BTreeMap<&str, Vec<Observed>> = BTreeMap::new();
+            for attributes in wanted {
+                zones.entry(required(attributes, ZONE)?).or_default();
+            }
+            let has_service = client.has(Service::Dns).await?;
+            for (zone, records) in &mut zones {
+                if has_service {
+                    *records = in_zone(client, zone, "").await?;
+                }
+            }
+            let of = |attributes: &&Attributes| {
+                let all = zones.get(required(attributes, ZONE)?);
+                let is_it = |record: &&Observed| {
+                    let keys = [NAME, TYPE].into_iter().chain([DATA]);
+                    let mut asked = keys.filter(|key| attributes.contains_key(key));
+                    asked.all(|key| record.attributes.get(key) == attributes.get(key))
+                };
+                let found = all.into_iter().flatten().filter(is_it);
+                Ok(found.cloned().collect())
+            };
+            wanted.iter().map(of).collect()
+        }
+        .boxed()
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        resolve::names(client, wanted).boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a Attributes,
+        mark: Option<&'a str>,
+    ) -> Answer<'a, Observed> {
+        async move {
+            let record = Record::of(attributes)?;
+            let zone = dns::known_zone_id(client.0, record.zone).await?;
+            let path = format!("{ZONES}/{zone}/recordsets");
+            let description = dns::description(mark);
+            let body = RecordSetRequest {
+                name: dns::with_dot(record.name),
+                record_type: record.record_type,
+                records: [to_wire(record.record_type, record.data)],
+                description: description.as_deref(),
+            };
+            let made: Result<RecordSet, Error> =
+                client.send(Method::POST, Service::Dns, &path, &body).await;
+            match made {
+                Ok(set) => record.among(&set),
+                Err(error) if matches!(error.class, Class::Exists | Class::Rejected) => {
+                    let there = named(client.0, &zone, record).await?;
+                    match there {
+                        // Of a CNAME the service says only that nothing may stand beside it.
+                        Some(set) if record.among(&set).is_ok() => Err(Class::Exists.of(error)),
+                        _ if error.class == Class::Rejected => Err(error),
+                        // The name has values of that type already: ours comes to them.
+                        Some(set) => {
+                            let values = with_and_without(&set, Some(record.data), None);
+                            write(client, &zone, &set.id, values, record).await
+                        }
+                        // It was there a moment ago, and is not now.
+                        None => Err(Class::Busy.of(error)),
+                    }
+                }
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        attributes: &'a Attributes,
+        _changed: &'a [String],
+    ) -> Answer<'a, Observed> {
+        async move {
+            let record = Record::of(attributes)?;
+            let zone = dns::known_zone_id(client.0, record.zone).await?;
+            let (id, before) = parts(target.id);
+            let set = set(client.0, record.zone, id).await?.ok_or_else(|| {
+                let message = "its recordset is gone";
+                Error::new(Class::NotFound, format!("GET recordset {id}"), message)
+            })?;
+            let values = with_and_without(&set, Some(record.data), Some(before));
+            write(client, &zone, &set.id, values, record).await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+        async move {
+            let zone_name = required(target.attributes, ZONE)?;
+            let (id, value) = parts(target.id);
+            let Some(set) = set(client.0, zone_name, id).await? else {
+                return Ok(());
+            };
+            let Some(zone) = dns::zone_id(client.0, zone_name).await? else {
+                return Ok(());
+            };
+            let path = format!("{ZONES}/{zone}/recordsets/{}", set.id);
+            let values = with_and_without(&set, None, Some(value));
+            if values.len() == set.records.len() {
+                return Ok(());
+            }
+            if values.is_empty() {
+                return client.delete(Service::Dns, &path).await;
+            }
+            let body = ValuesRequest { records: values };
+            let _: RecordSet = client.send(Method::PUT, Service::Dns, &path, &body).await?;
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+/// A record that is asked for.
+#[derive(Clone, Copy)]
+struct Record<'a> {
+    zone: &'a str,
+    name: &'a str,
+    record_type: &'a str,
+    data: &'a str,
+}
+
+impl<'a> Record<'a> {
+    fn of(attributes: &'a Attributes) -> Result<Self, Error> {
+        Ok(Self {
+            zone: required(attributes, ZONE)?,
+            name: required(attributes, NAME)?,
+            record_type: required(attributes, TYPE)?,
+            data: required(attributes, DATA)?,
+        })
+    }
+
+    /// It, among what a recordset holds.
+    fn among(&self, set: &RecordSet) -> Result<Observed, Error> {
+        let found = from_wire(self.zone, set);
+        let data = canonical(self.record_type, self.data);
+        let is_it = |record: &Observed| {
+            record.text(DATA) == Some(&data) && record.text(NAME) == Some(self.name)
+        };
+        found.into_iter().find(is_it).ok_or_else(|| {
+            let message = format!("the answer does not have {} → {data}", self.name);
+            Error::new(Class::Ambiguous, "recordset", message)
+        })
+    }
+}
+
+/// Writes a recordset anew, and makes sure that the answer has what was asked for.
+async fn write(
+    client: WriteClient<'_>,
+    zone: &str,
+    id: &str,
+    values: Vec<String>,
+    record: Record<'_>,
+) -> Result<Observed, Error> {
+    let path = format!("{ZONES}/{zone}/recordsets/{id}");
+    let body = ValuesRequest { records: values };
+    let set: RecordSet = client.send(Method::PUT, Service::Dns, &path, &body).await?;
+    record.among(&set)
+}
+
+/// The values of a recordset, with one more and without another. All others stay as they are
+/// written.
+fn with_and_without(set: &RecordSet, with: Option<&str>, without: Option<&str>) -> Vec<String> {
+    let is = |value: &str, other: Option<&str>| {
+        let record_type = &set.record_type;
+        other.is_some_and(|other| canonical(record_type, value) == canonical(record_type, other))
+    };
+    let others = set.records.iter();
+    let others = others.filter(|value| !is(value, with) && !is(value, without));
+    let mut values: Vec<String> = others.cloned().collect();
+    values.extend(with.map(|value| to_wire(&set.record_type, value)));
+    values
+}
+
+/// A recordset's id and one of its values, of which a record's id is made.
+fn parts(id: &str) -> (&str, &str) {
+    id.split_once('/').unwrap_or((id, ""))
+}
+
+/// The recordset with that id; `None` if it is gone, alone or with its zone.
+async fn set(client: &ReadClient, zone: &str, id: &str) -> Result<Option<RecordSet>, Error> {
+    if !client.has(Service::Dns).await? {
+        return Ok(None);
+    }
+    let Some(zone) = dns::zone_id(client, zone).await? else {
+        return Ok(None);
+    };
+    let path = format!("{ZONES}/{zone}/recordsets/{id}");
+    let found: Option<RecordSet> = client.find(Service::Dns, &path).await?;
+    Ok(found.filter(|set| set.action != "DELETE"))
+}
+
+/// The recordset with a record's name and type.
+async fn named(
+    client: &ReadClient,
+    zone: &str,
+    record: Record<'_>,
+) -> Result<Option<RecordSet>, Error> {
+    let name = dns::with_dot(record.name);
+    let filter = query(&[("name", &name), ("type", record.record_type)]);
+    let path = format!("{ZONES}/{zone}/recordsets{filter}");
+    let found = client
+        .pages::<RecordSets, _>(Service::Dns, &path, |set| set)
+        .await?;
+    // The filter takes `*` for anything, and a name may begin with one.
+    let is_it = |set: &RecordSet| {
+        set.name.eq_ignore_ascii_case(&name)
+            && set.record_type == record.record_type
+            && set.action != "DELETE"
+    };
+    Ok(found.into_iter().find(is_it))
+}
+
+/// The zones that matter: those that wanted and recorded records are in, and, if everything
+/// matters, those that are recorded themselves.
+fn zones_of<'a>(scope: Scope<'a>) -> BTreeSet<&'a str> {
+    let wanted = scope.desired.iter().filter_map(|desired| {
+        // A reference leads to a zone resource, whose address is its name.
+        match desired.attributes.get(ZONE)? {
+            Value::Reference(reference) => Some(reference.address.name()),
+            known => known.known()?.as_str(),
+        }
+    });
+    let recorded = scope.recorded.iter().filter_map(|recorded| {
+        let kind = recorded.address.kind();
+        if kind == KIND.name {
+            recorded.text(ZONE)
+        } else if kind == domain::KIND.name && scope.whole {
+            Some(recorded.id.as_str())
+        } else {
+            None
+        }
+    });
+    wanted.chain(recorded).collect()
+}
+
+/// The records of a zone; none, if it is yet to be made or gone with all it held.
+async fn in_zone(client: &ReadClient, zone: &str, filter: &str) -> Result<Vec<Observed>, Error> {
+    for is_second in [false, true] {
+        let Some(id) = dns::zone_id(client, zone).await? else {
+            return Ok(Vec::new());
+        };
+        let path = format!("{ZONES}/{id}/recordsets{filter}");
+        let kept = |set: RecordSet| from_wire(zone, &set);
+        match client
+            .pages::<RecordSets, _>(Service::Dns, &path, kept)
+            .await
+        {
+            // Another zone has the name by now, or none.
+            Err(error) if error.class == Class::NotFound && !is_second => {
+                client.zones().remove(zone);
+            }
+            Err(error) if error.class == Class::NotFound => break,
+            listed => return Ok(listed?.concat()),
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// A value in its one spelling.
+fn canonical(record_type: &str, data: &str) -> String {
+    let data = data.trim();
+    match record_type {
+        "A" | "AAAA" => data
+            .parse::<IpAddr>()
+            .map_or_else(|_| data.to_owned(), |ip| ip.to_string()),
+        "CNAME" | "NS" | "PTR" => dns::without_dot(data),
+        "MX" | "SRV" => data.trim_end_matches('.').to_owned(),
+        _ => data.to_owned(),
+    }
+}
+
+/// A value as Designate wants it.
+fn to_wire(record_type: &str, data: &str) -> String {
+    match record_type {
+        "CNAME" | "NS" | "PTR" | "MX" | "SRV" => dns::with_dot(&canonical(record_type, data)),
+        _ => canonical(record_type, data),
+    }
+}
+
+/// One record for each value.
+fn from_wire(zone: &str, set: &RecordSet) -> Vec<Observed> {
+    if set.action == "DELETE" {
+        return Vec::new();
+    }
+    let name = dns::without_dot(&set.name);
+    let of_value = |value: &String| {
+        let data = canonical(&set.record_type, value);
+        Observed {
+            kind: KIND.name,
+            account: Default::default(),
+            id: format!("{}/{data}", set.id),
+            attributes: Attributes::from([
+                (ZONE.to_owned(), zone.into()),
+                (NAME.to_owned(), name.as_str().into()),
+                (TYPE.to_owned(), set.record_type.as_str().into()),
+                (DATA.to_owned(), data.into()),
+            ]),
+            owners: Vec::new(),
+            readiness: dns::readiness(&set.status),
+            monthly: None,
+            created: None,
+        }
+    };
+    set.records.iter().map(of_value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Readiness;
+    use crate::provider::openstack::wire::Page as _;
+
+    fn recorded() -> RecordSet {
+        let text = include_str!("../../../fixtures/openstack/recordset_created.json");
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn each_value_is_a_record_of_its_own() {
+        let mut set = recorded();
+        set.records.push("203.0.113.8".to_owned());
+        let records = from_wire("rec.test", &set);
+        let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+        assert_eq!(ids.len(), 2);
+        assert_eq!(parts(ids[0]), (set.id.as_str(), "203.0.113.7"));
+        assert_eq!(parts(ids[1]), (set.id.as_str(), "203.0.113.8"));
+        assert_eq!(records[0].text(NAME), Some("www.rec.test"));
+        assert!(matches!(records[0].readiness, Readiness::Pending(_)));
+        set.status = "ERROR".to_owned();
+        let failed = from_wire("rec.test", &set);
+        assert!(matches!(failed[0].readiness, Readiness::Failed(_)));
+        set.action = "DELETE".to_owned();
+        assert_eq!(from_wire("rec.test", &set), []);
+    }
+
+    #[test]
+    fn what_others_put_into_a_set_stays() {
+        let mut set = recorded();
+        set.records = vec!["203.0.113.9".to_owned(), "203.0.113.7".to_owned()];
+        let values = |with, without| with_and_without(&set, with, without).join(" ");
+        assert_eq!(
+            values(Some("203.0.113.8"), None),
+            "203.0.113.9 203.0.113.7 203.0.113.8"
+        );
+        assert_eq!(
+            values(Some("203.0.113.8"), Some("203.0.113.7")),
+            "203.0.113.9 203.0.113.8"
+        );
+        assert_eq!(
+            values(Some("203.0.113.9"), Some("203.0.113.7")),
+            "203.0.113.9"
+        );
+        assert_eq!(values(None, Some("203.0.113.7")), "203.0.113.9");
+        assert_eq!(values(None, Some("203.0.113.1")), "203.0.113.9 203.0.113.7");
+    }
+
+    #[test]
+    fn values_are_compared_in_one_spelling() {
+        for (record_type, there, ours, sent) in [
+            ("AAAA", "2001:DB8:0:0::1", "2001:db8::1", "2001:db8::1"),
+            ("CNAME", "Web1.acme.com.", "web1.acme.com", "web1.acme.com."),
+            (
+                "MX",
+                "10 mail.acme.com.",
+                "10 mail.acme.com",
+                "10 mail.acme.com.",
+            ),
+            ("TXT", "\"a.\"", "\"a.\"", "\"a.\""),
+        ] {
+            assert_eq!(canonical(record_type, there), ours);
+            assert_eq!(to_wire(record_type, ours), sent);
+        }
+    }
+
+    #[test]
+    fn a_recorded_page_is_read() {
+        let text = include_str!("../../../fixtures/openstack/recordsets.json");
+        let page: RecordSets = serde_json::from_str(text).unwrap();
+        let (sets, next) = page.split();
+        assert!(next.unwrap().contains("marker="));
+        let records: Vec<Observed> = sets
+            .iter()
+            .flat_map(|set| from_wire("rec.test", set))
+            .collect();
+        // An empty set holds no record.
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0].text(DATA), Some("ns1.cb.test"));
+    }
+}

@@ -1,0 +1,419 @@
+//! What stands against a plan that only a look at the account can tell: names that lead nowhere,
+//! quotas, and servers that nobody could reach.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use crate::model::{Attributes, Desired, Diagnostic};
+use crate::provider::cloud_init;
+use crate::provider::{Error, Resolved};
+use crate::resource::server::{FILES, IPV6, IPV6_ADDRESS, SETTINGS, SIZE};
+
+use super::addresses::Rule;
+use super::catalog;
+use super::client::{ReadClient, Service};
+use super::files;
+use super::placement::{self, Placement, Settings, Trouble};
+use super::profile::Files;
+use super::wire::neutron::{QuotaAnswer, Subnet, Usage};
+use super::wire::nova::{Absolute, Flavor};
+
+/// Of names in DNS: whether there is a service for them at all.
+pub(super) async fn names(
+    client: &ReadClient,
+    wanted: &[&Desired],
+) -> Result<Vec<Resolved>, Error> {
+    let has_service = client.has(Service::Dns).await?;
+    let title = client.profile().title;
+    let resolved = wanted.iter().map(|desired| {
+        let problem = (!has_service).then(|| {
+            Diagnostic::error(format!(
+                "this account has no DNS to put {} into",
+                desired.address
+            ))
+            .detail(format!("the catalog of its {title} has no service `dns`"))
+            .hint("give the domain another account as its `provider`")
+            .at(desired.place.clone())
+        });
+        Resolved {
+            attributes: Attributes::new(),
+            problems: problem.into_iter().collect(),
+        }
+    });
+    Ok(resolved.collect())
+}
+
+/// Of servers: where each is put, whether it could be reached, and whether all of them fit.
+pub(super) async fn servers(
+    client: &ReadClient,
+    wanted: &[&Desired],
+) -> Result<Vec<Resolved>, Error> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (flavors, limits, subnets) = tokio::try_join!(
+        catalog::flavors(client),
+        catalog::limits(client),
+        placement::subnets(client),
+    )?;
+    let external: BTreeSet<String> = placement::networks(client)
+        .await?
+        .iter()
+        .filter(|network| network.is_external)
+        .map(|network| network.name.clone())
+        .collect();
+    let mut resolved = Vec::with_capacity(wanted.len());
+    let mut floating = Vec::new();
+    for (at, desired) in wanted.iter().enumerate() {
+        let settings = match Settings::of(desired.known(SETTINGS)) {
+            Ok(settings) => settings,
+            Err(error) => {
+                resolved.push(refusing(desired, &error.message, ""));
+                continue;
+            }
+        };
+        match placement::place(client, &settings).await? {
+            Ok(placement) => {
+                if placement.floating_ip_from.is_some() {
+                    floating.push(at);
+                }
+                resolved.push(reached(desired, &placement, &subnets, &external));
+            }
+            Err(troubles) => {
+                let mut refused = Resolved::default();
+                for trouble in troubles {
+                    let told = refusing(desired, &trouble.what, &trouble.hint);
+                    refused.problems.extend(told.problems);
+                }
+                resolved.push(refused);
+            }
+        }
+    }
+    for (resolved, desired) in resolved.iter_mut().zip(wanted) {
+        let by = client.profile().files;
+        resolved.problems.extend(unfit_files(desired, by, limits));
+    }
+    let mut too_much = over_quota(wanted, flavors, limits);
+    if !floating.is_empty()
+        && let Some(usage) = floating_quota(client).await?
+    {
+        too_much.extend(too_many_floating(wanted, &floating, usage));
+    }
+    for (at, problem) in too_much {
+        if let Some(resolved) = resolved.get_mut(at) {
+            resolved.problems.push(problem);
+        }
+    }
+    Ok(resolved)
+}
+
+/// What stands against the files of a server.
+fn unfit_files(desired: &Desired, by: Files, limits: Absolute) -> Vec<Diagnostic> {
+    let files = match cloud_init::wanted_files(desired) {
+        Ok(files) => files,
+        Err(why) => return refusing(desired, &why, "").problems,
+    };
+    let (most, largest) = (limits.most_files, limits.largest_file);
+    let troubles = match by {
+        Files::CloudInit => {
+            let hint = "make them shorter, or have a short one fetch the rest".to_owned();
+            let too_large = files::user_data(&files).err();
+            too_large
+                .map(|what| Trouble { what, hint })
+                .into_iter()
+                .collect()
+        }
+        Files::Personality => files::against_personality(&files, most, largest),
+    };
+    let problems = troubles.into_iter().flat_map(|trouble| {
+        let refused = refusing(desired, &trouble.what, &trouble.hint).problems;
+        let at = desired.place_of(FILES);
+        refused
+            .into_iter()
+            .map(move |problem| problem.at(at.clone()))
+    });
+    problems.collect()
+}
+
+fn refusing(desired: &Desired, what: &str, hint: &str) -> Resolved {
+    let name = desired.address.name();
+    let mut problem = Diagnostic::error(format!("server {name}: {what}")).at(desired.place.clone());
+    if !hint.is_empty() {
+        problem = problem.hint(hint);
+    }
+    Resolved {
+        attributes: Attributes::new(),
+        problems: vec![problem],
+    }
+}
+
+/// Which addresses a server gets there, and whether one of them is public.
+fn reached(
+    desired: &Desired,
+    placement: &Placement,
+    subnets: &[Subnet],
+    external: &BTreeSet<String>,
+) -> Resolved {
+    let rule = Rule {
+        named: placement.public_network.as_deref(),
+        external,
+        access: [None, None],
+    };
+    let is_public = |version: u8| {
+        let mut on_public = placement
+            .networks
+            .iter()
+            .filter(|network| rule.is_public(&network.name));
+        on_public.any(|network| {
+            let mut its = subnets
+                .iter()
+                .filter(|subnet| subnet.network_id == network.id);
+            its.any(|subnet| subnet.ip_version == version)
+        })
+    };
+    let has_v4 = placement.floating_ip_from.is_some() || is_public(4);
+    let has_v6 = is_public(6);
+    let mut attributes = Attributes::from([(IPV6, Json::from(has_v6))]);
+    if !has_v6 {
+        attributes.insert(IPV6_ADDRESS, Json::Null);
+    }
+    let name = desired.address.name();
+    let on: Vec<&str> = placement
+        .networks
+        .iter()
+        .map(|network| network.name.as_str())
+        .collect();
+    let on = on.join(" and ");
+    let mut problems = Vec::new();
+    if !has_v4 && !has_v6 {
+        let pools: Vec<&str> = external.iter().map(String::as_str).collect();
+        let pools = match pools.as_slice() {
+            [] => String::new(),
+            pools => format!(" (there is: {})", pools.join(", ")),
+        };
+        problems.push(
+            Diagnostic::error(format!("no address of server {name} would be public"))
+                .detail(format!(
+                    "it is put on {on}, which does not lead outside, and asks for no floating IP"
+                ))
+                .hint(format!(
+                    "give it \"openstack\": {{\"floating_ip_from\": …}}{pools}, or name the \
+                     network that is public all the same as its `public_network`"
+                ))
+                .at(desired.place.clone()),
+        );
+    } else if !has_v6 && desired.known(IPV6) == Some(&Json::Bool(true)) {
+        problems.push(
+            Diagnostic::error(format!("server {name} would have no IPv6"))
+                .detail(format!("there is no public IPv6 on {on}"))
+                .hint("put it on a network with IPv6, or take `ipv6` out")
+                .at(desired.place_of(IPV6)),
+        );
+    }
+    Resolved {
+        attributes,
+        problems,
+    }
+}
+
+/// Each quota that is too small, at the first server that it is too small for.
+fn over_quota(
+    wanted: &[&Desired],
+    flavors: &[Flavor],
+    limits: Absolute,
+) -> Vec<(usize, Diagnostic)> {
+    let flavor = |desired: &Desired| catalog::flavor(flavors, desired.text(SIZE)?);
+    let amount = |size: Option<&Flavor>, of: fn(&Flavor) -> u64| {
+        size.map_or(0, |flavor| i64::try_from(of(flavor)).unwrap_or(i64::MAX))
+    };
+    let mut problems = Vec::new();
+    let mut check = |what: &str, most: i64, used: i64, takes: &dyn Fn(Option<&Flavor>) -> i64| {
+        let mut sum = used;
+        let mut first = None;
+        for (at, desired) in wanted.iter().enumerate() {
+            sum = sum.saturating_add(takes(flavor(desired)));
+            if most >= 0 && sum > most {
+                first = first.or(Some((at, *desired)));
+            }
+        }
+        if let Some((at, desired)) = first {
+            let asked = sum - used;
+            problems.push((at, exceeded(what, most, used, asked, desired)));
+        }
+    };
+    check("servers", limits.most_servers, limits.servers, &|_| 1);
+    check("cores", limits.most_cores, limits.cores, &|size| {
+        amount(size, |flavor| flavor.vcpus)
+    });
+    check(
+        "MiB of memory",
+        limits.most_memory,
+        limits.memory,
+        &|size| amount(size, |flavor| flavor.ram),
+    );
+    problems
+}
+
+fn exceeded(what: &str, most: i64, used: i64, asked: i64, desired: &Desired) -> Diagnostic {
+    let left = most.saturating_sub(used).max(0);
+    Diagnostic::error(format!("the account's quota of {what} is too small"))
+        .detail(format!(
+            "this plan needs {asked} more, and {left} of {most} are left"
+        ))
+        .hint("ask for a higher quota, or make fewer or smaller servers")
+        .at(desired.place.clone())
+}
+
+/// Not every cloud tells this one.
+async fn floating_quota(client: &ReadClient) -> Result<Option<Usage>, Error> {
+    let grant = client.grant().await?;
+    let path = format!("/quotas/{}/details", grant.project.0);
+    let answer: Result<QuotaAnswer, Error> = client.get(Service::Network, &path).await;
+    match answer {
+        Ok(answer) => Ok(answer.quota.floatingip),
+        Err(error) if matches!(error.status, Some(403..=405)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn too_many_floating(
+    wanted: &[&Desired],
+    asking: &[usize],
+    usage: Usage,
+) -> Option<(usize, Diagnostic)> {
+    if usage.limit < 0 {
+        return None;
+    }
+    let used = usage.used.saturating_add(usage.reserved);
+    let left = usize::try_from(usage.limit.saturating_sub(used)).unwrap_or(0);
+    let at = *asking.get(left)?;
+    let asked = i64::try_from(asking.len()).unwrap_or(i64::MAX);
+    let desired = wanted.get(at)?;
+    Some((
+        at,
+        exceeded("floating IPs", usage.limit, used, asked, desired),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Address, Value};
+    use crate::provider::openstack::placement::Net;
+
+    fn desired(name: &str, size: &str, ipv6: bool) -> Desired {
+        Desired {
+            address: Address::new("server", name),
+            account: "os".to_owned(),
+            attributes: Attributes::from([
+                (SIZE, Value::Known(size.into())),
+                (IPV6, Value::Known(ipv6.into())),
+            ]),
+            only_if: None,
+            place: None,
+            places: Default::default(),
+        }
+    }
+
+    fn told(problem: &Diagnostic) -> String {
+        format!("{}: {}", problem.summary, problem.detail)
+    }
+
+    #[test]
+    fn all_that_is_asked_for_counts_against_a_quota() {
+        let flavor = |name: &str, vcpus, ram| Flavor {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            vcpus,
+            ram,
+            disk: 1,
+            disabled: false,
+        };
+        let flavors = [flavor("s", 1, 512), flavor("m", 4, 1024)];
+        let limits = Absolute {
+            most_servers: 10,
+            servers: 8,
+            most_cores: 10,
+            cores: 3,
+            most_memory: -1,
+            memory: 1,
+            most_keys: 1,
+            most_files: 5,
+            largest_file: 1000,
+        };
+        let (a, b) = (desired("a", "m", false), desired("b", "m", false));
+        let all = [&a, &b];
+        let found = over_quota(&all, &flavors, limits);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, 1);
+        assert_eq!(
+            told(&found[0].1),
+            "the account's quota of cores is too small: this plan needs 8 more, and 7 of 10 are left"
+        );
+        let c = desired("c", "s", false);
+        let found = over_quota(&[&c, &c, &c], &flavors, limits);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, 2);
+        assert!(told(&found[0].1).contains("needs 3 more, and 2 of 10"));
+        let usage = Usage {
+            limit: 5,
+            used: 3,
+            reserved: 1,
+        };
+        let (at, problem) = too_many_floating(&all, &[0, 1], usage).unwrap();
+        assert_eq!(at, 1);
+        assert!(
+            told(&problem).contains("needs 2 more, and 1 of 5"),
+            "{problem:?}"
+        );
+        let one = too_many_floating(&all, &[1], usage);
+        assert!(one.is_none());
+    }
+
+    #[test]
+    fn a_server_that_nobody_could_reach_is_a_problem() {
+        let net = |name: &str| Net {
+            id: format!("id-{name}"),
+            name: name.to_owned(),
+            is_external: name == "public",
+        };
+        let subnet = |name: &str, ip_version| Subnet {
+            network_id: format!("id-{name}"),
+            ip_version,
+        };
+        let subnets = [
+            subnet("public", 4),
+            subnet("public", 6),
+            subnet("private", 4),
+        ];
+        let external = BTreeSet::from(["public".to_owned()]);
+        let on = |network: &str, pool: Option<&str>, public: Option<&str>, ipv6| {
+            let placement = Placement {
+                networks: vec![net(network)],
+                security_groups: Vec::new(),
+                floating_ip_from: pool.map(net),
+                public_network: public.map(ToOwned::to_owned),
+            };
+            let desired = desired("web1", "s", ipv6);
+            let resolved = reached(&desired, &placement, &subnets, &external);
+            let problems: Vec<&str> = resolved
+                .problems
+                .iter()
+                .map(|problem| problem.summary.as_str())
+                .collect();
+            format!("{} {}", resolved.attributes[IPV6], problems.join("; "))
+        };
+        assert_eq!(on("public", None, None, true), "true ");
+        assert_eq!(
+            on("private", None, None, false),
+            "false no address of server web1 would be public"
+        );
+        assert_eq!(on("private", Some("public"), None, false), "false ");
+        assert_eq!(on("private", None, Some("private"), false), "false ");
+        assert_eq!(
+            on("private", Some("public"), None, true),
+            "false server web1 would have no IPv6"
+        );
+    }
+}

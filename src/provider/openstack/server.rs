@@ -1,0 +1,343 @@
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::FutureExt;
+use futures_util::future::try_join_all;
+use reqwest::Method;
+
+use crate::model::{Attributes, Desired, Observed, Readiness};
+use crate::provider::cloud_init;
+use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
+use crate::resource::server::{
+    FILES, IMAGE, IMAGE_ID, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
+};
+
+use super::adapter::{self, required};
+use super::catalog;
+use super::client::{ReadClient, Service, WriteClient};
+use super::files;
+use super::floating;
+use super::placement::{self, Placement, Settings};
+use super::profile::Files;
+use super::resolve;
+use super::ssh_key;
+use super::wire::nova::{
+    CreatedAnswer, GroupOf, MetadataRequest, NetworkOf, NewServer, Server, ServerAnswer,
+    ServerRequest, Servers,
+};
+use view::View;
+
+mod view;
+
+/// Our mark is in a server's metadata, and in a tag where servers can have tags.
+pub(super) struct Adapter;
+
+/// The metadata that hold a deployment's lineage.
+const MARK: &str = "cloudbuilder";
+/// Those that hold the id of the network that a server's floating IP comes from.
+const FLOATING: &str = "cloudbuilder_floating_ip_from";
+/// Those that hold the name of the network whose addresses are public.
+const PUBLIC: &str = "cloudbuilder_public_network";
+/// The beginning of our tags.
+const TAG: &str = "cloudbuilder:";
+
+const SERVERS: &str = "/servers";
+const CREATE: &str = "POST /servers";
+/// Up to so many are asked for singly; more by listing all.
+const SINGLY: usize = 4;
+const AT_ONCE: usize = 4;
+
+impl adapter::Adapter for Adapter {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Listed> {
+        async move {
+            let servers = all(client).await?;
+            Ok(observed(client, servers).await?.into())
+        }
+        .boxed()
+    }
+
+    fn get<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        target: Target<'a>,
+    ) -> Answer<'a, Option<Observed>> {
+        async move {
+            let found: Vec<Server> = one(client, target.id).await?.into_iter().collect();
+            Ok(observed(client, found).await?.pop())
+        }
+        .boxed()
+    }
+
+    fn look<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        targets: &'a [Target<'a>],
+    ) -> Answer<'a, Vec<Observed>> {
+        async move {
+            let servers = several(client, targets).await?;
+            observed(client, servers).await
+        }
+        .boxed()
+    }
+
+    fn bring_up<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        targets: &'a [Target<'a>],
+    ) -> Answer<'a, Vec<Observed>> {
+        async move {
+            let servers = several(client.0, targets).await?;
+            let view = View::of(client.0, &servers).await?;
+            let mut states = Vec::with_capacity(servers.len());
+            for some in servers.chunks(AT_ONCE) {
+                let steps = some
+                    .iter()
+                    .map(|server| give_floating(client, &view, server));
+                states.extend(try_join_all(steps).await?);
+            }
+            // What was given just now is seen with the next look.
+            let seen = view.observed(servers).into_iter().zip(states);
+            Ok(seen
+                .map(|(observed, state)| match state {
+                    floating::State::Refused(why) => Observed {
+                        readiness: Readiness::Failed(why),
+                        ..observed
+                    },
+                    floating::State::There | floating::State::NotYet => observed,
+                })
+                .collect())
+        }
+        .boxed()
+    }
+
+    /// All of the account: the filter for names means another thing with each database.
+    fn find<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        wanted: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        async move {
+            let servers = all(client).await?;
+            let mut named: HashMap<String, Vec<Observed>> = HashMap::new();
+            for server in observed(client, servers).await? {
+                let free = server.owners.is_empty() || server.owners.iter().any(|by| by == mark);
+                if let (true, Some(name)) = (free, server.text(NAME)) {
+                    let name = name.to_ascii_lowercase();
+                    named.entry(name).or_default().push(server);
+                }
+            }
+            let of_name = |attributes: &&Attributes| {
+                let name = required(attributes, NAME)?.to_ascii_lowercase();
+                Ok(named.get(&name).cloned().unwrap_or_default())
+            };
+            wanted.iter().map(of_name).collect()
+        }
+        .boxed()
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        resolve::servers(client, wanted).boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a Attributes,
+        mark: Option<&'a str>,
+    ) -> Answer<'a, Observed> {
+        async move {
+            let request = to_create_request(client.0, attributes, mark).await?;
+            let answer: CreatedAnswer = client
+                .send(Method::POST, Service::Compute, SERVERS, &request)
+                .await?;
+            let region = client.0.region().await?;
+            Ok(view::born(answer.server.id, attributes, &region, mark))
+        }
+        .boxed()
+    }
+
+    fn mark<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        mark: &'a str,
+    ) -> Answer<'a, ()> {
+        async move {
+            let path = format!("{SERVERS}/{}/metadata", target.id);
+            let body = MetadataRequest {
+                metadata: BTreeMap::from([(MARK, mark)]),
+            };
+            client
+                .ensure(Method::POST, Service::Compute, &path, &body)
+                .await?;
+            if client.0.is_versioned().await? {
+                let path = format!("{SERVERS}/{}/tags/{TAG}{mark}", target.id);
+                client.put(Service::Compute, &path).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+        async move {
+            let Some(server) = one(client.0, target.id).await? else {
+                return Ok(());
+            };
+            let wants = server.metadata.contains_key(FLOATING);
+            if let (true, Some(lineage)) = (wants, server.metadata.get(MARK)) {
+                let description = floating::description(lineage, &server.name);
+                floating::give_back(client, &server.id, &description).await?;
+            }
+            let path = format!("{SERVERS}/{}", target.id);
+            client.delete(Service::Compute, &path).await
+        }
+        .boxed()
+    }
+}
+
+/// Gives a server its floating IP if it wants one and has none.
+async fn give_floating(
+    client: WriteClient<'_>,
+    view: &View,
+    server: &Server,
+) -> Result<floating::State, Error> {
+    let (Some(pool), Some(lineage)) = (view.lacks_floating(server), server.metadata.get(MARK))
+    else {
+        return Ok(floating::State::NotYet);
+    };
+    let description = floating::description(lineage, &server.name);
+    let wanting = floating::Wanting {
+        server: &server.id,
+        pool,
+        description: &description,
+    };
+    floating::give(client, wanting).await
+}
+
+/// What is there of it. One that is only kept until it is deleted for good counts as gone.
+fn exists(server: &Server) -> bool {
+    !matches!(server.status.as_str(), "DELETED" | "SOFT_DELETED")
+}
+
+async fn one(client: &ReadClient, id: &str) -> Result<Option<Server>, Error> {
+    let path = format!("{SERVERS}/{id}");
+    let answer: Option<ServerAnswer> = client.find(Service::Compute, &path).await?;
+    let server = answer.map(|answer| answer.server);
+    Ok(server.filter(exists))
+}
+
+/// Every server of the account.
+async fn all(client: &ReadClient) -> Result<Vec<Server>, Error> {
+    let path = format!("{SERVERS}/detail");
+    let mut servers = client
+        .pages::<Servers, _>(Service::Compute, &path, |server| server)
+        .await?;
+    servers.retain(exists);
+    // While servers come and go, one can stand on two pages.
+    servers.sort_by(|a, b| a.id.cmp(&b.id));
+    servers.dedup_by(|a, b| a.id == b.id);
+    Ok(servers)
+}
+
+async fn several(client: &ReadClient, targets: &[Target<'_>]) -> Result<Vec<Server>, Error> {
+    if targets.len() > SINGLY {
+        let mut servers = all(client).await?;
+        servers.retain(|server| targets.iter().any(|target| target.id == server.id));
+        return Ok(servers);
+    }
+    let asked = targets.iter().map(|target| one(client, target.id));
+    let found = try_join_all(asked).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn observed(client: &ReadClient, servers: Vec<Server>) -> Result<Vec<Observed>, Error> {
+    let view = View::of(client, &servers).await?;
+    Ok(view.observed(servers))
+}
+
+fn refused(message: String) -> Error {
+    Error::new(Class::Rejected, CREATE, message)
+}
+
+async fn to_create_request<'a>(
+    client: &ReadClient,
+    attributes: &'a Attributes,
+    mark: Option<&str>,
+) -> Result<ServerRequest<'a>, Error> {
+    if mark.is_some_and(str::is_empty) {
+        // Without its mark a server whose answer is lost could not be found again.
+        return Err(refused("there is no lineage".to_owned()));
+    }
+    let settings = Settings::of(attributes.get(SETTINGS))?;
+    let placement = placement::place(client, &settings)
+        .await?
+        .map_err(|troubles| {
+            let told = troubles
+                .iter()
+                .map(|trouble| format!("{}: {}", trouble.what, trouble.hint));
+            refused(told.collect::<Vec<_>>().join("; "))
+        })?;
+    let flavor = match attributes.get(SIZE_ID).and_then(|id| id.as_str()) {
+        Some(id) => id.to_owned(),
+        None => catalog::flavor_id(client, required(attributes, SIZE)?).await?,
+    };
+    let image = match attributes.get(IMAGE_ID).and_then(|id| id.as_str()) {
+        Some(id) => id.to_owned(),
+        None => catalog::image_id(client, required(attributes, IMAGE)?).await?,
+    };
+    let wanted = cloud_init::files(attributes.get(FILES)).map_err(refused)?;
+    let (user_data, personality) = match client.profile().files {
+        Files::CloudInit => (files::user_data(&wanted).map_err(refused)?, Vec::new()),
+        Files::Personality => (None, files::personality(&wanted)),
+    };
+    let is_versioned = client.is_versioned().await?;
+    let tags = mark.filter(|_| is_versioned);
+    Ok(ServerRequest {
+        server: NewServer {
+            name: required(attributes, NAME)?,
+            flavor,
+            image,
+            key_name: ssh_key::name_of(required(attributes, SSH_KEY)?),
+            metadata: metadata(&placement, mark),
+            networks: placement
+                .networks
+                .into_iter()
+                .map(|network| NetworkOf { uuid: network.id })
+                .collect(),
+            security_groups: placement
+                .security_groups
+                .into_iter()
+                .map(|id| GroupOf { name: id })
+                .collect(),
+            tags: tags
+                .map(|mark| format!("{TAG}{mark}"))
+                .into_iter()
+                .collect(),
+            config_drive: true,
+            user_data,
+            personality,
+        },
+    })
+}
+
+/// What a later run must know of a server that it only finds.
+fn metadata(placement: &Placement, mark: Option<&str>) -> BTreeMap<&'static str, String> {
+    let pool = placement.floating_ip_from.as_ref();
+    [
+        (MARK, mark.map(ToOwned::to_owned)),
+        (FLOATING, pool.map(|pool| pool.id.clone())),
+        (PUBLIC, placement.public_network.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key, value?)))
+    .collect()
+}

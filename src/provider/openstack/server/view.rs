@@ -1,0 +1,386 @@
+//! What Nova says of a server, as the rest of the program knows servers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use serde_json::Value as Json;
+
+use crate::model::{Attributes, Observed, Readiness};
+use crate::provider::Error;
+use crate::provider::openstack::addresses::{Address, Public, Rule, written};
+use crate::provider::openstack::client::ReadClient;
+use crate::provider::openstack::wire::neutron::{FloatingIp, Network};
+use crate::provider::openstack::wire::nova::{ImageOf, Server};
+use crate::provider::openstack::{catalog, floating, placement};
+use crate::resource::server::{
+    BACKUPS, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS, REGION, SIZE,
+};
+
+use super::{FLOATING, IMAGE_ID, MARK, PUBLIC, TAG};
+
+/// What it takes to understand servers.
+pub(super) struct View {
+    region: String,
+    /// The names of networks that lead outside by themselves.
+    external: BTreeSet<String>,
+    /// The names of flavors by their ids, where servers tell only these.
+    sizes: HashMap<String, String>,
+    /// The floating IPs that servers have, as far as they matter.
+    floating: BTreeMap<String, IpAddr>,
+    /// Whether the progress of a server that is built is told.
+    tells_progress: bool,
+}
+
+impl View {
+    /// What it takes to understand these.
+    pub(super) async fn of(client: &ReadClient, servers: &[Server]) -> Result<Self, Error> {
+        let mut view = Self {
+            region: client.region().await?,
+            external: external(placement::networks(client).await?),
+            sizes: HashMap::new(),
+            floating: BTreeMap::new(),
+            tells_progress: client.profile().tells_progress,
+        };
+        let lacks_name = |server: &Server| {
+            let flavor = server.flavor.as_ref();
+            flavor.is_some_and(|flavor| flavor.original_name.is_none())
+        };
+        if servers.iter().any(lacks_name) {
+            let flavors = catalog::flavors(client).await?;
+            let by_id = client.profile().sizes_by_id;
+            view.sizes = flavors
+                .iter()
+                .map(|flavor| {
+                    let slug = if by_id { &flavor.id } else { &flavor.name };
+                    (flavor.id.clone(), slug.clone())
+                })
+                .collect();
+        }
+        // Nova hears of a floating IP some time after it is there.
+        let pools: BTreeSet<&str> = servers
+            .iter()
+            .filter_map(|server| view.lacks_floating(server))
+            .collect();
+        let mut there = Vec::new();
+        for pool in pools {
+            there.extend(floating::of_pool(client, pool).await?);
+        }
+        view.floating = by_server(there);
+        Ok(view)
+    }
+
+    /// The pool that a server's floating IP shall come from, if it is time for it and the server
+    /// has none.
+    pub(super) fn lacks_floating<'s>(&self, server: &'s Server) -> Option<&'s str> {
+        let pool = server.metadata.get(FLOATING)?;
+        let has_one = addresses(server).iter().any(|address| address.is_floating)
+            || self.floating.contains_key(&server.id);
+        (server.status == "ACTIVE" && !has_one).then_some(pool)
+    }
+
+    pub(super) fn observed(&self, servers: Vec<Server>) -> Vec<Observed> {
+        servers
+            .into_iter()
+            .map(|server| self.from_wire(server))
+            .collect()
+    }
+
+    fn from_wire(&self, server: Server) -> Observed {
+        let mut addresses = addresses(&server);
+        if let Some(ip) = self.floating.get(&server.id)
+            && !addresses.iter().any(|address| address.ip == *ip)
+        {
+            let network = addresses.first().map(|address| address.network.clone());
+            addresses.push(Address {
+                network: network.unwrap_or_default(),
+                ip: *ip,
+                is_floating: true,
+            });
+        }
+        let access = |text: &str| text.parse::<IpAddr>().ok();
+        let rule = Rule {
+            named: server.metadata.get(PUBLIC).map(String::as_str),
+            external: &self.external,
+            access: [access(&server.access_v4), access(&server.access_v6)],
+        };
+        let public = rule.public(&addresses);
+        let readiness = self.readiness(&server, &addresses);
+        let is_settled = readiness == Readiness::Ready;
+        let mut attributes = Attributes::from([
+            (NAME.to_owned(), server.name.into()),
+            (REGION.to_owned(), self.region.as_str().into()),
+            (BACKUPS.to_owned(), false.into()),
+        ]);
+        if let Some(flavor) = server.flavor {
+            let by_id = flavor.id.and_then(|id| self.sizes.get(&id).cloned());
+            let size = flavor.original_name.or(by_id);
+            attributes.extend(size.map(|size| (SIZE.to_owned(), size.into())));
+        }
+        if let Some(ImageOf::Image { id }) = server.image {
+            attributes.insert(IMAGE_ID.to_owned(), id.into());
+        }
+        put_addresses(&mut attributes, &addresses, public, is_settled);
+        Observed {
+            kind: KIND.name,
+            account: Default::default(),
+            id: server.id,
+            attributes,
+            owners: owners(&server.metadata, &server.tags),
+            readiness,
+            monthly: None,
+            // One in a form that nobody knows says as little as none.
+            created: server.created.and_then(|at| at.parse().ok()),
+        }
+    }
+
+    /// Nova's status counts, and that there are the addresses that are yet to come.
+    fn readiness(&self, server: &Server, addresses: &[Address]) -> Readiness {
+        match server.status.as_str() {
+            "ERROR" => {
+                let fault = server.fault.as_ref().map(|fault| fault.message.trim());
+                let fault = fault.filter(|fault| !fault.is_empty());
+                Readiness::Failed(
+                    fault
+                        .unwrap_or("the cloud says no more than ERROR")
+                        .to_owned(),
+                )
+            }
+            "BUILD" | "UNKNOWN" => {
+                let progress = server.progress.filter(|_| self.tells_progress);
+                Readiness::Pending(match progress {
+                    Some(percent) => format!("it boots, {percent} %"),
+                    None => "it boots".to_owned(),
+                })
+            }
+            _ if addresses.is_empty() => Readiness::Pending("it has no address yet".to_owned()),
+            _ if self.lacks_floating(server).is_some() => {
+                Readiness::Pending("it waits for its floating IP".to_owned())
+            }
+            _ => Readiness::Ready,
+        }
+    }
+}
+
+/// What is known of addresses. That there is none is known only once all have come.
+fn put_addresses(
+    attributes: &mut Attributes,
+    addresses: &[Address],
+    public: Public,
+    is_settled: bool,
+) {
+    let known = |ip: Option<IpAddr>| match ip {
+        Some(ip) => Some(Json::from(ip.to_string())),
+        None => is_settled.then_some(Json::Null),
+    };
+    let v4 = known(public.v4).map(|ip| (IPV4_ADDRESS.to_owned(), ip));
+    let v6 = known(public.v6).map(|ip| (IPV6_ADDRESS.to_owned(), ip));
+    attributes.extend(v4.into_iter().chain(v6));
+    if is_settled {
+        attributes.insert(IPV6.to_owned(), public.v6.is_some().into());
+        attributes.insert(NETWORKS.to_owned(), written(addresses, public));
+    }
+}
+
+/// A server that was made a moment ago, of which Nova has told the id alone.
+pub(super) fn born(
+    id: String,
+    attributes: &Attributes,
+    region: &str,
+    mark: Option<&str>,
+) -> Observed {
+    let known = [NAME, SIZE].into_iter().filter_map(|name| {
+        let value = attributes.get(name)?;
+        Some((name.to_owned(), value.clone()))
+    });
+    let region = (REGION.to_owned(), Json::from(region));
+    Observed {
+        kind: KIND.name,
+        account: Default::default(),
+        id,
+        attributes: known.chain([region]).collect(),
+        owners: mark.map(ToOwned::to_owned).into_iter().collect(),
+        readiness: Readiness::Pending("it boots".to_owned()),
+        monthly: None,
+        created: None,
+    }
+}
+
+/// A network's addresses are listed under its name, and a name may belong to several: to be sure
+/// that one leads outside, all of that name must.
+fn external(networks: &[Network]) -> BTreeSet<String> {
+    let names_of = |is_external: bool| {
+        let of_sort = networks
+            .iter()
+            .filter(move |network| network.is_external == is_external);
+        of_sort.map(|network| network.name.as_str())
+    };
+    let inside: BTreeSet<&str> = names_of(false).collect();
+    let outside = names_of(true).filter(|name| !inside.contains(name));
+    outside.map(ToOwned::to_owned).collect()
+}
+
+fn by_server(floating: Vec<FloatingIp>) -> BTreeMap<String, IpAddr> {
+    let attached = floating.into_iter().filter_map(|floating| {
+        let ip = floating.floating_ip_address.parse().ok()?;
+        Some((floating.port_details?.device_id?, ip))
+    });
+    attached.collect()
+}
+
+fn addresses(server: &Server) -> Vec<Address> {
+    let of_networks = server.addresses.iter().flat_map(|(network, addresses)| {
+        addresses.iter().filter_map(move |address| {
+            let ip: IpAddr = address.addr.parse().ok()?;
+            (!ip.is_unspecified()).then(|| Address {
+                network: network.clone(),
+                ip,
+                is_floating: address.kind.as_deref() == Some("floating"),
+            })
+        })
+    });
+    of_networks.collect()
+}
+
+fn owners(metadata: &BTreeMap<String, String>, tags: &[String]) -> Vec<String> {
+    let marked = metadata.get(MARK).map(String::as_str);
+    let tagged = tags.iter().filter_map(|tag| tag.strip_prefix(TAG));
+    let owners: BTreeSet<&str> = marked.into_iter().chain(tagged).collect();
+    owners.into_iter().map(ToOwned::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::openstack::wire::Page as _;
+    use crate::provider::openstack::wire::neutron::FloatingIps;
+    use crate::provider::openstack::wire::nova::{ServerAnswer, Servers};
+
+    fn view() -> View {
+        View {
+            region: "RegionOne".to_owned(),
+            external: ["public".to_owned()].into(),
+            sizes: [("f1".to_owned(), "m1.tiny".to_owned())].into(),
+            floating: BTreeMap::new(),
+            tells_progress: false,
+        }
+    }
+
+    fn server(text: &str) -> Server {
+        let answer: ServerAnswer = serde_json::from_str(text).unwrap();
+        answer.server
+    }
+
+    const PUBLIC_SERVER: &str = include_str!("../../../../fixtures/openstack/server_public.json");
+    const PRIVATE: &str = include_str!("../../../../fixtures/openstack/server_private.json");
+    const FLOATING_SERVER: &str =
+        include_str!("../../../../fixtures/openstack/server_floating.json");
+    const BUILDING: &str = include_str!("../../../../fixtures/openstack/server_building.json");
+    const FAILED: &str = include_str!("../../../../fixtures/openstack/server_error.json");
+    const OLD: &str = include_str!("../../../../fixtures/openstack/server_21.json");
+    const PAGE: &str = include_str!("../../../../fixtures/openstack/servers_page.json");
+    const FLOATING_IPS: &str = include_str!("../../../../fixtures/openstack/floatingips.json");
+
+    #[test]
+    fn a_server_on_a_public_network_is_ready_with_its_addresses() {
+        let seen = view().from_wire(server(PUBLIC_SERVER));
+        assert_eq!(seen.readiness, Readiness::Ready);
+        assert_eq!(seen.text(NAME), Some("rec1"));
+        assert_eq!(seen.text(SIZE), Some("m1.tiny"));
+        assert_eq!(seen.owners, ["11111111-2222-4333-8444-555555555555"]);
+        let v4: IpAddr = seen.text(IPV4_ADDRESS).unwrap().parse().unwrap();
+        let v6: IpAddr = seen.text(IPV6_ADDRESS).unwrap().parse().unwrap();
+        assert!(v4.is_ipv4() && v6.is_ipv6());
+        assert_eq!(seen.attributes[IPV6], true);
+        assert_eq!(seen.attributes[NETWORKS]["v4"][0]["type"], "public");
+        assert!(seen.created.is_some());
+    }
+
+    #[test]
+    fn a_private_server_has_no_public_address() {
+        let seen = view().from_wire(server(PRIVATE));
+        assert_eq!(seen.readiness, Readiness::Ready);
+        assert_eq!(seen.attributes.get(IPV4_ADDRESS), Some(&Json::Null));
+        assert_eq!(seen.attributes[NETWORKS]["v4"][0]["type"], "private");
+    }
+
+    #[test]
+    fn a_server_that_wants_a_floating_ip_waits_for_it() {
+        let mut wanting = server(PRIVATE);
+        wanting
+            .metadata
+            .insert(FLOATING.to_owned(), "pool".to_owned());
+        assert_eq!(view().lacks_floating(&wanting), Some("pool"));
+        let id = wanting.id.clone();
+        let seen = view().from_wire(wanting);
+        let waits = Readiness::Pending("it waits for its floating IP".to_owned());
+        assert_eq!(seen.readiness, waits);
+        assert_eq!(seen.attributes.get(IPV4_ADDRESS), None);
+        // Neutron has it, and Nova has not heard of it.
+        let mut wanting = server(PRIVATE);
+        wanting
+            .metadata
+            .insert(FLOATING.to_owned(), "pool".to_owned());
+        let page: FloatingIps = serde_json::from_str(FLOATING_IPS).unwrap();
+        let floating = by_server(page.split().0);
+        assert!(floating.contains_key(&id), "{floating:?}");
+        let knowing = View { floating, ..view() };
+        assert_eq!(knowing.lacks_floating(&wanting), None);
+        let seen = knowing.from_wire(wanting);
+        assert_eq!(seen.readiness, Readiness::Ready);
+        assert_eq!(seen.text(IPV4_ADDRESS), Some("203.0.113.91"));
+        // Both know.
+        let seen = view().from_wire(server(FLOATING_SERVER));
+        assert_eq!(seen.text(IPV4_ADDRESS), Some("203.0.113.91"));
+    }
+
+    #[test]
+    fn what_is_building_is_pending_and_what_failed_says_why() {
+        let seen = view().from_wire(server(BUILDING));
+        assert_eq!(seen.readiness, Readiness::Pending("it boots".to_owned()));
+        let told = View {
+            tells_progress: true,
+            ..view()
+        };
+        let seen = told.from_wire(server(BUILDING));
+        assert_eq!(
+            seen.readiness,
+            Readiness::Pending("it boots, 0 %".to_owned())
+        );
+        let seen = view().from_wire(server(FAILED));
+        let why = "No valid host was found.";
+        assert_eq!(seen.readiness, Readiness::Failed(why.to_owned()));
+    }
+
+    #[test]
+    fn the_first_version_of_the_api_tells_a_flavor_by_its_id() {
+        let mut old = server(OLD);
+        let id = old.flavor.as_mut().unwrap().id.replace("f1".to_owned());
+        assert!(id.is_some());
+        assert_eq!(view().from_wire(old).text(SIZE), Some("m1.tiny"));
+    }
+
+    #[test]
+    fn a_page_says_where_the_next_one_is() {
+        let page: Servers = serde_json::from_str(PAGE).unwrap();
+        let (servers, next) = page.split();
+        assert_eq!(servers.len(), 1);
+        assert!(next.unwrap().contains("marker="));
+    }
+
+    #[test]
+    fn a_name_that_an_inner_network_has_too_is_not_public() {
+        let network = |name: &str, is_external| Network {
+            id: String::new(),
+            name: name.to_owned(),
+            is_external,
+            is_shared: false,
+            project_id: None,
+        };
+        let all = [
+            network("out", true),
+            network("both", true),
+            network("both", false),
+        ];
+        assert_eq!(external(&all), ["out".to_owned()].into());
+    }
+}

@@ -1,0 +1,171 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Link, Page, next};
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct Network {
+    pub(in super::super) id: String,
+    pub(in super::super) name: String,
+    #[serde(default, rename = "router:external")]
+    pub(in super::super) is_external: bool,
+    #[serde(default, rename = "shared")]
+    pub(in super::super) is_shared: bool,
+    pub(in super::super) project_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct Networks {
+    networks: Vec<Network>,
+    #[serde(default)]
+    networks_links: Vec<Link>,
+}
+
+impl Page for Networks {
+    type Item = Network;
+
+    fn split(self) -> (Vec<Network>, Option<String>) {
+        (self.networks, next(self.networks_links))
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct Subnet {
+    pub(in super::super) network_id: String,
+    pub(in super::super) ip_version: u8,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct Subnets {
+    subnets: Vec<Subnet>,
+    #[serde(default)]
+    subnets_links: Vec<Link>,
+}
+
+impl Page for Subnets {
+    type Item = Subnet;
+
+    fn split(self) -> (Vec<Subnet>, Option<String>) {
+        (self.subnets, next(self.subnets_links))
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct SecurityGroup {
+    pub(in super::super) id: String,
+    pub(in super::super) name: String,
+    pub(in super::super) project_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct SecurityGroups {
+    security_groups: Vec<SecurityGroup>,
+    #[serde(default)]
+    security_groups_links: Vec<Link>,
+}
+
+impl Page for SecurityGroups {
+    type Item = SecurityGroup;
+
+    fn split(self) -> (Vec<SecurityGroup>, Option<String>) {
+        (self.security_groups, next(self.security_groups_links))
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct Port {
+    pub(in super::super) id: String,
+    pub(in super::super) network_id: String,
+    #[serde(default)]
+    pub(in super::super) fixed_ips: Vec<FixedIp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct FixedIp {
+    pub(in super::super) ip_address: String,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct Ports {
+    ports: Vec<Port>,
+    #[serde(default)]
+    ports_links: Vec<Link>,
+}
+
+impl Page for Ports {
+    type Item = Port;
+
+    fn split(self) -> (Vec<Port>, Option<String>) {
+        (self.ports, next(self.ports_links))
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct FloatingIp {
+    pub(in super::super) id: String,
+    pub(in super::super) floating_ip_address: String,
+    pub(in super::super) floating_network_id: String,
+    pub(in super::super) port_id: Option<String>,
+    pub(in super::super) port_details: Option<PortDetails>,
+    #[serde(default)]
+    pub(in super::super) description: String,
+}
+
+/// What the port is of; not every cloud tells.
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct PortDetails {
+    pub(in super::super) device_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct FloatingIps {
+    floatingips: Vec<FloatingIp>,
+    #[serde(default)]
+    floatingips_links: Vec<Link>,
+}
+
+impl Page for FloatingIps {
+    type Item = FloatingIp;
+
+    fn split(self) -> (Vec<FloatingIp>, Option<String>) {
+        (self.floatingips, next(self.floatingips_links))
+    }
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct FloatingIpAnswer {
+    pub(in super::super) floatingip: FloatingIp,
+}
+
+#[derive(Serialize)]
+pub(in super::super) struct FloatingIpRequest<'a> {
+    pub(in super::super) floatingip: NewFloatingIp<'a>,
+}
+
+#[derive(Serialize)]
+pub(in super::super) struct NewFloatingIp<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) floating_network_id: Option<&'a str>,
+    pub(in super::super) port_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) description: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct QuotaAnswer {
+    pub(in super::super) quota: Quota,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct Quota {
+    pub(in super::super) floatingip: Option<Usage>,
+}
+
+/// -1 is no limit.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(in super::super) struct Usage {
+    pub(in super::super) limit: i64,
+    #[serde(default)]
+    pub(in super::super) used: i64,
+    #[serde(default)]
+    pub(in super::super) reserved: i64,
+}

@@ -1,0 +1,182 @@
+//! A look at one account.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::future::{join_all, try_join_all};
+use jiff::Timestamp;
+
+use crate::model::{Account, Address, Catalog, Desired, Observed, Recorded};
+use crate::provider::{Error, Listed, Read, Readers, Resolved, Scope, Target};
+use crate::resource::{record, server};
+
+use super::reach::Sight;
+use super::{Absence, Wanted};
+
+/// How many objects are asked for singly at the same time.
+const AT_ONCE: usize = 8;
+
+pub(super) struct Look<'a> {
+    pub(super) name: Arc<str>,
+    pub(super) read: &'a dyn Read,
+    /// This account and the others, for errors to tell them apart.
+    pub(super) readers: &'a Readers,
+    pub(super) wanted: &'a Wanted<'a>,
+    /// What the state says of this account.
+    pub(super) recorded: Vec<&'a Recorded>,
+}
+
+impl Look<'_> {
+    fn named(&self, error: Error) -> Error {
+        self.readers.naming(&self.name, error)
+    }
+
+    pub(super) async fn account(&self) -> Result<Account, Error> {
+        self.read.account().await.map_err(|error| self.named(error))
+    }
+
+    /// Whether a server is to be made, or cloud.json asks for something else than last time.
+    pub(super) fn is_unknown(&self, desired: &Desired) -> bool {
+        let recorded = self.wanted.recorded.get(&desired.address);
+        desired.address.kind() == server::KIND.name
+            && recorded.is_none_or(|recorded| {
+                [server::REGION, server::SIZE]
+                    .iter()
+                    .filter(|attribute| desired.attributes.contains_key(attribute))
+                    .any(|attribute| desired.text(attribute) != recorded.text(attribute))
+            })
+    }
+
+    pub(super) async fn catalog(&self, needed: bool) -> Result<Option<Catalog>, Error> {
+        if !needed {
+            return Ok(None);
+        }
+        let catalog = self.read.catalog().await;
+        catalog.map(Some).map_err(|error| self.named(error))
+    }
+
+    pub(super) async fn all_but_records(
+        &self,
+        desired: &[&Desired],
+        whole: bool,
+    ) -> Result<Vec<(&'static str, Listed)>, Error> {
+        let kinds = self.read.capabilities().kinds.iter().copied();
+        let kinds = kinds.filter(|kind| *kind != record::KIND.name);
+        let lists = kinds.map(async |kind| Ok((kind, self.list(kind, desired, whole).await?)));
+        try_join_all(lists).await
+    }
+
+    pub(super) async fn list(
+        &self,
+        kind: &str,
+        desired: &[&Desired],
+        whole: bool,
+    ) -> Result<Listed, Error> {
+        let of_kind = desired.iter().copied();
+        let of_kind = of_kind.filter(|desired| desired.address.kind() == kind);
+        let desired: Vec<&Desired> = of_kind.collect();
+        let scope = Scope {
+            desired: &desired,
+            recorded: &self.recorded,
+            mark: self.wanted.mark,
+            whole,
+        };
+        let listed = self.read.list(kind, scope).await;
+        listed.map_err(|error| self.named(error))
+    }
+
+    /// Whatever else has the names of these.
+    pub(super) async fn namesakes(&self, kind: &str, of: &[&Desired]) -> Result<Listed, Error> {
+        let scope = Scope {
+            desired: of,
+            ..Scope::default()
+        };
+        let listed = self.read.list(kind, scope).await;
+        listed.map_err(|error| self.named(error))
+    }
+
+    pub(super) async fn resolve(
+        &self,
+        kind: &str,
+        wanted: &[&Desired],
+    ) -> Result<Vec<Resolved>, Error> {
+        let resolved = self.read.resolve(kind, wanted).await;
+        resolved.map_err(|error| self.named(error))
+    }
+
+    /// Asks singly for what is recorded and was in no list: pages are cut by number, so one can
+    /// be missed while others come and go. Adds what is there after all.
+    pub(super) async fn confirm_absent(
+        &self,
+        sight: &mut Sight,
+    ) -> Result<BTreeMap<Address, Absence>, Error> {
+        let seen: HashSet<(&str, &str)> = sight
+            .observed
+            .iter()
+            .filter(|observed| observed.account == self.name)
+            .map(|observed| (observed.kind, observed.id.as_str()))
+            .collect();
+        let missing = self.recorded.iter().copied();
+        let missing: Vec<&Recorded> = missing
+            .filter(|recorded| !seen.contains(&(recorded.address.kind(), recorded.id.as_str())))
+            .collect();
+        // If nothing at all was seen, a few questions show whether that is so; the plan is refused
+        // then, and thousands of questions would only use up the limit. It is refused only if
+        // nothing is too young to tell: with one such, nobody may be taken for gone unasked.
+        let all_settled = || missing.iter().all(|recorded| !self.is_young(recorded));
+        let few = match missing.len() {
+            all if all == self.recorded.len() && all_settled() => AT_ONCE,
+            some => some,
+        };
+        let (asked, taken) = missing.split_at(few.min(missing.len()));
+        let mut answers = self.ask_each(asked).await?;
+        if answers.iter().any(|(_, found)| found.is_some()) {
+            answers.extend(self.ask_each(taken).await?);
+        } else {
+            answers.extend(taken.iter().map(|recorded| (*recorded, None)));
+        }
+        let mut absent = BTreeMap::new();
+        for (recorded, found) in answers {
+            match found {
+                Some(found) => sight.single(&self.name, found),
+                None if self.is_young(recorded) => {
+                    absent.insert(recorded.address.clone(), Absence::TooYoung);
+                }
+                None => {
+                    absent.insert(recorded.address.clone(), Absence::Gone);
+                }
+            }
+        }
+        Ok(absent)
+    }
+
+    /// Whether it may exist and not be visible everywhere yet.
+    fn is_young(&self, recorded: &Recorded) -> bool {
+        let now = self.read.clock().unwrap_or_else(Timestamp::now);
+        let settled = now
+            .checked_sub(self.wanted.settle)
+            .unwrap_or(Timestamp::MIN);
+        !self.wanted.settle.is_zero() && recorded.recorded_at > settled
+    }
+
+    async fn ask_each<'r>(
+        &self,
+        missing: &[&'r Recorded],
+    ) -> Result<Vec<(&'r Recorded, Option<Observed>)>, Error> {
+        let mut answers = Vec::with_capacity(missing.len());
+        for some in missing.chunks(AT_ONCE) {
+            let questions = some.iter().map(|recorded| {
+                self.read.get(Target {
+                    kind: recorded.address.kind(),
+                    id: &recorded.id,
+                    attributes: &recorded.attributes,
+                })
+            });
+            for (recorded, found) in some.iter().zip(join_all(questions).await) {
+                let found = found.map_err(|error| self.named(error))?;
+                answers.push((*recorded, found));
+            }
+        }
+        Ok(answers)
+    }
+}
