@@ -133,7 +133,7 @@ impl ReadClient {
             tempo: manner.tempo,
         };
         Ok(Self {
-            http: Http::new(Session::new(identity), setup)?,
+            http: Http::new(Session::new(identity, place.profile.credentials), setup)?,
             profile: place.profile,
             region: place.region,
             interface: place.interface.to_owned(),

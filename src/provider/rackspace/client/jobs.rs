@@ -136,12 +136,9 @@ fn failed(request: &Request<'_>, job: &Job) -> Error {
         None => Class::Rejected,
     };
     Error {
-        class,
-        request: request.what.clone(),
-        message: crate::model::escape(&message).into_owned(),
         status: code,
         request_id: job.id.clone(),
-        credentials: None,
+        ..Error::new(class, &request.what, crate::model::escape(&message))
     }
 }
 
