@@ -19,7 +19,7 @@ mod support;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use cloudbuilder::torture::{Campaign, Mode, Report, Story};
+use cloudbuilder::torture::{Campaign, Ground, Mode, Report, Story};
 use serde_json::json;
 use support::cloud::{Cloud, quick};
 use support::program::{Place, Ran};
@@ -33,6 +33,7 @@ fn campaign() -> Campaign {
         program: PathBuf::from(env!("CARGO_BIN_EXE_cloudbuilder")),
         // Most of a trial is waiting.
         jobs: 6 * processors.min(8),
+        ground: Ground::DigitalOcean,
     }
 }
 

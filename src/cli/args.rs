@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// Plans and applies small clouds: servers, their SSH key and their DNS names, from one
@@ -197,6 +197,8 @@ pub(super) enum SandboxCommand {
     Serve(ServeArgs),
     /// Forget this directory's practice cloud and its state
     Reset,
+    /// Stand before an API on this machine, and let requests to it fail as asked
+    Proxy(ProxyArgs),
     /// Try this program on random clouds that lose answers, and kill it meanwhile
     Torture(TortureArgs),
 }
@@ -213,8 +215,25 @@ pub(super) struct TortureArgs {
     #[arg(long)]
     pub(super) instant: bool,
     /// Try one fixed cloud, with a kill at every request and every step at a file
-    #[arg(long, conflicts_with_all = ["seed", "instant"])]
+    #[arg(long, conflicts_with_all = ["seed", "instant", "upstream"])]
     pub(super) boundaries: bool,
+    /// What to try it against
+    #[arg(long, value_enum, default_value_t = Arena::Digitalocean, value_name = "CLOUD")]
+    pub(super) cloud: Arena,
+    /// Where the identity service of that OpenStack is
+    #[arg(long, value_name = "URL", required_if_eq("cloud", "openstack"))]
+    pub(super) upstream: Option<String>,
+}
+
+/// The clouds that a campaign can be tried against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Arena {
+    /// The practice cloud
+    Digitalocean,
+    /// The simulated Rackspace Cloud
+    Rackspace,
+    /// A real OpenStack on this machine, opened by OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME
+    Openstack,
 }
 
 fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
@@ -225,8 +244,20 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
     }
 }
 
+/// The clouds that there are simulations of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SimulatedCloud {
+    /// DigitalOcean
+    Digitalocean,
+    /// Rackspace Cloud (Classic): servers and DNS
+    Rackspace,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
+    /// Which cloud to simulate
+    #[arg(long, value_name = "CLOUD", value_enum, default_value_t = SimulatedCloud::Digitalocean)]
+    pub(super) cloud: SimulatedCloud,
     /// Where to listen, on this machine only; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(super) listen: std::net::SocketAddr,
@@ -245,6 +276,19 @@ pub(super) struct ServeArgs {
     /// How many servers the account may have
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(super) droplet_limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProxyArgs {
+    /// Where the API is, on this machine only
+    #[arg(long, value_name = "URL")]
+    pub(super) upstream: String,
+    /// Where to listen, on this machine only; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(super) listen: std::net::SocketAddr,
+    /// How much longer every answer takes
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(super) latency: Duration,
 }
 
 /// Longer is nobody's intention, and more than clocks can be set forward by.

@@ -400,6 +400,11 @@ pub(super) fn sandbox_failure(error: &sandbox::Error) -> Failure {
         sandbox::Error::Damaged { .. } | sandbox::Error::Format { .. } => {
             "`cloudbuilder sandbox reset` begins a new world"
         }
+        sandbox::Error::Upstream { .. } => {
+            "name an API such as http://127.0.0.1:5000/v3: faults are for practice, and what passes \
+             carries tokens"
+        }
+        sandbox::Error::Fault(_) => "leave that fault out",
         sandbox::Error::Unreachable(_) | sandbox::Error::InUse(_) => "end the other process first",
     };
     Failure::error("the sandbox cannot be used")

@@ -112,6 +112,9 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
             sandbox::serve(global, args, terminal, signals).await
         }
         Command::Sandbox(SandboxCommand::Reset) => sandbox::reset(global, terminal),
+        Command::Sandbox(SandboxCommand::Proxy(args)) => {
+            sandbox::proxy(args, terminal, signals).await
+        }
         Command::Sandbox(SandboxCommand::Torture(args)) => {
             torture::run(args, terminal, signals).await
         }

@@ -1,8 +1,10 @@
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use crate::sandbox::{self, Options};
+use crate::sandbox::rackspace::ACCOUNTS;
+use crate::sandbox::{self, Cloud, Options};
 
-use super::args::{Global, ServeArgs};
+use super::args::{Global, ProxyArgs, ServeArgs, SimulatedCloud};
 use super::deployment::{Deployment, sandbox_failure};
 use super::failure::{Failure, Success, file_error};
 use super::signals::Signals;
@@ -16,13 +18,18 @@ pub(super) async fn serve(
     signals: &mut Signals,
 ) -> Result<Success, Failure> {
     let deployment = Deployment::without_cloud(&in_sandbox(global), terminal)?;
+    let cloud = match args.cloud {
+        SimulatedCloud::Digitalocean => Cloud::DigitalOcean,
+        SimulatedCloud::Rackspace => Cloud::Rackspace,
+    };
     let world = if args.in_memory {
         None
     } else {
         deployment.prepare()?;
-        Some(deployment.world())
+        Some(world_of(cloud, &deployment.world()))
     };
     let options = Options {
+        cloud,
         listen: args.listen,
         world,
         boot: args.boot,
@@ -43,13 +50,7 @@ pub(super) async fn serve(
         );
     }
     terminal.print(&format!("{}\n", sandbox.url()))?;
-    terminal.say(&format!(
-        "The practice cloud is at {url}; any token opens it. For example:\n  \
-         DIGITALOCEAN_API_URL={url} DIGITALOCEAN_TOKEN={token} cloudbuilder plan\n\
-         Ctrl-C stops it.",
-        url = sandbox.url(),
-        token = sandbox::TOKEN,
-    ));
+    terminal.say(&how_to_come_in(cloud, sandbox.url()));
     // To be stopped is how it ends in good order.
     tokio::select! {
         _ = signals.interrupts.recv() => {}
@@ -59,10 +60,80 @@ pub(super) async fn serve(
     Ok(Success::Done)
 }
 
+/// Each cloud has a file of its own: what is in one means nothing to the other.
+fn world_of(cloud: Cloud, world: &Path) -> PathBuf {
+    match cloud {
+        Cloud::DigitalOcean => world.to_owned(),
+        Cloud::Rackspace => world.with_file_name("rackspace.jsonl"),
+    }
+}
+
+fn how_to_come_in(cloud: Cloud, url: &str) -> String {
+    match cloud {
+        Cloud::DigitalOcean => format!(
+            "The practice cloud is at {url}; any token opens it. For example:\n  \
+             DIGITALOCEAN_API_URL={url} DIGITALOCEAN_TOKEN={token} cloudbuilder plan\n\
+             Ctrl-C stops it.",
+            token = sandbox::TOKEN,
+        ),
+        Cloud::Rackspace => {
+            let accounts: Vec<String> = ACCOUNTS
+                .iter()
+                .map(|account| {
+                    format!(
+                        "\n  {} with the API key {}",
+                        account.username, account.api_key
+                    )
+                })
+                .collect();
+            format!(
+                "The practice cloud's Identity is at {url}/v2.0. It knows:{}\nCtrl-C stops it.",
+                accounts.concat()
+            )
+        }
+    }
+}
+
+/// Stands before another API until it is stopped.
+pub(super) async fn proxy(
+    args: &ProxyArgs,
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<Success, Failure> {
+    let options = Options {
+        listen: args.listen,
+        latency: args.latency,
+        ..Options::default()
+    };
+    let mut proxy = sandbox::proxy(&args.upstream, options)
+        .await
+        .map_err(|error| sandbox_failure(&error))?;
+    let url = proxy.url().to_owned();
+    let root = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    terminal.print(&format!("{url}\n"))?;
+    terminal.say(&format!(
+        "The proxy for {upstream} is at {url}. To lose the next answer to a POST:\n  \
+         curl -d '{{\"method\": \"POST\", \"kind\": \"do_then_drop\", \"nth\": 1}}' \
+         {root}/_sandbox/fault\n\
+         Ctrl-C stops it.",
+        upstream = args.upstream,
+    ));
+    tokio::select! {
+        _ = signals.interrupts.recv() => {}
+        () = proxy.wait() => {}
+    }
+    proxy.stop().await;
+    Ok(Success::Done)
+}
+
 /// Forgets the practice cloud and what was recorded about it.
 pub(super) fn reset(global: &Global, terminal: Terminal) -> Result<Success, Failure> {
     let deployment = Deployment::without_cloud(&in_sandbox(global), terminal)?;
-    sandbox::reset(&deployment.world()).map_err(|error| sandbox_failure(&error))?;
+    // The one with a state last: if the other is in use, nothing is forgotten.
+    for cloud in [Cloud::Rackspace, Cloud::DigitalOcean] {
+        let world = world_of(cloud, &deployment.world());
+        sandbox::reset(&world).map_err(|error| sandbox_failure(&error))?;
+    }
     for file in deployment.sandbox_files() {
         match std::fs::remove_file(&file) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -96,19 +96,6 @@ pub struct Image {
     pub sandbox_only: bool,
 }
 
-impl Image {
-    /// What cloud.json calls it.
-    #[must_use]
-    pub fn called(&self) -> &str {
-        match &self.slug {
-            Some(slug) => slug,
-            None if self.distribution.is_empty() => &self.name,
-            // Where the distribution is told by itself, the name is that of a release.
-            None => &self.id,
-        }
-    }
-}
-
 impl Catalog {
     /// The region called `slug`.
     #[must_use]
@@ -122,11 +109,11 @@ impl Catalog {
         self.sizes.iter().find(|size| size.slug == slug)
     }
 
-    /// The image called `selector`: its slug or its id, or where there are no slugs its name.
+    /// The image called `selector`: its slug or its id.
     #[must_use]
     pub fn image(&self, selector: &str) -> Option<&Image> {
         self.images
             .iter()
-            .find(|image| image.called() == selector || image.id == selector)
+            .find(|image| image.slug.as_deref() == Some(selector) || image.id == selector)
     }
 }

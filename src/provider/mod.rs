@@ -14,10 +14,12 @@ use crate::model::{
 };
 
 mod accounts;
+mod cloud_init;
 pub mod digitalocean;
 mod error;
 mod http;
 pub mod openstack;
+pub mod rackspace;
 
 pub use accounts::{Accounts, Readers, Writers};
 pub use error::{Class, Error};
@@ -253,6 +255,8 @@ pub enum Login {
     DigitalOcean(digitalocean::Login),
     /// Any OpenStack.
     OpenStack(Box<openstack::Login>),
+    /// Rackspace Cloud (Classic).
+    Rackspace(rackspace::Login),
 }
 
 /// How requests are sent.
@@ -322,6 +326,7 @@ pub fn open_read(connection: Connection) -> Result<Box<dyn Read>, Error> {
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Reader::new(login, manner)?),
         Login::OpenStack(login) => Box::new(openstack::Reader::new(&login, manner)?),
+        Login::Rackspace(login) => Box::new(rackspace::Reader::new(login, manner)?),
     })
 }
 
@@ -334,5 +339,6 @@ pub fn open_write(connection: Connection) -> Result<Box<dyn Write>, Error> {
     Ok(match connection.login {
         Login::DigitalOcean(login) => Box::new(digitalocean::Writer::new(login, manner)?),
         Login::OpenStack(login) => Box::new(openstack::Writer::new(&login, manner)?),
+        Login::Rackspace(login) => Box::new(rackspace::Writer::new(login, manner)?),
     })
 }

@@ -64,7 +64,7 @@ impl Choice<'_> {
         let images: Vec<&Image> = catalog.images.iter().filter(here).collect();
         match select(&selector.value, &images, describe_image) {
             Selection::One(image) => {
-                let mut pairs = vec![(IMAGE, image.called().into())];
+                let mut pairs = vec![(IMAGE, self.called(image).into())];
                 if self.by_id {
                     pairs.push((IMAGE_ID, image.id.as_str().into()));
                 }
@@ -72,7 +72,10 @@ impl Choice<'_> {
             }
             Selection::None => self.nothing(IMAGE, selector, notes),
             Selection::Several(images) => {
-                let names = images.iter().map(|image| name_with_id(image)).collect();
+                let names = images
+                    .iter()
+                    .map(|image| self.name_with_id(image))
+                    .collect();
                 notes.push(self.several(IMAGE, selector, names, true));
                 Vec::new()
             }
@@ -82,6 +85,23 @@ impl Choice<'_> {
     fn region(&self) -> &str {
         let region = self.wanted.region.as_ref();
         region.map_or("", |region| region.value.as_str())
+    }
+
+    /// What plans call an image: by its name where it goes by its id otherwise.
+    fn called<'i>(&self, image: &'i Image) -> &'i str {
+        match &image.slug {
+            Some(slug) => slug,
+            None if self.by_id => &image.name,
+            None => &image.id,
+        }
+    }
+
+    /// Names may be given twice.
+    fn name_with_id(&self, image: &Image) -> String {
+        match image.slug {
+            None if self.by_id => format!("{} ({})", image.name, image.id),
+            _ => self.called(image).to_owned(),
+        }
     }
 
     /// A pattern means what there is in the server's region. What is named exactly is looked at
@@ -182,15 +202,5 @@ fn describe_image<'c>(image: &&'c Image) -> Candidate<'c> {
         name: Some(&image.name),
         id: Some(&image.id),
         created: image.created,
-    }
-}
-
-/// Names may be given twice.
-fn name_with_id(image: &Image) -> String {
-    let called = image.called();
-    if called == image.id || image.slug.is_some() {
-        called.to_owned()
-    } else {
-        format!("{called} ({})", image.id)
     }
 }

@@ -1,7 +1,7 @@
 use crate::model::{AccountView, Catalog, Desired, Diagnostic, Image, Region, Size, nearest};
 
 use super::Facts;
-use super::server::{IMAGE, KIND, REGION, SIZE};
+use super::server::{IMAGE, IMAGE_ID, KIND, REGION, SIZE};
 
 /// Everything about servers that would otherwise fail after the first of them was paid for.
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
@@ -81,6 +81,23 @@ fn check_selection(desired: &Desired, catalog: &Catalog, found: &mut Vec<Diagnos
         );
     }
     if let (Some(size), Some(image)) = (size, image)
+        && size.memory_mib < image.min_memory_mib
+    {
+        let selector = desired.text(IMAGE).unwrap_or_default();
+        found.push(
+            error(
+                desired,
+                SIZE,
+                format!("image {selector} does not run on size {}", size.slug),
+            )
+            .detail(format!(
+                "the image needs {} MiB of memory, the size has {} MiB",
+                image.min_memory_mib, size.memory_mib
+            ))
+            .hint("choose a size with more memory"),
+        );
+    }
+    if let (Some(size), Some(image)) = (size, image)
         && size.disk_gb < image.min_disk_gb
     {
         let selector = desired.text(IMAGE).unwrap_or_default();
@@ -112,6 +129,8 @@ impl<'a> Selection<'a> {
         let selected = |attribute| desired.text(attribute).unwrap_or_default();
         let region = catalog.region(selected(REGION));
         match region {
+            // An account that is one region need not be told.
+            None if !desired.attributes.contains_key(REGION) => {}
             None => {
                 let open = catalog.regions.iter().filter(|region| region.available);
                 let slugs: Vec<&str> = open.map(|region| region.slug.as_str()).collect();
@@ -132,7 +151,7 @@ impl<'a> Selection<'a> {
             Some(_) => {}
         }
         let size = catalog.size(selected(SIZE));
-        if size.is_none() {
+        if size.is_none() && desired.attributes.contains_key(SIZE) {
             let slugs: Vec<&str> = catalog
                 .sizes
                 .iter()
@@ -141,8 +160,10 @@ impl<'a> Selection<'a> {
                 .collect();
             found.push(unknown(desired, SIZE, catalog, &slugs));
         }
-        let image = catalog.image(selected(IMAGE));
-        if image.is_none() {
+        let id = desired.text(IMAGE_ID);
+        let image = catalog.image(id.unwrap_or_else(|| selected(IMAGE)));
+        // What a pattern means, or does not, was said when it was looked up.
+        if image.is_none() && desired.attributes.contains_key(IMAGE) {
             let slugs: Vec<&str> = catalog
                 .images
                 .iter()

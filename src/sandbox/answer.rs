@@ -1,5 +1,7 @@
 //! What a rule is given and what it gives back: one request, one answer.
 
+use super::backend::Reply;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -151,6 +153,34 @@ impl Refusal {
         body.insert("request_id".into(), request_id.into());
         body.extend(self.extra.clone());
         Value::Object(body).to_string().into_bytes()
+    }
+}
+
+/// Writes an outcome as HTTP.
+pub(super) fn reply(outcome: &Outcome, request_id: &str) -> Reply {
+    let (status, body) = match outcome {
+        Ok(answer) => (answer.status, answer.body.clone()),
+        Err(refusal) => (refusal.status, refusal.body(request_id)),
+    };
+    let mut reply = Response::new(body);
+    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = reply.headers_mut();
+    // Even with an empty body: the description lists it for 204.
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, json);
+    insert(headers, "x-request-id", request_id);
+    if let Err(refusal) = outcome {
+        for (name, value) in &refusal.headers {
+            insert(headers, name, value);
+        }
+    }
+    reply
+}
+
+/// Sets a header whose name or value comes from outside; what cannot be one is left out.
+pub(super) fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+        headers.insert(name, value);
     }
 }
 

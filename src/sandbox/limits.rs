@@ -85,6 +85,13 @@ fn url(call: &Call, page: usize) -> String {
     url
 }
 
+/// Text as it may stand in a query.
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    encode(text, &mut encoded);
+    encoded
+}
+
 fn encode(text: &str, to: &mut String) {
     use std::fmt::Write;
     for byte in text.bytes() {

@@ -1,24 +1,30 @@
-//! A simulated DigitalOcean API over real HTTP on loopback.
+//! Simulated clouds over real HTTP on loopback: DigitalOcean, and Rackspace Cloud (`rackspace`);
+//! and a proxy that has scripted failures come between any other API on this machine and its client.
 //!
-//! Written from the API's description and from what is known of the live service, not from our
-//! client: it imports nothing of ours, so that it cannot share our misreadings.
+//! Written from the APIs' descriptions and from what is known of the live services, not from our
+//! clients: it imports nothing of ours, so that it cannot share our misreadings.
 //!
-//! A request goes through `http`, which knows tokens, limits and scripted failures, finds its
-//! rule in `routes::ROUTES`, and is answered by a function under `rules`, which sees the
-//! `world::World` and nothing else: no clock, no file, no socket. What the rule changed is in the
-//! world's file (`store`) before the answer leaves. One process owns a world (`owner`); another
-//! that wants it is handed the owner's address.
+//! A request comes in through `front`, which knows sockets, scripted failures and counts, and goes
+//! to the cloud behind it (`backend`). That looks at tokens and limits, finds its rule in
+//! `routes::ROUTES`, and is answered by a function under `rules`, which sees the `world::World` and
+//! nothing else: no clock, no file, no socket. What the rule changed is in the world's file
+//! (`store`) before the answer leaves. One process owns a world (`owner`); another that wants it is
+//! handed the owner's address.
 
 mod address;
 mod answer;
+mod backend;
 mod catalog;
+mod digitalocean;
 mod fault;
-mod http;
+mod front;
 mod kill;
 mod limits;
 mod model;
 mod naming;
 mod owner;
+mod proxy;
+pub mod rackspace;
 mod routes;
 mod rules;
 mod socket;
@@ -28,7 +34,11 @@ mod world;
 
 pub use fault::{Fault, Kind as FaultKind};
 pub use kill::{Kill, Kills};
+pub use proxy::{Loopback, Seen};
 
+use digitalocean::DigitalOcean;
+use proxy::Proxy;
+use rackspace::Rackspace;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -38,19 +48,34 @@ use std::time::Duration;
 /// A token for clients of the sandbox. Any other that is not empty does as well.
 pub const TOKEN: &str = "sandbox-token-that-opens-nothing-anywhere-else";
 
+/// Which cloud a sandbox simulates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cloud {
+    /// DigitalOcean.
+    #[default]
+    DigitalOcean,
+    /// Rackspace Cloud (Classic): Identity v2.0, Cloud Servers v2, Cloud DNS v1.0. Who may come in
+    /// is in [`rackspace::ACCOUNTS`].
+    Rackspace,
+}
+
 /// How a sandbox behaves.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Which cloud it simulates. Some options mean something for one of them only.
+    pub cloud: Cloud,
     /// Where to listen, on loopback; port 0 takes a free one.
     pub listen: SocketAddr,
     /// The file the world is kept in; without one it ends with the process.
     pub world: Option<PathBuf>,
     /// How long a new Droplet takes to become active.
     pub boot: Duration,
-    /// How long any other action takes.
+    /// How long any other action takes, and a job of Rackspace's DNS.
     pub action: Duration,
-    /// The account's `droplet_limit`.
+    /// The account's `droplet_limit`; of a Rackspace account in a region never more than 100.
     pub droplet_limit: u32,
+    /// How long a token of Rackspace's Identity is good for.
+    pub token_life: Duration,
     /// Whether rate limits are enforced.
     pub limits: bool,
     /// Added to every answer.
@@ -73,11 +98,13 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            cloud: Cloud::default(),
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             world: None,
             boot: Duration::from_secs(2),
             action: Duration::from_secs(1),
             droplet_limit: 10_000,
+            token_life: Duration::from_secs(24 * 60 * 60),
             limits: false,
             latency: Duration::ZERO,
             lag: Duration::ZERO,
@@ -133,6 +160,17 @@ pub enum Error {
     /// Somebody holds the world's lock, but no sandbox answers for it.
     #[error("another process holds the sandbox's world {} and does not answer; end it, or use another world", .0.display())]
     Unreachable(PathBuf),
+    /// What is to be proxied is not on this machine.
+    #[error("{url} cannot stand behind a proxy: it {why}")]
+    Upstream {
+        /// The URL that was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A fault that the cloud cannot have.
+    #[error("{0}")]
+    Fault(String),
     /// The world is in use.
     #[error("the sandbox's world {} is in use by a running sandbox; stop that first", .0.display())]
     InUse(PathBuf),
@@ -151,7 +189,7 @@ fn io_error(path: &Path, source: std::io::Error) -> Error {
 #[derive(Debug)]
 pub struct Sandbox {
     url: String,
-    running: Option<http::Running>,
+    running: Option<front::Running>,
 }
 
 /// Starts a sandbox, or finds the one that already has this world.
@@ -170,15 +208,42 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
             owner::Claim::Theirs(url) => return Ok(Sandbox { url, running: None }),
         },
     };
-    let running = http::serve(options, claim).await?;
+    let backend: Arc<dyn backend::Backend> = match options.cloud {
+        Cloud::DigitalOcean => Arc::new(DigitalOcean::open(&options, claim.as_ref())?),
+        Cloud::Rackspace => Arc::new(Rackspace::open(&options, claim.as_ref())?),
+    };
+    let running = front::serve(options, backend, claim).await?;
     Ok(Sandbox {
         url: running.url().to_owned(),
         running: Some(running),
     })
 }
 
+/// Starts a proxy before an API on this machine. Of the options those count that are not about a
+/// world: where to listen, latency, seed, faults, kills.
+///
+/// What the API's catalogs and links say is turned towards the proxy, so that a client that is told
+/// [`Sandbox::url`] stays behind it.
+///
+/// # Errors
+///
+/// If the upstream is elsewhere, the address cannot be used, or a fault cannot be had.
+pub async fn proxy(upstream: &str, options: Options) -> Result<Sandbox, Error> {
+    if !options.listen.ip().is_loopback() {
+        return Err(Error::NotLoopback(options.listen));
+    }
+    let proxy = Proxy::before(upstream)?;
+    let path = proxy.path().to_owned();
+    let running = front::serve(options, Arc::new(proxy), None).await?;
+    Ok(Sandbox {
+        url: format!("{}{path}", running.url()),
+        running: Some(running),
+    })
+}
+
 impl Sandbox {
-    /// Where the API is, without `/v2`: `http://127.0.0.1:PORT`.
+    /// Where the API is, without `/v2`: `http://127.0.0.1:PORT`. Of a proxy, with the path of its
+    /// upstream.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -201,7 +266,7 @@ impl Sandbox {
     pub fn struck(&self) -> Vec<u64> {
         self.running
             .as_ref()
-            .map(http::Running::struck)
+            .map(front::Running::struck)
             .unwrap_or_default()
     }
 

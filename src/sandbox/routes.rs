@@ -159,7 +159,8 @@ pub(super) fn find(method: &str, path: &str) -> Found {
     }
 }
 
-fn matched(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
+/// The parameters of a path that has this pattern, decoded.
+pub(super) fn matched(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
     let mut params = Vec::new();
     let mut rest = segments.iter();
     for part in pattern.split('/') {
@@ -177,7 +178,7 @@ fn matched(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
 }
 
 /// Undoes percent-encoding. What is not well encoded stands for itself.
-fn decode(segment: &str) -> String {
+pub(super) fn decode(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [byte, after @ ..] = rest {

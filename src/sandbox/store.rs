@@ -3,22 +3,49 @@
 //! Lines are queued under the world's lock, so that the file has them in the order in which they
 //! took effect; many requests then share one `fdatasync` ([`Store::commit`]).
 
-use super::model::{Entry, FORMAT};
-use super::world::World;
+use super::model::Millis;
 use super::{Error, io_error};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many superfluous lines a file may have before it is written anew at start-up.
 const SLACK: usize = 1000;
 
+/// A world that can be kept in a file: everything in it changes by entries, and the same entries
+/// make it again.
+pub(super) trait Kept {
+    /// One change, and one line of the file.
+    type Entry: Serialize + DeserializeOwned;
+
+    /// Whether it has an identity already.
+    fn is_founded(&self) -> bool;
+
+    /// Gives it its identity, and what a new one holds.
+    fn found(&mut self, id: String, now: Millis);
+
+    /// Lets time pass.
+    fn advance(&mut self, now: Millis);
+
+    /// The lines written since this was last asked.
+    fn take_unsaved(&mut self) -> Vec<u8>;
+
+    /// The whole world as entries, for a compacted file.
+    fn entries(&self) -> impl Iterator<Item = Self::Entry>;
+
+    /// Applies an entry that comes from the file.
+    fn apply(&mut self, entry: Self::Entry);
+
+    /// The format that an entry says the file has, if this program cannot read it.
+    fn unknown_format(entry: &Self::Entry) -> Option<u32>;
+}
+
 /// The file, and what is on its way there. Without a path nothing is kept.
 #[derive(Debug)]
 pub(super) struct Store {
-    closed: AtomicBool,
     queue: Mutex<Queue>,
     file: Arc<Mutex<Tail>>,
 }
@@ -50,7 +77,6 @@ impl Store {
 
     fn new(file: Option<File>) -> Self {
         Self {
-            closed: AtomicBool::new(false),
             queue: Mutex::default(),
             file: Arc::new(Mutex::new(Tail {
                 memory_only: file.is_none(),
@@ -61,14 +87,14 @@ impl Store {
     }
 
     /// Reads the file into `world`, or founds one; compacts a file that has grown or was torn.
-    pub(super) fn open(path: &Path, world: &mut World, now: i64) -> Result<Self, Error> {
+    pub(super) fn open<W: Kept>(path: &Path, world: &mut W, now: Millis) -> Result<Self, Error> {
         let text = match std::fs::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(io_error(path, source)),
         };
         let (lines, torn) = replay(path, &text, world)?;
-        let fresh = world.id.is_empty();
+        let fresh = !world.is_founded();
         if fresh {
             world.found(uuid::Uuid::new_v4().to_string(), now);
         }
@@ -133,13 +159,8 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
-    }
-
     /// Writes nothing from now on, whoever still asks.
     pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
         let mut tail = lock(&self.file);
         tail.file = None;
         tail.memory_only = false;
@@ -152,23 +173,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Applies every line; says how many there were and whether the last one was cut off.
-fn replay(path: &Path, text: &[u8], world: &mut World) -> Result<(usize, bool), Error> {
+fn replay<W: Kept>(path: &Path, text: &[u8], world: &mut W) -> Result<(usize, bool), Error> {
     let mut lines = 0;
     let mut rest = text;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let (line, after) = rest.split_at(end);
         lines += 1;
-        let entry: Entry = serde_json::from_slice(line).map_err(|source| Error::Damaged {
+        let entry: W::Entry = serde_json::from_slice(line).map_err(|source| Error::Damaged {
             path: path.to_owned(),
             line: lines,
             source,
         })?;
-        if let Entry::World { format, .. } = &entry
-            && *format != FORMAT
-        {
+        if let Some(found) = W::unknown_format(&entry) {
             return Err(Error::Format {
                 path: path.to_owned(),
-                found: *format,
+                found,
             });
         }
         world.apply(entry);
@@ -178,7 +197,7 @@ fn replay(path: &Path, text: &[u8], world: &mut World) -> Result<(usize, bool), 
 }
 
 /// Writes the world anew: beside, synced, renamed over, the directory synced.
-fn rewrite(path: &Path, world: &World) -> Result<(), Error> {
+fn rewrite<W: Kept>(path: &Path, world: &W) -> Result<(), Error> {
     let failed = |source| io_error(path, source);
     let folder = folder(path);
     let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;

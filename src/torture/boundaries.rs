@@ -9,6 +9,7 @@ use crate::sandbox::{Fault, FaultKind};
 use super::cloud::Scenario;
 use super::faults::{Aim, Death, Troubles, changing, fault, looking, shown};
 use super::run::{Outcome, Trial};
+use super::terms::Terms;
 use super::{Campaign, Report, Story};
 
 /// Far below the settling time, and longer than it takes to begin again.
@@ -33,21 +34,25 @@ impl Campaign {
     /// with every answer lost.
     pub async fn requests(&self, mut told: impl FnMut(&Story)) -> Report {
         let mut report = Report::default();
-        let scenario = Scenario::fixed_and_changed();
+        let terms = self.ground.terms(0);
+        let scenario = Scenario::fixed_and_changed(&terms);
         let mut trials = Vec::new();
-        let changes = changing(&scenario);
+        let changes = changing(&scenario, &terms);
         for (aim, times) in self.occurrences(&scenario, changes).await {
             for nth in 1..=times {
                 for (kind, lags) in AT_CHANGES {
-                    trials.push(at_request(&scenario, &aim, nth, kind, lags));
+                    if lags && !terms.simulated {
+                        continue;
+                    }
+                    trials.push(at_request(&terms, &scenario, &aim, nth, kind, lags));
                 }
             }
         }
-        let looks = looking(&scenario);
+        let looks = looking(&scenario, &terms);
         for (aim, times) in self.occurrences(&scenario, looks).await {
             for nth in 1..=times.min(MOST_LOOKS) {
                 let kind = FaultKind::KillBefore;
-                trials.push(at_request(&scenario, &aim, nth, kind, false));
+                trials.push(at_request(&terms, &scenario, &aim, nth, kind, false));
             }
         }
         self.try_all(trials.into_iter(), &mut report, &mut told)
@@ -59,7 +64,8 @@ impl Campaign {
     /// dies, once the machine does, with writes half done and what was not synced gone.
     pub async fn steps(&self, mut told: impl FnMut(&Story)) -> Report {
         let mut report = Report::default();
-        let lives = [Scenario::fixed(), Scenario::fixed_and_changed()];
+        let terms = self.ground.terms(0);
+        let lives = [Scenario::fixed(&terms), Scenario::fixed_and_changed(&terms)];
         for (stage, scenario) in lives.iter().enumerate() {
             for machine in [false, true] {
                 self.steps_of(scenario, stage, machine, &mut report, &mut told)
@@ -81,7 +87,10 @@ impl Campaign {
         let jobs = self.jobs.max(1);
         for round in 0.. {
             let numbers = round * jobs + 1..=(round + 1) * jobs;
-            let trials = numbers.map(|number| at_step(scenario, stage, number, machine));
+            let trials = numbers.map(|number| {
+                let terms = self.ground.terms(0);
+                at_step(terms, scenario, stage, number, machine)
+            });
             let killed = report.killed_at_steps;
             self.try_all(trials, report, told).await;
             if report.killed_at_steps < killed + jobs {
@@ -100,18 +109,26 @@ impl Campaign {
         let trial = Trial {
             name: "without any fault".to_owned(),
             seed: 0,
+            terms: self.ground.terms(0),
             scenario: scenario.clone(),
             troubles: Troubles {
                 faults: faults.collect(),
                 ..Troubles::none()
             },
         };
-        let Outcome { struck, .. } = trial.run(&self.program).await;
+        let Outcome { struck, .. } = trial.run(&self.program, &self.ground).await;
         aims.into_iter().zip(struck).collect()
     }
 }
 
-fn at_request(scenario: &Scenario, aim: &Aim, nth: u64, kind: FaultKind, lags: bool) -> Trial {
+fn at_request(
+    terms: &Terms,
+    scenario: &Scenario,
+    aim: &Aim,
+    nth: u64,
+    kind: FaultKind,
+    lags: bool,
+) -> Trial {
     let mut faults = vec![fault(aim, nth, kind)];
     let mut name = faults.iter().map(shown).collect::<String>();
     if lags {
@@ -123,6 +140,7 @@ fn at_request(scenario: &Scenario, aim: &Aim, nth: u64, kind: FaultKind, lags: b
     Trial {
         name,
         seed: 0,
+        terms: terms.clone(),
         scenario: scenario.clone(),
         troubles: Troubles {
             faults,
@@ -131,7 +149,7 @@ fn at_request(scenario: &Scenario, aim: &Aim, nth: u64, kind: FaultKind, lags: b
     }
 }
 
-fn at_step(scenario: &Scenario, stage: usize, number: usize, machine: bool) -> Trial {
+fn at_step(terms: Terms, scenario: &Scenario, stage: usize, number: usize, machine: bool) -> Trial {
     let what = if machine {
         "the machine dies"
     } else {
@@ -141,6 +159,7 @@ fn at_step(scenario: &Scenario, stage: usize, number: usize, machine: bool) -> T
     Trial {
         name: format!("{what} before step {number} of stage {}", stage + 1),
         seed,
+        terms,
         scenario: scenario.clone(),
         troubles: Troubles {
             deaths: vec![Death {

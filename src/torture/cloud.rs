@@ -1,26 +1,31 @@
 //! Random deployments: what an account holds before, and what is asked for, stage by stage.
 
 use fastrand::Rng;
-use serde_json::{Map, Value, json};
 
-/// The key of every deployment here. Nobody has its other half.
-pub(super) const KEY: &str = "ssh-ed25519 \
-    AAAAC3NzaC1lZDI1NTE5AAAAIHByYWN0aWNlLWtleS1ub2JvZHktaGFzLWl0LXRydWx5 torture@example.com";
-/// What it is called in the account once it is uploaded.
-pub(super) const KEY_NAME: &str = "torture@example.com";
-/// The one region without IPv6.
-pub(super) const WITHOUT_IPV6: &str = "sgp1";
-
-const ZONES: [&str; 2] = ["acme.com", "other.net"];
-const REGIONS: [&str; 3] = ["nyc3", "fra1", WITHOUT_IPV6];
-const SIZES: [&str; 3] = ["s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-4gb"];
+use super::terms::Terms;
 
 /// A deployment's life, and what was there before.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scenario {
-    /// What others have made, as requests: a path and a body to post.
-    pub(super) before: Vec<(String, Value)>,
+    /// What others have made.
+    pub(super) before: Vec<Before>,
     pub(super) stages: Vec<Stage>,
+}
+
+/// Something that others have made.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Before {
+    Zone(String),
+    Record {
+        zone: String,
+        /// Relative to the zone, `@` for the zone itself.
+        name: &'static str,
+        kind: &'static str,
+        data: &'static str,
+    },
+    Server(String),
+    /// The deployment's own key under another name.
+    Key(&'static str),
 }
 
 /// What is asked for at one time.
@@ -36,6 +41,8 @@ pub(super) struct Server {
     pub(super) name: String,
     pub(super) region: &'static str,
     pub(super) size: &'static str,
+    /// Whether it has an IPv6 address.
+    pub(super) ipv6: bool,
     /// Whole DNS names.
     pub(super) names: Vec<String>,
 }
@@ -43,29 +50,11 @@ pub(super) struct Server {
 impl Server {
     /// The types of the address records that each of its names has.
     pub(super) fn record_types(&self) -> &'static [&'static str] {
-        if self.region == WITHOUT_IPV6 {
-            &["A"]
-        } else {
-            &["A", "AAAA"]
-        }
+        if self.ipv6 { &["A", "AAAA"] } else { &["A"] }
     }
 }
 
 impl Stage {
-    /// The user's file.
-    pub(super) fn cloud_json(&self) -> String {
-        let servers: Map<String, Value> = self
-            .servers
-            .iter()
-            .map(|server| {
-                let body = json!({"region": server.region, "size": server.size,
-                    "image": "debian-13-x64", "names": server.names});
-                (server.name.clone(), body)
-            })
-            .collect();
-        format!("{:#}\n", Value::Object(servers))
-    }
-
     /// The names of the servers that shall be there.
     pub(super) fn wanted(&self) -> Vec<&str> {
         let servers = self.servers.iter().filter(|_| !self.destroy);
@@ -84,40 +73,42 @@ impl Stage {
     }
 }
 
-/// The zone of a name.
-pub(super) fn zone_of(name: &str) -> &'static str {
-    let ends = |zone: &&&str| name == **zone || name.ends_with(&format!(".{zone}"));
-    ZONES.iter().find(ends).copied().unwrap_or(ZONES[0])
+/// The zone of a name: each here is of two labels.
+pub(super) fn zone_of(name: &str) -> &str {
+    let dots = name.rmatch_indices('.').nth(1);
+    dots.and_then(|(dot, _)| name.get(dot + 1..))
+        .unwrap_or(name)
 }
 
 impl Scenario {
     /// The deployment of a seed.
-    pub(super) fn random(rng: &mut Rng) -> Self {
+    pub(super) fn random(rng: &mut Rng, terms: &Terms) -> Self {
         let mut before = Vec::new();
-        for zone in ZONES {
+        for zone in &terms.zones {
             if rng.bool() {
-                before.push(post("/v2/domains", json!({"name": zone})));
+                before.push(Before::Zone(zone.clone()));
                 for (name, kind, data) in [("@", "TXT", "not ours"), ("old", "A", "192.0.2.7")] {
                     if rng.bool() {
-                        let body = json!({"name": name, "type": kind, "data": data});
-                        before.push(post(&format!("/v2/domains/{zone}/records"), body));
+                        before.push(Before::Record {
+                            zone: zone.clone(),
+                            name,
+                            kind,
+                            data,
+                        });
                     }
                 }
             }
         }
-        for number in 0..rng.usize(0..3) {
-            let body = json!({"name": format!("stranger{number}"), "region": "nyc3",
-                "size": SIZES[0], "image": "debian-13-x64"});
-            before.push(post("/v2/droplets", body));
+        for number in 0..rng.usize(0..3).min(terms.most_strangers) {
+            before.push(Before::Server(format!("{}stranger{number}", terms.prefix)));
         }
-        if rng.u8(0..10) < 3 {
-            let body = json!({"name": "uploaded by hand", "public_key": KEY});
-            before.push(post("/v2/account/keys", body));
+        if rng.u8(0..10) < 3 && terms.shares_keys {
+            before.push(Before::Key("uploaded by hand"));
         }
 
-        let mut made = Made::default();
-        let alike = (choice(rng, &REGIONS), choice(rng, &SIZES));
-        let count = rng.usize(1..=12);
+        let mut made = Made::new(terms);
+        let alike = (choice(rng, &terms.regions), choice(rng, &terms.sizes));
+        let count = rng.usize(1..=terms.most_servers);
         let servers = (0..count).map(|_| made.server(rng, alike)).collect();
         let first = Stage {
             servers,
@@ -137,51 +128,51 @@ impl Scenario {
 
     /// One that has a bit of everything: two servers alike and one that is not, three names, a new
     /// zone, a new key.
-    pub(super) fn fixed() -> Self {
+    pub(super) fn fixed(terms: &Terms) -> Self {
+        let [region, _, _] = terms.regions;
+        let [small, larger, _] = terms.sizes;
+        let [zone, _] = &terms.zones;
         let server = |name: &str, size, names: &[&str]| Server {
-            name: name.to_owned(),
-            region: REGIONS[0],
+            name: format!("{}{name}", terms.prefix),
+            region,
             size,
-            names: names.iter().map(ToString::to_string).collect(),
+            ipv6: region != terms.without_ipv6,
+            names: names.iter().map(|name| format!("{name}{zone}")).collect(),
         };
         let stage = Stage {
             servers: vec![
-                server("web1", SIZES[0], &["web1.acme.com", "acme.com"]),
-                server("web2", SIZES[0], &["web2.acme.com"]),
-                server("db1", SIZES[1], &[]),
+                server("web1", small, &["web1.", ""]),
+                server("web2", small, &["web2."]),
+                server("db1", larger, &[]),
             ],
             destroy: false,
         };
-        let before = vec![post(
-            "/v2/droplets",
-            json!({"name": "stranger", "region": "nyc3", "size": SIZES[0],
-                "image": "debian-13-x64"}),
-        )];
         Self {
-            before,
+            before: vec![Before::Server(format!("{}stranger", terms.prefix))],
             stages: vec![stage],
         }
     }
 
     /// The fixed one, and what comes after: one server goes, one comes, a name moves.
-    pub(super) fn fixed_and_changed() -> Self {
-        let mut scenario = Self::fixed();
+    pub(super) fn fixed_and_changed(terms: &Terms) -> Self {
+        let mut scenario = Self::fixed(terms);
         let mut changed = scenario.stages.first().cloned().unwrap_or_default();
         let moved = changed.servers.get_mut(0).and_then(|web1| web1.names.pop());
-        changed.servers.retain(|server| server.name != "web2");
+        let [region, _, _] = terms.regions;
+        let [size, _, _] = terms.sizes;
+        changed
+            .servers
+            .retain(|server| !server.name.ends_with("web2"));
         changed.servers.push(Server {
-            name: "web3".to_owned(),
-            region: REGIONS[0],
-            size: SIZES[0],
+            name: format!("{}web3", terms.prefix),
+            region,
+            size,
+            ipv6: region != terms.without_ipv6,
             names: moved.into_iter().collect(),
         });
         scenario.stages.push(changed);
         scenario
     }
-}
-
-fn post(path: &str, body: Value) -> (String, Value) {
-    (path.to_owned(), body)
 }
 
 fn choice<T: Copy>(rng: &mut Rng, from: &[T; 3]) -> T {
@@ -194,38 +185,47 @@ fn choice<T: Copy>(rng: &mut Rng, from: &[T; 3]) -> T {
 }
 
 /// How much has been invented, so that no name comes twice.
-#[derive(Default)]
-struct Made {
+struct Made<'a> {
+    terms: &'a Terms,
     servers: usize,
     names: usize,
 }
 
-impl Made {
+impl<'a> Made<'a> {
+    fn new(terms: &'a Terms) -> Self {
+        Self {
+            terms,
+            servers: 0,
+            names: 0,
+        }
+    }
+
     /// Three of four are alike, so that several go into one request.
     fn server(&mut self, rng: &mut Rng, alike: (&'static str, &'static str)) -> Server {
         self.servers += 1;
         let (region, size) = match rng.u8(0..4) {
-            0 => (choice(rng, &REGIONS), choice(rng, &SIZES)),
+            0 => {
+                let Terms { regions, sizes, .. } = self.terms;
+                (choice(rng, regions), choice(rng, sizes))
+            }
             _ => alike,
         };
         let names = (0..rng.usize(0..=3)).map(|_| self.name(rng)).collect();
         Server {
-            name: format!("web{}", self.servers),
+            name: format!("{}web{}", self.terms.prefix, self.servers),
             region,
             size,
+            ipv6: region != self.terms.without_ipv6,
             names,
         }
     }
 
     fn name(&mut self, rng: &mut Rng) -> String {
         self.names += 1;
-        let zone = if rng.u8(0..4) == 0 {
-            ZONES[1]
-        } else {
-            ZONES[0]
-        };
+        let [most, some] = &self.terms.zones;
+        let zone = if rng.u8(0..4) == 0 { some } else { most };
         match self.names {
-            1 => zone.to_owned(),
+            1 => zone.clone(),
             number => format!("n{number}.{zone}"),
         }
     }
@@ -263,11 +263,16 @@ impl Made {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::Ground;
     use super::*;
+
+    fn terms() -> Terms {
+        Ground::DigitalOcean.terms(0)
+    }
 
     #[test]
     fn a_seed_is_a_deployment_and_seeds_differ() {
-        let of = |seed| Scenario::random(&mut Rng::with_seed(seed));
+        let of = |seed| Scenario::random(&mut Rng::with_seed(seed), &terms());
         assert_eq!(of(7), of(7));
         let different: BTreeSet<String> = (0..50).map(|seed| format!("{:?}", of(seed))).collect();
         assert_eq!(different.len(), 50);
@@ -277,7 +282,7 @@ mod tests {
     fn there_is_some_of_everything_and_no_name_twice() {
         let mut seen = BTreeSet::new();
         for seed in 0..300 {
-            let scenario = Scenario::random(&mut Rng::with_seed(seed));
+            let scenario = Scenario::random(&mut Rng::with_seed(seed), &terms());
             for stage in &scenario.stages {
                 let mut names = BTreeSet::new();
                 for (name, kind, _) in stage.records() {
@@ -285,13 +290,21 @@ mod tests {
                         names.insert((name.to_owned(), kind)),
                         "{seed}: {name} {kind}"
                     );
-                    assert!(name.ends_with(zone_of(name)), "{name}");
+                    assert!(
+                        terms().zones.iter().any(|zone| zone == zone_of(name)),
+                        "{name}"
+                    );
                 }
                 seen.insert(format!("{} servers", stage.servers.len()));
                 seen.insert(format!("destroy {}", stage.destroy));
             }
             seen.insert(format!("{} stages", scenario.stages.len()));
-            seen.extend(scenario.before.iter().map(|(path, _)| path.clone()));
+            seen.extend(scenario.before.iter().map(|before| match before {
+                Before::Zone(_) => "a zone".to_owned(),
+                Before::Record { zone, .. } => format!("a record in {zone}"),
+                Before::Server(_) => "a server".to_owned(),
+                Before::Key(_) => "a key".to_owned(),
+            }));
         }
         for what in [
             "1 servers",
@@ -299,10 +312,10 @@ mod tests {
             "destroy true",
             "1 stages",
             "2 stages",
-            "/v2/domains",
-            "/v2/droplets",
-            "/v2/account/keys",
-            "/v2/domains/other.net/records",
+            "a zone",
+            "a server",
+            "a key",
+            "a record in other.net",
         ] {
             assert!(seen.contains(what), "{what} is not in {seen:?}");
         }
@@ -310,10 +323,10 @@ mod tests {
 
     #[test]
     fn a_region_without_ipv6_has_one_record_a_name() {
-        let mut scenario = Scenario::fixed();
+        let mut scenario = Scenario::fixed(&terms());
         let stage = &mut scenario.stages[0];
         assert_eq!(stage.records().count(), 6);
-        stage.servers[0].region = WITHOUT_IPV6;
+        stage.servers[0].ipv6 = false;
         assert_eq!(stage.records().count(), 4);
         stage.destroy = true;
         assert_eq!(stage.records().count(), 0);

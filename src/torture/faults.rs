@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::sandbox::{Fault, FaultKind};
 
-use super::cloud::{KEY_NAME, Scenario, Stage, zone_of};
+use super::cloud::{Scenario, Stage, zone_of};
+use super::terms::{Route, Terms};
 
 /// Everything that goes wrong in one trial.
 #[derive(Clone, Debug, Default)]
@@ -62,50 +63,48 @@ const DELAY_MS: RangeInclusive<u64> = 5..=50;
 /// What a fault can wait for: method, route, name.
 pub(super) type Aim = (&'static str, &'static str, String);
 
-pub(super) const DROPLETS: &str = "/v2/droplets";
-pub(super) const DROPLET: &str = "/v2/droplets/{droplet_id}";
-pub(super) const KEYS: &str = "/v2/account/keys";
-pub(super) const A_KEY: &str = "/v2/account/keys/{ssh_key_identifier}";
-pub(super) const DOMAINS: &str = "/v2/domains";
-pub(super) const DOMAIN: &str = "/v2/domains/{domain_name}";
-pub(super) const RECORDS: &str = "/v2/domains/{domain_name}/records";
-pub(super) const RECORD: &str = "/v2/domains/{domain_name}/records/{domain_record_id}";
-
 /// The requests that change something in this life.
-pub(super) fn changing(scenario: &Scenario) -> Vec<Aim> {
-    let mut aims = BTreeSet::from([("POST", KEYS, KEY_NAME.to_owned())]);
+pub(super) fn changing(scenario: &Scenario, terms: &Terms) -> Vec<Aim> {
+    let routes = &terms.routes;
+    let mut aims = BTreeSet::from([at(routes.make_key, &terms.key_name)]);
     let mut before = &Stage::default();
     for stage in &scenario.stages {
         let (had, has) = (before.wanted(), stage.wanted());
         for server in has.iter().filter(|server| !had.contains(server)) {
-            aims.insert(("POST", DROPLETS, (*server).to_owned()));
+            aims.insert(at(routes.make_server, server));
         }
         for server in had.iter().filter(|server| !has.contains(server)) {
-            aims.insert(("DELETE", DROPLET, (*server).to_owned()));
+            aims.insert(at(routes.drop_server, server));
         }
         let (had, has) = (leads(before), leads(stage));
         for (record, server) in &has {
             match had.get(record) {
-                None => aims.insert(("POST", RECORDS, record.clone())),
-                Some(before) if before != server => aims.insert(("PUT", RECORD, record.clone())),
+                None => aims.insert(at(routes.make_record, record)),
+                Some(before) if before != server => aims.insert(at(routes.change_record, record)),
                 Some(_) => false,
             };
         }
         for record in had.keys().filter(|record| !has.contains_key(*record)) {
-            aims.insert(("DELETE", RECORD, record.clone()));
+            aims.insert(at(routes.drop_record, record));
         }
-        let zones = |stage: &Stage, method, route| -> Vec<Aim> {
-            let zones = stage.records().map(|(name, _, _)| zone_of(name).to_owned());
-            zones.map(|zone| (method, route, zone)).collect()
+        let zones = |stage: &Stage, route| -> Vec<Aim> {
+            let records = stage.records();
+            records
+                .map(|(name, _, _)| at(route, zone_of(name)))
+                .collect()
         };
-        aims.extend(zones(stage, "POST", DOMAINS));
+        aims.extend(zones(stage, routes.make_zone));
         if stage.destroy {
-            aims.insert(("DELETE", A_KEY, KEY_NAME.to_owned()));
-            aims.extend(zones(before, "DELETE", DOMAIN));
+            aims.insert(at(routes.drop_key, &terms.key_name));
+            aims.extend(zones(before, routes.drop_zone));
         }
         before = stage;
     }
     aims.into_iter().collect()
+}
+
+fn at((method, path): Route, name: &str) -> Aim {
+    (method, path, name.to_owned())
 }
 
 /// Which record leads to which server.
@@ -117,19 +116,18 @@ fn leads(stage: &Stage) -> BTreeMap<String, &str> {
 }
 
 /// The requests that only look.
-pub(super) fn looking(scenario: &Scenario) -> Vec<Aim> {
+pub(super) fn looking(scenario: &Scenario, terms: &Terms) -> Vec<Aim> {
+    let routes = &terms.routes;
     let servers = scenario.stages.iter().flat_map(|stage| &stage.servers);
     let mut aims: BTreeSet<Aim> = servers
         .flat_map(|server| {
             let zones = server.names.iter().map(|name| zone_of(name));
-            let zones = zones.map(|zone| ("GET", RECORDS, zone.to_owned()));
-            zones.chain([("GET", DROPLET, server.name.clone())])
+            let zones = zones.map(|zone| at(routes.see_records, zone));
+            zones.chain([at(routes.see_server, &server.name)])
         })
         .collect();
-    for route in ["/v2/account", DROPLETS, DOMAINS, "/v2/sizes", "/v2/regions"] {
-        aims.insert(("GET", route, String::new()));
-    }
-    aims.insert(("GET", A_KEY, KEY_NAME.to_owned()));
+    aims.extend(routes.look.iter().map(|route| at(*route, "")));
+    aims.insert(at(routes.see_key, &terms.key_name));
     aims.into_iter().collect()
 }
 
@@ -156,7 +154,7 @@ impl Troubles {
     }
 
     /// One to three, drawn for this life.
-    pub(super) fn random(rng: &mut Rng, scenario: &Scenario) -> Self {
+    pub(super) fn random(rng: &mut Rng, scenario: &Scenario, terms: &Terms) -> Self {
         let mut troubles = Self {
             lag: Duration::from_millis(match rng.u8(0..4) {
                 0 => rng.u64(LAG_MS),
@@ -172,13 +170,13 @@ impl Troubles {
             tagless: rng.u8(0..8) == 0,
             ..Self::default()
         };
-        let (changing, looking) = (changing(scenario), looking(scenario));
+        let (changing, looking) = (changing(scenario, terms), looking(scenario, terms));
         let count = rng.usize(1..=3);
         while troubles.faults.len() + troubles.deaths.len() < count {
             match rng.u8(0..10) {
-                0..=5 => troubles.faults.extend(at_a_change(rng, &changing)),
+                0..=5 => troubles.faults.extend(at_a_change(rng, &changing, terms)),
                 6 => troubles.faults.extend(at_a_look(rng, &looking)),
-                _ => troubles.deaths.push(death(rng, scenario)),
+                _ => troubles.deaths.push(death(rng, scenario, terms)),
             }
             // What nobody was told of is hardest to find if it is not to be seen either.
             if let Some(last) = troubles.faults.last().filter(|last| is_lost(last))
@@ -194,11 +192,26 @@ impl Troubles {
                 troubles.faults.push(lag);
             }
         }
-        troubles
+        troubles.as_can_be_had(terms)
+    }
+
+    /// Without what only a cloud of ours can do. What cannot be out of sight for a while takes a
+    /// while.
+    fn as_can_be_had(mut self, terms: &Terms) -> Self {
+        self.tagless &= terms.may_lack_tags;
+        if !terms.simulated {
+            self.lag = Duration::ZERO;
+            for fault in &mut self.faults {
+                if matches!(fault.kind, FaultKind::Lag | FaultKind::NeverActive) {
+                    fault.kind = FaultKind::Delay;
+                }
+            }
+        }
+        self
     }
 
     /// None but kills at any instant, which do not replay.
-    pub(super) fn at_instants(rng: &mut Rng, scenario: &Scenario) -> Self {
+    pub(super) fn at_instants(rng: &mut Rng, scenario: &Scenario, terms: &Terms) -> Self {
         let kills = rng.usize(1..=3);
         Self {
             faults: Vec::new(),
@@ -206,12 +219,12 @@ impl Troubles {
             instants: (0..kills)
                 .map(|_| Duration::from_millis(rng.u64(20..500)))
                 .collect(),
-            ..Self::random(rng, scenario)
+            ..Self::random(rng, scenario, terms)
         }
     }
 }
 
-fn at_a_change(rng: &mut Rng, aims: &[Aim]) -> Option<Fault> {
+fn at_a_change(rng: &mut Rng, aims: &[Aim], terms: &Terms) -> Option<Fault> {
     let aim = rng.choice(aims)?;
     let nth = if rng.u8(0..5) == 0 { 2 } else { 1 };
     let kind = match rng.u8(0..100) {
@@ -225,7 +238,7 @@ fn at_a_change(rng: &mut Rng, aims: &[Aim]) -> Option<Fault> {
         82..84 => FaultKind::TooMany,
         84..90 => FaultKind::Delay,
         90..97 if aim.0 == "POST" => FaultKind::Lag,
-        97.. if aim.1 == DROPLETS => FaultKind::NeverActive,
+        97.. if (aim.0, aim.1) == terms.routes.make_server => FaultKind::NeverActive,
         _ => FaultKind::KillAfter,
     };
     let mut fault = fault(aim, nth, kind);
@@ -265,11 +278,12 @@ fn at_a_look(rng: &mut Rng, aims: &[Aim]) -> Option<Fault> {
 }
 
 /// What the client dies at: something about one object, or about a file.
-fn death(rng: &mut Rng, scenario: &Scenario) -> Death {
+fn death(rng: &mut Rng, scenario: &Scenario, terms: &Terms) -> Death {
     let stage = rng.usize(0..scenario.stages.len());
+    let [zone, _] = &terms.zones;
     let mut texts: Vec<String> = vec![
         "\"ssh_key.default\"".to_owned(),
-        "\"domain.acme.com\"".to_owned(),
+        format!("\"domain.{zone}\""),
     ];
     let servers = scenario.stages.get(stage).map(|stage| &stage.servers);
     for server in servers.into_iter().flatten() {
@@ -326,13 +340,17 @@ pub(super) fn shown(fault: &Fault) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SETTLE;
+    use super::super::{Ground, SETTLE};
     use super::*;
+
+    fn terms() -> Terms {
+        Ground::DigitalOcean.terms(0)
+    }
 
     fn of(seed: u64) -> (Scenario, Troubles) {
         let mut rng = Rng::with_seed(seed);
-        let scenario = Scenario::random(&mut rng);
-        let troubles = Troubles::random(&mut rng, &scenario);
+        let scenario = Scenario::random(&mut rng, &terms());
+        let troubles = Troubles::random(&mut rng, &scenario, &terms());
         (scenario, troubles)
     }
 
@@ -365,13 +383,13 @@ mod tests {
     #[test]
     fn what_is_aimed_at_is_what_this_life_asks_for() {
         let aims = |scenario: &Scenario| -> Vec<String> {
-            let aims = changing(scenario).into_iter();
+            let aims = changing(scenario, &terms()).into_iter();
             aims.map(|(method, route, name)| format!("{method} {route} {name}"))
                 .collect()
         };
-        let once = aims(&Scenario::fixed());
+        let once = aims(&Scenario::fixed(&terms()));
         assert_eq!(once.len(), 3 + 6 + 1 + 1, "{once:?}");
-        let twice = aims(&Scenario::fixed_and_changed());
+        let twice = aims(&Scenario::fixed_and_changed(&terms()));
         let record = |method: &str, name: &str| {
             format!("{method} /v2/domains/{{domain_name}}/records/{{domain_record_id}} {name}")
         };
@@ -385,7 +403,7 @@ mod tests {
             record("PUT", "acme.com AAAA"),
         ];
         assert_eq!(more, expected.iter().collect::<Vec<_>>());
-        let mut destroyed = Scenario::fixed();
+        let mut destroyed = Scenario::fixed(&terms());
         let mut last = destroyed.stages[0].clone();
         last.destroy = true;
         destroyed.stages.push(last);

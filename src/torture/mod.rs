@@ -2,16 +2,21 @@
 //! is killed, and applied again until they are done. Then nothing may be missing, doubled or
 //! unknown.
 //!
+//! Where that is tried is behind a seam (`ground`): a sandbox of its own for each deployment, or a
+//! real cloud on this machine behind a proxy.
+//!
 //! What goes wrong in a trial is a function of its seed, and waits for objects by their names, so
 //! that a seed can be tried again. The client is this program itself, in a process of its own that
-//! is really killed; what is left is what is on its disk. The sandbox runs here.
+//! is really killed; what is left is what is on its disk. The sandbox, or the proxy, runs here.
 
 mod boundaries;
 mod cloud;
 mod disk;
 mod faults;
+mod ground;
 mod report;
 mod run;
+mod terms;
 mod verdict;
 mod world;
 
@@ -26,7 +31,9 @@ use futures_util::stream;
 use cloud::Scenario;
 use faults::Troubles;
 use run::Trial;
+use terms::Terms;
 
+pub use ground::{Ground, Login};
 pub use report::{Report, Story};
 
 /// The settling time that clients are told. Lags stay far below it, so that a machine with other
@@ -40,6 +47,8 @@ pub struct Campaign {
     pub program: PathBuf,
     /// How many deployments are tried at once.
     pub jobs: usize,
+    /// What it is tried against.
+    pub ground: Ground,
 }
 
 /// How a seed's client is treated.
@@ -60,7 +69,7 @@ impl Campaign {
         mut told: impl FnMut(&Story),
     ) -> Report {
         let mut report = Report::default();
-        let trials = seeds.map(|seed| trial(seed, mode));
+        let trials = seeds.map(|seed| trial(seed, mode, self.ground.terms(seed)));
         self.try_all(trials, &mut report, &mut told).await;
         report
     }
@@ -73,7 +82,7 @@ impl Campaign {
     ) {
         let began = Instant::now();
         let mut outcomes = stream::iter(trials)
-            .map(|trial| trial.run(&self.program))
+            .map(|trial| trial.run(&self.program, &self.ground))
             .buffer_unordered(self.jobs.max(1));
         while let Some(outcome) = outcomes.next().await {
             told(&report.count(outcome));
@@ -82,16 +91,17 @@ impl Campaign {
     }
 }
 
-fn trial(seed: u64, mode: Mode) -> Trial {
+fn trial(seed: u64, mode: Mode, terms: Terms) -> Trial {
     let mut rng = Rng::with_seed(seed);
-    let scenario = Scenario::random(&mut rng);
+    let scenario = Scenario::random(&mut rng, &terms);
     let troubles = match mode {
-        Mode::Faults => Troubles::random(&mut rng, &scenario),
-        Mode::Instants => Troubles::at_instants(&mut rng, &scenario),
+        Mode::Faults => Troubles::random(&mut rng, &scenario, &terms),
+        Mode::Instants => Troubles::at_instants(&mut rng, &scenario, &terms),
     };
     Trial {
         name: format!("seed {seed}"),
         seed,
+        terms,
         scenario,
         troubles,
     }

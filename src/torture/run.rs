@@ -15,24 +15,21 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
 
 use crate::file;
-use crate::sandbox::{self, Fault, FaultKind, Kill, Sandbox};
+use crate::sandbox::{Fault, FaultKind, Kill};
 use crate::state::{State, Store};
 
-use super::SETTLE;
-use super::cloud::{KEY, Scenario, Stage, WITHOUT_IPV6};
+use super::cloud::{Scenario, Stage};
 use super::disk::{Disk, Files, Traced};
 use super::faults::{Death, Troubles, shown, word};
+use super::ground::{Ground, Site};
+use super::terms::Terms;
 use super::verdict::{Case, Verdict, judge};
 use super::world::World;
 
 /// How often a stage is run at most.
 const MOST_RUNS: usize = 12;
-/// No run takes this long.
-const LONGEST_RUN: Duration = Duration::from_secs(60);
 /// As much of what a run says as is told.
 const MOST_LINES: usize = 12;
-/// Pauses of the client in practice.
-const TEMPO: f64 = 0.01;
 
 /// What to try.
 #[derive(Clone, Debug)]
@@ -40,6 +37,8 @@ pub(super) struct Trial {
     /// What it is called in the report.
     pub(super) name: String,
     pub(super) seed: u64,
+    /// What it is made of.
+    pub(super) terms: Terms,
     pub(super) scenario: Scenario,
     pub(super) troubles: Troubles,
 }
@@ -97,13 +96,20 @@ impl End {
 
 impl Trial {
     /// Runs it.
-    pub(super) async fn run(self, program: &Path) -> Outcome {
+    pub(super) async fn run(self, program: &Path, ground: &Ground) -> Outcome {
         let mut outcome = Outcome {
             name: self.name.clone(),
             ..Outcome::default()
         };
-        match Bench::set_up(&self, program).await {
-            Ok(mut bench) => bench.go_through(&self, &mut outcome).await,
+        match Bench::set_up(&self, program, ground).await {
+            Ok(mut bench) => {
+                bench.go_through(&self, &mut outcome).await;
+                if let Err(why) = bench.site.clean_up().await {
+                    outcome
+                        .problems
+                        .push(format!("it cannot be removed: {why}"));
+                }
+            }
             Err(why) => outcome.problems.push(format!("it cannot be tried: {why}")),
         }
         outcome
@@ -114,43 +120,32 @@ impl Trial {
 struct Bench<'a> {
     program: &'a Path,
     root: TempDir,
-    sandbox: Sandbox,
+    site: Box<dyn Site>,
     kills: UnboundedReceiver<Kill>,
     before: World,
     rng: Rng,
 }
 
 impl<'a> Bench<'a> {
-    async fn set_up(trial: &Trial, program: &'a Path) -> Result<Self, String> {
+    async fn set_up(trial: &Trial, program: &'a Path, ground: &Ground) -> Result<Self, String> {
         let (tell, kills) = mpsc::unbounded_channel();
-        let troubles = &trial.troubles;
-        let options = sandbox::Options {
-            boot: troubles.boot,
-            action: Duration::from_millis(5),
-            lag: troubles.lag,
-            seed: trial.seed,
-            without_ipv6: vec![WITHOUT_IPV6.to_owned()],
-            without_scopes: troubles
-                .tagless
-                .then(|| "tag:create".to_owned())
-                .into_iter()
-                .collect(),
-            faults: troubles.faults.clone(),
-            kills: Some(tell),
-            ..sandbox::Options::default()
-        };
-        let sandbox = sandbox::start(options).await.map_err(|e| e.to_string())?;
-        World::furnish(&sandbox, &trial.scenario.before).await?;
-        let before = World::look(&sandbox).await?;
+        let site = ground.open(trial, tell).await?;
+        site.furnish(&trial.scenario.before).await?;
+        let before = site.look().await?;
         let root = tempfile::tempdir().map_err(|error| error.to_string())?;
-        fs::create_dir(root.path().join("deployment")).map_err(|error| error.to_string())?;
+        let directory = root.path().join("deployment");
+        fs::create_dir(&directory).map_err(|error| error.to_string())?;
+        for (name, text) in site.files() {
+            file::replace(&directory.join(name), text.as_bytes(), Some(0o600))
+                .map_err(|error| format!("{name}: {error}"))?;
+        }
         Ok(Self {
             program,
             root,
-            sandbox,
+            site,
             kills,
             before,
-            rng: Rng::with_seed(troubles.power.unwrap_or_default()),
+            rng: Rng::with_seed(trial.troubles.power.unwrap_or_default()),
         })
     }
 
@@ -168,7 +163,7 @@ impl<'a> Bench<'a> {
                 break;
             }
         }
-        outcome.struck = self.sandbox.struck();
+        outcome.struck = self.site.struck();
         for (fault, struck) in trial.troubles.faults.iter().zip(&outcome.struck) {
             let count = outcome.faults.entry(word(fault.kind)).or_default();
             count.0 += 1;
@@ -188,11 +183,11 @@ impl<'a> Bench<'a> {
             return Ok(());
         };
         if !stage.destroy {
-            let text = stage.cloud_json();
+            let text = self.site.cloud_json(stage);
             file::replace(&self.directory().join("cloud.json"), text.as_bytes(), None)
                 .map_err(|error| format!("cloud.json: {error}"))?;
         }
-        let struck = self.sandbox.struck();
+        let struck = self.site.struck();
         let mut run = 0;
         loop {
             if run == MOST_RUNS {
@@ -211,10 +206,10 @@ impl<'a> Bench<'a> {
                 End::Hung => return Err("it does not end".to_owned()),
             }
         }
-        self.judge(stages, trial.troubles.tagless, outcome).await?;
+        self.judge(trial, stages, outcome).await?;
         let is_last = number + 1 == trial.scenario.stages.len();
-        if is_last || run > 1 || struck != self.sandbox.struck() {
-            self.plan(stage.destroy, outcome).await?;
+        if is_last || run > 1 || struck != self.site.struck() {
+            self.plan(trial, stage.destroy, outcome).await?;
         }
         Ok(())
     }
@@ -229,7 +224,7 @@ impl<'a> Bench<'a> {
     ) -> Result<End, String> {
         let troubles = &trial.troubles;
         let parallelism = troubles.parallelism.to_string();
-        let settle = format!("{}ms", SETTLE.as_millis());
+        let settle = format!("{}ms", trial.terms.settle.as_millis());
         let mut args = vec![
             if stage.destroy { "destroy" } else { "apply" },
             "-y",
@@ -251,8 +246,10 @@ impl<'a> Bench<'a> {
             practice.push_str(&format!(" trace={}", trace.display()));
         }
         let found = self.files();
-        let struck = self.sandbox.struck();
-        let (end, said) = self.run(&args, &practice, instant.copied()).await?;
+        let struck = self.site.struck();
+        let (end, said) = self
+            .run(&trial.terms, &args, &practice, instant.copied())
+            .await?;
         let dead = matches!(end, End::AtRequest | End::AtStep | End::AtInstant);
         let cut = dead && troubles.power.is_some();
         if cut {
@@ -267,7 +264,7 @@ impl<'a> Bench<'a> {
             line.push_str(&format!(" [{}]", death.words()));
         }
         let faults = troubles.faults.iter().zip(&struck);
-        for ((fault, before), after) in faults.zip(self.sandbox.struck()) {
+        for ((fault, before), after) in faults.zip(self.site.struck()) {
             if after > *before {
                 line.push_str(&format!(" [{}]", shown(fault)));
             }
@@ -278,15 +275,20 @@ impl<'a> Bench<'a> {
             // What is not to be seen may trouble later runs too.
             let lags = |fault: &Fault| fault.kind == FaultKind::Lag;
             let lags = !troubles.lag.is_zero() || troubles.faults.iter().any(lags);
-            if struck == self.sandbox.struck() && !lags {
+            if struck == self.site.struck() && !lags {
                 return Err("it fails although nothing goes wrong".to_owned());
             }
         }
         if said.contains("panicked at") {
             return Err(format!("it panics: {said}"));
         }
-        if said.contains(sandbox::TOKEN) {
-            return Err("the token is printed".to_owned());
+        if self
+            .site
+            .secrets()
+            .iter()
+            .any(|secret| said.contains(secret))
+        {
+            return Err("a secret is printed".to_owned());
         }
         Ok(end)
     }
@@ -294,16 +296,19 @@ impl<'a> Bench<'a> {
     /// Runs the program, and kills it when a request is to be its last.
     async fn run(
         &mut self,
+        terms: &Terms,
         args: &[&str],
         practice: &str,
         instant: Option<Duration>,
     ) -> Result<(End, String), String> {
         let output = self.root.path().join("output");
-        let mut child = self.start(args, practice, &output).map_err(|error| {
-            let program = self.program.display();
-            format!("{program} cannot be started: {error}")
-        })?;
-        let give_up = Instant::now() + LONGEST_RUN;
+        let mut child = self
+            .start(terms, args, practice, &output)
+            .map_err(|error| {
+                let program = self.program.display();
+                format!("{program} cannot be started: {error}")
+            })?;
+        let give_up = Instant::now() + terms.longest_run;
         let at = instant.map(|after| Instant::now() + after);
         let end = tokio::select! {
             ended = child.wait() => by_itself(&ended.map_err(|error| error.to_string())?),
@@ -329,7 +334,14 @@ impl<'a> Bench<'a> {
         Ok((end, String::from_utf8_lossy(&said).into_owned()))
     }
 
-    fn start(&self, args: &[&str], practice: &str, output: &Path) -> io::Result<Child> {
+    fn start(
+        &self,
+        terms: &Terms,
+        args: &[&str],
+        practice: &str,
+        output: &Path,
+    ) -> io::Result<Child> {
+        let practice = format!("tempo={} {practice}", terms.tempo);
         let out = File::create(output)?;
         let err = out.try_clone()?;
         Command::new(self.program)
@@ -339,10 +351,9 @@ impl<'a> Bench<'a> {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.root.path())
             .env("LC_ALL", "C.UTF-8")
-            .env("DIGITALOCEAN_API_URL", self.sandbox.url())
-            .env("DIGITALOCEAN_TOKEN", sandbox::TOKEN)
-            .env("CLOUDBUILDER_PUBLIC_SSH_KEY", KEY)
-            .env("CLOUDBUILDER_PRACTICE", format!("tempo={TEMPO} {practice}"))
+            .envs(self.site.environment())
+            .env("CLOUDBUILDER_PUBLIC_SSH_KEY", &terms.key)
+            .env("CLOUDBUILDER_PRACTICE", practice)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
@@ -383,17 +394,18 @@ impl<'a> Bench<'a> {
     /// Compares the world, the state and cloud.json.
     async fn judge(
         &mut self,
+        trial: &Trial,
         stages: &[Stage],
-        tagless: bool,
         outcome: &mut Outcome,
     ) -> Result<(), String> {
-        let world = World::look(&self.sandbox).await?;
+        let world = self.site.look().await?;
         let cloud_json = fs::read_to_string(self.directory().join("cloud.json"));
         let state = self.state();
         let case = Case {
             before: &self.before,
+            key: &trial.terms.key,
             stages,
-            tagless,
+            tagless: trial.troubles.tagless,
             world: &world,
             state: state.as_ref().ok().and_then(Option::as_ref),
             cloud_json: &cloud_json.unwrap_or_default(),
@@ -414,16 +426,21 @@ impl<'a> Bench<'a> {
     }
 
     /// A plan must find nothing to do.
-    async fn plan(&mut self, destroyed: bool, outcome: &mut Outcome) -> Result<(), String> {
+    async fn plan(
+        &mut self,
+        trial: &Trial,
+        destroyed: bool,
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
         let mut args = vec!["plan", "--detailed-exitcode"];
         if destroyed {
             args.push("--destroy");
         }
         // What goes wrong may go wrong here too, and proves nothing then.
         let (end, said) = loop {
-            let struck = self.sandbox.struck();
-            let (end, said) = self.run(&args, "", None).await?;
-            if end == End::Exit(0) || struck == self.sandbox.struck() {
+            let struck = self.site.struck();
+            let (end, said) = self.run(&trial.terms, &args, "", None).await?;
+            if end == End::Exit(0) || struck == self.site.struck() {
                 break (end, said);
             }
         };
@@ -449,7 +466,8 @@ impl<'a> Bench<'a> {
     fn leftovers(&self) -> Vec<String> {
         let names = self.files().into_keys().filter_map(|path| {
             let name = path.file_name()?.to_str()?.to_owned();
-            let meant = matches!(name.as_str(), "cloud.json" | "cloud.state.json");
+            let meant = matches!(name.as_str(), "cloud.json" | "cloud.state.json")
+                || self.site.files().iter().any(|(own, _)| *own == name);
             (!meant).then_some(name)
         });
         names.collect()

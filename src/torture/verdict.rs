@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::state::State;
 
-use super::cloud::{KEY, Stage, zone_of};
+use super::cloud::{Stage, zone_of};
 use super::world::{Record, Server, World};
 
 /// What is wrong at the end of a stage.
@@ -22,6 +22,8 @@ pub(super) struct Verdict {
 pub(super) struct Case<'a> {
     /// What was there before.
     pub(super) before: &'a World,
+    /// The public key that is wanted.
+    pub(super) key: &'a str,
     /// What was wanted up to now, in order.
     pub(super) stages: &'a [Stage],
     /// Whether servers can carry no mark.
@@ -107,7 +109,7 @@ impl Verdict {
             self.wrong(changed("record", &record.name));
         }
         for zone in before.zones.iter().filter(|one| !world.zones.contains(one)) {
-            self.wrong(changed("zone", zone));
+            self.wrong(changed("zone", &zone.name));
         }
         for key in before.keys.iter().filter(|one| !world.keys.contains(one)) {
             self.wrong(changed("key", &key.id));
@@ -194,11 +196,11 @@ impl Verdict {
         let world = case.world;
         for (name, _, _) in wanted.records() {
             let zone = zone_of(name);
-            if !world.zones.iter().any(|one| one == zone) {
+            if !world.zones.iter().any(|one| one.name == zone) {
                 self.wrong(format!("zone {zone} is missing"));
             }
         }
-        let is_key = |one: &super::world::Key| one.public_key.trim() == KEY;
+        let is_key = |one: &super::world::Key| one.public_key.trim() == case.key;
         let keys = world.keys.iter().filter(|one| is_key(one)).count();
         let was_there = case.before.keys.iter().any(is_key);
         let expected = usize::from(!wanted.destroy || was_there);
@@ -208,8 +210,12 @@ impl Verdict {
         for zone in &world.zones {
             if wanted.destroy && !case.before.zones.contains(zone) {
                 self.orphans += 1;
-                self.wrong(format!("zone {zone} was made here and is left"));
+                self.wrong(format!("zone {} was made here and is left", zone.name));
             }
+        }
+        for stray in &world.stray {
+            self.orphans += 1;
+            self.wrong(stray.clone());
         }
     }
 
@@ -224,7 +230,7 @@ impl Verdict {
                 .world
                 .keys
                 .iter()
-                .find(|key| key.public_key.trim() == KEY);
+                .find(|key| key.public_key.trim() == case.key);
             let key = key.map(|key| key.id.clone()).unwrap_or_default();
             expected.insert("ssh_key.default".to_owned(), key);
         }
@@ -234,7 +240,7 @@ impl Verdict {
         }
         for zone in &case.world.zones {
             if !case.before.zones.contains(zone) {
-                expected.insert(format!("domain.{zone}"), zone.clone());
+                expected.insert(format!("domain.{}", zone.name), zone.id.clone());
             }
         }
         let recorded: BTreeMap<String, String> = state
@@ -282,8 +288,10 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Ground;
     use super::super::cloud::{Scenario, Server as Wanted};
-    use super::super::world::Key;
+    use super::super::terms::Terms;
+    use super::super::world::{Key, Zone};
     use super::*;
     use crate::model::{Attributes, Origin, Recorded};
 
@@ -293,6 +301,17 @@ mod tests {
         world: World,
         state: State,
         stage: Stage,
+    }
+
+    fn terms() -> Terms {
+        Ground::DigitalOcean.terms(0)
+    }
+
+    fn zone(name: &str) -> Zone {
+        Zone {
+            id: name.into(),
+            name: name.into(),
+        }
     }
 
     fn record(id: &str, name: &str, data: &str) -> Record {
@@ -329,9 +348,9 @@ mod tests {
     fn bench() -> Bench {
         let before = World {
             servers: vec![server("1", "stranger", None, "198.18.0.1")],
-            zones: vec!["other.net".into()],
+            zones: vec![zone("other.net")],
             records: vec![record("2", "old.other.net", "192.0.2.7")],
-            keys: Vec::new(),
+            ..World::default()
         };
         let mut state = State::new();
         let tag = format!("cloudbuilder:{}", state.lineage);
@@ -348,16 +367,16 @@ mod tests {
         world
             .servers
             .push(server("11", "web", Some(&tag), "198.18.0.2"));
-        world.zones.push("acme.com".into());
+        world.zones.push(zone("acme.com"));
         world.records.push(record("12", "acme.com", "198.18.0.2"));
         world.keys.push(Key {
             id: "13".into(),
-            public_key: KEY.into(),
+            public_key: terms().key,
         });
         let web = Wanted {
             name: "web".into(),
-            region: super::super::cloud::WITHOUT_IPV6,
-            ..Scenario::fixed().stages[0].servers[0].clone()
+            ipv6: false,
+            ..Scenario::fixed(&terms()).stages[0].servers[0].clone()
         };
         let stage = Stage {
             servers: vec![Wanted {
@@ -378,6 +397,7 @@ mod tests {
         fn judge(&self) -> Verdict {
             judge(&Case {
                 before: &self.before,
+                key: &terms().key,
                 stages: std::slice::from_ref(&self.stage),
                 tagless: false,
                 world: &self.world,
@@ -416,10 +436,16 @@ mod tests {
 
     #[test]
     fn everything_else_that_can_be_wrong_is() {
-        let wrong: [fn(&mut Bench); 14] = [
+        let wrong: [fn(&mut Bench); 15] = [
             |bench| bench.world.servers[0].name.push('x'),
             |bench| bench.world.servers[0].tags.push("taken".into()),
             |bench| bench.world.records[0].data.push('0'),
+            |bench| {
+                bench
+                    .world
+                    .stray
+                    .push("a floating IP is on no server".into())
+            },
             |bench| drop(bench.world.zones.remove(0)),
             |bench| bench.world.servers[1].tags.clear(),
             |bench| drop(bench.world.servers.pop()),
@@ -459,7 +485,7 @@ mod tests {
         bench.world = bench.before.clone();
         bench.state.resources.clear();
         assert_eq!(bench.judge().problems, Vec::<String>::new());
-        bench.world.zones.push("acme.com".into());
+        bench.world.zones.push(zone("acme.com"));
         assert_eq!(bench.counts(), (0, 1));
     }
 }

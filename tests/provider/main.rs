@@ -9,6 +9,7 @@
 
 mod connections;
 mod looking;
+mod rackspace;
 mod retries;
 mod tagless;
 

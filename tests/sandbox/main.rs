@@ -12,6 +12,8 @@ mod description;
 mod durable;
 mod faults;
 mod large;
+mod proxy;
+mod rackspace;
 mod rules;
 mod schema;
 mod support;

@@ -104,6 +104,22 @@ impl Api {
         body: &Value,
         token: Option<&str>,
     ) -> Result<Answer, reqwest::Error> {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let header = bearer
+            .iter()
+            .map(|bearer| ("authorization", bearer.as_str()));
+        let headers: Vec<_> = header.collect();
+        self.send_with(method, path, body, &headers).await
+    }
+
+    /// The same with headers of any kind.
+    pub(crate) async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, reqwest::Error> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let url = if path.starts_with("http://") {
             path.to_owned()
@@ -111,8 +127,8 @@ impl Api {
             format!("{}{path}", self.url)
         };
         let mut request = self.http.request(method, url);
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         if !body.is_null() {
             request = request.json(body);

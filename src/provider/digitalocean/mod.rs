@@ -9,9 +9,11 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Observed, Secret};
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed, Secret};
 
-use super::{Allowance, Answer, Class, Error, Listed, Manner, Read, Scope, Target, Write};
+use super::{
+    Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Write,
+};
 use client::{ReadClient, WriteClient};
 
 mod births;
@@ -96,6 +98,10 @@ trait Adapter: Sync {
         wanted: &'a [&'a Attributes],
         mark: &'a str,
     ) -> Answer<'a, Vec<Vec<Observed>>>;
+
+    fn resolve(&self, wanted: &[&Desired]) -> Vec<Resolved> {
+        wanted.iter().map(|_| Resolved::default()).collect()
+    }
 
     fn create<'a>(
         &'a self,
@@ -257,6 +263,14 @@ impl Read for Reader {
         async move { adapter(kind)?.find(&self.client, wanted, mark).await }.boxed()
     }
 
+    fn resolve<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        async move { Ok(adapter(kind)?.resolve(wanted)) }.boxed()
+    }
+
     fn requests(&self) -> u64 {
         self.client.sent()
     }
@@ -337,6 +351,14 @@ impl Read for Writer {
         mark: &'a str,
     ) -> Answer<'a, Vec<Vec<Observed>>> {
         self.reader.find(kind, wanted, mark)
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        self.reader.resolve(kind, wanted)
     }
 
     fn requests(&self) -> u64 {

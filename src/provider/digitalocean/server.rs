@@ -9,11 +9,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
-use crate::model::{Attributes, Batch, Money, Observed, Readiness};
-use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
+use crate::model::{Attributes, Batch, Desired, Diagnostic, Money, Observed, Readiness};
+use crate::provider::cloud_init;
+use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::server::{
-    BACKUPS, DAILY_BACKUPS_PERCENT, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS,
-    REGION, SIZE, SSH_KEY,
+    BACKUPS, DAILY_BACKUPS_PERCENT, FILES, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME,
+    NETWORKS, REGION, SIZE, SSH_KEY,
 };
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
@@ -30,6 +31,8 @@ pub(super) struct Adapter;
 const MARK: &str = "cloudbuilder:";
 pub(super) const DROPLETS: &str = "/v2/droplets";
 const CREATE: &str = "POST /v2/droplets";
+/// The API's limit for `user_data`.
+const LONGEST_USER_DATA: usize = 64 << 10;
 /// As many names as the API takes in one request.
 pub(super) const BATCH: Batch = Batch {
     kind: KIND.name,
@@ -128,6 +131,14 @@ impl super::Adapter for Adapter {
             Ok(names.iter().map(of_name).collect())
         }
         .boxed()
+    }
+
+    fn resolve(&self, wanted: &[&Desired]) -> Vec<Resolved> {
+        let resolved = wanted.iter().map(|desired| Resolved {
+            problems: against_files(desired),
+            ..Resolved::default()
+        });
+        resolved.collect()
     }
 
     fn create<'a>(
@@ -418,7 +429,33 @@ pub(super) fn to_create_request<'a>(
         backups: flag(BACKUPS),
         ipv6: flag(IPV6),
         tags: mark.map(tag).into_iter().collect(),
+        user_data: cloud_init::config(&files(attributes)?),
     })
+}
+
+fn files(attributes: &Attributes) -> Result<Vec<cloud_init::File>, Error> {
+    let files = cloud_init::files(attributes.get(FILES));
+    files.map_err(|why| Error::new(Class::Rejected, CREATE, why))
+}
+
+/// What stands against a server's files: as user data they may be so long.
+fn against_files(desired: &Desired) -> Vec<Diagnostic> {
+    let problem = match cloud_init::wanted_files(desired) {
+        Err(why) => why,
+        Ok(files) => match cloud_init::config(&files) {
+            Some(config) if config.len() > LONGEST_USER_DATA => {
+                let (bytes, most) = (config.len(), LONGEST_USER_DATA);
+                format!("its `files` take {bytes} bytes as user data, where {most} are allowed")
+            }
+            _ => return Vec::new(),
+        },
+    };
+    let name = desired.address.name();
+    vec![
+        Diagnostic::error(format!("server {name}: {problem}"))
+            .hint("make them shorter, or have a short one fetch the rest")
+            .at(desired.place_of(FILES)),
+    ]
 }
 
 pub(super) fn from_wire(droplet: Droplet) -> Observed {

@@ -202,6 +202,8 @@ pub(super) struct DropletRequest<'a> {
     pub(super) backups: bool,
     pub(super) ipv6: bool,
     pub(super) tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user_data: Option<String>,
 }
 
 /// One name or several; the API refuses both together.

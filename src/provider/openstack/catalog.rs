@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Catalog, Image, Region, Size, nearest};
 use crate::provider::{Class, Error};
@@ -6,7 +6,9 @@ use crate::provider::{Class, Error};
 use super::client::{ReadClient, Service};
 use super::profile::Profile;
 use super::wire::glance::{self, Images};
-use super::wire::nova::{Absolute, Flavor, Flavors, LimitsAnswer};
+use super::wire::nova::{
+    Absolute, Flavor, Flavors, Image as NovaImage, Images as NovaImages, LimitsAnswer,
+};
 
 /// Everything on offer in the account's region. Nothing says what it costs.
 pub(super) async fn read(client: &ReadClient) -> Result<Catalog, Error> {
@@ -18,11 +20,12 @@ pub(super) async fn read(client: &ReadClient) -> Result<Catalog, Error> {
             .iter()
             .map(|flavor| size(flavor, client.profile(), &region))
             .collect(),
-        images: images.iter().map(|it| image(it, &region)).collect(),
+        images: offered(images, &region),
         regions: vec![Region {
             name: region.clone(),
             slug: region,
-            // What there is depends on the networks.
+            // Whether there is IPv6 depends on the networks, and is looked at when a server is
+            // planned.
             features: BTreeSet::new(),
             available: true,
         }],
@@ -48,12 +51,30 @@ pub(super) async fn flavors(client: &ReadClient) -> Result<&[Flavor], Error> {
 
 /// Every image that can be used, the newest first; asked for once.
 pub(super) async fn images(client: &ReadClient) -> Result<&[glance::Image], Error> {
-    let ask = || {
+    let ask = || async {
+        if !client.profile().has_image_service {
+            return of_nova(client).await;
+        }
         let path = "/images?status=active&sort=created_at:desc";
-        client.pages::<Images, _>(Service::Image, path, |image| image)
+        client
+            .pages::<Images, _>(Service::Image, path, |image| image)
+            .await
     };
     let all = client.images.get_or_try_init(ask).await?;
     Ok(all)
+}
+
+/// The same where there is no Glance to ask.
+async fn of_nova(client: &ReadClient) -> Result<Vec<glance::Image>, Error> {
+    let path = "/images/detail";
+    let mut images = client
+        .pages::<NovaImages, _>(Service::Compute, path, |image| image)
+        .await?;
+    images.retain(|image| image.status.eq_ignore_ascii_case("ACTIVE"));
+    // All in one form, so that their texts are in the order of time.
+    images.sort_by(|a, b| b.created.cmp(&a.created));
+    let images = images.into_iter();
+    Ok(images.map(NovaImage::into_glance).collect())
 }
 
 /// The flavor that cloud.json calls so, by name or id.
@@ -107,35 +128,49 @@ pub(super) async fn image_id(client: &ReadClient, image: &str) -> Result<String,
 }
 
 fn size(flavor: &Flavor, profile: Profile, region: &str) -> Size {
-    let (slug, name) = match profile.sizes_by_id {
-        true => (flavor.id.clone(), Some(flavor.name.clone())),
-        false => (flavor.name.clone(), None),
+    let (slug, description) = match profile.sizes_by_id {
+        true => (flavor.id.clone(), flavor.name.clone()),
+        false => (flavor.name.clone(), String::new()),
     };
     Size {
         slug,
         id: Some(flavor.id.clone()),
-        name,
+        name: Some(flavor.name.clone()),
+        description,
         vcpus: flavor.vcpus,
         memory_mib: flavor.ram,
         disk_gb: flavor.disk,
+        transfer_tb: 0.0,
+        monthly: None,
         regions: [region.to_owned()].into(),
         available: !flavor.disabled,
-        ..Size::default()
+        unusable: None,
+        sandbox_only: false,
     }
 }
 
-/// Images go by their names, which need not be theirs alone.
-fn image(image: &glance::Image, region: &str) -> Image {
-    Image {
-        id: image.id.clone(),
-        name: image.name.clone().unwrap_or_default(),
-        regions: [region.to_owned()].into(),
-        min_disk_gb: image.min_disk,
-        min_memory_mib: image.min_ram,
-        // One in a form that nobody knows says as little as none.
-        created: image.created_at.as_ref().and_then(|at| at.parse().ok()),
-        ..Image::default()
+/// Images by their names; one that shares its name goes by its id alone.
+fn offered(images: &[glance::Image], region: &str) -> Vec<Image> {
+    let mut named: HashMap<&str, usize> = HashMap::new();
+    for name in images.iter().filter_map(|image| image.name.as_deref()) {
+        *named.entry(name).or_default() += 1;
     }
+    let image = |image: &glance::Image| {
+        let name = image.name.clone();
+        let is_only = |name: &String| named.get(name.as_str()) == Some(&1);
+        Image {
+            id: image.id.clone(),
+            slug: name.clone().filter(is_only),
+            distribution: image.os_distro.clone().unwrap_or_default(),
+            name: name.unwrap_or_default(),
+            regions: [region.to_owned()].into(),
+            min_disk_gb: image.min_disk,
+            min_memory_mib: image.min_ram,
+            created: image.created_at.as_deref().and_then(|at| at.parse().ok()),
+            sandbox_only: false,
+        }
+    };
+    images.iter().map(image).collect()
 }
 
 #[cfg(test)]
@@ -157,13 +192,20 @@ mod tests {
             (1, 2048, 20)
         );
         assert!(small.available && small.monthly.is_none());
-        assert_ne!(small.id.as_deref(), Some("m1.small"));
 
         let text = include_str!("../../../fixtures/openstack/images.json");
         let page: Images = serde_json::from_str(text).unwrap();
-        let (images, _) = page.split();
-        let debian = image(&images[0], "RegionOne");
-        assert_eq!(debian.called(), "debian-12");
-        assert!(debian.created.is_some());
+        let (mut images, _) = page.split();
+        let offer = offered(&images, "RegionOne");
+        assert_eq!(offer[0].slug.as_deref(), Some("debian-12"));
+        images.push(glance::Image {
+            id: "other".to_owned(),
+            ..images[0].clone()
+        });
+        let offer = offered(&images, "RegionOne");
+        assert_eq!(
+            (offer[0].slug.as_deref(), offer[0].name.as_str()),
+            (None, "debian-12")
+        );
     }
 }

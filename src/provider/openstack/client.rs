@@ -2,6 +2,7 @@
 //! Private to this folder.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -15,14 +16,17 @@ use tokio::sync::OnceCell;
 use crate::provider::http::{Http, Request, Setup, allowed, to_json};
 use crate::provider::{Allowance, Class, Error, Manner};
 
-use super::identity::{Endpoint, Grant, Identity, V3};
 use super::login::Login;
 use super::profile::Profile;
-use super::session::Session;
 use super::wire::Page;
 use super::wire::nova::VersionAnswer;
 use super::wire::{glance, neutron, nova};
 pub(super) use crate::provider::http::query;
+use identity::{Endpoint, Grant, Identity, V3};
+use session::Session;
+
+pub(in crate::provider) mod identity;
+mod session;
 
 /// As many items as are asked for on a page; a cloud may put fewer on it.
 pub(super) const PER_PAGE: u64 = 1000;
@@ -62,8 +66,19 @@ impl Service {
     }
 }
 
+/// Where the services are that a client speaks to.
+pub(in crate::provider) struct Place<'a> {
+    pub(in crate::provider) profile: Profile,
+    /// Where a token is asked for.
+    pub(in crate::provider) auth_url: &'a str,
+    pub(in crate::provider) region: Option<String>,
+    pub(in crate::provider) interface: &'a str,
+    /// A file with certificates to trust besides the system's.
+    pub(in crate::provider) cacert: Option<&'a Path>,
+}
+
 /// Sends requests that only look.
-pub(super) struct ReadClient {
+pub(in crate::provider) struct ReadClient {
     http: Http<Session>,
     profile: Profile,
     region: Option<String>,
@@ -86,19 +101,28 @@ pub(super) struct WriteClient<'a>(pub(super) &'a ReadClient);
 impl ReadClient {
     /// A client of the cloud that `login` leads to.
     pub(super) fn new(login: &Login, manner: Manner) -> Result<Self, Error> {
-        Self::with(login, Box::new(V3::new(login)?), manner)
+        let place = Place {
+            profile: login.profile,
+            auth_url: &login.auth_url,
+            region: login.region.clone(),
+            interface: &login.interface,
+            cacert: login.cacert.as_deref(),
+        };
+        Self::with(place, Box::new(V3::new(login)?), manner)
     }
 
     /// The same, with another way to log in.
-    pub(super) fn with(
-        login: &Login,
+    pub(in crate::provider) fn with(
+        place: Place<'_>,
         identity: Box<dyn Identity>,
         manner: Manner,
     ) -> Result<Self, Error> {
-        let refused =
-            |message: String| Error::new(Class::Rejected, "the address of Keystone", message);
-        let address = allowed(login.auth_url.trim_end_matches('/')).map_err(refused)?;
-        let certificates = match &login.cacert {
+        let refused = |message: String| {
+            let message = identity.secret().scrub(&message);
+            Error::new(Class::Rejected, "the address to log in at", message)
+        };
+        let address = allowed(place.auth_url.trim_end_matches('/')).map_err(refused)?;
+        let certificates = match place.cacert {
             Some(path) => Some(std::fs::read(path).map_err(|error| {
                 let what = format!("reading {}", path.display());
                 Error::new(Class::Rejected, what, error.to_string())
@@ -112,10 +136,10 @@ impl ReadClient {
             tempo: manner.tempo,
         };
         Ok(Self {
-            http: Http::new(Session::new(identity, login.profile.credentials), setup)?,
-            profile: login.profile,
-            region: login.region.clone(),
-            interface: login.interface.clone(),
+            http: Http::new(Session::new(identity, place.profile.credentials), setup)?,
+            profile: place.profile,
+            region: place.region,
+            interface: place.interface.to_owned(),
             versioned: OnceCell::new(),
             flavors: OnceCell::new(),
             images: OnceCell::new(),
@@ -126,15 +150,20 @@ impl ReadClient {
         })
     }
 
+    /// Requests to services that only some clouds have go this way.
+    pub(in crate::provider) fn http(&self) -> &Http<Session> {
+        &self.http
+    }
+
     pub(super) fn profile(&self) -> Profile {
         self.profile
     }
 
-    pub(super) fn sent(&self) -> u64 {
+    pub(in crate::provider) fn sent(&self) -> u64 {
         self.http.sent()
     }
 
-    pub(super) fn clock(&self) -> Option<Timestamp> {
+    pub(in crate::provider) fn clock(&self) -> Option<Timestamp> {
         self.http.clock()
     }
 
@@ -143,12 +172,12 @@ impl ReadClient {
     }
 
     /// The address of the cloud, as the state remembers it.
-    pub(super) fn base(&self) -> String {
+    pub(in crate::provider) fn base(&self) -> String {
         self.http.address()
     }
 
     /// What the token gives access to.
-    pub(super) async fn grant(&self) -> Result<Arc<Grant>, Error> {
+    pub(in crate::provider) async fn grant(&self) -> Result<Arc<Grant>, Error> {
         self.http.dialect().grant(&self.http).await
     }
 
@@ -169,8 +198,8 @@ impl ReadClient {
         self.zones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The account's region: the one that was given, or the only one there is.
-    pub(super) async fn region(&self) -> Result<String, Error> {
+    /// The account's region: the one that was given, or the user's own, or the only one there is.
+    pub(in crate::provider) async fn region(&self) -> Result<String, Error> {
         let grant = self.grant().await?;
         self.region_in(&grant)
     }
@@ -184,8 +213,12 @@ impl ReadClient {
             .collect();
         let all = || regions.iter().copied().collect::<Vec<_>>().join(", ");
         let refused = |message: String| Err(Error::new(Class::Rejected, "the region", message));
-        match (&self.region, regions.len()) {
-            (Some(wanted), _) => {
+        let own = grant.own_region.as_deref().and_then(|own| {
+            let mut all = regions.iter();
+            all.find(|region| region.eq_ignore_ascii_case(own)).copied()
+        });
+        match (&self.region, own, regions.len()) {
+            (Some(wanted), _, _) => {
                 let found = regions
                     .iter()
                     .find(|region| region.eq_ignore_ascii_case(wanted));
@@ -196,8 +229,9 @@ impl ReadClient {
                     None => refused(format!("there is no region {wanted}; there is: {}", all())),
                 }
             }
-            (None, 0 | 1) => Ok(all()),
-            (None, _) => refused(format!(
+            (None, _, 0 | 1) => Ok(all()),
+            (None, Some(own), _) => Ok(own.to_owned()),
+            (None, None, _) => refused(format!(
                 "there are several: {}; give the account one of them as its `region`",
                 all()
             )),

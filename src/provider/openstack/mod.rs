@@ -4,6 +4,7 @@
 //! Facts about the APIs come from their public descriptions (the `api-ref` of each service) and
 //! from what the services of 2026 answered; a comment says so where one of them is surprising.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -20,19 +21,17 @@ use client::{ReadClient, Service, WriteClient};
 mod adapter;
 mod addresses;
 mod catalog;
-mod client;
-mod cloud_init;
+pub(super) mod client;
 mod dns;
 mod domain;
+mod files;
 mod floating;
-mod identity;
 pub mod login;
 mod placement;
 pub mod profile;
 mod record;
 mod resolve;
 mod server;
-mod session;
 mod ssh_key;
 mod wire;
 
@@ -79,7 +78,7 @@ fn adapter(kind: &str) -> Result<&'static dyn Adapter, Error> {
 
 /// A client that can only look.
 pub struct Reader {
-    client: ReadClient,
+    client: Arc<ReadClient>,
 }
 
 impl Reader {
@@ -88,9 +87,12 @@ impl Reader {
     /// # Errors
     /// If the address is not one that a password may be sent to, or a certificate cannot be read.
     pub fn new(login: &Login, manner: Manner) -> Result<Self, Error> {
-        Ok(Self {
-            client: ReadClient::new(login, manner)?,
-        })
+        Ok(Self::over(Arc::new(ReadClient::new(login, manner)?)))
+    }
+
+    /// A reader of what a client reaches.
+    pub(super) fn over(client: Arc<ReadClient>) -> Self {
+        Self { client }
     }
 }
 
@@ -194,6 +196,12 @@ impl Writer {
         Ok(Self {
             reader: Reader::new(login, manner)?,
         })
+    }
+
+    /// A writer to what a client reaches.
+    pub(super) fn over(client: Arc<ReadClient>) -> Self {
+        let reader = Reader::over(client);
+        Self { reader }
     }
 
     fn client(&self) -> WriteClient<'_> {

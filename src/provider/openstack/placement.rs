@@ -136,9 +136,34 @@ pub(super) async fn place(
         true => &[],
         false => groups(client).await?,
     };
+    if !client.profile().has_network_service {
+        return Ok(everywhere(settings, networks));
+    }
     let grant = client.grant().await?;
     let project = grant.project.0.as_str();
     Ok(choose(settings, networks, groups, project))
+}
+
+/// Where there is nothing to choose, a server is on all networks that every account has.
+fn everywhere(settings: &Settings, networks: &[Network]) -> Result<Placement, Vec<Trouble>> {
+    if *settings != Settings::default() {
+        return Err(vec![Trouble {
+            what: "there are no networks, security groups or floating IPs to choose here"
+                .to_owned(),
+            hint: "take the block `openstack` out".to_owned(),
+        }]);
+    }
+    let net = |network: &Network| Net {
+        id: network.id.clone(),
+        name: network.name.clone(),
+        is_external: network.is_external,
+    };
+    Ok(Placement {
+        networks: networks.iter().map(net).collect(),
+        security_groups: Vec::new(),
+        floating_ip_from: None,
+        public_network: None,
+    })
 }
 
 fn choose(
@@ -398,6 +423,19 @@ mod tests {
         let shared = [network("public", true, true, "admin")];
         assert_eq!(chosen("{}", &shared), "id-public-admin  None None");
         assert!(chosen("{}", &[foreign]).starts_with("there is no network to put"));
+    }
+
+    #[test]
+    fn where_there_is_nothing_to_choose_a_server_is_on_all_networks() {
+        let all = [
+            network("public", true, true, ""),
+            network("private", false, true, ""),
+        ];
+        let placement = everywhere(&Settings::default(), &all).unwrap();
+        let on: Vec<&str> = placement.networks.iter().map(|n| n.name.as_str()).collect();
+        assert_eq!(on, ["public", "private"]);
+        let chosen = everywhere(&settings(r#"{"networks": ["public"]}"#), &all);
+        assert!(chosen.unwrap_err()[0].hint.contains("`openstack`"));
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub struct Profile {
     pub microversions: bool,
     /// Whether there is Neutron to ask for networks, security groups and floating IPs.
     pub has_network_service: bool,
+    /// Whether there is Glance to ask for images; otherwise Nova is.
+    pub has_image_service: bool,
     /// Networks with ids that are the same everywhere, each with its name: what a server is put
     /// on where there is no Neutron to ask.
     pub fixed_networks: &'static [FixedNetwork],
@@ -16,6 +18,8 @@ pub struct Profile {
     pub files: Files,
     /// Whether a flavor goes by its id in cloud.json; by its name otherwise.
     pub sizes_by_id: bool,
+    /// Whether the progress that Nova tells of a server is one: elsewhere it stays 0.
+    pub tells_progress: bool,
     /// What people are told to check when a login is refused.
     pub credentials: &'static str,
 }
@@ -46,9 +50,11 @@ pub const OPENSTACK: Profile = Profile {
     title: "OpenStack",
     microversions: true,
     has_network_service: true,
+    has_image_service: true,
     fixed_networks: &[],
     files: Files::CloudInit,
     sizes_by_id: false,
+    tells_progress: false,
     credentials: "check the account's entry in security.json, or in clouds.yaml, or OS_*",
 };
 

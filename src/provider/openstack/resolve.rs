@@ -6,13 +6,16 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Diagnostic};
+use crate::provider::cloud_init;
 use crate::provider::{Error, Resolved};
-use crate::resource::server::{IPV6, IPV6_ADDRESS, SETTINGS, SIZE};
+use crate::resource::server::{FILES, IPV6, IPV6_ADDRESS, SETTINGS, SIZE};
 
 use super::addresses::Rule;
 use super::catalog;
 use super::client::{ReadClient, Service};
-use super::placement::{self, Placement, Settings};
+use super::files;
+use super::placement::{self, Placement, Settings, Trouble};
+use super::profile::Files;
 use super::wire::neutron::{QuotaAnswer, Subnet, Usage};
 use super::wire::nova::{Absolute, Flavor};
 
@@ -87,6 +90,10 @@ pub(super) async fn servers(
             }
         }
     }
+    for (resolved, desired) in resolved.iter_mut().zip(wanted) {
+        let by = client.profile().files;
+        resolved.problems.extend(unfit_files(desired, by, limits));
+    }
     let mut too_much = over_quota(wanted, flavors, limits);
     if !floating.is_empty()
         && let Some(usage) = floating_quota(client).await?
@@ -99,6 +106,34 @@ pub(super) async fn servers(
         }
     }
     Ok(resolved)
+}
+
+/// What stands against the files of a server.
+fn unfit_files(desired: &Desired, by: Files, limits: Absolute) -> Vec<Diagnostic> {
+    let files = match cloud_init::wanted_files(desired) {
+        Ok(files) => files,
+        Err(why) => return refusing(desired, &why, "").problems,
+    };
+    let (most, largest) = (limits.most_files, limits.largest_file);
+    let troubles = match by {
+        Files::CloudInit => {
+            let hint = "make them shorter, or have a short one fetch the rest".to_owned();
+            let too_large = files::user_data(&files).err();
+            too_large
+                .map(|what| Trouble { what, hint })
+                .into_iter()
+                .collect()
+        }
+        Files::Personality => files::against_personality(&files, most, largest),
+    };
+    let problems = troubles.into_iter().flat_map(|trouble| {
+        let refused = refusing(desired, &trouble.what, &trouble.hint).problems;
+        let at = desired.place_of(FILES);
+        refused
+            .into_iter()
+            .map(move |problem| problem.at(at.clone()))
+    });
+    problems.collect()
 }
 
 fn refusing(desired: &Desired, what: &str, hint: &str) -> Resolved {
@@ -304,6 +339,8 @@ mod tests {
             most_memory: -1,
             memory: 1,
             most_keys: 1,
+            most_files: 5,
+            largest_file: 1000,
         };
         let (a, b) = (desired("a", "m", false), desired("b", "m", false));
         let all = [&a, &b];

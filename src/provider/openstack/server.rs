@@ -5,6 +5,7 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Desired, Observed, Readiness};
+use crate::provider::cloud_init;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::server::{
     FILES, IMAGE, IMAGE_ID, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
@@ -13,7 +14,7 @@ use crate::resource::server::{
 use super::adapter::{self, required};
 use super::catalog;
 use super::client::{ReadClient, Service, WriteClient};
-use super::cloud_init;
+use super::files;
 use super::floating;
 use super::placement::{self, Placement, Settings};
 use super::profile::Files;
@@ -293,10 +294,10 @@ async fn to_create_request<'a>(
         Some(id) => id.to_owned(),
         None => catalog::image_id(client, required(attributes, IMAGE)?).await?,
     };
-    let files = cloud_init::files(attributes.get(FILES)).map_err(refused)?;
+    let wanted = cloud_init::files(attributes.get(FILES)).map_err(refused)?;
     let (user_data, personality) = match client.profile().files {
-        Files::CloudInit => (cloud_init::user_data(&files).map_err(refused)?, Vec::new()),
-        Files::Personality => (None, cloud_init::personality(&files)),
+        Files::CloudInit => (files::user_data(&wanted).map_err(refused)?, Vec::new()),
+        Files::Personality => (None, files::personality(&wanted)),
     };
     let is_versioned = client.is_versioned().await?;
     let tags = mark.filter(|_| is_versioned);

@@ -155,6 +155,13 @@ async fn find(client: &ReadClient, name: &str) -> Result<Option<Observed>, Error
     if !query(&[("", name)]).ends_with(name) {
         return Ok(None);
     }
+    if !client.profile().microversions {
+        // Of the older API only the list is described.
+        let keys: Keys = client.get(Service::Compute, KEYS).await?;
+        let mut keys = keys.keypairs.into_iter();
+        let found = keys.find(|key| key.keypair.name == name);
+        return Ok(found.map(|key| from_wire(key.keypair)));
+    }
     let path = format!("{KEYS}/{name}");
     let answer: Option<KeyAnswer> = client.find(Service::Compute, &path).await?;
     Ok(answer.map(|answer| from_wire(answer.keypair)))

@@ -82,7 +82,7 @@ fn named(name: Option<String>) -> Result<String, Refusal> {
 }
 
 /// MD5 of the decoded key as pairs with colons, whatever comment follows the key.
-fn fingerprint(public_key: &str) -> Option<String> {
+pub(in crate::sandbox) fn fingerprint(public_key: &str) -> Option<String> {
     let key = ssh_key::PublicKey::from_openssh(public_key).ok()?;
     let blob = key.to_bytes().ok()?;
     let pairs: Vec<String> = Md5::digest(blob)

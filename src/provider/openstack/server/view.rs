@@ -27,6 +27,8 @@ pub(super) struct View {
     sizes: HashMap<String, String>,
     /// The floating IPs that servers have, as far as they matter.
     floating: BTreeMap<String, IpAddr>,
+    /// Whether the progress of a server that is built is told.
+    tells_progress: bool,
 }
 
 impl View {
@@ -37,6 +39,7 @@ impl View {
             external: external(placement::networks(client).await?),
             sizes: HashMap::new(),
             floating: BTreeMap::new(),
+            tells_progress: client.profile().tells_progress,
         };
         let lacks_name = |server: &Server| {
             let flavor = server.flavor.as_ref();
@@ -142,7 +145,13 @@ impl View {
                         .to_owned(),
                 )
             }
-            "BUILD" | "UNKNOWN" => Readiness::Pending("it boots".to_owned()),
+            "BUILD" | "UNKNOWN" => {
+                let progress = server.progress.filter(|_| self.tells_progress);
+                Readiness::Pending(match progress {
+                    Some(percent) => format!("it boots, {percent} %"),
+                    None => "it boots".to_owned(),
+                })
+            }
             _ if addresses.is_empty() => Readiness::Pending("it has no address yet".to_owned()),
             _ if self.lacks_floating(server).is_some() => {
                 Readiness::Pending("it waits for its floating IP".to_owned())
@@ -252,6 +261,7 @@ mod tests {
             external: ["public".to_owned()].into(),
             sizes: [("f1".to_owned(), "m1.tiny".to_owned())].into(),
             floating: BTreeMap::new(),
+            tells_progress: false,
         }
     }
 
@@ -327,6 +337,15 @@ mod tests {
     fn what_is_building_is_pending_and_what_failed_says_why() {
         let seen = view().from_wire(server(BUILDING));
         assert_eq!(seen.readiness, Readiness::Pending("it boots".to_owned()));
+        let told = View {
+            tells_progress: true,
+            ..view()
+        };
+        let seen = told.from_wire(server(BUILDING));
+        assert_eq!(
+            seen.readiness,
+            Readiness::Pending("it boots, 0 %".to_owned())
+        );
         let seen = view().from_wire(server(FAILED));
         let why = "No valid host was found.";
         assert_eq!(seen.readiness, Readiness::Failed(why.to_owned()));

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
-use super::{Link, Page, next};
+use super::{Link, Page, glance, next};
 
 /// `GET /`.
 #[derive(Deserialize)]
@@ -37,6 +38,8 @@ pub(in super::super) struct Server {
     #[serde(default)]
     pub(in super::super) tags: Vec<String>,
     pub(in super::super) fault: Option<Fault>,
+    /// In per cent; 0 at all times in most clouds.
+    pub(in super::super) progress: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,6 +175,60 @@ impl Page for Flavors {
     }
 }
 
+/// An image as Nova tells of it, on behalf of the service that has it.
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct Image {
+    id: String,
+    name: Option<String>,
+    #[serde(default)]
+    pub(in super::super) status: String,
+    pub(in super::super) created: Option<String>,
+    #[serde(rename = "minDisk", default)]
+    min_disk: u64,
+    #[serde(rename = "minRam", default)]
+    min_ram: u64,
+    #[serde(default)]
+    metadata: BTreeMap<String, Json>,
+}
+
+impl Image {
+    /// As that service would tell of it.
+    pub(in super::super) fn into_glance(mut self) -> glance::Image {
+        let distribution = ["os_distro", "org.openstack__1__os_distro"];
+        let mut found = distribution
+            .iter()
+            .filter_map(|key| self.metadata.remove(*key));
+        let os_distro = found.next().and_then(|value| match value {
+            Json::String(text) => Some(text),
+            _ => None,
+        });
+        drop(found);
+        glance::Image {
+            id: self.id,
+            name: self.name,
+            os_distro,
+            min_disk: self.min_disk,
+            min_ram: self.min_ram,
+            created_at: self.created,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct Images {
+    images: Vec<Image>,
+    #[serde(default)]
+    images_links: Vec<Link>,
+}
+
+impl Page for Images {
+    type Item = Image;
+
+    fn split(self) -> (Vec<Image>, Option<String>) {
+        (self.images, next(self.images_links))
+    }
+}
+
 #[derive(Deserialize)]
 pub(in super::super) struct LimitsAnswer {
     pub(in super::super) limits: Limits,
@@ -199,10 +256,25 @@ pub(in super::super) struct Absolute {
     pub(in super::super) memory: i64,
     #[serde(rename = "maxTotalKeypairs", default = "unlimited")]
     pub(in super::super) most_keys: i64,
+    /// How many files can be put on a server that is made.
+    #[serde(rename = "maxPersonality", default = "most_files")]
+    pub(in super::super) most_files: i64,
+    /// How many bytes each of them may have.
+    #[serde(rename = "maxPersonalitySize", default = "largest_file")]
+    pub(in super::super) largest_file: i64,
 }
 
 fn unlimited() -> i64 {
     -1
+}
+
+/// What is usual where it is not told.
+fn most_files() -> i64 {
+    5
+}
+
+fn largest_file() -> i64 {
+    1000
 }
 
 #[derive(Debug, Deserialize)]

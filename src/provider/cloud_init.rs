@@ -1,45 +1,56 @@
-//! Files that a new server has from its first boot on, in the form that cloud-init reads.
+//! Files that a new server has from its first boot on, in the form that cloud-init reads. What its
+//! images run is told by its documentation, "Module reference", "Write Files".
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::wire::nova::Injected;
-
-/// The most that Nova takes as user data, in base64.
-const MOST: usize = 65_535;
+use crate::model::{Desired, Value};
+use crate::resource::server::FILES;
 
 /// A file to put on a server.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
-    path: String,
-    content: String,
+    pub(super) path: String,
+    pub(super) content: String,
     /// `0644`.
-    mode: Option<String>,
+    pub(super) mode: Option<String>,
 }
 
-/// The files that an attribute asks for.
+const NONE_OF_OURS: &str = "its `files` are not a list of files";
+
+/// The files that an attribute asks for, as the provider gets it.
 ///
 /// # Errors
 /// That it is no list of files; never with anything of it.
 pub(super) fn files(attribute: Option<&Json>) -> Result<Vec<File>, String> {
     match attribute {
         None | Some(Json::Null) => Ok(Vec::new()),
-        Some(list) => {
-            Vec::deserialize(list).map_err(|_| "its `files` are not a list of files".to_owned())
-        }
+        Some(list) => Vec::deserialize(list).map_err(|_| NONE_OF_OURS.to_owned()),
     }
 }
 
-/// What cloud-init is given to write the files, in base64; `None` if there are none.
+/// The files that a server is to have, with their contents, before it is made.
 ///
 /// # Errors
-/// If they are too large.
-pub(super) fn user_data(files: &[File]) -> Result<Option<String>, String> {
+/// As [`files`].
+pub(super) fn wanted_files(desired: &Desired) -> Result<Vec<File>, String> {
+    match desired.attributes.get(FILES) {
+        Some(Value::Sealed(sealed)) => {
+            let content = sealed.content.expose();
+            serde_json::from_str(content).map_err(|_| NONE_OF_OURS.to_owned())
+        }
+        Some(Value::Known(list)) => files(Some(list)),
+        Some(Value::Reference(_)) | None => Ok(Vec::new()),
+    }
+}
+
+/// What cloud-init is given to write the files; `None` if there are none.
+pub(super) fn config(files: &[File]) -> Option<String> {
     if files.is_empty() {
-        return Ok(None);
+        return None;
     }
     let written = files.iter().map(|file| {
         let mut entry = json!({
@@ -54,23 +65,7 @@ pub(super) fn user_data(files: &[File]) -> Result<Option<String>, String> {
     });
     // JSON is YAML too, and nothing in it can be mistaken for anything else.
     let config = json!({ "write_files": written.collect::<Vec<_>>() });
-    let encoded = STANDARD.encode(format!("#cloud-config\n{config}\n"));
-    if encoded.len() > MOST {
-        return Err(format!(
-            "its `files` are too large: they take {} bytes where {MOST} are allowed",
-            encoded.len()
-        ));
-    }
-    Ok(Some(encoded))
-}
-
-/// What Nova is given to put the files onto the disk itself. It knows no modes.
-pub(super) fn personality(files: &[File]) -> Vec<Injected> {
-    let injected = files.iter().map(|file| Injected {
-        path: file.path.clone(),
-        contents: STANDARD.encode(&file.content),
-    });
-    injected.collect()
+    Some(format!("#cloud-config\n{config}\n"))
 }
 
 #[cfg(test)]
@@ -83,9 +78,7 @@ mod tests {
             {"path": "/etc/motd", "content": "hello: \"you\"\n", "mode": "0600"},
             {"path": "/etc/empty", "content": ""},
         ]);
-        let files = files(Some(&asked)).unwrap();
-        let encoded = user_data(&files).unwrap().unwrap();
-        let text = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
+        let text = config(&files(Some(&asked)).unwrap()).unwrap();
         let json = text.strip_prefix("#cloud-config\n").unwrap();
         assert_eq!(
             serde_json::from_str::<Json>(json).unwrap(),
@@ -94,17 +87,13 @@ mod tests {
                 {"path": "/etc/empty", "encoding": "b64", "content": ""},
             ]})
         );
-        assert_eq!(personality(&files)[0].contents, "aGVsbG86ICJ5b3UiCg==");
+        assert_eq!(config(&[]), None);
     }
 
     #[test]
-    fn what_is_too_large_or_no_file_is_refused_without_repeating_it() {
-        let large = json!([{"path": "/x", "content": "y".repeat(40_000)}]);
-        let said = user_data(&files(Some(&large)).unwrap()).unwrap_err();
-        assert!(said.contains("65535") && !said.contains("yyy"), "{said}");
+    fn what_is_no_file_is_refused_without_repeating_it() {
         let wrong = json!([{"path": "/x", "contents": "hunter2"}]);
         let said = files(Some(&wrong)).err().unwrap();
         assert!(!said.contains("hunter2"), "{said}");
-        assert!(user_data(&[]).unwrap().is_none());
     }
 }

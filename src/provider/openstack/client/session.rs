@@ -16,7 +16,6 @@ use crate::provider::http::{self, Dialect, Http, Refusal, Repeat, Request};
 use crate::provider::{Class, Error};
 
 use super::identity::{Grant, Identity};
-use super::wire::errors;
 
 const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 /// A token is not used any more when so little is left of it: a request takes its time.
@@ -27,7 +26,7 @@ const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Who asks.
-pub(super) struct Session {
+pub(in crate::provider) struct Session {
     identity: Box<dyn Identity>,
     /// What to check when it is refused.
     credentials: &'static str,
@@ -122,7 +121,7 @@ impl Session {
 
 impl Dialect for Session {
     fn scrub(&self, text: &str) -> String {
-        let text = self.identity.secret().scrub(text);
+        let text = without_password(self.identity.secret().scrub(text));
         let token: Option<Secret> = self.held().as_ref().map(|held| held.grant.token.clone());
         token.map_or(text.clone(), |token| token.scrub(&text))
     }
@@ -144,7 +143,7 @@ impl Dialect for Session {
     }
 
     fn refusal(&self, body: &str) -> Option<Refusal> {
-        let message = errors::message(body)?;
+        let message = self.identity.refusal(body)?;
         Some(Refusal {
             message,
             request_id: None,
@@ -166,7 +165,7 @@ impl Dialect for Session {
     }
 
     fn hold(&self, status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-        let told = http::retry_after(headers, now);
+        let told = self.identity.wait(headers, now);
         match status.as_u16() {
             429 => Some(told.unwrap_or(PAUSE)),
             // Without a time to wait it is a quota, or a body that is too large.
@@ -178,6 +177,17 @@ impl Dialect for Session {
     fn limits_requests(&self) -> bool {
         false
     }
+}
+
+/// The answer to the making of a server holds a password for it, once.
+fn without_password(text: String) -> String {
+    const KEY: &str = "\"adminPass\"";
+    let Some((before, after)) = text.split_once(KEY) else {
+        return text;
+    };
+    let mut parts = after.splitn(3, '"');
+    let rest = parts.nth(2).unwrap_or_default();
+    format!("{before}{KEY}: \"[REDACTED]\"{rest}")
 }
 
 /// One status means several things here, and only the words tell which.
@@ -209,6 +219,18 @@ fn class_of(status: StatusCode, method: &Method, message: &str) -> Class {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_of_a_server_is_not_shown() {
+        let text = r#"{"server": {"adminPass": "LMoheHauXt8w", "id": "ef08"}}"#.to_owned();
+        assert_eq!(
+            without_password(text),
+            r#"{"server": {"adminPass": "[REDACTED]", "id": "ef08"}}"#
+        );
+        assert_eq!(without_password("{}".to_owned()), "{}");
+        let cut = r#"{"adminPass": "LMohe"#.to_owned();
+        assert!(!without_password(cut).contains("LMohe"));
+    }
 
     #[test]
     fn words_tell_what_a_status_means() {

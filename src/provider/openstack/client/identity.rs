@@ -1,7 +1,7 @@
 //! Asking for a token, and what it gives access to: the only thing that differs between Keystone's
 //! third version and what came before it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use reqwest::Url;
@@ -9,14 +9,14 @@ use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
 
 use crate::model::Secret;
-use crate::provider::http::{allowed, to_json};
+use crate::provider::http::{allowed, retry_after, to_json};
 use crate::provider::{Class, Error};
 
-use super::login::{Credential, Domain, Login, Project, Proof, User};
-use super::wire::keystone as wire;
+use crate::provider::openstack::login::{Credential, Domain, Login, Project, Proof, User};
+use crate::provider::openstack::wire::{errors, keystone as wire};
 
 /// How a token is asked for.
-pub(super) trait Identity: Send + Sync {
+pub(in crate::provider) trait Identity: Send + Sync {
     /// Where it is asked for.
     fn url(&self) -> &Url;
 
@@ -31,30 +31,42 @@ pub(super) trait Identity: Send + Sync {
 
     /// What must never be shown.
     fn secret(&self) -> &Secret;
+
+    /// What the body of an error says, where it has a form of the cloud's own.
+    fn refusal(&self, body: &str) -> Option<String> {
+        errors::message(body)
+    }
+
+    /// How long an answer asks to wait.
+    fn wait(&self, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+        retry_after(headers, now)
+    }
 }
 
 /// A token and what it gives access to.
 #[derive(Clone, Debug)]
-pub(super) struct Grant {
-    pub(super) token: Secret,
+pub(in crate::provider) struct Grant {
+    pub(in crate::provider) token: Secret,
     /// How long it is good for, from now on. Taken from the answer alone, because the clocks of
     /// two machines differ.
-    pub(super) lifetime: Duration,
+    pub(in crate::provider) lifetime: Duration,
     /// Whose resources these are: id and name.
-    pub(super) project: (String, String),
-    pub(super) catalog: Vec<Endpoint>,
+    pub(in crate::provider) project: (String, String),
+    pub(in crate::provider) catalog: Vec<Endpoint>,
+    /// The region that the user works in, where the cloud knows of such a thing.
+    pub(in crate::provider) own_region: Option<String>,
 }
 
 /// An address of a service.
 #[derive(Clone, Debug)]
-pub(super) struct Endpoint {
+pub(in crate::provider) struct Endpoint {
     /// `compute`, `image`, …
-    pub(super) service: String,
+    pub(in crate::provider) service: String,
     /// `public`, `internal`, …
-    pub(super) interface: String,
+    pub(in crate::provider) interface: String,
     /// `None` where it serves all regions.
-    pub(super) region: Option<String>,
-    pub(super) url: String,
+    pub(in crate::provider) region: Option<String>,
+    pub(in crate::provider) url: String,
 }
 
 /// Keystone, version 3.
@@ -167,6 +179,7 @@ impl Identity for V3 {
                 .ok_or("it does not say when the token expires")?,
             project: (project.id, project.name),
             catalog: endpoints.collect(),
+            own_region: None,
         })
     }
 
@@ -179,7 +192,7 @@ impl Identity for V3 {
 }
 
 /// How long a token is good for. Any offset from UTC may be in it.
-pub(super) fn lifetime(issued: Option<&str>, expires: &str) -> Option<Duration> {
+pub(in crate::provider) fn lifetime(issued: Option<&str>, expires: &str) -> Option<Duration> {
     let expires: Timestamp = expires.parse().ok()?;
     let issued = match issued {
         Some(issued) => issued.parse().ok()?,

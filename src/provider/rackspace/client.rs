@@ -1,0 +1,228 @@
+//! Cloud DNS over HTTP: where requests go, pages, and which zone has which id. Private to this
+//! folder.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use tokio::sync::Mutex as TurnMutex;
+use tokio::time::Instant;
+
+use crate::provider::http::{self, Request, allowed, to_json};
+use crate::provider::openstack::client::{Place, ReadClient as Cloud};
+use crate::provider::{Class, Error, Manner, Tempo};
+
+use super::wire::{Domain, Domains, Page};
+use super::{CLASSIC, Login};
+use gathering::Gathering;
+pub(super) use http::query;
+use identity::{DNS, PUBLIC, V2};
+
+mod faults;
+mod gathering;
+mod identity;
+mod jobs;
+mod pauses;
+
+/// The most that Cloud DNS puts on a page, and takes in one request.
+pub(super) const PER_PAGE: u64 = 100;
+
+/// How often a request that waited as told, several times, does so again.
+const ROUNDS: u32 = 5;
+
+/// Sends requests that only look.
+pub(super) struct ReadClient {
+    /// What speaks to Cloud Servers; its login is ours too.
+    cloud: Arc<Cloud>,
+    tempo: Tempo,
+    /// The ids of zones, by name.
+    zones: Mutex<HashMap<String, String>>,
+    /// When a job may be asked for next.
+    next_poll: TurnMutex<Option<Instant>>,
+    /// Records that are about to be deleted.
+    gathering: Gathering,
+}
+
+/// Sends requests that change something.
+pub(super) struct WriteClient<'a>(pub(super) &'a ReadClient);
+
+impl ReadClient {
+    pub(super) fn new(login: Login, manner: Manner) -> Result<Self, Error> {
+        let refused = |message| Error::new(Class::Rejected, "the address to log in at", message);
+        let (auth_url, region) = (login.auth_url.clone(), login.region.clone());
+        let place = Place {
+            profile: CLASSIC,
+            auth_url: &auth_url,
+            region,
+            interface: PUBLIC,
+            cacert: None,
+        };
+        let tempo = manner.tempo;
+        let identity = Box::new(V2::new(login).map_err(refused)?);
+        Ok(Self {
+            cloud: Arc::new(Cloud::with(place, identity, manner)?),
+            tempo,
+            zones: Mutex::default(),
+            next_poll: TurnMutex::default(),
+            gathering: Gathering::default(),
+        })
+    }
+
+    /// What speaks to Cloud Servers.
+    pub(super) fn cloud(&self) -> &Arc<Cloud> {
+        &self.cloud
+    }
+
+    /// A request to Cloud DNS; `path` is relative to the account's address there.
+    async fn request<'a>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&'a Json>,
+    ) -> Result<Request<'a>, Error> {
+        let what = format!("{method} /{path}");
+        let url = self.dns().await?.join(path);
+        let url = url.map_err(|error| Error::new(Class::Rejected, &what, error.to_string()))?;
+        Ok(to(url, method, what, body))
+    }
+
+    /// Where Cloud DNS is, with a final slash.
+    async fn dns(&self) -> Result<Url, Error> {
+        let refused = |message| Error::new(Class::Rejected, "the catalog of Rackspace", message);
+        let grant = self.cloud.grant().await?;
+        let mut services = grant.catalog.iter();
+        let dns = services.find(|endpoint| endpoint.service == DNS);
+        let dns = dns.ok_or_else(|| refused(format!("this account does not have {DNS}")))?;
+        // The token goes there.
+        allowed(&format!("{}/", dns.url.trim_end_matches('/'))).map_err(refused)
+    }
+
+    /// What is at `path`; `None` if nothing is.
+    pub(super) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
+        let request = self.request(Method::GET, path, None).await?;
+        until_allowed(|| self.cloud.http().find(&request)).await
+    }
+
+    /// Every item of the collection at `path`, which may have a query, in its order.
+    pub(super) async fn pages<P: Page>(&self, path: &str) -> Result<Vec<P::Item>, Error> {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let mut items = Vec::new();
+        loop {
+            // Only multiples of the limit are taken for an offset.
+            let offset = items.len();
+            let page = format!("{path}{joint}limit={PER_PAGE}&offset={offset}");
+            let request = self.request(Method::GET, &page, None).await?;
+            let page: P = until_allowed(|| self.cloud.http().get(&request)).await?;
+            let total = page.total();
+            let on_page = page.into_items();
+            let is_full = on_page.len() as u64 >= PER_PAGE;
+            items.extend(on_page);
+            // With a filter, the total may count what the filter keeps back.
+            if !is_full || total == Some(items.len() as u64) {
+                return Ok(items);
+            }
+        }
+    }
+
+    fn zones(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.zones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A zone was seen.
+    pub(super) fn remember(&self, domain: &Domain) {
+        let name = super::domain::name_of(domain);
+        self.zones().insert(name, domain.id.clone());
+    }
+
+    /// A zone is not there any more.
+    pub(super) fn forget(&self, id: &str) {
+        self.zones().retain(|_, known| known != id);
+    }
+
+    /// The zone of this name, as the account has it now.
+    pub(super) async fn zone(&self, name: &str) -> Result<Option<Domain>, Error> {
+        let path = format!("domains{}", query(&[("name", name)]));
+        let found = self.pages::<Domains>(&path).await?;
+        let mut found = found.into_iter();
+        let zone = found.find(|domain| super::domain::name_of(domain) == name);
+        if let Some(zone) = &zone {
+            self.remember(zone);
+        }
+        Ok(zone)
+    }
+
+    /// The id of the zone of this name: asked for only if no zone of that name was seen yet.
+    pub(super) async fn zone_id(&self, name: &str) -> Result<Option<String>, Error> {
+        let known = self.zones().get(name).cloned();
+        match known {
+            Some(id) => Ok(Some(id)),
+            None => Ok(self.zone(name).await?.map(|zone| zone.id)),
+        }
+    }
+}
+
+impl WriteClient<'_> {
+    /// Sends a change and waits for the end of the job that it becomes; gives what the job says was
+    /// made. A POST is repeated only if no connection came about or the API refused to look at it.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Json, Error> {
+        let body = to_json(&format!("{method} /{path}"), body)?;
+        self.carry_out(method, path, Some(&body)).await
+    }
+
+    /// Deletes what is at `path`. What is gone counts as deleted: by somebody else, or by a request
+    /// of ours whose answer was lost.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), Error> {
+        match self.carry_out(Method::DELETE, path, None).await {
+            Err(error) if error.class == Class::NotFound => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Json>,
+    ) -> Result<Json, Error> {
+        let request = self.0.request(method, path, body).await?;
+        let job = until_allowed(|| self.0.cloud.http().change(&request)).await?;
+        jobs::end_of(self.0, &request, job).await
+    }
+}
+
+/// Asks again where even waiting as told did not help. Only few changes a minute are allowed, and
+/// of many that wait for the same moment the first ones use it up; but in each minute some get
+/// through.
+async fn until_allowed<T, F>(ask: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    for _ in 1..ROUNDS {
+        match ask().await {
+            Err(error) if error.class == Class::RateLimited => {}
+            result => return result,
+        }
+    }
+    ask().await
+}
+
+/// A request to one of the services; they speak XML too.
+fn to(url: Url, method: Method, what: String, body: Option<&Json>) -> Request<'_> {
+    let json = HeaderValue::from_static("application/json");
+    Request {
+        method,
+        url,
+        what,
+        headers: HeaderMap::from_iter([(ACCEPT, json)]),
+        body,
+    }
+}

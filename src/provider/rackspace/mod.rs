@@ -1,0 +1,429 @@
+//! Rackspace Cloud, the one that is called Classic: Identity v2 and Cloud DNS v1; its servers are
+//! OpenStack's but for what the [`Profile`] says.
+//!
+//! Facts about the APIs come from their public documentation (github.com/rackerlabs:
+//! docs-cloud-identity, docs-cloud-dns, docs-cloud-servers); a comment says so where one of them
+//! is surprising.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed};
+
+use super::openstack::{
+    self,
+    profile::{Files, FixedNetwork, Profile},
+};
+use super::{
+    Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Write,
+};
+use client::{ReadClient, WriteClient};
+
+mod client;
+mod domain;
+pub mod login;
+mod mark;
+mod record;
+mod wire;
+
+pub use login::Login;
+
+/// The provider's name in cloud.json and in the state.
+pub const TYPE: &str = "rackspace";
+
+/// One adapter for each kind that is not as it is with OpenStack.
+const ADAPTERS: &[&dyn Adapter] = &[&domain::Adapter, &record::Adapter];
+
+/// Cloud Servers is Nova from before it had versions of its API, without Neutron and Glance beside
+/// it.
+const CLASSIC: Profile = Profile {
+    provider: TYPE,
+    title: "Rackspace",
+    microversions: false,
+    has_network_service: false,
+    has_image_service: false,
+    fixed_networks: &[
+        FixedNetwork {
+            name: "public",
+            id: "00000000-0000-0000-0000-000000000000",
+            is_public: true,
+        },
+        FixedNetwork {
+            name: "private",
+            id: "11111111-1111-1111-1111-111111111111",
+            is_public: false,
+        },
+    ],
+    files: Files::Personality,
+    sizes_by_id: true,
+    tells_progress: true,
+    credentials: "check the user name and the API key of the account's entry in security.json",
+};
+
+static CAPABILITIES: Capabilities = Capabilities {
+    provider: TYPE,
+    kinds: &["ssh_key", "server", "domain", "record"],
+    updates: &[("record", "data")],
+    batches: &[record::BATCH],
+    name_servers: &["dns1.stabletransit.com", "dns2.stabletransit.com"],
+    // A guess.
+    boot: Duration::from_secs(90),
+    page: client::PER_PAGE,
+    by_id: true,
+};
+
+/// The calls for one kind of resource.
+trait Adapter: Sync {
+    fn kind(&self) -> &'static str;
+
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed>;
+
+    fn get<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        target: Target<'a>,
+    ) -> Answer<'a, Option<Observed>>;
+
+    fn look<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        targets: &'a [Target<'a>],
+        _mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        get_each(self, client, targets).boxed()
+    }
+
+    fn find<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        wanted: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Vec<Observed>>>;
+
+    fn create<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a Attributes,
+        mark: Option<&'a str>,
+    ) -> Answer<'a, Observed>;
+
+    fn create_many<'a>(
+        &'a self,
+        _client: WriteClient<'a>,
+        _attributes: &'a [&'a Attributes],
+        _mark: Option<&'a str>,
+    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
+        let message = format!("a {} is created by itself", self.kind());
+        futures_util::future::err(Error::new(Class::Rejected, "create", message)).boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        _client: WriteClient<'a>,
+        target: Target<'a>,
+        _attributes: &'a Attributes,
+        changed: &'a [String],
+    ) -> Answer<'a, Observed> {
+        let message = format!(
+            "{} of a {} cannot be changed",
+            changed.join(", "),
+            target.kind
+        );
+        futures_util::future::err(Error::new(Class::Rejected, "update", message)).boxed()
+    }
+
+    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()>;
+}
+
+async fn get_each<A: Adapter + ?Sized>(
+    adapter: &A,
+    client: &ReadClient,
+    targets: &[Target<'_>],
+) -> Result<Vec<Observed>, Error> {
+    let mut found = Vec::new();
+    for answer in
+        futures_util::future::join_all(targets.iter().map(|&target| adapter.get(client, target)))
+            .await
+    {
+        found.extend(answer?);
+    }
+    Ok(found)
+}
+
+/// The adapter of a kind, if it is not as it is with OpenStack.
+fn adapter(kind: &str) -> Option<&'static dyn Adapter> {
+    let mut all = ADAPTERS.iter().copied();
+    all.find(|adapter| adapter.kind() == kind)
+}
+
+/// A client that can only look.
+pub struct Reader {
+    client: ReadClient,
+    /// What sees servers and keys.
+    others: openstack::Reader,
+}
+
+impl Reader {
+    /// A reader of the account behind the login.
+    ///
+    /// # Errors
+    /// If the address is not one that a secret may be sent to.
+    pub fn new(login: Login, manner: Manner) -> Result<Self, Error> {
+        let client = ReadClient::new(login, manner)?;
+        let others = openstack::Reader::over(Arc::clone(client.cloud()));
+        Ok(Self { client, others })
+    }
+}
+
+impl Read for Reader {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn account(&self) -> Answer<'_, Account> {
+        self.others.account()
+    }
+
+    fn catalog(&self) -> Answer<'_, Catalog> {
+        self.others.catalog()
+    }
+
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
+        match adapter(kind) {
+            Some(adapter) => adapter.list(&self.client, scope),
+            None => self.others.list(kind, scope),
+        }
+    }
+
+    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
+        match adapter(target.kind) {
+            Some(adapter) => adapter.get(&self.client, target),
+            None => self.others.get(target),
+        }
+    }
+
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        match adapter(kind) {
+            Some(adapter) => adapter.look(&self.client, targets, mark),
+            None => self.others.look(kind, targets, mark),
+        }
+    }
+
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        match adapter(kind) {
+            Some(adapter) => adapter.find(&self.client, wanted, mark),
+            None => self.others.find(kind, wanted, mark),
+        }
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        match adapter(kind) {
+            Some(_) => {
+                let nothing = wanted.iter().map(|_| Resolved::default()).collect();
+                futures_util::future::ok(nothing).boxed()
+            }
+            None => self.others.resolve(kind, wanted),
+        }
+    }
+
+    fn requests(&self) -> u64 {
+        self.others.requests()
+    }
+
+    /// Each service counts for itself, and none tells how much is left.
+    fn allowance(&self) -> Option<Allowance> {
+        None
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.others.clock()
+    }
+
+    fn marks(&self) -> bool {
+        true
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.others.notes()
+    }
+}
+
+/// A client that can change things too.
+pub struct Writer {
+    reader: Reader,
+    /// What makes servers and keys.
+    others: openstack::Writer,
+}
+
+impl Writer {
+    /// A writer to the account behind the login.
+    ///
+    /// # Errors
+    /// As [`Reader::new`].
+    pub fn new(login: Login, manner: Manner) -> Result<Self, Error> {
+        let reader = Reader::new(login, manner)?;
+        let others = openstack::Writer::over(Arc::clone(reader.client.cloud()));
+        Ok(Self { reader, others })
+    }
+
+    fn client(&self) -> WriteClient<'_> {
+        WriteClient(&self.reader.client)
+    }
+}
+
+impl Read for Writer {
+    fn capabilities(&self) -> &'static Capabilities {
+        self.reader.capabilities()
+    }
+
+    fn account(&self) -> Answer<'_, Account> {
+        self.reader.account()
+    }
+
+    fn catalog(&self) -> Answer<'_, Catalog> {
+        self.reader.catalog()
+    }
+
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
+        self.reader.list(kind, scope)
+    }
+
+    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
+        self.reader.get(target)
+    }
+
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        self.reader.look(kind, targets, mark)
+    }
+
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        self.reader.find(kind, wanted, mark)
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        self.reader.resolve(kind, wanted)
+    }
+
+    fn requests(&self) -> u64 {
+        self.reader.requests()
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        self.reader.allowance()
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.reader.clock()
+    }
+
+    fn marks(&self) -> bool {
+        self.reader.marks()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.reader.notes()
+    }
+}
+
+impl Write for Writer {
+    fn create<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a Attributes,
+        mark: Option<&'a str>,
+    ) -> Answer<'a, Observed> {
+        match adapter(kind) {
+            Some(adapter) => adapter.create(self.client(), attributes, mark),
+            None => self.others.create(kind, attributes, mark),
+        }
+    }
+
+    fn create_many<'a>(
+        &'a self,
+        kind: &'a str,
+        attributes: &'a [&'a Attributes],
+        mark: Option<&'a str>,
+    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
+        match adapter(kind) {
+            Some(adapter) => adapter.create_many(self.client(), attributes, mark),
+            None => self.others.create_many(kind, attributes, mark),
+        }
+    }
+
+    fn update<'a>(
+        &'a self,
+        target: Target<'a>,
+        attributes: &'a Attributes,
+        changed: &'a [String],
+    ) -> Answer<'a, Observed> {
+        match adapter(target.kind) {
+            Some(adapter) => adapter.update(self.client(), target, attributes, changed),
+            None => self.others.update(target, attributes, changed),
+        }
+    }
+
+    fn mark<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()> {
+        match adapter(target.kind) {
+            // Of these, no mark decides whose they are.
+            Some(_) => futures_util::future::ok(()).boxed(),
+            None => self.others.mark(target, mark),
+        }
+    }
+
+    fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()> {
+        match adapter(target.kind) {
+            Some(adapter) => adapter.delete(self.client(), target),
+            None => self.others.delete(target),
+        }
+    }
+}
+
+/// The text of an attribute that a request needs.
+fn required<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a str, Error> {
+    attributes
+        .get(name)
+        .and_then(serde_json::Value::as_str)
+        .ok_or_else(|| {
+            Error::new(
+                Class::Rejected,
+                "request",
+                format!("its `{name}` is not known"),
+            )
+        })
+}
+
+/// When something was made, where the API says so; with any offset.
+fn instant(text: Option<&str>) -> Option<Timestamp> {
+    text?.parse().ok()
+}

@@ -1,0 +1,444 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use reqwest::Method;
+use serde_json::Value as Json;
+
+use crate::model::{Attributes, Batch, Observed, Readiness, Recorded, Value};
+use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
+use crate::resource::domain;
+use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
+
+use super::client::{ReadClient, WriteClient};
+use super::mark::{comment, owners};
+use super::wire::{Record, RecordChange, RecordRequest, Records, RecordsRequest};
+use super::{instant, required};
+
+pub(super) struct Adapter;
+
+/// As many as Cloud DNS takes in one request; all of them are made, or none.
+pub(super) const BATCH: Batch = Batch {
+    kind: KIND.name,
+    most: 100,
+    differ_by: &[NAME, TYPE, DATA],
+};
+
+/// The shortest that is allowed, in seconds, so that a change is soon seen everywhere.
+const TTL: u32 = 300;
+/// How many zones are listed at the same time.
+const AT_ONCE: usize = 4;
+/// Singly, up to so many in a zone; more of them take fewer requests in a list.
+const SINGLY: usize = 2;
+
+impl super::Adapter for Adapter {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
+        async move { Ok(in_zones(client, zones_of(scope)).await?.into()) }.boxed()
+    }
+
+    fn get<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        target: Target<'a>,
+    ) -> Answer<'a, Option<Observed>> {
+        async move {
+            let zone = required(target.attributes, ZONE)?;
+            let Some(id) = client.zone_id(zone).await? else {
+                return Ok(None);
+            };
+            let record: Option<Record> = client.find(&path(&id, target.id)).await?;
+            Ok(record.map(|record| from_wire(zone, record)))
+        }
+        .boxed()
+    }
+
+    fn look<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        targets: &'a [Target<'a>],
+        _mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move {
+            let mut zones: BTreeMap<&str, Vec<Target<'_>>> = BTreeMap::new();
+            for &target in targets {
+                let zone = required(target.attributes, ZONE)?;
+                zones.entry(zone).or_default().push(target);
+            }
+            let (few, many): (Vec<_>, Vec<_>) = zones
+                .into_iter()
+                .partition(|(_, targets)| targets.len() <= SINGLY);
+            let few: Vec<Target<'_>> = few.into_iter().flat_map(|(_, targets)| targets).collect();
+            let mut seen = super::get_each(self, client, &few).await?;
+            let many = many.into_iter().map(|(zone, _)| zone).collect();
+            seen.extend(in_zones(client, many).await?);
+            Ok(seen)
+        }
+        .boxed()
+    }
+
+    /// Without `data` among the attributes, every record of that name and type.
+    fn find<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        wanted: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        async move {
+            let keys: Vec<Key<'_>> = wanted
+                .iter()
+                .map(|attributes| Key::of(attributes))
+                .collect::<Result<_, Error>>()?;
+            let zones: BTreeSet<&str> = keys.iter().map(|key| key.zone).collect();
+            // The search by name misses those with an underscore, and has a limit of its own.
+            let found = in_zones(client, zones).await?;
+            let mut by_key: HashMap<Key<'_>, Vec<&Observed>> = HashMap::new();
+            for record in &found {
+                let owners = &record.owners;
+                if owners.is_empty() || owners.iter().any(|owner| owner == mark) {
+                    let key = Key::of(&record.attributes)?;
+                    by_key.entry(key).or_default().push(record);
+                }
+            }
+            let of_key = |(key, attributes): (&Key<'_>, &&Attributes)| {
+                let same = by_key.get(key).into_iter().flatten();
+                let data = attributes.get(DATA);
+                same.filter(|record| data.is_none() || record.attributes.get(DATA) == data)
+                    .map(|&record| record.clone())
+                    .collect()
+            };
+            Ok(keys.iter().zip(wanted).map(of_key).collect())
+        }
+        .boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a Attributes,
+        mark: Option<&'a str>,
+    ) -> Answer<'a, Observed> {
+        async move {
+            let mut made = create(client, &[attributes], mark).await?;
+            made.pop().unwrap_or_else(|| Err(unclear(attributes)))
+        }
+        .boxed()
+    }
+
+    fn create_many<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        attributes: &'a [&'a Attributes],
+        mark: Option<&'a str>,
+    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
+        create(client, attributes, mark).boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        attributes: &'a Attributes,
+        _changed: &'a [String],
+    ) -> Answer<'a, Observed> {
+        async move {
+            let zone = required(target.attributes, ZONE)?;
+            let id = id_of(client.0, zone).await?;
+            let (name, data) = (required(attributes, NAME)?, required(attributes, DATA)?);
+            let change = RecordChange { name, data };
+            let path = path(&id, target.id);
+            client.send(Method::PUT, &path, &change).await?;
+            // What the job says of a change differs; the record itself says what it is now.
+            let what = format!("PUT /{path}");
+            match self.get(client.0, target).await? {
+                Some(now) if now.attributes.get(DATA) == Some(&canonical(data).into()) => Ok(now),
+                Some(now) => {
+                    let is = now.text(DATA).unwrap_or_default();
+                    let message = format!("asked for {name} → {data}, got {name} → {is}");
+                    Err(Error::new(Class::Ambiguous, what, message))
+                }
+                None => {
+                    let message = format!("{name} was deleted meanwhile");
+                    Err(Error::new(Class::NotFound, what, message))
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+        async move {
+            match client.0.zone_id(required(target.attributes, ZONE)?).await? {
+                Some(zone) => client.delete_record(&zone, target.id).await,
+                // Gone with all it held.
+                None => Ok(()),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// What tells records apart but for what they lead to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key<'a> {
+    zone: &'a str,
+    name: &'a str,
+    record_type: &'a str,
+}
+
+impl<'a> Key<'a> {
+    fn of(attributes: &'a Attributes) -> Result<Self, Error> {
+        Ok(Self {
+            zone: required(attributes, ZONE)?,
+            name: required(attributes, NAME)?,
+            record_type: required(attributes, TYPE)?,
+        })
+    }
+}
+
+/// The zones that hold, or shall hold, records of ours. A reference leads to a zone resource,
+/// whose address is its name.
+fn zones_of(scope: Scope<'_>) -> BTreeSet<&str> {
+    let desired = scope.desired.iter();
+    let desired = desired.filter_map(|desired| match desired.attributes.get(ZONE)? {
+        Value::Reference(reference) => Some(reference.address.name()),
+        known => known.known()?.as_str(),
+    });
+    let of_kind = |kind: &'static str| {
+        let all = scope.recorded.iter().copied();
+        all.filter(move |recorded: &&Recorded| recorded.address.kind() == kind)
+    };
+    let recorded = of_kind(KIND.name).filter_map(|record| record.text(ZONE));
+    // A zone of ours may hold records of others only, and must not be deleted with them.
+    let whole = scope.whole.then(|| of_kind(domain::KIND.name));
+    let whole = whole.into_iter().flatten();
+    let whole = whole.filter_map(|zone| zone.text(domain::NAME));
+    desired.chain(recorded).chain(whole).collect()
+}
+
+/// Everything in these zones.
+async fn in_zones(client: &ReadClient, zones: BTreeSet<&str>) -> Result<Vec<Observed>, Error> {
+    let lists: Vec<_> = zones
+        .into_iter()
+        .map(|zone| in_zone(client, zone))
+        .collect();
+    stream::iter(lists).buffered(AT_ONCE).try_concat().await
+}
+
+async fn in_zone(client: &ReadClient, zone: &str) -> Result<Vec<Observed>, Error> {
+    // A zone that is yet to be made, or that is gone with all it held.
+    let Some(id) = client.zone_id(zone).await? else {
+        return Ok(Vec::new());
+    };
+    match client.pages::<Records>(&collection(&id)).await {
+        Err(error) if error.class == Class::NotFound => {
+            client.forget(&id);
+            Ok(Vec::new())
+        }
+        listed => {
+            let listed = listed?.into_iter();
+            Ok(listed.map(|record| from_wire(zone, record)).collect())
+        }
+    }
+}
+
+async fn id_of(client: &ReadClient, zone: &str) -> Result<String, Error> {
+    client.zone_id(zone).await?.ok_or_else(|| {
+        let message = format!("the account has no zone {zone}");
+        Error::new(Class::NotFound, "GET /domains", message)
+    })
+}
+
+/// Makes records of one zone with one request.
+async fn create(
+    client: WriteClient<'_>,
+    wanted: &[&Attributes],
+    mark: Option<&str>,
+) -> Result<Vec<Result<Observed, Error>>, Error> {
+    let zones: BTreeSet<&str> = wanted
+        .iter()
+        .map(|attributes| required(attributes, ZONE))
+        .collect::<Result<_, Error>>()?;
+    let mut zones = zones.into_iter();
+    let (Some(zone), None) = (zones.next(), zones.next()) else {
+        let message = "they are not in one zone";
+        return Err(Error::new(
+            Class::Rejected,
+            "POST /domains/records",
+            message,
+        ));
+    };
+    let records: Vec<RecordRequest<'_>> = wanted
+        .iter()
+        .map(|attributes| to_wire(attributes, mark))
+        .collect::<Result<_, Error>>()?;
+    let id = id_of(client.0, zone).await?;
+    let body = RecordsRequest { records };
+    let made = client.send(Method::POST, &collection(&id), &body).await?;
+    Ok(made_of(zone, wanted, made))
+}
+
+fn to_wire<'a>(attributes: &'a Attributes, mark: Option<&str>) -> Result<RecordRequest<'a>, Error> {
+    Ok(RecordRequest {
+        name: required(attributes, NAME)?,
+        record_type: required(attributes, TYPE)?,
+        data: required(attributes, DATA)?,
+        ttl: TTL,
+        comment: mark.map(comment),
+    })
+}
+
+/// What the job says was made, for each of `wanted`: ids are told nowhere else.
+fn made_of(zone: &str, wanted: &[&Attributes], made: Json) -> Vec<Result<Observed, Error>> {
+    let made = serde_json::from_value::<Records>(made).map(|made| made.records);
+    let made = made.unwrap_or_default().into_iter();
+    let mut by_what: HashMap<_, Vec<Observed>> = HashMap::new();
+    for record in made.map(|record| from_wire(zone, record)) {
+        by_what
+            .entry(what(&record.attributes))
+            .or_default()
+            .push(record);
+    }
+    let of = |attributes: &&Attributes| {
+        let same = by_what.remove(&what(attributes)).unwrap_or_default();
+        match <[Observed; 1]>::try_from(same) {
+            Ok([one]) => Ok(one),
+            Err(_) => Err(unclear(attributes)),
+        }
+    };
+    wanted.iter().map(of).collect()
+}
+
+/// Name, type and data, in one spelling.
+fn what(attributes: &Attributes) -> [String; 3] {
+    let text = |name| {
+        attributes
+            .get(name)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+    };
+    [
+        text(NAME).to_owned(),
+        text(TYPE).to_owned(),
+        canonical(text(DATA)),
+    ]
+}
+
+fn unclear(attributes: &Attributes) -> Error {
+    let [name, record_type, data] = what(attributes);
+    let message = format!("it was carried out, and the answer lacks {name} {record_type} → {data}");
+    Error::new(Class::Ambiguous, "POST /domains/records", message)
+}
+
+fn collection(zone: &str) -> String {
+    format!("domains/{zone}/records")
+}
+
+fn path(zone: &str, id: &str) -> String {
+    format!("{}/{id}", collection(zone))
+}
+
+/// The same address can be spelled in several ways, and a name with a final dot or without.
+fn canonical(data: &str) -> String {
+    match data.trim().parse::<IpAddr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => data.to_owned(),
+    }
+}
+
+fn from_wire(zone: &str, record: Record) -> Observed {
+    let name = record.name.trim_end_matches('.').to_ascii_lowercase();
+    let data = match record.record_type.as_str() {
+        "A" | "AAAA" => canonical(&record.data),
+        "CNAME" => record.data.trim_end_matches('.').to_ascii_lowercase(),
+        _ => record.data,
+    };
+    Observed {
+        kind: KIND.name,
+        account: Arc::default(),
+        id: record.id,
+        attributes: Attributes::from([
+            (ZONE, zone.into()),
+            (NAME, name.into()),
+            (TYPE, record.record_type.into()),
+            (DATA, data.into()),
+        ]),
+        owners: owners(record.comment.as_deref()),
+        readiness: Readiness::Ready,
+        monthly: None,
+        created: instant(record.created.as_deref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn wanted(name: &str, record_type: &str, data: &str) -> Attributes {
+        [
+            (ZONE, "acme.com"),
+            (NAME, name),
+            (TYPE, record_type),
+            (DATA, data),
+        ]
+        .into_iter()
+        .map(|(attribute, value)| (attribute, Json::from(value)))
+        .collect()
+    }
+
+    #[test]
+    fn a_record_is_compared_in_one_spelling() {
+        let wire = json!({"id": "AAAA-7", "type": "AAAA", "name": "WWW.acme.com",
+            "data": "2001:0DB8:0000::0001", "ttl": 300, "comment": "cloudbuilder:5d2e",
+            "created": "2011-05-18T19:53:09.000+0000"});
+        let record = from_wire("acme.com", serde_json::from_value(wire).unwrap());
+        assert_eq!(
+            record.attributes,
+            wanted("www.acme.com", "AAAA", "2001:db8::1")
+        );
+        assert_eq!(record.owners, ["5d2e"]);
+        assert_eq!(record.created.unwrap().to_string(), "2011-05-18T19:53:09Z");
+    }
+
+    #[test]
+    fn what_was_made_is_told_apart_by_all_that_differs() {
+        let record = |id: &str, name: &str, data: &str| {
+            let record_type = id.split('-').next().unwrap();
+            json!({"id": id, "type": record_type, "name": name, "data": data})
+        };
+        let made = json!({"records": [
+            record("AAAA-2", "www.acme.com", "2001:0db8:0:0::1"),
+            record("A-1", "www.acme.com", "203.0.113.1"),
+            record("A-3", "twice.acme.com", "203.0.113.1"),
+            record("A-4", "twice.acme.com", "203.0.113.1"),
+        ]});
+        let all = [
+            wanted("www.acme.com", "A", "203.0.113.1"),
+            wanted("www.acme.com", "AAAA", "2001:db8::1"),
+            wanted("twice.acme.com", "A", "203.0.113.1"),
+            wanted("missing.acme.com", "A", "203.0.113.1"),
+        ];
+        let all: Vec<&Attributes> = all.iter().collect();
+        let ids = made_of("acme.com", &all, made).into_iter().map(|made| {
+            let made = made.map(|record| record.id);
+            made.map_err(|error| error.class)
+        });
+        let lost = || Err(Class::Ambiguous);
+        let expected = [
+            Ok("A-1".to_owned()),
+            Ok("AAAA-2".to_owned()),
+            lost(),
+            lost(),
+        ];
+        assert_eq!(ids.collect::<Vec<_>>(), expected);
+        // Nothing at all is no proof of anything.
+        let none = made_of("acme.com", &all, Json::Null);
+        assert!(none.iter().all(Result::is_err) && none.len() == 4);
+    }
+}

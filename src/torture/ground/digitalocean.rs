@@ -1,0 +1,264 @@
+//! The simulated DigitalOcean.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value, json};
+
+use crate::sandbox::{self, Kills, Sandbox};
+
+use super::super::SETTLE;
+use super::super::cloud::{Before, Stage};
+use super::super::run::Trial;
+use super::super::terms::{Routes, Terms};
+use super::super::world::{Key, Record, Server, World, Zone};
+use super::Site;
+
+const KEY: &str = "ssh-ed25519 \
+    AAAAC3NzaC1lZDI1NTE5AAAAIHByYWN0aWNlLWtleS1ub2JvZHktaGFzLWl0LXRydWx5 torture@example.com";
+/// The one region without IPv6.
+const WITHOUT_IPV6: &str = "sgp1";
+const IMAGE: &str = "debian-13-x64";
+const SIZES: [&str; 3] = ["s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-4gb"];
+
+const DROPLETS: &str = "/v2/droplets";
+const DROPLET: &str = "/v2/droplets/{droplet_id}";
+const KEYS: &str = "/v2/account/keys";
+const A_KEY: &str = "/v2/account/keys/{ssh_key_identifier}";
+const DOMAINS: &str = "/v2/domains";
+const DOMAIN: &str = "/v2/domains/{domain_name}";
+const RECORDS: &str = "/v2/domains/{domain_name}/records";
+const RECORD: &str = "/v2/domains/{domain_name}/records/{domain_record_id}";
+
+const ROUTES: Routes = Routes {
+    make_server: ("POST", DROPLETS),
+    see_server: ("GET", DROPLET),
+    drop_server: ("DELETE", DROPLET),
+    make_key: ("POST", KEYS),
+    see_key: ("GET", A_KEY),
+    drop_key: ("DELETE", A_KEY),
+    make_zone: ("POST", DOMAINS),
+    drop_zone: ("DELETE", DOMAIN),
+    make_record: ("POST", RECORDS),
+    change_record: ("PUT", RECORD),
+    drop_record: ("DELETE", RECORD),
+    see_records: ("GET", RECORDS),
+    look: &[
+        ("GET", "/v2/account"),
+        ("GET", DROPLETS),
+        ("GET", DOMAINS),
+        ("GET", "/v2/sizes"),
+        ("GET", "/v2/regions"),
+    ],
+};
+
+pub(super) fn terms() -> Terms {
+    Terms {
+        zones: ["acme.com".to_owned(), "other.net".to_owned()],
+        regions: ["nyc3", "fra1", WITHOUT_IPV6],
+        without_ipv6: WITHOUT_IPV6,
+        sizes: SIZES,
+        prefix: String::new(),
+        key: KEY.to_owned(),
+        key_name: "torture@example.com".to_owned(),
+        shares_keys: true,
+        most_servers: 12,
+        most_strangers: 2,
+        routes: ROUTES,
+        simulated: true,
+        may_lack_tags: true,
+        tempo: 0.01,
+        settle: SETTLE,
+        longest_run: Duration::from_secs(60),
+    }
+}
+
+/// Starts one with a trial's troubles.
+pub(super) async fn open(trial: &Trial, kills: Kills) -> Result<Account, String> {
+    let troubles = &trial.troubles;
+    let options = sandbox::Options {
+        boot: troubles.boot,
+        action: Duration::from_millis(5),
+        lag: troubles.lag,
+        seed: trial.seed,
+        without_ipv6: vec![WITHOUT_IPV6.to_owned()],
+        without_scopes: troubles
+            .tagless
+            .then(|| "tag:create".to_owned())
+            .into_iter()
+            .collect(),
+        faults: troubles.faults.clone(),
+        kills: Some(kills),
+        ..sandbox::Options::default()
+    };
+    let sandbox = sandbox::start(options).await.map_err(|e| e.to_string())?;
+    Ok(Account(sandbox))
+}
+
+pub(super) struct Account(Sandbox);
+
+impl Site for Account {
+    fn cloud_json(&self, stage: &Stage) -> String {
+        let servers: Map<String, Value> = stage
+            .servers
+            .iter()
+            .map(|server| {
+                let body = json!({"region": server.region, "size": server.size,
+                    "image": IMAGE, "names": server.names});
+                (server.name.clone(), body)
+            })
+            .collect();
+        format!("{:#}\n", Value::Object(servers))
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("DIGITALOCEAN_API_URL", self.0.url().to_owned()),
+            ("DIGITALOCEAN_TOKEN", sandbox::TOKEN.to_owned()),
+        ]
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![sandbox::TOKEN.to_owned()]
+    }
+
+    fn struck(&self) -> Vec<u64> {
+        self.0.struck()
+    }
+
+    fn furnish<'a>(&'a self, with: &'a [Before]) -> BoxFuture<'a, Result<(), String>> {
+        async move {
+            for before in with {
+                let (path, body) = request(before);
+                self.ask("POST", &path, &body).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn look(&self) -> BoxFuture<'_, Result<World, String>> {
+        async move {
+            self.0.reveal();
+            let mut world = World::default();
+            for droplet in self.list("/v2/droplets", "droplets").await? {
+                world.servers.push(server(&droplet));
+            }
+            for key in self.list("/v2/account/keys", "ssh_keys").await? {
+                world.keys.push(Key {
+                    id: id(&key),
+                    public_key: text(&key, "public_key"),
+                });
+            }
+            for zone in self.list("/v2/domains", "domains").await? {
+                let zone = text(&zone, "name");
+                self.records(&zone, &mut world.records).await?;
+                world.zones.push(Zone {
+                    id: zone.clone(),
+                    name: zone,
+                });
+            }
+            Ok(world)
+        }
+        .boxed()
+    }
+}
+
+impl Account {
+    /// Those of a zone, but not what every zone has by itself.
+    async fn records(&self, zone: &str, records: &mut Vec<Record>) -> Result<(), String> {
+        let path = format!("/v2/domains/{zone}/records");
+        for record in self.list(&path, "domain_records").await? {
+            let name = match text(&record, "name").as_str() {
+                "@" => zone.to_owned(),
+                name => format!("{name}.{zone}"),
+            };
+            let kind = text(&record, "type");
+            if !matches!(kind.as_str(), "SOA" | "NS") {
+                records.push(Record {
+                    id: id(&record),
+                    name,
+                    kind,
+                    data: text(&record, "data"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, method: &str, url: &str, body: &Value) -> Result<Value, String> {
+        match self.0.ask(method, url, body).await {
+            Some((status, answer)) if status < 300 => Ok(answer),
+            Some((status, answer)) => Err(format!("{method} {url}: {status} {answer}")),
+            None => Err("the sandbox runs elsewhere".to_owned()),
+        }
+    }
+
+    async fn list(&self, path: &str, key: &str) -> Result<Vec<Value>, String> {
+        let mut all = Vec::new();
+        for page in 1.. {
+            let url = format!("{path}?per_page=200&page={page}");
+            let answer = self.ask("GET", &url, &Value::Null).await?;
+            let items = answer.get(key).and_then(Value::as_array);
+            let items = items.map(Vec::as_slice).unwrap_or_default();
+            all.extend_from_slice(items);
+            if items.len() < 200 {
+                break;
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// What makes a stranger's thing: a path and a body to post.
+fn request(before: &Before) -> (String, Value) {
+    match before {
+        Before::Zone(zone) => (DOMAINS.to_owned(), json!({"name": zone})),
+        Before::Record {
+            zone,
+            name,
+            kind,
+            data,
+        } => {
+            let body = json!({"name": name, "type": kind, "data": data});
+            (format!("/v2/domains/{zone}/records"), body)
+        }
+        Before::Server(name) => {
+            let body = json!({"name": name, "region": "nyc3", "size": SIZES[0], "image": IMAGE});
+            (DROPLETS.to_owned(), body)
+        }
+        Before::Key(name) => {
+            let body = json!({"name": name, "public_key": KEY});
+            (KEYS.to_owned(), body)
+        }
+    }
+}
+
+fn server(droplet: &Value) -> Server {
+    let networks = ["/networks/v4", "/networks/v6"]
+        .iter()
+        .filter_map(|version| droplet.pointer(version)?.as_array())
+        .flatten();
+    let public = networks.filter(|network| network.get("type") == Some(&json!("public")));
+    let tags = droplet.get("tags").and_then(Value::as_array);
+    Server {
+        id: id(droplet),
+        name: text(droplet, "name"),
+        tags: tags
+            .into_iter()
+            .flatten()
+            .filter_map(|tag| tag.as_str().map(ToOwned::to_owned))
+            .collect(),
+        addresses: public.map(|network| text(network, "ip_address")).collect(),
+    }
+}
+
+fn id(object: &Value) -> String {
+    object.get("id").map(Value::to_string).unwrap_or_default()
+}
+
+fn text(object: &Value, key: &str) -> String {
+    let text = object.get(key).and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
+}
