@@ -19,10 +19,16 @@ seal() {
         PYTHONPATH="$here/driver" PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore)
 }
 
+# What happened when, for whoever wonders where the time went.
+note() {
+    printf '%s %s\n' "$(date +%T.%1N)" "$*" >>"$folder/log/timeline"
+}
+
 # launch NAME COMMAND... : as the leader of a session of its own, so that all of it can be stopped.
 launch() {
     local name=$1
     shift
+    note "$name starts"
     setsid "${sealed[@]}" "$@" </dev/null >"$folder/log/$name" 2>&1 &
     printf '%s %s\n' "$!" "$(birth "$!")" >"$folder/pid/$name"
     disown
@@ -64,6 +70,7 @@ until_there() {
         ((SECONDS < end)) || broken "$name" "nothing ${test} on port $port: $name"
         sleep 0.1
     done
+    note "$name $test"
 }
 
 # broken LOG WHAT

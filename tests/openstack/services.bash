@@ -10,6 +10,7 @@ step() {
     local log=$1
     shift
     "${sealed[@]}" "$@" </dev/null >>"$folder/log/$log" 2>&1 || broken "$log" "this failed: $*"
+    note "$log: done"
 }
 
 # What is not OpenStack: MariaDB, RabbitMQ, and BIND as the name server that Designate fills. SQLite
