@@ -13,8 +13,8 @@ use tokio::sync::Mutex as TurnMutex;
 use tokio::time::Instant;
 
 use crate::provider::http::{self, Request, allowed, to_json};
+use crate::provider::openstack::client::identity::{Endpoint, Grant};
 use crate::provider::openstack::client::{Place, ReadClient as Cloud};
-use crate::provider::openstack::identity::{Endpoint, Grant};
 use crate::provider::{Class, Error, Manner, Tempo};
 
 use super::wire::{Domain, Domains, Page};
