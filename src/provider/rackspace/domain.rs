@@ -23,10 +23,12 @@ impl super::Adapter for Adapter {
 
     fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
+            if !client.has_dns().await? {
+                return Ok(Listed::default());
+            }
             let zones = match client.pages::<Domains>("domains").await {
-                // Where there is no Cloud DNS there are no zones either.
+                // No zones at all, as it seems.
                 Err(error) if error.class == Class::NotFound => Vec::new(),
-                _ if !client.has_dns().await? => Vec::new(),
                 zones => zones?,
             };
             let seen = zones.iter().map(|zone| observe(client, zone));
