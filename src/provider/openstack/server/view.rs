@@ -9,6 +9,7 @@ use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::Error;
 use crate::provider::openstack::addresses::{Address, Public, Rule, written};
 use crate::provider::openstack::client::ReadClient;
+use crate::provider::openstack::nets::Nets;
 use crate::provider::openstack::wire::neutron::{FloatingIp, Network};
 use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
@@ -29,6 +30,8 @@ pub(super) struct View {
     floating: BTreeMap<String, IpAddr>,
     /// Whether the progress of a server that is built is told.
     tells_progress: bool,
+    /// Which address is on which net.
+    nets: Nets,
 }
 
 impl View {
@@ -40,6 +43,7 @@ impl View {
             sizes: HashMap::new(),
             floating: BTreeMap::new(),
             tells_progress: client.profile().tells_progress,
+            nets: Nets::of(placement::subnets(client).await?),
         };
         let lacks_name = |server: &Server| {
             let flavor = server.flavor.as_ref();
@@ -119,7 +123,8 @@ impl View {
         if let Some(ImageOf::Image { id }) = server.image {
             attributes.insert(IMAGE_ID.to_owned(), id.into());
         }
-        put_addresses(&mut attributes, &addresses, public, is_settled);
+        let found = (addresses.as_slice(), public);
+        put_addresses(&mut attributes, found, &self.nets, is_settled);
         Observed {
             kind: KIND.name,
             account: Default::default(),
@@ -164,8 +169,8 @@ impl View {
 /// What is known of addresses. That there is none is known only once all have come.
 fn put_addresses(
     attributes: &mut Attributes,
-    addresses: &[Address],
-    public: Public,
+    (addresses, public): (&[Address], Public),
+    nets: &Nets,
     is_settled: bool,
 ) {
     let known = |ip: Option<IpAddr>| match ip {
@@ -177,7 +182,7 @@ fn put_addresses(
     attributes.extend(v4.into_iter().chain(v6));
     if is_settled {
         attributes.insert(IPV6.to_owned(), public.v6.is_some().into());
-        attributes.insert(NETWORKS.to_owned(), written(addresses, public));
+        attributes.insert(NETWORKS.to_owned(), written(addresses, public, nets));
     }
 }
 
@@ -262,6 +267,7 @@ mod tests {
             sizes: [("f1".to_owned(), "m1.tiny".to_owned())].into(),
             floating: BTreeMap::new(),
             tells_progress: false,
+            nets: Nets::default(),
         }
     }
 
