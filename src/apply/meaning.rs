@@ -126,6 +126,8 @@ impl Meaning<'_> {
                 let change = self.state.resources.get(address).map(|recorded| {
                     let mut changed = recorded.clone();
                     let is = &observed.attributes;
+                    // An id may be made of what was changed.
+                    changed.id.clone_from(&observed.id);
                     changed.attributes = remember(address.kind(), &part.attributes, is);
                     changed.refers_to.clone_from(refers_to);
                     Change::Put(changed)

@@ -70,74 +70,11 @@ impl Opening<'_> {
     }
 
     fn login(&self, account: &config::Account) -> Result<Login, Failure> {
+        let entry = self.security.accounts.get(&account.name.value);
         match account.provider.value.as_str() {
             digitalocean::TYPE => self.token_login(Some(&account.name.value)),
-            rackspace::TYPE => self.rackspace_login(account),
-            other => self.openstack_login(account, profile_of(other)?),
-        }
-    }
-
-    fn openstack_login(
-        &self,
-        account: &config::Account,
-        profile: Profile,
-    ) -> Result<Login, Failure> {
-        let name = &account.name.value;
-        if self.deployment.is_sandbox() {
-            return Err(Failure::error("the sandbox has no OpenStack")
-                .detail(format!(
-                    "account `{name}` is of the type `{}`",
-                    profile.provider
-                ))
-                .hint("try it without --sandbox, against an OpenStack of your own")
-                .at(Some(account.provider.place.clone()))
-                .into());
-        }
-        let said = &account.settings;
-        let settings = openstack::login::Settings {
-            cloud: text(&said.cloud),
-            region: text(&said.region),
-            auth_url: text(&said.auth_url),
-            interface: text(&said.interface),
-        };
-        let (clouds, secure) = clouds_yaml()?;
-        let sources = openstack::login::Sources {
-            account: name,
-            profile,
-            settings: &settings,
-            entry: self.security.accounts.get(name),
-            clouds: clouds.as_ref(),
-            secure: secure.as_ref(),
-        };
-        match openstack::login::login(&sources, environment) {
-            Ok(login) => Ok(Login::OpenStack(Box::new(login))),
-            Err(problem) => Err((*problem).into()),
-        }
-    }
-
-    fn rackspace_login(&self, account: &config::Account) -> Result<Login, Failure> {
-        let name = &account.name.value;
-        let said = &account.settings;
-        let mut settings = rackspace::login::Settings {
-            region: text(&said.region),
-            auth_url: text(&said.auth_url),
-        };
-        let practice = self.deployment.rackspace_practice();
-        let entry = match &practice {
-            None => self.security.accounts.get(name),
-            Some((url, entry)) => {
-                settings.auth_url = Some(url.clone());
-                Some(entry)
-            }
-        };
-        let sources = rackspace::login::Sources {
-            account: name,
-            settings: &settings,
-            entry,
-        };
-        match rackspace::login::login(&sources, environment) {
-            Ok(login) => Ok(Login::Rackspace(login)),
-            Err(problem) => Err((*problem).into()),
+            rackspace::TYPE => rackspace_login(self.deployment, account, entry),
+            _ => openstack_login(self.deployment, account, entry),
         }
     }
 
@@ -165,8 +102,84 @@ impl Opening<'_> {
     }
 }
 
-fn text(value: &Option<Spanned<String>>) -> Option<String> {
-    value.as_ref().map(|value| value.value.clone())
+/// What opens an account at an OpenStack, with its `entry` of security.json, if it has one.
+///
+/// # Errors
+/// If something is missing.
+pub(super) fn openstack_login(
+    deployment: &Deployment,
+    account: &config::Account,
+    entry: Option<&Secret>,
+) -> Result<Login, Failure> {
+    let name = &account.name.value;
+    let profile = profile_of(&account.provider.value)?;
+    if deployment.is_sandbox() {
+        return Err(Failure::error("the sandbox has no OpenStack")
+            .detail(format!(
+                "account `{name}` is of the type `{}`",
+                profile.provider
+            ))
+            .hint("try it without --sandbox, against an OpenStack of your own")
+            .at(Some(account.provider.place.clone()))
+            .into());
+    }
+    let said = &account.settings;
+    let settings = openstack::login::Settings {
+        cloud: text(said.cloud.as_ref()),
+        region: text(said.region.as_ref()),
+        auth_url: text(said.auth_url.as_ref()),
+        interface: text(said.interface.as_ref()),
+    };
+    let (clouds, secure) = clouds_yaml()?;
+    let sources = openstack::login::Sources {
+        account: name,
+        profile,
+        settings: &settings,
+        entry,
+        clouds: clouds.as_ref(),
+        secure: secure.as_ref(),
+    };
+    match openstack::login::login(&sources, environment) {
+        Ok(login) => Ok(Login::OpenStack(Box::new(login))),
+        Err(problem) => Err((*problem).into()),
+    }
+}
+
+/// As [`openstack_login`], at Rackspace, or where accounts of it practise.
+///
+/// # Errors
+/// As [`openstack_login`].
+pub(super) fn rackspace_login(
+    deployment: &Deployment,
+    account: &config::Account,
+    entry: Option<&Secret>,
+) -> Result<Login, Failure> {
+    let said = &account.settings;
+    let mut settings = rackspace::login::Settings {
+        region: text(said.region.as_ref()),
+        auth_url: text(said.auth_url.as_ref()),
+    };
+    let practice = deployment.rackspace_practice();
+    let entry = match &practice {
+        None => entry,
+        Some((url, entry)) => {
+            settings.auth_url = Some(url.clone());
+            Some(entry)
+        }
+    };
+    let sources = rackspace::login::Sources {
+        account: &account.name.value,
+        settings: &settings,
+        entry,
+    };
+    match rackspace::login::login(&sources, environment) {
+        Ok(login) => Ok(Login::Rackspace(login)),
+        Err(problem) => Err((*problem).into()),
+    }
+}
+
+fn text(value: Option<&Spanned<String>>) -> Option<String> {
+    value.map(|value| value.value.clone())
 }
 
 /// What differs between the clouds that are all OpenStack.

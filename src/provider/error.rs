@@ -13,6 +13,8 @@ pub struct Error {
     pub status: Option<u16>,
     /// The API's own name for the request, for its support.
     pub request_id: Option<String>,
+    /// What to do about it, where this provider knows better than its class does.
+    pub advice: Option<&'static str>,
 }
 
 /// What to do about an error.
@@ -64,12 +66,16 @@ impl Error {
             message: message.into(),
             status: None,
             request_id: None,
+            advice: None,
         }
     }
 
     /// What to do about it, for a person.
     #[must_use]
     pub fn hint(&self) -> &'static str {
+        if let Some(advice) = self.advice {
+            return advice;
+        }
         match self.class {
             Class::NotFound => "run plan again to see what is there now",
             Class::Busy => "wait until it has finished, then run it again",

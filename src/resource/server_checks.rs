@@ -168,7 +168,7 @@ impl<'a> Selection<'a> {
                 .images
                 .iter()
                 .filter(|image| !image.sandbox_only)
-                .filter_map(|image| image.slug.as_deref())
+                .map(|image| image.slug.as_deref().unwrap_or(&image.name))
                 .collect();
             found.push(unknown(desired, IMAGE, catalog, &slugs));
         }

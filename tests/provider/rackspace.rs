@@ -11,7 +11,7 @@ const IMPATIENT: Tempo = Tempo {
     patience: Duration::from_millis(100),
 };
 
-fn connect(tempo: Tempo, url: &str, user: usize, key: Option<&str>) -> Box<dyn Write> {
+pub(super) fn connect(tempo: Tempo, url: &str, user: usize, key: Option<&str>) -> Box<dyn Write> {
     let account = &ACCOUNTS[user];
     let login = rackspace::Login {
         auth_url: url.to_owned(),
@@ -30,7 +30,7 @@ fn connect(tempo: Tempo, url: &str, user: usize, key: Option<&str>) -> Box<dyn W
     .unwrap()
 }
 
-async fn simulated(faults: Json) -> Sandbox {
+pub(super) async fn simulated(faults: Json) -> Sandbox {
     let options = Options {
         cloud: Cloud::Rackspace,
         action: Duration::from_millis(20),
@@ -41,14 +41,15 @@ async fn simulated(faults: Json) -> Sandbox {
 }
 
 /// Asks the simulator for what no client of the cloud can ask for.
-async fn control(sandbox: &Sandbox, method: &str, path: &str) {
+pub(super) async fn control(sandbox: &Sandbox, method: &str, path: &str) -> String {
     let host = sandbox.url().trim_start_matches("http://");
     let mut socket = TcpStream::connect(host).await.unwrap();
     let asked = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     socket.write_all(asked.as_bytes()).await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+    answer
 }
 
 fn zone(name: &str) -> Attributes {
@@ -105,7 +106,7 @@ async fn a_zone_and_its_records_come_change_and_go() {
             account.id.as_str(),
             account.name.as_str()
         ),
-        ("rackspace", "123456", "practice")
+        ("rackspace", "123456/DFW", "practice in DFW")
     );
     let zones = write.list("domain", Scope::default()).await.unwrap().found;
     let [acme] = zones.as_slice() else {

@@ -37,12 +37,14 @@ impl<D: Dialect> Http<D> {
             "" => status.canonical_reason().unwrap_or("no message").to_owned(),
             _ => message,
         };
+        let class = self.dialect().class_of(status, method, &message);
         Error {
-            class: self.dialect().class_of(status, method, &message),
+            class,
             request: what.to_owned(),
             message: self.clean(&message),
             status: Some(status.as_u16()),
             request_id: body_id.or(header_id).map(|id| self.clean(&id)),
+            advice: self.dialect().advice(class),
         }
     }
 

@@ -48,6 +48,11 @@ pub(super) trait Dialect: Send + Sync + Sized {
     /// What to do about an error.
     fn class_of(&self, status: StatusCode, method: &Method, message: &str) -> Class;
 
+    /// What a person can do about an error of a class, where the usual words for it do not fit.
+    fn advice(&self, _class: Class) -> Option<&'static str> {
+        None
+    }
+
     /// How long an answer asks to wait until the request, which was not looked at, is sent again;
     /// `None` if it does not.
     fn hold(&self, status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration>;

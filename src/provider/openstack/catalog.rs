@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Catalog, Image, Region, Size, nearest};
 use crate::provider::{Class, Error};
@@ -20,13 +20,12 @@ pub(super) async fn read(client: &ReadClient) -> Result<Catalog, Error> {
             .iter()
             .map(|flavor| size(flavor, client.profile(), &region))
             .collect(),
-        images: offered(images, &region),
+        images: images.iter().map(|it| image(it, &region)).collect(),
         regions: vec![Region {
             name: region.clone(),
             slug: region,
-            // Whether there is IPv6 depends on the networks, and is looked at when a server is
-            // planned.
-            features: ["ipv6".to_owned()].into(),
+            // What there is depends on the networks.
+            features: BTreeSet::new(),
             available: true,
         }],
         server_limit: u64::try_from(limits.most_servers).ok(),
@@ -128,49 +127,35 @@ pub(super) async fn image_id(client: &ReadClient, image: &str) -> Result<String,
 }
 
 fn size(flavor: &Flavor, profile: Profile, region: &str) -> Size {
-    let (slug, description) = match profile.sizes_by_id {
-        true => (flavor.id.clone(), flavor.name.clone()),
-        false => (flavor.name.clone(), String::new()),
+    let (slug, name) = match profile.sizes_by_id {
+        true => (flavor.id.clone(), Some(flavor.name.clone())),
+        false => (flavor.name.clone(), None),
     };
     Size {
         slug,
         id: Some(flavor.id.clone()),
-        name: Some(flavor.name.clone()),
-        description,
+        name,
         vcpus: flavor.vcpus,
         memory_mib: flavor.ram,
         disk_gb: flavor.disk,
-        transfer_tb: 0.0,
-        monthly: None,
         regions: [region.to_owned()].into(),
         available: !flavor.disabled,
-        unusable: None,
-        sandbox_only: false,
+        ..Size::default()
     }
 }
 
-/// Images by their names; one that shares its name goes by its id alone.
-fn offered(images: &[glance::Image], region: &str) -> Vec<Image> {
-    let mut named: HashMap<&str, usize> = HashMap::new();
-    for name in images.iter().filter_map(|image| image.name.as_deref()) {
-        *named.entry(name).or_default() += 1;
+/// Images go by their names, which need not be theirs alone.
+fn image(image: &glance::Image, region: &str) -> Image {
+    Image {
+        id: image.id.clone(),
+        name: image.name.clone().unwrap_or_default(),
+        regions: [region.to_owned()].into(),
+        min_disk_gb: image.min_disk,
+        min_memory_mib: image.min_ram,
+        // One in a form that nobody knows says as little as none.
+        created: image.created_at.as_ref().and_then(|at| at.parse().ok()),
+        ..Image::default()
     }
-    let image = |image: &glance::Image| {
-        let name = image.name.clone();
-        let is_only = |name: &String| named.get(name.as_str()) == Some(&1);
-        Image {
-            id: image.id.clone(),
-            slug: name.clone().filter(is_only),
-            distribution: image.os_distro.clone().unwrap_or_default(),
-            name: name.unwrap_or_default(),
-            regions: [region.to_owned()].into(),
-            min_disk_gb: image.min_disk,
-            min_memory_mib: image.min_ram,
-            created: image.created_at.as_deref().and_then(|at| at.parse().ok()),
-            sandbox_only: false,
-        }
-    };
-    images.iter().map(image).collect()
 }
 
 #[cfg(test)]
@@ -192,20 +177,13 @@ mod tests {
             (1, 2048, 20)
         );
         assert!(small.available && small.monthly.is_none());
+        assert_ne!(small.id.as_deref(), Some("m1.small"));
 
         let text = include_str!("../../../fixtures/openstack/images.json");
         let page: Images = serde_json::from_str(text).unwrap();
-        let (mut images, _) = page.split();
-        let offer = offered(&images, "RegionOne");
-        assert_eq!(offer[0].slug.as_deref(), Some("debian-12"));
-        images.push(glance::Image {
-            id: "other".to_owned(),
-            ..images[0].clone()
-        });
-        let offer = offered(&images, "RegionOne");
-        assert_eq!(
-            (offer[0].slug.as_deref(), offer[0].name.as_str()),
-            (None, "debian-12")
-        );
+        let (images, _) = page.split();
+        let debian = image(&images[0], "RegionOne");
+        assert_eq!(debian.name, "debian-12");
+        assert!(debian.created.is_some());
     }
 }

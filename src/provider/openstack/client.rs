@@ -16,14 +16,17 @@ use tokio::sync::OnceCell;
 use crate::provider::http::{Http, Request, Setup, allowed, to_json};
 use crate::provider::{Allowance, Class, Error, Manner};
 
-use super::identity::{Endpoint, Grant, Identity, V3};
 use super::login::Login;
 use super::profile::Profile;
-use super::session::Session;
 use super::wire::Page;
 use super::wire::nova::VersionAnswer;
 use super::wire::{glance, neutron, nova};
 pub(super) use crate::provider::http::query;
+use identity::{Endpoint, Grant, Identity, V3};
+use session::Session;
+
+pub(in crate::provider) mod identity;
+mod session;
 
 /// As many items as are asked for on a page; a cloud may put fewer on it.
 pub(super) const PER_PAGE: u64 = 1000;
@@ -133,7 +136,7 @@ impl ReadClient {
             tempo: manner.tempo,
         };
         Ok(Self {
-            http: Http::new(Session::new(identity), setup)?,
+            http: Http::new(Session::new(identity, place.profile.credentials), setup)?,
             profile: place.profile,
             region: place.region,
             interface: place.interface.to_owned(),

@@ -27,9 +27,17 @@ pub(super) fn without_dot(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
 
+/// The beginning of what is written on what we make.
+const MARK: &str = "cloudbuilder:";
+
 /// What is written on what we make.
 pub(super) fn description(mark: Option<&str>) -> Option<String> {
-    mark.map(|mark| format!("cloudbuilder:{mark}"))
+    mark.map(|mark| format!("{MARK}{mark}"))
+}
+
+/// Whether we made it.
+pub(super) fn is_made_by_us(description: Option<&str>) -> bool {
+    description.is_some_and(|description| description.starts_with(MARK))
 }
 
 /// How far a change has come.

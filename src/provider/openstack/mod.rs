@@ -26,14 +26,12 @@ mod dns;
 mod domain;
 mod files;
 mod floating;
-pub(super) mod identity;
 pub mod login;
 mod placement;
 pub mod profile;
 mod record;
 mod resolve;
 mod server;
-pub(super) mod session;
 mod ssh_key;
 mod wire;
 

@@ -1,7 +1,11 @@
 //! Records: here all values that a name has of a type are one recordset. One value of it is one
 //! record to us, so a recordset is read before it is written, and what others put there stays.
+//!
+//! A record's id is made of its recordset's and its value, as both were when it was recorded. If
+//! the value is gone and the set, which we made, has one other value, then ours was changed: it is
+//! found by the id that it had. In a set of several nobody could tell, and ours counts as gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use futures_util::FutureExt;
@@ -32,7 +36,8 @@ impl adapter::Adapter for Adapter {
                 return Ok(Listed::default());
             }
             let zones = zones_of(scope);
-            let asked = zones.iter().map(|zone| in_zone(client, zone, ""));
+            let known = known_values(scope);
+            let asked = zones.iter().map(|zone| in_zone(client, zone, &known));
             Ok(try_join_all(asked).await?.concat().into())
         }
         .boxed()
@@ -50,10 +55,11 @@ impl adapter::Adapter for Adapter {
                 return Ok(None);
             };
             let since = dns::changed_at(set.created_at.as_deref(), set.updated_at.as_deref());
-            let found = from_wire(zone, &set);
-            let found = found
-                .into_iter()
-                .find(|record| parts(&record.id).1 == value);
+            let found = known_as(&set, value).and_then(|at| {
+                let record = from_wire(zone, &set).into_iter().nth(at)?;
+                let id = target.id.to_owned();
+                Some(Observed { id, ..record })
+            });
             let what = format!("{} {}", dns::without_dot(&set.name), set.record_type);
             Ok(found.map(|record| dns::with_patience(client, record, &what, since)))
         }
@@ -75,7 +81,7 @@ impl adapter::Adapter for Adapter {
             let has_service = client.has(Service::Dns).await?;
             for (zone, records) in &mut zones {
                 if has_service {
-                    *records = in_zone(client, zone, "").await?;
+                    *records = in_zone(client, zone, &HashMap::new()).await?;
                 }
             }
             let of = |attributes: &&Attributes| {
@@ -158,7 +164,9 @@ impl adapter::Adapter for Adapter {
                 let message = "its recordset is gone";
                 Error::new(Class::NotFound, format!("GET recordset {id}"), message)
             })?;
-            let values = with_and_without(&set, Some(record.data), Some(before));
+            let before = known_as(&set, before).and_then(|at| set.records.get(at));
+            let before = before.map(String::as_str);
+            let values = with_and_without(&set, Some(record.data), before);
             write(client, &zone, &set.id, values, record).await
         }
         .boxed()
@@ -175,10 +183,10 @@ impl adapter::Adapter for Adapter {
                 return Ok(());
             };
             let path = format!("{ZONES}/{zone}/recordsets/{}", set.id);
-            let values = with_and_without(&set, None, Some(value));
-            if values.len() == set.records.len() {
+            let Some(leaving) = known_as(&set, value).and_then(|at| set.records.get(at)) else {
                 return Ok(());
-            }
+            };
+            let values = with_and_without(&set, None, Some(leaving));
             if values.is_empty() {
                 return client.delete(Service::Dns, &path).await;
             }
@@ -256,6 +264,28 @@ fn parts(id: &str) -> (&str, &str) {
     id.split_once('/').unwrap_or((id, ""))
 }
 
+/// Which of a set's values is the one that was recorded as `value`.
+fn known_as(set: &RecordSet, value: &str) -> Option<usize> {
+    let is_it =
+        |other: &String| canonical(&set.record_type, other) == canonical(&set.record_type, value);
+    let as_recorded = set.records.iter().position(is_it);
+    let is_alone = set.records.len() == 1;
+    let changed = is_alone && dns::is_made_by_us(set.description.as_deref());
+    as_recorded.or(changed.then_some(0))
+}
+
+/// The values that the state knows of each recordset.
+fn known_values<'a>(scope: Scope<'a>) -> HashMap<&'a str, Vec<&'a str>> {
+    let mut known: HashMap<&str, Vec<&str>> = HashMap::new();
+    for recorded in scope.recorded {
+        if recorded.address.kind() == KIND.name {
+            let (set, value) = parts(&recorded.id);
+            known.entry(set).or_default().push(value);
+        }
+    }
+    known
+}
+
 /// The recordset with that id; `None` if it is gone, alone or with its zone.
 async fn set(client: &ReadClient, zone: &str, id: &str) -> Result<Option<RecordSet>, Error> {
     if !client.has(Service::Dns).await? {
@@ -314,13 +344,17 @@ fn zones_of<'a>(scope: Scope<'a>) -> BTreeSet<&'a str> {
 }
 
 /// The records of a zone; none, if it is yet to be made or gone with all it held.
-async fn in_zone(client: &ReadClient, zone: &str, filter: &str) -> Result<Vec<Observed>, Error> {
+async fn in_zone(
+    client: &ReadClient,
+    zone: &str,
+    known: &HashMap<&str, Vec<&str>>,
+) -> Result<Vec<Observed>, Error> {
     for is_second in [false, true] {
         let Some(id) = dns::zone_id(client, zone).await? else {
             return Ok(Vec::new());
         };
-        let path = format!("{ZONES}/{id}/recordsets{filter}");
-        let kept = |set: RecordSet| from_wire(zone, &set);
+        let path = format!("{ZONES}/{id}/recordsets");
+        let kept = |set: RecordSet| as_known(from_wire(zone, &set), &set, known);
         match client
             .pages::<RecordSets, _>(Service::Dns, &path, kept)
             .await
@@ -334,6 +368,20 @@ async fn in_zone(client: &ReadClient, zone: &str, filter: &str) -> Result<Vec<Ob
         }
     }
     Ok(Vec::new())
+}
+
+/// The records of a set, a changed one with the id that it had.
+fn as_known(
+    mut records: Vec<Observed>,
+    set: &RecordSet,
+    known: &HashMap<&str, Vec<&str>>,
+) -> Vec<Observed> {
+    if let Some([value]) = known.get(set.id.as_str()).map(Vec::as_slice)
+        && let Some(record) = known_as(set, value).and_then(|at| records.get_mut(at))
+    {
+        record.id = format!("{}/{value}", set.id);
+    }
+    records
 }
 
 /// A value in its one spelling.
@@ -432,6 +480,29 @@ mod tests {
         );
         assert_eq!(values(None, Some("203.0.113.7")), "203.0.113.9");
         assert_eq!(values(None, Some("203.0.113.1")), "203.0.113.9 203.0.113.7");
+    }
+
+    #[test]
+    fn a_value_that_was_changed_is_known_by_the_id_it_had() {
+        let mut set = recorded();
+        let id = format!("{}/203.0.113.7", set.id);
+        set.records = vec!["198.51.100.1".to_owned()];
+        assert!(dns::is_made_by_us(set.description.as_deref()));
+        assert_eq!(known_as(&set, "203.0.113.7"), Some(0));
+        let (set_id, value) = parts(&id);
+        let known = HashMap::from([(set_id, vec![value])]);
+        let seen = as_known(from_wire("rec.test", &set), &set, &known);
+        assert_eq!(seen[0].id, id);
+        assert_eq!(seen[0].text(DATA), Some("198.51.100.1"));
+        // With another value beside it nobody can tell.
+        set.records.push("198.51.100.2".to_owned());
+        assert_eq!(known_as(&set, "203.0.113.7"), None);
+        let seen = as_known(from_wire("rec.test", &set), &set, &known);
+        assert!(seen.iter().all(|record| record.id != id));
+        // Nor is the only value of somebody else's set taken for ours.
+        set.records.truncate(1);
+        set.description = Some("by hand".to_owned());
+        assert_eq!(known_as(&set, "203.0.113.7"), None);
     }
 
     #[test]

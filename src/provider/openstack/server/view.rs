@@ -13,10 +13,10 @@ use crate::provider::openstack::wire::neutron::{FloatingIp, Network};
 use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
 use crate::resource::server::{
-    BACKUPS, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS, REGION, SIZE,
+    BACKUPS, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS, REGION, SIZE,
 };
 
-use super::{FLOATING, IMAGE_ID, MARK, PUBLIC, TAG};
+use super::{FLOATING, MARK, PUBLIC, TAG};
 
 /// What it takes to understand servers.
 pub(super) struct View {

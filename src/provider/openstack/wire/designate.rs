@@ -55,6 +55,7 @@ pub(in super::super) struct RecordSet {
     pub(in super::super) record_type: String,
     /// A set: their order says nothing and varies.
     pub(in super::super) records: Vec<String>,
+    pub(in super::super) description: Option<String>,
     pub(in super::super) status: String,
     #[serde(default)]
     pub(in super::super) action: String,

@@ -7,14 +7,13 @@ pub(in super::super) struct Image {
     pub(in super::super) id: String,
     /// An image needs none.
     pub(in super::super) name: Option<String>,
-    pub(in super::super) os_distro: Option<String>,
-    /// In GB.
-    #[serde(default)]
-    pub(in super::super) min_disk: u64,
+    pub(in super::super) created_at: Option<String>,
     /// In MiB.
     #[serde(default)]
     pub(in super::super) min_ram: u64,
-    pub(in super::super) created_at: Option<String>,
+    /// In GB.
+    #[serde(default)]
+    pub(in super::super) min_disk: u64,
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use super::{Link, Page, glance, next};
 
@@ -187,26 +186,14 @@ pub(in super::super) struct Image {
     min_disk: u64,
     #[serde(rename = "minRam", default)]
     min_ram: u64,
-    #[serde(default)]
-    metadata: BTreeMap<String, Json>,
 }
 
 impl Image {
     /// As that service would tell of it.
-    pub(in super::super) fn into_glance(mut self) -> glance::Image {
-        let distribution = ["os_distro", "org.openstack__1__os_distro"];
-        let mut found = distribution
-            .iter()
-            .filter_map(|key| self.metadata.remove(*key));
-        let os_distro = found.next().and_then(|value| match value {
-            Json::String(text) => Some(text),
-            _ => None,
-        });
-        drop(found);
+    pub(in super::super) fn into_glance(self) -> glance::Image {
         glance::Image {
             id: self.id,
             name: self.name,
-            os_distro,
             min_disk: self.min_disk,
             min_ram: self.min_ram,
             created_at: self.created,

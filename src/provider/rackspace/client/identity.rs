@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::model::Secret;
 use crate::provider::Error;
 use crate::provider::http::allowed;
-use crate::provider::openstack::identity::{Endpoint, Grant, Identity, lifetime};
+use crate::provider::openstack::client::identity::{Endpoint, Grant, Identity, lifetime};
 
 use super::super::login::{Login, Proof};
 use super::super::wire::{AccessAnswer, Service};

@@ -136,11 +136,9 @@ fn failed(request: &Request<'_>, job: &Job) -> Error {
         None => Class::Rejected,
     };
     Error {
-        class,
-        request: request.what.clone(),
-        message: crate::model::escape(&message).into_owned(),
         status: code,
         request_id: job.id.clone(),
+        ..Error::new(class, &request.what, crate::model::escape(&message))
     }
 }
 

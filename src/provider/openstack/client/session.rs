@@ -28,6 +28,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Who asks.
 pub(in crate::provider) struct Session {
     identity: Box<dyn Identity>,
+    /// What to check when it is refused.
+    credentials: &'static str,
     held: Mutex<Option<Held>>,
     /// Locked while logging in, so that many requests that find no token do it once.
     at_login: tokio::sync::Mutex<()>,
@@ -41,9 +43,10 @@ struct Held {
 }
 
 impl Session {
-    pub(super) fn new(identity: Box<dyn Identity>) -> Self {
+    pub(super) fn new(identity: Box<dyn Identity>, credentials: &'static str) -> Self {
         Self {
             identity,
+            credentials,
             held: Mutex::default(),
             at_login: tokio::sync::Mutex::default(),
         }
@@ -149,6 +152,16 @@ impl Dialect for Session {
 
     fn class_of(&self, status: StatusCode, method: &Method, message: &str) -> Class {
         class_of(status, method, message)
+    }
+
+    fn advice(&self, class: Class) -> Option<&'static str> {
+        match class {
+            Class::Unauthorized => Some(self.credentials),
+            Class::RateLimited => {
+                Some("the cloud is busy, or others use this account too; run it again later")
+            }
+            _ => None,
+        }
     }
 
     fn hold(&self, status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {

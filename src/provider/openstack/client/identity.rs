@@ -12,8 +12,8 @@ use crate::model::Secret;
 use crate::provider::http::{allowed, retry_after, to_json};
 use crate::provider::{Class, Error};
 
-use super::login::{Credential, Domain, Login, Project, Proof, User};
-use super::wire::{errors, keystone as wire};
+use crate::provider::openstack::login::{Credential, Domain, Login, Project, Proof, User};
+use crate::provider::openstack::wire::{errors, keystone as wire};
 
 /// How a token is asked for.
 pub(in crate::provider) trait Identity: Send + Sync {
