@@ -102,6 +102,9 @@ mod exit_codes {
             "catalog prices",
             "completions tcsh",
             "sandbox serve --listen nowhere",
+            "sandbox proxy",
+            "sandbox torture --seed 1 --cloud openstack",
+            "sandbox torture --boundaries --cloud openstack --upstream http://127.0.0.1:9",
         ] {
             let ran = place.run(line).code(1);
             assert_eq!(ran.stdout, "", "{line}");
@@ -577,7 +580,12 @@ mod practice {
 
     /// The program, serving its sandbox, and where.
     fn serve(place: &Place) -> (support::program::Running, String) {
-        let running = place.start(Some("exec >url.txt"), &["sandbox", "serve", "--boot", "0s"]);
+        listening(place, &["sandbox", "serve", "--boot", "0s"])
+    }
+
+    /// A command that goes on until it is stopped, and the address that it says.
+    fn listening(place: &Place, args: &[&str]) -> (support::program::Running, String) {
+        let running = place.start(Some("exec >url.txt"), args);
         until("it says where it serves", || {
             fs::read_to_string(place.path("url.txt")).is_ok_and(|text| text.ends_with('\n'))
         });
@@ -614,6 +622,62 @@ mod practice {
         assert_eq!(cloud.requests(), Vec::<String>::new());
         assert_eq!(place.text("cloud.json"), ONE_SERVER);
         assert!(!place.path("cloud.state.json").exists());
+    }
+
+    #[test]
+    fn a_proxy_stands_before_a_cloud_until_it_is_stopped() {
+        let (cloud, mut place) = begin();
+        let args = ["sandbox", "proxy", "--upstream", cloud.url()];
+        let (running, url) = listening(&place, &args);
+        assert_ne!(url, cloud.url());
+        place.point_at(&url);
+        place.run("apply -y").code(0);
+        assert_eq!(cloud.droplets().len(), 1);
+        running.signal("TERM");
+        running.finish().code(0).says("_sandbox/fault");
+        place.run("plan").code(1).says("refused");
+    }
+
+    #[test]
+    fn a_proxy_is_for_this_machine_alone() {
+        let (_cloud, place) = begin();
+        for upstream in [
+            "https://example.com/v3",
+            "http://192.0.2.1:5000",
+            "nonsense",
+        ] {
+            place
+                .run(&format!("sandbox proxy --upstream {upstream}"))
+                .one_error("the sandbox cannot be used")
+                .says(upstream)
+                .says("carries tokens");
+        }
+        place
+            .run("sandbox torture --seed 1 --cloud openstack --upstream http://127.0.0.1:9/v3")
+            .one_error("OS_USERNAME is not set");
+        place
+            .run("sandbox torture --seed 1 --upstream http://127.0.0.1:9/v3")
+            .one_error("only --cloud openstack has an upstream");
+    }
+
+    #[test]
+    fn another_cloud_has_a_world_of_its_own() {
+        let (_cloud, place) = begin();
+        let (running, _) = listening(&place, &["sandbox", "serve", "--cloud", "rackspace"]);
+        // That one does not keep the other from being used.
+        place.run("plan --sandbox").code(0).says("Plan: 5 to add");
+        place
+            .run("sandbox reset")
+            .one_error("the sandbox cannot be used")
+            .says("rackspace.jsonl");
+        running.signal("TERM");
+        let said = running.finish().code(0);
+        said.says("practice with the API key practice-api-key-");
+        place.run("plan --sandbox").code(0).says("Plan: 5 to add");
+        let world = place.path(".cloudbuilder/sandbox/rackspace.jsonl");
+        assert!(world.exists());
+        place.run("sandbox reset").code(0);
+        assert!(!world.exists());
     }
 
     #[test]
@@ -787,6 +851,8 @@ fn help_is_there_for_all() {
         "sandbox",
         "sandbox serve",
         "sandbox reset",
+        "sandbox proxy",
+        "sandbox torture",
         "completions",
     ] {
         let long = place.run(&format!("{line} --help")).code(0);

@@ -1,15 +1,21 @@
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::Path;
 
-use crate::config::{self, Cloud, DEFAULT_ACCOUNT, Security};
+use crate::config::{self, Cloud, DEFAULT_ACCOUNT, Security, Spanned};
+use crate::file;
 use crate::model::Secret;
+use crate::provider::openstack::login;
+use crate::provider::openstack::profile::Profile;
 use crate::provider::{
-    Connection, Login, OnPause, Readers, Writers, digitalocean, open_read, open_write,
+    Connection, Login, OnPause, Readers, Writers, digitalocean, open_read, open_write, openstack,
+    rackspace,
 };
 use crate::sandbox;
 use crate::state::State;
 
-use super::deployment::Deployment;
-use super::failure::Failure;
+use super::deployment::{Deployment, environment};
+use super::failure::{Failure, file_error};
 
 /// What opening accounts depends on.
 pub(super) struct Opening<'a> {
@@ -64,12 +70,11 @@ impl Opening<'_> {
     }
 
     fn login(&self, account: &config::Account) -> Result<Login, Failure> {
+        let entry = self.security.accounts.get(&account.name.value);
         match account.provider.value.as_str() {
             digitalocean::TYPE => self.token_login(Some(&account.name.value)),
-            other => Err(Failure::error(format!(
-                "this version cannot open accounts of the type `{other}`"
-            ))
-            .into()),
+            rackspace::TYPE => rackspace_login(self.deployment, account, entry),
+            _ => openstack_login(self.deployment, account, entry),
         }
     }
 
@@ -94,6 +99,130 @@ impl Opening<'_> {
                 .hint("run `cloudbuilder init`, or try it without one: add --sandbox")
         })?;
         Ok(deployment.token_login(token))
+    }
+}
+
+/// What opens an account at an OpenStack, with its `entry` of security.json, if it has one.
+///
+/// # Errors
+/// If something is missing.
+pub(super) fn openstack_login(
+    deployment: &Deployment,
+    account: &config::Account,
+    entry: Option<&Secret>,
+) -> Result<Login, Failure> {
+    let name = &account.name.value;
+    let profile = profile_of(&account.provider.value)?;
+    if deployment.is_sandbox() {
+        return Err(Failure::error("the sandbox has no OpenStack")
+            .detail(format!(
+                "account `{name}` is of the type `{}`",
+                profile.provider
+            ))
+            .hint("try it without --sandbox, against an OpenStack of your own")
+            .at(Some(account.provider.place.clone()))
+            .into());
+    }
+    let said = &account.settings;
+    let settings = openstack::login::Settings {
+        cloud: text(said.cloud.as_ref()),
+        region: text(said.region.as_ref()),
+        auth_url: text(said.auth_url.as_ref()),
+        interface: text(said.interface.as_ref()),
+    };
+    let (clouds, secure) = clouds_yaml()?;
+    let sources = openstack::login::Sources {
+        account: name,
+        profile,
+        settings: &settings,
+        entry,
+        clouds: clouds.as_ref(),
+        secure: secure.as_ref(),
+    };
+    match openstack::login::login(&sources, environment) {
+        Ok(login) => Ok(Login::OpenStack(Box::new(login))),
+        Err(problem) => Err((*problem).into()),
+    }
+}
+
+/// As [`openstack_login`], at Rackspace, or where accounts of it practise.
+///
+/// # Errors
+/// As [`openstack_login`].
+pub(super) fn rackspace_login(
+    deployment: &Deployment,
+    account: &config::Account,
+    entry: Option<&Secret>,
+) -> Result<Login, Failure> {
+    let said = &account.settings;
+    let mut settings = rackspace::login::Settings {
+        region: text(said.region.as_ref()),
+        auth_url: text(said.auth_url.as_ref()),
+    };
+    let practice = deployment.rackspace_practice();
+    let entry = match &practice {
+        None => entry,
+        Some((url, entry)) => {
+            settings.auth_url = Some(url.clone());
+            Some(entry)
+        }
+    };
+    let sources = rackspace::login::Sources {
+        account: &account.name.value,
+        settings: &settings,
+        entry,
+    };
+    match rackspace::login::login(&sources, environment) {
+        Ok(login) => Ok(Login::Rackspace(login)),
+        Err(problem) => Err((*problem).into()),
+    }
+}
+
+fn text(value: Option<&Spanned<String>>) -> Option<String> {
+    value.map(|value| value.value.clone())
+}
+
+/// What differs between the clouds that are all OpenStack.
+fn profile_of(provider: &str) -> Result<Profile, Failure> {
+    let known = [openstack::profile::OPENSTACK, openstack::profile::FLEX];
+    let found = known
+        .into_iter()
+        .find(|profile| profile.provider == provider);
+    found.ok_or_else(|| {
+        let problem = format!("this version cannot open accounts of the type `{provider}`");
+        Failure::error(problem).into()
+    })
+}
+
+/// The files that OpenStack's own programs read, where there are any.
+fn clouds_yaml() -> Result<(Option<login::File>, Option<login::File>), Failure> {
+    let home = std::env::home_dir();
+    let places = login::clouds_files(environment, home.as_deref());
+    for place in places {
+        let Some(clouds) = file_if_any(&place)? else {
+            continue;
+        };
+        let secure = file_if_any(&login::secure_file(environment, &place))?;
+        return Ok((Some(clouds), secure));
+    }
+    Ok((None, None))
+}
+
+fn file_if_any(path: &Path) -> Result<Option<login::File>, Failure> {
+    match file::read(path) {
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes).map_err(|_| {
+                Failure::error(format!("{} is no text", path.display()))
+                    .detail("it is not in UTF-8")
+                    .hint("save it in UTF-8")
+            })?;
+            Ok(Some(login::File {
+                path: path.display().to_string(),
+                text: Secret::new(text),
+            }))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file_error("read", path, &error).into()),
     }
 }
 

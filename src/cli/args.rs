@@ -220,7 +220,7 @@ pub(super) struct TortureArgs {
     /// What to try it against
     #[arg(long, value_enum, default_value_t = Arena::Digitalocean, value_name = "CLOUD")]
     pub(super) cloud: Arena,
-    /// Where the identity service of that OpenStack is
+    /// Where that OpenStack is, on this machine; OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME open it
     #[arg(long, value_name = "URL", required_if_eq("cloud", "openstack"))]
     pub(super) upstream: Option<String>,
 }
@@ -228,11 +228,9 @@ pub(super) struct TortureArgs {
 /// The clouds that a campaign can be tried against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Arena {
-    /// The practice cloud
     Digitalocean,
-    /// The simulated Rackspace Cloud
     Rackspace,
-    /// A real OpenStack on this machine, opened by OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME
+    // A real one on this machine.
     Openstack,
 }
 
@@ -247,9 +245,8 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 /// The clouds that there are simulations of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum SimulatedCloud {
-    /// DigitalOcean
     Digitalocean,
-    /// Rackspace Cloud (Classic): servers and DNS
+    // Classic: servers and DNS.
     Rackspace,
 }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::{self, Cloud, Security};
 use crate::file;
 use crate::model::{Address, Diagnostic, Secret};
-use crate::provider::{Login, Manner, OnPause, Tempo, digitalocean};
+use crate::provider::{Login, Manner, OnPause, Tempo, digitalocean, rackspace};
 use crate::render::Sources;
 use crate::resource::server;
 use crate::sandbox::{self, Sandbox};
@@ -18,6 +18,7 @@ use crate::state::{self, Lock, Store, prepare_private_dir};
 
 use super::args::Global;
 use super::failure::{Failure, file_error};
+use super::local_files;
 use super::practice::Practice;
 use super::terminal::Terminal;
 
@@ -33,6 +34,8 @@ pub(super) struct Deployment {
     /// made-up world must never mix with the real one.
     home: Home,
     sandbox: Option<Sandbox>,
+    /// Beside it, where cloud.json names such an account.
+    rackspace: Option<Sandbox>,
     practice: Practice,
 }
 
@@ -57,6 +60,10 @@ impl Deployment {
         let mut deployment = Self::without_cloud(global, terminal)?;
         if global.sandbox {
             deployment.start_sandbox().await?;
+            // What is wrong with cloud.json is said by whoever needs it.
+            if let Ok(Configuration { cloud, .. }) = deployment.configuration_if_any() {
+                deployment.start_practice(&cloud).await?;
+            }
         }
         Ok(deployment)
     }
@@ -92,6 +99,7 @@ impl Deployment {
             directory,
             home,
             sandbox: None,
+            rackspace: None,
             practice: Practice::from_environment(environment(URL_VARIABLE).as_deref())?,
         })
     }
@@ -108,6 +116,39 @@ impl Deployment {
                 .map_err(|e| sandbox_failure(&e))?,
         );
         Ok(())
+    }
+
+    /// Starts what accounts of the type `rackspace` practise on.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(super) async fn start_practice(&mut self, cloud: &Cloud) -> Result<(), Failure> {
+        let mut accounts = cloud.accounts.iter();
+        let needed = accounts.any(|account| account.provider.value == rackspace::TYPE);
+        if !self.is_sandbox() || !needed || self.rackspace.is_some() {
+            return Ok(());
+        }
+        let kind = sandbox::Cloud::Rackspace;
+        let options = sandbox::Options {
+            cloud: kind,
+            world: Some(super::sandbox::world_of(kind, &self.world())),
+            ..sandbox::Options::default()
+        };
+        let started = sandbox::start(options).await;
+        self.rackspace = Some(started.map_err(|error| sandbox_failure(&error))?);
+        Ok(())
+    }
+
+    /// The identity service to practise on, and what opens an account there, in the form that
+    /// security.json has it.
+    pub(super) fn rackspace_practice(&self) -> Option<(String, Secret)> {
+        let sandbox = self.rackspace.as_ref()?;
+        let [account, _] = &sandbox::rackspace::ACCOUNTS;
+        let entry = serde_json::json!({
+            "username": account.username,
+            "api_key": account.api_key,
+        });
+        Some((sandbox.url().to_owned(), Secret::new(entry.to_string())))
     }
 
     /// The file that holds the sandbox's world.
@@ -144,7 +185,7 @@ impl Deployment {
 
     /// Ends the sandbox in good order, if we run it.
     pub(super) async fn close(self) {
-        if let Some(sandbox) = self.sandbox {
+        for sandbox in self.sandbox.into_iter().chain(self.rackspace) {
             sandbox.stop().await;
         }
     }
@@ -287,13 +328,21 @@ impl Deployment {
         })?;
         let parsed = config::cloud::parse(&name, &bytes);
         let sources = Sources::new().with(&name, &config::quotable(&bytes));
+        let mut problems = parsed.diagnostics;
         match parsed.cloud {
-            Some(cloud) => Ok(Configuration {
-                cloud,
-                notes: parsed.diagnostics,
-                sources,
-            }),
-            None => Err(Failure::Problems(parsed.diagnostics, sources)),
+            Some(mut cloud) => {
+                let unread = local_files::read(&self.directory, &mut cloud);
+                if !unread.is_empty() {
+                    problems.extend(unread);
+                    return Err(Failure::Problems(problems, sources));
+                }
+                Ok(Configuration {
+                    cloud,
+                    notes: problems,
+                    sources,
+                })
+            }
+            None => Err(Failure::Problems(problems, sources)),
         }
     }
 

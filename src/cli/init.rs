@@ -6,19 +6,19 @@ use serde_json::json;
 
 use crate::config::PublicKey;
 use crate::file;
-use crate::model::Secret;
-use crate::provider::{Class, Connection, OnPause, digitalocean, open_read};
 
 use super::args::Global;
-use super::confirm::{ask, ask_secretly, can_ask};
+use super::confirm::{ask, can_ask};
 use super::deployment::{Deployment, shown};
 use super::failure::{Failure, Success, file_error};
 use super::signals::Signals;
 use super::terminal::Terminal;
+use login::Opened;
+
+mod login;
 
 /// How often an answer may be wrong.
 const ATTEMPTS: usize = 3;
-const TOKEN_PAGE: &str = "https://cloud.digitalocean.com/account/api/tokens";
 const STARTER: &str = r#"// One entry a server. `cloudbuilder catalog regions`, `sizes` and `images` list what there is.
 {
     "server1": {
@@ -68,14 +68,14 @@ async fn init(deployment: &Deployment, terminal: Terminal) -> Result<Success, Fa
                 .into(),
         );
     }
-    provider(terminal).await?;
-    let token = token(deployment, terminal).await?;
+    let provider = login::provider(terminal).await?;
+    let opened = login::open(provider, deployment, terminal).await?;
     let key = public_key(terminal).await?;
 
-    let security = json!({
-        "digital_ocean_api_key": token.expose(),
-        "public_ssh_key": key.line,
-    });
+    let starter = starter(&opened);
+    let mut security = opened.security;
+    security.insert("public_ssh_key".to_owned(), key.line.into());
+    let security = serde_json::Value::Object(security);
     // First, so that git cannot see the token even for a moment.
     ignore(&security_file, terminal)?;
     let text = format!("{security:#}\n");
@@ -88,52 +88,40 @@ async fn init(deployment: &Deployment, terminal: Terminal) -> Result<Success, Fa
             shown(&cloud_file)
         ));
     } else {
-        write(&cloud_file, STARTER.as_bytes(), None)?;
+        write(&cloud_file, starter.as_bytes(), None)?;
         terminal.say(&format!("Wrote {}: edit it.", shown(&cloud_file)));
     }
     terminal.say("Then: cloudbuilder plan");
     Ok(Success::Done)
 }
 
-async fn provider(terminal: Terminal) -> Result<(), Failure> {
-    for _ in 0..ATTEMPTS {
-        let answer = ask("Provider [digitalocean]: ", terminal).await?;
-        if answer.is_empty() || answer.eq_ignore_ascii_case(digitalocean::TYPE) {
-            return Ok(());
-        }
-        terminal.complain("There is only digitalocean so far.");
-    }
-    Err(given_up())
-}
-
-/// Asks for a token until the API takes one.
-async fn token(deployment: &Deployment, terminal: Terminal) -> Result<Secret, Failure> {
-    terminal.say(&format!(
-        "A token is made at {TOKEN_PAGE}; it needs read and write."
-    ));
-    for _ in 0..ATTEMPTS {
-        let token = Secret::new(ask_secretly("Token (not shown): ", terminal).await?);
-        if token.expose().is_empty() {
-            terminal.complain("That was empty.");
-            continue;
-        }
-        let on_pause = OnPause::new(move |wait, why| terminal.pause(wait, why));
-        let connection = Connection {
-            login: deployment.token_login(token.clone()),
-            manner: deployment.manner(on_pause),
-        };
-        match open_read(connection)?.account().await {
-            Ok(account) => {
-                terminal.say(&format!("It opens the account of {}.", account.name));
-                return Ok(token);
-            }
-            Err(error) if error.class == Class::Unauthorized => {
-                terminal.complain(&format!("It is not accepted: {}", error.message));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(given_up())
+/// A first cloud.json for the account.
+fn starter(opened: &Opened) -> String {
+    let Some((name, settings)) = &opened.account else {
+        return STARTER.to_owned();
+    };
+    let (size, image) = opened.sample.clone().unwrap_or_default();
+    format!(
+        r#"// One entry a server. `cloudbuilder catalog sizes` and `images` list what there is.
+{{
+    "version": 2,
+    "providers": {{
+        {name}: {settings}
+    }},
+    "servers": {{
+        "server1": {{
+            "size": {size},
+            "image": {image},
+            // Names that shall lead to it, such as "www.example.com".
+            "names": []
+        }}
+    }}
+}}
+"#,
+        name = json!(name),
+        size = json!(size),
+        image = json!(image),
+    )
 }
 
 /// Asks for a public key: the text itself, a file, or the one found.

@@ -13,6 +13,7 @@ mod credentials;
 mod deployment;
 mod failure;
 mod init;
+mod local_files;
 mod muted;
 mod plan;
 mod practice;

@@ -61,7 +61,7 @@ pub(super) async fn serve(
 }
 
 /// Each cloud has a file of its own: what is in one means nothing to the other.
-fn world_of(cloud: Cloud, world: &Path) -> PathBuf {
+pub(super) fn world_of(cloud: Cloud, world: &Path) -> PathBuf {
     match cloud {
         Cloud::DigitalOcean => world.to_owned(),
         Cloud::Rackspace => world.with_file_name("rackspace.jsonl"),

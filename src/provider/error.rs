@@ -13,8 +13,8 @@ pub struct Error {
     pub status: Option<u16>,
     /// The API's own name for the request, for its support.
     pub request_id: Option<String>,
-    /// What to do about it, where this provider knows better than its class does.
-    pub advice: Option<&'static str>,
+    /// What to check if nobody knows who is asking: each provider has its own.
+    pub credentials: Option<&'static str>,
 }
 
 /// What to do about an error.
@@ -66,16 +66,13 @@ impl Error {
             message: message.into(),
             status: None,
             request_id: None,
-            advice: None,
+            credentials: None,
         }
     }
 
     /// What to do about it, for a person.
     #[must_use]
     pub fn hint(&self) -> &'static str {
-        if let Some(advice) = self.advice {
-            return advice;
-        }
         match self.class {
             Class::NotFound => "run plan again to see what is there now",
             Class::Busy => "wait until it has finished, then run it again",
@@ -90,9 +87,9 @@ impl Error {
             Class::Unmarkable => "run it again: it is made without a mark then",
             Class::Exists => "run it again: plan shows what is there now",
             Class::Rejected => "correct what it names, then run it again",
-            Class::Unauthorized => {
-                "check the token and its scopes (DIGITALOCEAN_TOKEN, or security.json)"
-            }
+            Class::Unauthorized => self
+                .credentials
+                .unwrap_or("check the account's entry in security.json"),
             Class::Malformed => "check the API's address; if it is right, report this",
         }
     }

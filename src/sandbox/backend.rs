@@ -88,6 +88,11 @@ pub(super) trait Backend: Debug + Send + Sync + 'static {
     /// An error in this cloud's form that no rule gave; with its usual words if `message` is none.
     fn error(&self, status: u16, message: Option<&str>, id: &str) -> Reply;
 
+    /// The same as the answer to a request, for a cloud whose services do not all word theirs alike.
+    fn error_to(&self, asked: &Asked, status: u16, message: Option<&str>) -> Reply {
+        self.error(status, message, &asked.id)
+    }
+
     /// Why a fault cannot be had here, in words for whoever arms it.
     fn cannot(&self, _fault: &Fault) -> Option<String> {
         None

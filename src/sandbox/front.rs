@@ -304,10 +304,8 @@ impl Server {
     /// An answer that no rule gave.
     fn made_up(&self, fault: &Fault, status: u16, asked: &Asked) -> Reply {
         let status = fault.status.unwrap_or(status);
-        let error = self
-            .backend
-            .error(status, fault.message.as_deref(), &asked.id);
-        spoilt(error, fault)
+        let message = fault.message.as_deref();
+        spoilt(self.backend.error_to(asked, status, message), fault)
     }
 
     fn request_id(&self) -> String {

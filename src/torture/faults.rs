@@ -192,12 +192,12 @@ impl Troubles {
                 troubles.faults.push(lag);
             }
         }
-        troubles.as_can_be_had(terms)
+        troubles.within(terms)
     }
 
     /// Without what only a cloud of ours can do. What cannot be out of sight for a while takes a
     /// while.
-    fn as_can_be_had(mut self, terms: &Terms) -> Self {
+    fn within(mut self, terms: &Terms) -> Self {
         self.tagless &= terms.may_lack_tags;
         if !terms.simulated {
             self.lag = Duration::ZERO;

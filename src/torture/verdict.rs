@@ -441,10 +441,8 @@ mod tests {
             |bench| bench.world.servers[0].tags.push("taken".into()),
             |bench| bench.world.records[0].data.push('0'),
             |bench| {
-                bench
-                    .world
-                    .stray
-                    .push("a floating IP is on no server".into())
+                let floating = "a floating IP is on no server".to_owned();
+                bench.world.stray.push(floating);
             },
             |bench| drop(bench.world.zones.remove(0)),
             |bench| bench.world.servers[1].tags.clear(),

@@ -331,6 +331,7 @@ async fn faults_strike_by_name_whichever_service_it_is() {
         let fault = async |fault: Value| client.api.fault(fault).await;
         // A lost answer: the server is there all the same.
         fault(json!({"kind": "do_then_drop", "method": "POST", "name": "web2"})).await;
+        fault(json!({"kind": "do_then_500", "method": "POST", "name": "web3"})).await;
         let servers = client.servers("/servers");
         let create = async |name: &str| {
             let body = client.server_body(name).await;
@@ -338,6 +339,8 @@ async fn faults_strike_by_name_whichever_service_it_is() {
         };
         assert_eq!(create("web1").await.unwrap().status, 202);
         assert!(create("web2").await.is_err());
+        let failed = create("web3").await.unwrap();
+        assert_eq!((failed.status, &failed.json()["computeFault"]["code"]), (500, &json!(500)));
         let there = client.get(&format!("{servers}?name=web2")).await;
         assert_eq!(there["servers"].as_array().unwrap().len(), 1);
         // The poll of a job is about what the job is about.
@@ -348,12 +351,13 @@ async fn faults_strike_by_name_whichever_service_it_is() {
         let records = client.dns(&format!("{zone}/records"));
         let job = client.ask("POST", &records, &record("www.example.com")).await.good();
         let callback = job["callbackUrl"].as_str().unwrap();
-        assert_eq!(client.ask("GET", callback, &Value::Null).await.status, 503);
+        let refused = client.ask("GET", callback, &Value::Null).await;
+        assert_eq!((refused.status, &refused.json()["code"]), (503, &json!(503)));
         assert_eq!(client.get(callback).await["status"], "COMPLETED");
         let over = client.ask("POST", &records, &record("ftp.example.com")).await;
         assert_eq!(over.status, 413);
         assert!(over.header("reply-after").is_some(), "it would look like a quota");
-        assert_eq!(sandbox.struck(), [1, 1, 1]);
+        assert_eq!(sandbox.struck(), [1, 1, 1, 1]);
         let stats = client.api.get("/_sandbox/stats").await;
         let route = "POST /dns/v1.0/{account}/domains/{domain_id}/records";
         assert_eq!(stats["by_route"][route], 2);

@@ -40,11 +40,11 @@ impl<D: Dialect> Http<D> {
         let class = self.dialect().class_of(status, method, &message);
         Error {
             class,
+            credentials: Some(self.dialect().credentials()),
             request: what.to_owned(),
             message: self.clean(&message),
             status: Some(status.as_u16()),
             request_id: body_id.or(header_id).map(|id| self.clean(&id)),
-            advice: self.dialect().advice(class),
         }
     }
 

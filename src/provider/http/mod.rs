@@ -42,16 +42,14 @@ pub(super) trait Dialect: Send + Sync + Sized {
         futures_util::future::ok(None).boxed()
     }
 
+    /// What a person is told to check where nobody knows who is asking.
+    fn credentials(&self) -> &'static str;
+
     /// What the body of an error says, where it has the API's own form.
     fn refusal(&self, body: &str) -> Option<Refusal>;
 
     /// What to do about an error.
     fn class_of(&self, status: StatusCode, method: &Method, message: &str) -> Class;
-
-    /// What a person can do about an error of a class, where the usual words for it do not fit.
-    fn advice(&self, _class: Class) -> Option<&'static str> {
-        None
-    }
 
     /// How long an answer asks to wait until the request, which was not looked at, is sent again;
     /// `None` if it does not.

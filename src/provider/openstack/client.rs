@@ -136,7 +136,7 @@ impl ReadClient {
             tempo: manner.tempo,
         };
         Ok(Self {
-            http: Http::new(Session::new(identity, place.profile.credentials), setup)?,
+            http: Http::new(Session::new(identity), setup)?,
             profile: place.profile,
             region: place.region,
             interface: place.interface.to_owned(),

@@ -7,6 +7,14 @@
 //!
 //! A rule is a plain function of the world and the request, as in the other sandbox. What it
 //! changed is in the world's file before the answer leaves.
+//!
+//! Nobody here could try the real thing. Where the documentation is silent, this was chosen, rather
+//! stricter than laxer: what the id in a path leads to is looked up at once, and anything else that
+//! stands in the way of a change of DNS (a duplicate, an alias beside other records, an id in a
+//! body or a query) fails its job; an attribute that an update leaves out stays; a zone's own NS
+//! records can be deleted; user data without a config drive is refused; metadata of a server that
+//! is being built cannot be changed, as in Nova; a token at another account's URL is worth nothing.
+//! What limits rates stands before the services and words its refusal in one form for all.
 
 mod accounts;
 mod answer;
@@ -302,21 +310,11 @@ impl Backend for Rackspace {
     }
 
     fn error(&self, status: u16, message: Option<&str>, id: &str) -> Reply {
-        let usual = match status {
-            404 => "The resource could not be found.",
-            413 | 429 => "OverLimit Retry...",
-            503 => "The server is currently unavailable.",
-            _ => {
-                "The server has either erred or is incapable of performing the requested operation."
-            }
-        };
-        let message = message.unwrap_or(usual);
-        // There is no 429 here: too much is 413, whatever it was.
-        let fault = match status {
-            413 | 429 => rates::scripted(message, now()),
-            _ => Fault::of_status(Style::Keyed, status, message),
-        };
-        reply(&Err(fault), id)
+        made_up(Service::Identity, status, message, id)
+    }
+
+    fn error_to(&self, asked: &Asked, status: u16, message: Option<&str>) -> Reply {
+        made_up(Service::of(asked.path()), status, message, &asked.id)
     }
 
     fn control<'a>(
@@ -350,6 +348,24 @@ impl Backend for Rackspace {
     fn close(&self) {
         self.store.close();
     }
+}
+
+/// An error that no rule gave, as the service words it.
+fn made_up(service: Service, status: u16, message: Option<&str>, id: &str) -> Reply {
+    let usual = match status {
+        404 => "The resource could not be found.",
+        413 | 429 => "OverLimit Retry...",
+        503 => "The server is currently unavailable.",
+        _ => "The server has either erred or is incapable of performing the requested operation.",
+    };
+    let message = message.unwrap_or(usual);
+    // There is no 429 here: too much is 413, whatever it was. One that does not say when to come
+    // again would be a quota.
+    let fault = match status {
+        413 | 429 => rates::over(service, message, now() + 1000, now()),
+        _ => Fault::of_status(service.style(), status, message),
+    };
+    reply(&Err(fault), id)
 }
 
 /// Completes whatever is in progress, even what would never have been.

@@ -86,7 +86,7 @@ impl Rates {
             }
             if times.len() >= limit.most {
                 let free = times.front().map_or(now, |at| at + limit.span);
-                return Err(over(service, free, now));
+                return Err(over(service, "OverLimit Retry...", free, now));
             }
         }
         for limit in limits {
@@ -103,8 +103,8 @@ fn instant(at: Millis) -> String {
 }
 
 /// The refusal, with the way in which the service says when to come again.
-fn over(service: Service, free: Millis, now: Millis) -> Fault {
-    let fault = Fault::keyed(413, "overLimit", "OverLimit Retry...")
+pub(super) fn over(service: Service, message: &str, free: Millis, now: Millis) -> Fault {
+    let fault = Fault::keyed(413, "overLimit", message)
         .with_extra("details", "Error Details...".into())
         .with_extra("retryAfter", instant(free).into());
     if service == Service::Dns {
@@ -113,14 +113,6 @@ fn over(service: Service, free: Millis, now: Millis) -> Fault {
         let seconds = ((free - now).max(1) + 999) / 1000;
         fault.with_header("retry-after", seconds.to_string())
     }
-}
-
-/// What a scripted failure answers when it says "too many": both ways of saying when to come
-/// again, for it knows no service. Without either it would look like a quota.
-pub(super) fn scripted(message: &str, now: Millis) -> Fault {
-    Fault::keyed(413, "overLimit", message)
-        .with_header("retry-after", "1".into())
-        .with_header("reply-after", instant(now + 1000))
 }
 
 #[cfg(test)]

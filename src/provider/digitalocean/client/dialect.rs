@@ -43,6 +43,10 @@ impl Dialect for Bearer {
         futures_util::future::ok(self.proof.clone()).boxed()
     }
 
+    fn credentials(&self) -> &'static str {
+        "check the token and its scopes (DIGITALOCEAN_TOKEN, or security.json)"
+    }
+
     fn refusal(&self, body: &str) -> Option<Refusal> {
         let error = serde_json::from_str::<ApiError>(body).ok()?;
         Some(Refusal {

@@ -29,6 +29,9 @@ pub(in crate::provider) trait Identity: Send + Sync {
     /// What it lacks, in words.
     fn grant(&self, headers: &HeaderMap, answer: Json) -> Result<Grant, String>;
 
+    /// What people are told to check when they are not let in.
+    fn credentials(&self) -> &'static str;
+
     /// What must never be shown.
     fn secret(&self) -> &Secret;
 
@@ -73,6 +76,7 @@ pub(in crate::provider) struct Endpoint {
 pub(super) struct V3 {
     url: Url,
     proof: Proof,
+    credentials: &'static str,
 }
 
 impl V3 {
@@ -87,6 +91,7 @@ impl V3 {
         Ok(Self {
             url,
             proof: login.proof.clone(),
+            credentials: login.profile.credentials,
         })
     }
 }
@@ -103,6 +108,10 @@ fn tokens_of(auth_url: &str) -> String {
 impl Identity for V3 {
     fn url(&self) -> &Url {
         &self.url
+    }
+
+    fn credentials(&self) -> &'static str {
+        self.credentials
     }
 
     fn question(&self) -> Result<Json, Error> {

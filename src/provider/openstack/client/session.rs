@@ -28,8 +28,6 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Who asks.
 pub(in crate::provider) struct Session {
     identity: Box<dyn Identity>,
-    /// What to check when it is refused.
-    credentials: &'static str,
     held: Mutex<Option<Held>>,
     /// Locked while logging in, so that many requests that find no token do it once.
     at_login: tokio::sync::Mutex<()>,
@@ -43,10 +41,9 @@ struct Held {
 }
 
 impl Session {
-    pub(super) fn new(identity: Box<dyn Identity>, credentials: &'static str) -> Self {
+    pub(super) fn new(identity: Box<dyn Identity>) -> Self {
         Self {
             identity,
-            credentials,
             held: Mutex::default(),
             at_login: tokio::sync::Mutex::default(),
         }
@@ -142,6 +139,10 @@ impl Dialect for Session {
         .boxed()
     }
 
+    fn credentials(&self) -> &'static str {
+        self.identity.credentials()
+    }
+
     fn refusal(&self, body: &str) -> Option<Refusal> {
         let message = self.identity.refusal(body)?;
         Some(Refusal {
@@ -152,16 +153,6 @@ impl Dialect for Session {
 
     fn class_of(&self, status: StatusCode, method: &Method, message: &str) -> Class {
         class_of(status, method, message)
-    }
-
-    fn advice(&self, class: Class) -> Option<&'static str> {
-        match class {
-            Class::Unauthorized => Some(self.credentials),
-            Class::RateLimited => {
-                Some("the cloud is busy, or others use this account too; run it again later")
-            }
-            _ => None,
-        }
     }
 
     fn hold(&self, status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {

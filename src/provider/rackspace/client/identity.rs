@@ -52,6 +52,10 @@ impl Identity for V2 {
         &self.url
     }
 
+    fn credentials(&self) -> &'static str {
+        super::super::CLASSIC.credentials
+    }
+
     fn question(&self) -> Result<Json, Error> {
         let username = &self.login.username;
         Ok(match &self.login.proof {

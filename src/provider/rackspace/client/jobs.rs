@@ -141,7 +141,7 @@ fn failed(request: &Request<'_>, job: &Job) -> Error {
         message: crate::model::escape(&message).into_owned(),
         status: code,
         request_id: job.id.clone(),
-        advice: None,
+        credentials: None,
     }
 }
 

@@ -1,0 +1,52 @@
+use std::path::Path;
+
+use crate::config::{Cloud, FileSource, Spanned};
+use crate::file;
+use crate::model::{Diagnostic, Secret};
+
+/// Reads the files of this machine that cloud.json puts on servers, whose paths count from where
+/// cloud.json is. Gives what is wrong with those that cannot be read.
+pub(super) fn read(directory: &Path, cloud: &mut Cloud) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let files = cloud
+        .servers
+        .iter_mut()
+        .flat_map(|server| &mut server.files);
+    for wanted in files {
+        let FileSource::Local(path) = &wanted.source else {
+            continue;
+        };
+        match contents(directory, path) {
+            Ok(text) => wanted.source = FileSource::Content(text),
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    problems
+}
+
+fn contents(directory: &Path, path: &Spanned<String>) -> Result<Secret, Box<Diagnostic>> {
+    let refused = |why: String, hint: &str| {
+        Box::new(
+            Diagnostic::error(format!(
+                "the file `{}` cannot be put on a server",
+                path.value
+            ))
+            .detail(why)
+            .hint(hint)
+            .at(path.place.clone()),
+        )
+    };
+    let bytes = file::read(&directory.join(&path.value)).map_err(|error| {
+        refused(
+            error.to_string(),
+            "name a file of this machine, from the folder that cloud.json is in",
+        )
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        refused(
+            "it is no text in UTF-8".to_owned(),
+            "only text is carried; have the server fetch anything else",
+        )
+    })?;
+    Ok(Secret::new(text))
+}
