@@ -403,6 +403,7 @@ impl<'a> Bench<'a> {
         let state = self.state();
         let case = Case {
             before: &self.before,
+            account: trial.terms.account,
             key: &trial.terms.key,
             stages,
             tagless: trial.troubles.tagless,

@@ -6,6 +6,8 @@ use std::time::Duration;
 /// What differs between one cloud and another, as far as a seed's meaning goes.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
+    /// The account's name in cloud.json.
+    pub(super) account: &'static str,
     /// Two zones, of two labels each.
     pub(super) zones: [String; 2],
     pub(super) regions: [&'static str; 3],

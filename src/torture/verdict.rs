@@ -22,6 +22,8 @@ pub(super) struct Verdict {
 pub(super) struct Case<'a> {
     /// What was there before.
     pub(super) before: &'a World,
+    /// The account's name in cloud.json.
+    pub(super) account: &'a str,
     /// The public key that is wanted.
     pub(super) key: &'a str,
     /// What was wanted up to now, in order.
@@ -232,7 +234,7 @@ impl Verdict {
                 .iter()
                 .find(|key| key.public_key.trim() == case.key);
             let key = key.map(|key| key.id.clone()).unwrap_or_default();
-            expected.insert("ssh_key.default".to_owned(), key);
+            expected.insert(format!("ssh_key.{}", case.account), key);
         }
         for record in &ours.records {
             let address = format!("record.{}/{}", record.name, record.kind);
@@ -397,6 +399,7 @@ mod tests {
         fn judge(&self) -> Verdict {
             judge(&Case {
                 before: &self.before,
+                account: "default",
                 key: &terms().key,
                 stages: std::slice::from_ref(&self.stage),
                 tagless: false,

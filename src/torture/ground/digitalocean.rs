@@ -55,6 +55,7 @@ const ROUTES: Routes = Routes {
 
 pub(super) fn terms() -> Terms {
     Terms {
+        account: "default",
         zones: ["acme.com".to_owned(), "other.net".to_owned()],
         regions: ["nyc3", "fra1", WITHOUT_IPV6],
         without_ipv6: WITHOUT_IPV6,
