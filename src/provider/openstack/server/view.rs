@@ -85,11 +85,11 @@ impl View {
     pub(super) fn observed(&self, servers: Vec<Server>) -> Vec<Observed> {
         servers
             .into_iter()
-            .map(|server| self.from_wire(server))
+            .map(|server| self.seen(server))
             .collect()
     }
 
-    fn from_wire(&self, server: Server) -> Observed {
+    fn seen(&self, server: Server) -> Observed {
         let mut addresses = addresses(&server);
         if let Some(ip) = self.floating.get(&server.id)
             && !addresses.iter().any(|address| address.ip == *ip)
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_server_on_a_public_network_is_ready_with_its_addresses() {
-        let seen = view().from_wire(server(PUBLIC_SERVER));
+        let seen = view().seen(server(PUBLIC_SERVER));
         assert_eq!(seen.readiness, Readiness::Ready);
         assert_eq!(seen.text(NAME), Some("rec1"));
         assert_eq!(seen.text(SIZE), Some("m1.tiny"));
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_private_server_has_no_public_address() {
-        let seen = view().from_wire(server(PRIVATE));
+        let seen = view().seen(server(PRIVATE));
         assert_eq!(seen.readiness, Readiness::Ready);
         assert_eq!(seen.attributes.get(IPV4_ADDRESS), Some(&Json::Null));
         assert_eq!(seen.attributes[NETWORKS]["v4"][0]["type"], "private");
@@ -317,7 +317,7 @@ mod tests {
             .insert(FLOATING.to_owned(), "pool".to_owned());
         assert_eq!(view().lacks_floating(&wanting), Some("pool"));
         let id = wanting.id.clone();
-        let seen = view().from_wire(wanting);
+        let seen = view().seen(wanting);
         let waits = Readiness::Pending("it waits for its floating IP".to_owned());
         assert_eq!(seen.readiness, waits);
         assert_eq!(seen.attributes.get(IPV4_ADDRESS), None);
@@ -331,28 +331,28 @@ mod tests {
         assert!(floating.contains_key(&id), "{floating:?}");
         let knowing = View { floating, ..view() };
         assert_eq!(knowing.lacks_floating(&wanting), None);
-        let seen = knowing.from_wire(wanting);
+        let seen = knowing.seen(wanting);
         assert_eq!(seen.readiness, Readiness::Ready);
         assert_eq!(seen.text(IPV4_ADDRESS), Some("203.0.113.91"));
         // Both know.
-        let seen = view().from_wire(server(FLOATING_SERVER));
+        let seen = view().seen(server(FLOATING_SERVER));
         assert_eq!(seen.text(IPV4_ADDRESS), Some("203.0.113.91"));
     }
 
     #[test]
     fn what_is_building_is_pending_and_what_failed_says_why() {
-        let seen = view().from_wire(server(BUILDING));
+        let seen = view().seen(server(BUILDING));
         assert_eq!(seen.readiness, Readiness::Pending("it boots".to_owned()));
         let told = View {
             tells_progress: true,
             ..view()
         };
-        let seen = told.from_wire(server(BUILDING));
+        let seen = told.seen(server(BUILDING));
         assert_eq!(
             seen.readiness,
             Readiness::Pending("it boots, 0 %".to_owned())
         );
-        let seen = view().from_wire(server(FAILED));
+        let seen = view().seen(server(FAILED));
         let why = "No valid host was found.";
         assert_eq!(seen.readiness, Readiness::Failed(why.to_owned()));
     }
@@ -362,7 +362,7 @@ mod tests {
         let mut old = server(OLD);
         let id = old.flavor.as_mut().unwrap().id.replace("f1".to_owned());
         assert!(id.is_some());
-        assert_eq!(view().from_wire(old).text(SIZE), Some("m1.tiny"));
+        assert_eq!(view().seen(old).text(SIZE), Some("m1.tiny"));
     }
 
     #[test]
