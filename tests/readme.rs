@@ -58,7 +58,9 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
 #[test]
 fn transcripts_are_what_the_program_prints() {
     let readme = read("README.md");
-    let transcripts = blocks(&readme, "console");
+    let mut transcripts = blocks(&readme, "console");
+    // Those of a real cloud are checked in tests/openstack.
+    transcripts.retain(|transcript| !transcript.contains("-C fixtures/acme-openstack "));
     assert!(!transcripts.is_empty());
     for transcript in transcripts {
         let (command, expected) = transcript.split_once('\n').unwrap();

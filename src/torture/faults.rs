@@ -282,7 +282,7 @@ fn death(rng: &mut Rng, scenario: &Scenario, terms: &Terms) -> Death {
     let stage = rng.usize(0..scenario.stages.len());
     let [zone, _] = &terms.zones;
     let mut texts: Vec<String> = vec![
-        "\"ssh_key.default\"".to_owned(),
+        format!("\"ssh_key.{}\"", terms.account),
         format!("\"domain.{zone}\""),
     ];
     let servers = scenario.stages.get(stage).map(|stage| &stage.servers);

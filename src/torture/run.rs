@@ -403,7 +403,9 @@ impl<'a> Bench<'a> {
         let state = self.state();
         let case = Case {
             before: &self.before,
+            account: trial.terms.account,
             key: &trial.terms.key,
+            shares_account: trial.terms.shares_account,
             stages,
             tagless: trial.troubles.tagless,
             world: &world,

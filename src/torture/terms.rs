@@ -6,6 +6,8 @@ use std::time::Duration;
 /// What differs between one cloud and another, as far as a seed's meaning goes.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
+    /// The account's name in cloud.json.
+    pub(super) account: &'static str,
     /// Two zones, of two labels each.
     pub(super) zones: [String; 2],
     pub(super) regions: [&'static str; 3],
@@ -18,6 +20,9 @@ pub(super) struct Terms {
     pub(super) key: String,
     /// What it is called in the account once it is uploaded.
     pub(super) key_name: String,
+    /// Whether deployments share the account: then one that goes leaves its key, which is the
+    /// account's, while servers of another are there.
+    pub(super) shares_account: bool,
     /// Whether a key that somebody else has uploaded does as well.
     pub(super) shares_keys: bool,
     /// How many servers a deployment begins with at most.

@@ -4,10 +4,28 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
 )]
+#![allow(dead_code, reason = "what tests share, not all of which is used here")]
 
+mod acme;
 mod cloud;
+#[path = "../contract/mod.rs"]
+mod contract;
+mod deployment;
+mod drift;
+mod floating;
+mod kept;
+mod killed;
+mod left;
+mod logins;
+mod lost;
 mod names;
 mod python;
+mod refused;
+mod several;
 mod smoke;
+#[path = "../support/mod.rs"]
+mod support;
+mod torture;

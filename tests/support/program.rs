@@ -30,6 +30,10 @@ pub(crate) struct Place {
     directory: PathBuf,
     /// Instead of the usual environment.
     environment: BTreeMap<String, Option<String>>,
+    /// What must be in nothing that is printed or written.
+    secrets: Vec<String>,
+    /// No run takes this long.
+    limit: Duration,
 }
 
 /// What a run printed, and how it ended: the exit code, or 128 and the signal.
@@ -96,6 +100,14 @@ impl std::fmt::Display for Ran {
 impl Place {
     /// An empty directory for a deployment in the account of `cloud`.
     pub(crate) fn new(cloud: &Cloud) -> Self {
+        let mut place = Self::nowhere();
+        place.point_at(cloud.url());
+        place.set("DIGITALOCEAN_TOKEN", TOKEN);
+        place
+    }
+
+    /// An empty directory for a deployment that nothing is known of but its key.
+    pub(crate) fn nowhere() -> Self {
         let root = tempfile::tempdir().expect("a directory");
         let directory = root.path().join("deployment");
         fs::create_dir(&directory).expect("a directory");
@@ -104,11 +116,21 @@ impl Place {
             root,
             directory,
             environment: BTreeMap::new(),
+            secrets: vec![TOKEN.to_owned()],
+            limit: LIMIT,
         };
-        place.point_at(cloud.url());
-        place.set("DIGITALOCEAN_TOKEN", TOKEN);
         place.set("CLOUDBUILDER_PUBLIC_SSH_KEY", KEY);
         place
+    }
+
+    /// Runs may take longer here.
+    pub(crate) fn take_longer(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
+    /// Something else that must be in nothing that is printed or written.
+    pub(crate) fn keep_secret(&mut self, secret: &str) {
+        self.secrets.push(secret.to_owned());
     }
 
     pub(crate) fn point_at(&mut self, url: &str) {
@@ -239,10 +261,11 @@ impl Place {
             out,
             err,
             said: String::new(),
+            limit: self.limit,
         }
     }
 
-    /// Runs the program to its end. Nothing that it leaves or prints may hold the token.
+    /// Runs the program to its end. Nothing that it leaves or prints may hold a secret.
     #[track_caller]
     pub(crate) fn run(&self, line: &str) -> Ran {
         let args: Vec<&str> = line.split_whitespace().collect();
@@ -251,16 +274,19 @@ impl Place {
         ran
     }
 
-    /// The token is in nothing that was printed or written.
+    /// No secret is in anything that was printed or written, but where the user keeps it.
     #[track_caller]
     pub(crate) fn no_token(&self, ran: &Ran) {
-        assert!(!ran.all().contains(TOKEN), "the token is printed\n{ran}");
-        for (path, bytes) in self.files() {
-            let held = bytes
-                .windows(TOKEN.len())
-                .any(|window| window == TOKEN.as_bytes());
-            let meant = path.ends_with("security.json");
-            assert!(meant || !held, "{} holds the token", path.display());
+        for secret in &self.secrets {
+            assert!(!ran.all().contains(secret), "a secret is printed\n{ran}");
+            for (path, bytes) in self.files() {
+                let held = bytes
+                    .windows(secret.len())
+                    .any(|window| window == secret.as_bytes());
+                let kept = ["security.json", "clouds.yaml", "secure.yaml"];
+                let meant = kept.iter().any(|name| path.ends_with(name));
+                assert!(meant || !held, "{} holds a secret", path.display());
+            }
         }
     }
 }
@@ -271,13 +297,14 @@ pub(crate) struct Running {
     out: Receiver<Vec<u8>>,
     err: Receiver<Vec<u8>>,
     said: String,
+    limit: Duration,
 }
 
 impl Running {
     /// Waits until it says something on standard error.
     #[track_caller]
     pub(crate) fn until_it_says(&mut self, what: &str) {
-        let give_up = Instant::now() + LIMIT;
+        let give_up = Instant::now() + self.limit;
         while !self.said.contains(what) {
             let left = give_up.saturating_duration_since(Instant::now());
             match self.err.recv_timeout(left) {
@@ -304,7 +331,7 @@ impl Running {
     /// Waits for its end; it must come in time.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Ran {
-        let give_up = Instant::now() + LIMIT;
+        let give_up = Instant::now() + self.limit;
         let left = || give_up.saturating_duration_since(Instant::now());
         let stdout = match self.out.recv_timeout(left()) {
             Ok(stdout) => stdout,

@@ -55,6 +55,7 @@ const ROUTES: Routes = Routes {
 
 pub(super) fn terms() -> Terms {
     Terms {
+        account: "default",
         zones: ["acme.com".to_owned(), "other.net".to_owned()],
         regions: ["nyc3", "fra1", WITHOUT_IPV6],
         without_ipv6: WITHOUT_IPV6,
@@ -62,6 +63,7 @@ pub(super) fn terms() -> Terms {
         prefix: String::new(),
         key: KEY.to_owned(),
         key_name: "torture@example.com".to_owned(),
+        shares_account: false,
         shares_keys: true,
         most_servers: 12,
         most_strangers: 2,

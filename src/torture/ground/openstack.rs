@@ -19,6 +19,7 @@ use super::super::world::{Key, Record, Server, World, Zone};
 use super::{Site, key};
 use api::{Api, text};
 
+const ACCOUNT: &str = "os";
 const IMAGE: &str = "debian-12";
 const SIZES: [&str; 3] = ["m1.tiny", "m1.small", "m1.tiny"];
 /// The network whose addresses can be reached from everywhere.
@@ -79,6 +80,7 @@ impl std::fmt::Debug for Login {
 pub(super) fn terms(seed: u64) -> Terms {
     let key = key::of(seed);
     Terms {
+        account: ACCOUNT,
         zones: [format!("t{seed}-acme.test"), format!("t{seed}-other.test")],
         regions: [""; 3],
         without_ipv6: "nowhere",
@@ -86,6 +88,7 @@ pub(super) fn terms(seed: u64) -> Terms {
         prefix: prefix(seed),
         key_name: key::name(&key),
         key: key::text(&key),
+        shares_account: true,
         shares_keys: false,
         // A project has room for ten.
         most_servers: 4,
@@ -145,7 +148,7 @@ impl Site for Account {
             .collect();
         let account = json!({"type": "openstack", "auth_url": self.proxy.url(),
             "networks": [NETWORK], "public_network": NETWORK});
-        let cloud = json!({"version": 2, "providers": {"os": account}, "servers": servers});
+        let cloud = json!({"version": 2, "providers": {ACCOUNT: account}, "servers": servers});
         format!("{cloud:#}\n")
     }
 
@@ -159,12 +162,13 @@ impl Site for Account {
         } = &self.login;
         let entry = json!({"username": username, "password": password, "project": project,
             "user_domain_name": domain, "project_domain_name": domain});
-        let security = json!({"accounts": {"os": entry}});
+        let security = json!({"accounts": {ACCOUNT: entry}});
         vec![("security.json", format!("{security:#}\n"))]
     }
 
     fn environment(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+        // No account is there, but practice is known by it.
+        vec![("DIGITALOCEAN_API_URL", root(self.proxy.url()))]
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -363,6 +367,11 @@ impl Account {
         self.api.ask("POST", service, &path, &body).await?;
         Ok(())
     }
+}
+
+/// A URL without its path.
+fn root(url: &str) -> String {
+    url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/")
 }
 
 /// The server that a floating IP's description names, behind whatever stands before it.

@@ -17,6 +17,7 @@ use super::super::terms::{Routes, Terms};
 use super::super::world::{Key, Record, Server, World, Zone};
 use super::{Site, key};
 
+const ACCOUNT: &str = "rax";
 const IMAGE: &str = "Debian 12 (Bookworm) (Cloud)";
 const SIZES: [&str; 3] = ["general1-1", "general1-2", "general1-4"];
 const REGION: &str = "DFW";
@@ -63,6 +64,7 @@ const ROUTES: Routes = Routes {
 pub(super) fn terms() -> Terms {
     let key = key::of(0);
     Terms {
+        account: ACCOUNT,
         zones: ["acme.com".to_owned(), "other.net".to_owned()],
         regions: [REGION; 3],
         without_ipv6: "nowhere",
@@ -70,6 +72,7 @@ pub(super) fn terms() -> Terms {
         prefix: String::new(),
         key_name: key::name(&key),
         key: key::text(&key),
+        shares_account: false,
         shares_keys: false,
         most_servers: 12,
         most_strangers: 2,
@@ -118,19 +121,20 @@ impl Site for Account {
             .collect();
         let account = json!({"type": "rackspace", "region": REGION,
             "auth_url": format!("{}/v2.0", self.sandbox.url())});
-        let cloud = json!({"version": 2, "providers": {"rax": account}, "servers": servers});
+        let cloud = json!({"version": 2, "providers": {ACCOUNT: account}, "servers": servers});
         format!("{cloud:#}\n")
     }
 
     fn files(&self) -> Vec<(&'static str, String)> {
         let [own, _] = &ACCOUNTS;
         let entry = json!({"username": own.username, "api_key": own.api_key});
-        let security = json!({"accounts": {"rax": entry}});
+        let security = json!({"accounts": {ACCOUNT: entry}});
         vec![("security.json", format!("{security:#}\n"))]
     }
 
     fn environment(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+        // No account is there, but practice is known by it.
+        vec![("DIGITALOCEAN_API_URL", self.sandbox.url().to_owned())]
     }
 
     fn secrets(&self) -> Vec<String> {
