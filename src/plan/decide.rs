@@ -111,7 +111,11 @@ impl<'a> Decider<'_, 'a> {
             .map(|found| diff::changes(kind, desired, found, self.facts))
             .unwrap_or_default();
         diff::refusals(kind, desired, &changes, self.input, self.notes);
-        let awaited = known_to_state.is_some_and(|recorded| unseen || !recorded.ready);
+        // What was ready once and is not now lacks something that it is waited for with.
+        let is_pending = kind.lingers
+            && found.is_some_and(|found| matches!(found.readiness, Readiness::Pending(_)));
+        let awaited =
+            known_to_state.is_some_and(|recorded| unseen || is_pending || !recorded.ready);
         let outdated =
             known_to_state.is_some_and(|r| diff::is_outdated(kind, desired, r, self.facts));
         let (verb, reason) = match (found, how) {

@@ -1,6 +1,8 @@
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Desired, Diagnostic, Observed, Recorded, Reference, Value};
+use crate::model::{
+    Attributes, Desired, Diagnostic, Observed, Readiness, Recorded, Reference, Value,
+};
 use crate::resource::{Facts, Kind, OnChange, show};
 
 use super::{Change, Input, Reason, Refreshed};
@@ -47,9 +49,10 @@ fn was_set_from(desired: &Desired, to: &Reference, facts: &Facts<'_>) -> bool {
     let target = facts.recorded.get(&to.address);
     let bound = facts.bound(&to.address);
     recorded.is_some_and(|recorded| recorded.refers_to.contains(&to.address))
-        && target
-            .zip(bound)
-            .is_some_and(|(target, bound)| target.ready && target.id == bound.id)
+        && target.zip(bound).is_some_and(|(target, bound)| {
+            let is_pending = matches!(bound.readiness, Readiness::Pending(_));
+            target.ready && !is_pending && target.id == bound.id
+        })
 }
 
 /// Whether the state says something else than what is wanted, where that is there already.

@@ -3,7 +3,7 @@
 use similar::TextDiff;
 
 use crate::cloud::Cloud;
-use crate::deployment::{addresses, held, nothing, nowhere, read, sign_in};
+use crate::deployment::{addresses, held, nothing_but_a_kept_key, nowhere, read, sign_in};
 use crate::left::Left;
 use crate::support::program::Place;
 
@@ -83,9 +83,10 @@ fn the_example_comes_up_is_answered_and_goes() {
         2
     );
 
-    place.run("destroy -y").code(0).says("Destroy complete!");
+    let ran = place.run("destroy -y").code(0).says("Destroy complete!");
     for beginning in ["server", "acme.com", "fredy@acme.com"] {
-        assert_eq!(held(&cloud, beginning), nothing());
+        let held = held(&cloud, beginning);
+        assert_eq!(held, nothing_but_a_kept_key(&ran, &held), "{ran}");
     }
     assert_eq!(cloud.dig("acme.com", "A"), Vec::<String>::new());
     drop(left);

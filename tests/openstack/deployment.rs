@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cloud::{Cloud, LIMIT, Who};
 use crate::contract;
 use crate::left::Left;
-use crate::support::program::Place;
+use crate::support::program::{Place, Ran};
 
 /// Where no DigitalOcean is: practice is known by it.
 const NOBODY: &str = "http://127.0.0.1:9";
@@ -115,10 +115,31 @@ impl Deployment {
         held(&self.cloud, &format!("{}-", self.subject))
     }
 
+    /// Destroys it; then nothing is left of it.
+    #[track_caller]
+    pub(crate) fn ends(&self) {
+        let ran = self.place.run("destroy -y --settle 3s").code(0);
+        let held = self.held();
+        assert_eq!(held, nothing_but_a_kept_key(&ran, &held), "{ran}");
+    }
+
     #[track_caller]
     pub(crate) fn holds_nothing(&self) {
         assert_eq!(self.held(), nothing());
     }
+}
+
+/// Nothing; but a key stays, and the program says so, while servers of other deployments are in the
+/// account, such as those of tests that run at the same time.
+pub(crate) fn nothing_but_a_kept_key(destroyed: &Ran, held: &Value) -> Value {
+    let mut nothing = nothing();
+    if destroyed
+        .stderr
+        .contains("of another deployment is in the account and may use it")
+    {
+        nothing["keys"] = held["keys"].clone();
+    }
+    nothing
 }
 
 /// A place whose environment knows of no cloud.

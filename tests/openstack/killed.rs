@@ -29,11 +29,6 @@ fn goes_on(here: &Deployment, servers: &[&str], floating: usize) {
     assert_eq!(addresses, Some(floating), "{held}");
 }
 
-fn ends(here: &Deployment) {
-    here.place.run("destroy -y --settle 3s").code(0);
-    here.holds_nothing();
-}
-
 #[test]
 fn at_steps_of_the_journal() {
     let mut here = Deployment::of("steps");
@@ -48,7 +43,7 @@ fn at_steps_of_the_journal() {
         die_at(&mut here, step);
     }
     goes_on(&here, &["web1"], 0);
-    ends(&here);
+    here.ends();
 }
 
 /// A real kill, at a moment that the cloud chooses.
@@ -68,7 +63,7 @@ fn while_servers_boot() {
     run.signal("KILL");
     run.finish().code(KILLED);
     goes_on(&here, &["web1", "web2"], 0);
-    ends(&here);
+    here.ends();
 }
 
 /// The server is there, and its floating IP is not, or nobody knows of it.
@@ -85,5 +80,5 @@ fn between_a_server_and_its_floating_ip() {
     goes_on(&here, &["web1"], 1);
     let address = here.addresses("web1", "v4");
     assert_eq!(here.cloud.dig(&here.host("www"), "A"), address);
-    ends(&here);
+    here.ends();
 }

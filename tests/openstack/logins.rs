@@ -138,8 +138,7 @@ cloud.identity.unassign_project_role_from_user(project, user, role)",
     );
     run.finish().code(0);
     here.is_finished();
-    here.place.run("destroy -y").code(0);
-    here.holds_nothing();
+    here.ends();
     here.cloud.python(
         Who::Admin,
         "cloud.identity.delete_user(cloud.identity.find_user('revoked', domain_id='default'))",

@@ -1,5 +1,8 @@
 //! Which live resource is which entry of cloud.json.
 
+use cloudbuilder::model::Readiness;
+use serde_json::Value as Json;
+
 use crate::world::{FOREIGN, OURS, World, servers};
 
 fn web() -> String {
@@ -111,6 +114,31 @@ fn what_is_too_young_to_be_seen_is_waited_for() {
     world.expect("1 … server web: wait for 2, which an earlier run made\n2 ~ file cloud.json: write networks of web");
     world.destroying = true;
     world.expect("error: server.web cannot be deleted yet: it was made moments ago with the id 2 and is not visible yet");
+}
+
+/// Its floating IP was taken away, say: it gets another one, and what led to the old one follows.
+#[test]
+fn what_was_ready_and_is_not_now_is_waited_for() {
+    let mut world = World::made(&servers(&[("web", &["www.acme.com"])]));
+    let server = world.seen("server.web");
+    server.readiness = Readiness::Pending("it waits for its floating IP".to_owned());
+    for gone in ["ipv4_address", "networks"] {
+        server.attributes.remove(gone);
+    }
+    server
+        .attributes
+        .insert("ipv6_address".to_owned(), Json::Null);
+    let aaaa = "record.www.acme.com/AAAA";
+    world.lose(aaaa);
+    world.recorded.remove(&aaaa.parse().unwrap());
+    world.expect(
+        "
+        1 … server web: wait for 2, which an earlier run made
+        2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
+        3 ~ file cloud.json: write networks of web
+        note: web has no public IPv6: so there will be no www.acme.com AAAA
+    ",
+    );
 }
 
 #[test]

@@ -3,12 +3,13 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use reqwest::Method;
+use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Observed, Readiness};
 use crate::provider::cloud_init;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::server::{
-    FILES, IMAGE, IMAGE_ID, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
+    FILES, IMAGE, IMAGE_ID, IPV6_ADDRESS, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
 };
 
 use super::adapter::{self, required};
@@ -37,6 +38,9 @@ const MARK: &str = "cloudbuilder";
 const FLOATING: &str = "cloudbuilder_floating_ip_from";
 /// Those that hold the name of the network whose addresses are public.
 const PUBLIC: &str = "cloudbuilder_public_network";
+/// Those that say that no public IPv6 address will come, which nobody could tell from a server that
+/// has none yet.
+const NO_IPV6: &str = "cloudbuilder_no_ipv6";
 /// The beginning of our tags.
 const TAG: &str = "cloudbuilder:";
 
@@ -307,7 +311,7 @@ async fn to_create_request<'a>(
             flavor,
             image,
             key_name: ssh_key::name_of(required(attributes, SSH_KEY)?),
-            metadata: metadata(&placement, mark),
+            metadata: metadata(&placement, mark, attributes),
             networks: placement
                 .networks
                 .into_iter()
@@ -330,12 +334,18 @@ async fn to_create_request<'a>(
 }
 
 /// What a later run must know of a server that it only finds.
-fn metadata(placement: &Placement, mark: Option<&str>) -> BTreeMap<&'static str, String> {
+fn metadata(
+    placement: &Placement,
+    mark: Option<&str>,
+    attributes: &Attributes,
+) -> BTreeMap<&'static str, String> {
+    let no_ipv6 = attributes.get(IPV6_ADDRESS).is_some_and(Json::is_null);
     let pool = placement.floating_ip_from.as_ref();
     [
         (MARK, mark.map(ToOwned::to_owned)),
         (FLOATING, pool.map(|pool| pool.id.clone())),
         (PUBLIC, placement.public_network.clone()),
+        (NO_IPV6, no_ipv6.then(|| "true".to_owned())),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key, value?)))

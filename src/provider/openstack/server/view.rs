@@ -17,7 +17,7 @@ use crate::resource::server::{
     BACKUPS, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS, REGION, SIZE,
 };
 
-use super::{FLOATING, MARK, PUBLIC, TAG};
+use super::{FLOATING, MARK, NO_IPV6, PUBLIC, TAG};
 
 /// What it takes to understand servers.
 pub(super) struct View {
@@ -125,6 +125,9 @@ impl View {
         }
         let found = (addresses.as_slice(), public);
         put_addresses(&mut attributes, found, &self.nets, is_settled);
+        if public.v6.is_none() && server.metadata.contains_key(NO_IPV6) {
+            attributes.insert(IPV6_ADDRESS.to_owned(), Json::Null);
+        }
         Observed {
             kind: KIND.name,
             account: Default::default(),
@@ -321,6 +324,15 @@ mod tests {
         let waits = Readiness::Pending("it waits for its floating IP".to_owned());
         assert_eq!(seen.readiness, waits);
         assert_eq!(seen.attributes.get(IPV4_ADDRESS), None);
+        assert_eq!(seen.attributes.get(IPV6_ADDRESS), None);
+        // What its creation knew is known as long as it waits.
+        let mut without = server(PRIVATE);
+        for (key, value) in [(FLOATING, "pool"), (NO_IPV6, "true")] {
+            without.metadata.insert(key.to_owned(), value.to_owned());
+        }
+        let seen = view().from_wire(without);
+        assert_eq!(seen.readiness, waits);
+        assert_eq!(seen.attributes.get(IPV6_ADDRESS), Some(&Json::Null));
         // Neutron has it, and Nova has not heard of it.
         let mut wanting = server(PRIVATE);
         wanting
