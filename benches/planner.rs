@@ -197,6 +197,7 @@ fn desired(servers: usize) -> Vec<Desired> {
         public_key: &PublicKey::parse(KEY).expect("a good key"),
         zones: &[("default".to_owned(), ["acme.com".to_owned()].into())].into(),
         recorded: &BTreeMap::new(),
+        gone: &BTreeSet::new(),
         accounts: &accounts(),
     };
     declare(&cloud, &setting).desired

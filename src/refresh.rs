@@ -1,7 +1,7 @@
 //! Looking: what the accounts hold, in as few requests as it takes, and what cloud.json means
 //! there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
@@ -100,7 +100,9 @@ pub async fn refresh(readers: &Readers, wanted: &Wanted<'_>) -> Result<Found, St
     // What was deleted outside is made again, and what is not visible yet does not tell its
     // price: both take the catalog after all.
     let more = survey.look_up_catalogs(&absent).await?;
-    let mut declared = if more {
+    let gone = absent.iter().filter(|(_, why)| **why == Absence::Gone);
+    survey.gone = gone.map(|(address, _)| address.clone()).collect();
+    let mut declared = if more || !survey.gone.is_empty() {
         survey.with_setting(&zones, declare)
     } else {
         declared
@@ -130,6 +132,8 @@ struct Survey<'a> {
     identities: BTreeMap<String, Account>,
     accounts: AccountViews,
     sight: Sight,
+    /// What is recorded and is not there any more.
+    gone: BTreeSet<Address>,
 }
 
 impl<'a> Survey<'a> {
@@ -151,6 +155,7 @@ impl<'a> Survey<'a> {
             identities: BTreeMap::new(),
             accounts: AccountViews::new(),
             sight: Sight::default(),
+            gone: BTreeSet::new(),
         };
         survey.set_views(Vec::new());
         survey
@@ -182,6 +187,7 @@ impl<'a> Survey<'a> {
             public_key,
             zones,
             recorded: self.wanted.recorded,
+            gone: &self.gone,
             accounts: &self.accounts,
         };
         declare(cloud, &setting)

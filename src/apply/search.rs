@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -96,12 +97,15 @@ pub(super) async fn look_for(
         let group = (intent.account.as_str(), intent.address.kind());
         groups.entry(group).or_default().push(intent);
     }
-    for ((account, kind), intents) in groups {
+    let looks = groups.into_iter().map(async |((account, kind), intents)| {
         let wanted: Vec<&Attributes> = intents.iter().map(|intent| &intent.attributes).collect();
         let found = match readers.of(account) {
             Ok(read) => read.find(kind, &wanted, mark).await,
             Err(error) => Err(error),
         };
+        (account, intents, found)
+    });
+    for (account, intents, found) in join_all(looks).await {
         match found {
             Ok(found) => {
                 let numbers = intents.iter().map(|intent| intent.number);
@@ -160,9 +164,11 @@ pub(super) fn choose(
         free.partition(|found| found.owners.iter().any(|owner| owner == mark));
     // Of several, the oldest: a later one is a twin, which the next plan names.
     let oldest = |found: Vec<Observed>| {
+        // What does not say when it was made goes by its number.
+        let age = |found: &Observed| (found.created.is_none(), found.created, found.id.len());
         let oldest = found
             .into_iter()
-            .min_by(|a, b| (a.id.len(), &a.id).cmp(&(b.id.len(), &b.id)));
+            .min_by(|a, b| (age(a), &a.id).cmp(&(age(b), &b.id)));
         oldest.map_or(Choice::Nothing, |found| Choice::One(Box::new(found)))
     };
     if !marked.is_empty() {

@@ -71,9 +71,9 @@ pub(super) struct Looked {
 
 /// Looks at everything that is waited for, in as few requests as the providers need.
 pub(super) async fn look(readers: Readers, waiting: Vec<Waiting>, mark: String) -> Looked {
-    let mut looked = Looked::default();
     let accounts: BTreeSet<&str> = waiting.iter().map(|waiting| &*waiting.account).collect();
-    for account in accounts {
+    // Beside each other: one that has to wait holds up no other.
+    let looks = accounts.into_iter().map(async |account| {
         let of_account = waiting.iter();
         let of_account: Vec<&Waiting> = of_account
             .filter(|waiting| waiting.account == account)
@@ -82,6 +82,10 @@ pub(super) async fn look(readers: Readers, waiting: Vec<Waiting>, mark: String) 
             Ok(read) => look_in(read, &of_account, &mark).await,
             Err(error) => Err(error),
         };
+        (account, sights)
+    });
+    let mut looked = Looked::default();
+    for (account, sights) in join_all(looks).await {
         match sights {
             Ok(sights) => looked.sights.extend(sights),
             Err(error) => {

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use crate::config::{self, Cloud, DEFAULT_ACCOUNT, Security, Spanned};
 use crate::file;
-use crate::model::Secret;
+use crate::model::{Diagnostic, Secret, escape, nearest};
 use crate::provider::openstack::login;
 use crate::provider::openstack::profile::Profile;
 use crate::provider::{
     Connection, Login, OnPause, Readers, Writers, digitalocean, open_read, open_write, openstack,
     rackspace,
 };
+use crate::render::Sources;
 use crate::sandbox;
 use crate::state::State;
 
@@ -64,6 +65,7 @@ impl Opening<'_> {
             let login = self.token_login(None)?;
             return Ok(vec![(DEFAULT_ACCOUNT.to_owned(), connection(login)?)]);
         }
+        self.warn_of_unused_entries();
         let accounts = self.cloud.accounts.iter();
         accounts
             .map(|account| {
@@ -71,6 +73,29 @@ impl Opening<'_> {
                 Ok((account.name.value.clone(), connection(login)?))
             })
             .collect()
+    }
+
+    /// A misspelled name would go unnoticed: the environment may open another account instead.
+    fn warn_of_unused_entries(&self) {
+        let entries = self.security.accounts.keys();
+        let unused: Vec<Diagnostic> = entries
+            .filter(|name| self.cloud.account(name).is_none())
+            .map(|name| {
+                let names = self.cloud.accounts.iter();
+                let near = nearest(name, names.map(|account| account.name.value.as_str()));
+                let warning = Diagnostic::warning(format!(
+                    "security.json has an entry for the account `{}`, which cloud.json does not name",
+                    escape(name)
+                ));
+                match near {
+                    Some(near) => warning.hint(format!("did you mean `{near}`?")),
+                    None => warning.hint("name it under `providers`, or take it out"),
+                }
+            })
+            .collect();
+        if !self.deployment.is_sandbox() {
+            self.deployment.terminal.diagnose(&unused, &Sources::new());
+        }
     }
 
     fn login(&self, account: &config::Account) -> Result<Login, Failure> {
@@ -88,22 +113,45 @@ impl Opening<'_> {
         if deployment.is_sandbox() {
             return Ok(deployment.token_login(Secret::new(sandbox::TOKEN.to_owned())));
         }
-        let own = account.and_then(|account| self.security.accounts.get(account));
-        let own = own.and_then(|entry| {
-            let entry: serde_json::Value = serde_json::from_str(entry.expose()).ok()?;
-            Some(Secret::new(entry.get("token")?.as_str()?.to_owned()))
+        let own = account.and_then(|account| {
+            let entry = self.security.accounts.get(account)?;
+            Some(own_token(account, entry))
         });
-        let token = own.or_else(|| self.security.token.clone()).ok_or_else(|| {
-            Failure::error("there is no token for DigitalOcean")
+        let token = own
+            .transpose()?
+            .or_else(|| self.security.token.clone())
+            .ok_or_else(|| {
+                Failure::error("there is no token for DigitalOcean")
                 .detail(format!(
                     "neither DIGITALOCEAN_TOKEN nor DIGITALOCEAN_ACCESS_TOKEN is set, and {} has \
                      no `digital_ocean_api_key`",
                     deployment.security_file().display()
                 ))
                 .hint("run `cloudbuilder init`, or try it without one: add --sandbox")
-        })?;
+            })?;
         Ok(deployment.token_login(token))
     }
+}
+
+/// The token in an account's own entry of security.json. It must not be passed over for another
+/// one that opens another account.
+fn own_token(account: &str, entry: &Secret) -> Result<Secret, Failure> {
+    let entry: serde_json::Value = serde_json::from_str(entry.expose()).unwrap_or_default();
+    let members = entry.as_object();
+    let token = members
+        .filter(|members| members.len() == 1)
+        .and_then(|members| members.get("token")?.as_str())
+        .map(str::trim)
+        .filter(|token| !token.is_empty());
+    let token =
+        token.ok_or_else(|| {
+            Failure::error(format!(
+            "the entry of the account `{account}` in security.json is not what opens DigitalOcean"
+        ))
+        .detail("it must have a `token`, and nothing else")
+        .hint(format!("write \"accounts\": {{\"{account}\": {{\"token\": …}}}}"))
+        })?;
+    Ok(Secret::new(token.to_owned()))
 }
 
 /// What opens an account at an OpenStack, with its `entry` of security.json, if it has one.
@@ -134,7 +182,12 @@ pub(super) fn openstack_login(
         auth_url: text(said.auth_url.as_ref()),
         interface: text(said.interface.as_ref()),
     };
-    let (clouds, secure) = clouds_yaml()?;
+    // What is not asked for need not be readable.
+    let by_name = settings.cloud.is_some() || entry.is_none() && environment("OS_CLOUD").is_some();
+    let (clouds, secure) = match by_name {
+        true => clouds_yaml()?,
+        false => (None, None),
+    };
     let sources = openstack::login::Sources {
         account: name,
         profile,

@@ -54,7 +54,7 @@ pub(super) async fn ask_secretly(prompt: &str, terminal: Terminal) -> Result<Str
     let hidden = Muted::all().map_err(|error| {
         Failure::error("what is typed here cannot be kept from being shown")
             .detail(error.to_string())
-            .hint("set DIGITALOCEAN_TOKEN instead")
+            .hint("write security.json by hand instead")
     })?;
     let answer = ask(prompt, terminal).await;
     drop(hidden);

@@ -11,7 +11,7 @@ use crate::refresh::{self, Found, Wanted};
 use crate::resource::{KINDS, Kind, record, server};
 use crate::state::{State, Store};
 
-use super::accounts::Opening;
+use super::accounts::{Opening, refuse_unnamed};
 use super::args::Global;
 use super::deployment::{Configuration, Deployment, shown};
 use super::failure::{Failure, Success};
@@ -70,11 +70,16 @@ async fn rebuild(
         None => find_lineage(&readers, &configuration).await?,
     };
     let nothing = BTreeMap::new();
+    // Another account would not show what this deployment made, and it would be forgotten.
+    let own = before.as_ref().filter(|before| before.lineage == lineage);
+    refuse_unnamed(&configuration.cloud, own)?;
+    let strangers = BTreeMap::new();
+    let known = own.map_or(&strangers, |before| &before.accounts);
     let key = any_public_key(&security);
     let wanted = Wanted {
         cloud: key.as_ref().map(|key| (&configuration.cloud, key)),
         recorded: &nothing,
-        known: &BTreeMap::new(),
+        known,
         mark: Some(&lineage),
         whole: true,
         settle: Duration::ZERO,

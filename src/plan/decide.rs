@@ -96,8 +96,23 @@ impl<'a> Decider<'_, 'a> {
         if let Some(recorded) = known_to_state {
             diff::create_only_notes(kind, desired, recorded, self.notes);
         }
+        let was_ready = known_to_state.is_some_and(|recorded| recorded.ready);
         if let Some(found) = found
             && let Readiness::Failed(why) = &found.readiness
+            && was_ready
+        {
+            self.notes.push(
+                Diagnostic::warning(format!(
+                    "{address} is there, and something is wrong with it"
+                ))
+                .detail(format!("{} {}: {why}", kind.name, found.id))
+                .hint("look at it in the account; nothing is done about it here")
+                .at(desired.place.clone()),
+            );
+        }
+        if let Some(found) = found
+            && let Readiness::Failed(why) = &found.readiness
+            && !was_ready
         {
             self.notes.push(
                 Diagnostic::error(format!("{address} failed to come up"))

@@ -21,6 +21,8 @@ pub struct Setting<'a> {
     pub zones: &'a Zones,
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
+    /// What of it is gone and will be made anew.
+    pub gone: &'a BTreeSet<Address>,
     /// The accounts, by name.
     pub accounts: &'a AccountViews,
 }
@@ -151,7 +153,9 @@ impl<'a> Declaration<'a> {
     fn server(&mut self, wanted: &Server) {
         let address = server_address(wanted);
         let account = &wanted.account.value;
+        // What is made anew is made of what there is now.
         let recorded = self.setting.recorded.get(&address);
+        let recorded = recorded.filter(|_| !self.setting.gone.contains(&address));
         let catalog = self.catalog(account);
         let region = wanted.region.as_ref();
         let mut attributes: Attributes<Value> = Attributes::from([
@@ -224,8 +228,8 @@ impl<'a> Declaration<'a> {
                 address: record::address(&name.value, record_type),
                 account: account.clone(),
                 attributes: record::attributes(zone.clone(), &name.value, record_type, data),
-                // Every server has an IPv4 address; IPv6 depends on its region and its age.
-                only_if: (record_type == "AAAA").then(|| to(attribute)),
+                // Where a server is may decide which it has, and its age too.
+                only_if: Some(to(attribute)),
                 place: Some(name.place.clone()),
                 places: BTreeMap::new(),
             });
@@ -237,9 +241,7 @@ impl<'a> Declaration<'a> {
     fn domain_value(&mut self, account: &str, zone: &str, name: &Spanned<String>) -> Value {
         let has_it = zones::holds(self.setting.zones, account, zone);
         let ours = (account.to_owned(), zone.to_owned());
-        let used_only = has_it
-            && !self.domains.contains(&ours)
-            && !self.setting.recorded.contains_key(&domain::address(zone));
+        let used_only = has_it && !self.domains.contains(&ours) && !self.is_recorded(account, zone);
         if used_only {
             return zone.into();
         }
@@ -250,12 +252,18 @@ impl<'a> Declaration<'a> {
         })
     }
 
+    /// Whether the state has this zone of this account.
+    fn is_recorded(&self, account: &str, zone: &str) -> bool {
+        let recorded = self.setting.recorded.get(&domain::address(zone));
+        recorded.is_some_and(|recorded| recorded.account == account)
+    }
+
     fn domain(&mut self, account: &str, zone: &str, asked_by: &Spanned<String>) {
         if !self.domains.insert((account.to_owned(), zone.to_owned())) {
             return;
         }
         let place = asked_by.place.clone();
-        let recorded = self.setting.recorded.contains_key(&domain::address(zone));
+        let recorded = self.is_recorded(account, zone);
         if !zones::holds(self.setting.zones, account, zone) && !recorded {
             let note = Diagnostic::note(format!("{zone} will be a new zone"));
             let view = self.setting.accounts.get(account);

@@ -98,6 +98,8 @@ fn check_selection(desired: &Desired, catalog: &Catalog, found: &mut Vec<Diagnos
         );
     }
     if let (Some(size), Some(image)) = (size, image)
+        // Of an OpenStack, none says that the disk is as large as the image needs.
+        && size.disk_gb > 0
         && size.disk_gb < image.min_disk_gb
     {
         let selector = desired.text(IMAGE).unwrap_or_default();

@@ -251,6 +251,7 @@ impl World {
             public_key: &PublicKey::parse(&self.key).expect("a key"),
             zones: &zones,
             recorded: &self.recorded,
+            gone: &BTreeSet::new(),
             accounts: &accounts,
         };
         declare(&self.parsed(), &setting)

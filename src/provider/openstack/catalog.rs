@@ -13,8 +13,7 @@ use super::wire::nova::{
 /// Everything on offer in the account's region. Nothing says what it costs.
 pub(super) async fn read(client: &ReadClient) -> Result<Catalog, Error> {
     let region = client.region().await?;
-    let (flavors, images, limits) =
-        tokio::try_join!(flavors(client), images(client), limits(client))?;
+    let (flavors, images) = tokio::try_join!(flavors(client), images(client))?;
     Ok(Catalog {
         sizes: flavors
             .iter()
@@ -28,7 +27,8 @@ pub(super) async fn read(client: &ReadClient) -> Result<Catalog, Error> {
             features: BTreeSet::new(),
             available: true,
         }],
-        server_limit: u64::try_from(limits.most_servers).ok(),
+        // What the quotas allow is said with everything else that `resolve` finds.
+        server_limit: None,
         successors: BTreeMap::new(),
     })
 }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::model::{Attributes, Desired, Diagnostic};
 use crate::provider::cloud_init;
 use crate::provider::{Error, Resolved};
-use crate::resource::server::{FILES, IPV6, IPV6_ADDRESS, SETTINGS, SIZE};
+use crate::resource::server::{FILES, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, SETTINGS, SIZE};
 
 use super::addresses::Rule;
 use super::catalog;
@@ -177,6 +177,9 @@ fn reached(
     let mut attributes = Attributes::from([(IPV6, Json::from(has_v6))]);
     if !has_v6 {
         attributes.insert(IPV6_ADDRESS, Json::Null);
+    }
+    if !has_v4 {
+        attributes.insert(IPV4_ADDRESS, Json::Null);
     }
     let name = desired.address.name();
     let on: Vec<&str> = placement

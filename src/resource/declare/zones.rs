@@ -53,8 +53,29 @@ impl Declaration<'_> {
         });
         let kept = recorded.filter(|(account, zone)| holds(&self.managed, account, zone));
         let declared = longest(&self.declared, &name.value);
-        let found = declared.or_else(|| longest(&self.managed, &name.value));
+        let found = declared
+            .clone()
+            .or_else(|| longest(&self.managed, &name.value));
         if let Some((account, zone)) = kept {
+            let elsewhere = declared
+                .as_ref()
+                .filter(|(declared, holders)| *declared == zone && !holders.contains(&account));
+            if let Some((_, holders)) = elsewhere {
+                let to = holders.join("`, `");
+                self.out.notes.push(
+                    Diagnostic::error(format!(
+                        "{} is in the zone {zone} of the account `{account}`",
+                        name.value
+                    ))
+                    .detail(format!("cloud.json names `{to}` for that zone"))
+                    .hint(
+                        "this version moves no names from one account to another: name that one \
+                         again, or take the name out, apply, and put it in again",
+                    )
+                    .at(name.place.clone()),
+                );
+                return None;
+            }
             if let Some((longer, _)) = found.filter(|(found, _)| found.len() > zone.len()) {
                 self.out.notes.push(
                     Diagnostic::note(format!("{} stays in the zone {zone}", name.value))
@@ -67,30 +88,18 @@ impl Declaration<'_> {
         match found {
             Some((zone, holders)) => {
                 let (zone, holders) = (zone.to_owned(), owned(&holders));
-                let account = self.choose(&zone, &holders, name, server)?;
+                let account = self.choose(&zone, &holders, name)?;
                 Some((account, zone))
             }
             None => self.new_zone(name, server),
         }
     }
 
-    /// Which of the accounts that have a zone: the server's own before any other.
-    fn choose(
-        &mut self,
-        zone: &str,
-        holders: &[String],
-        name: &Spanned<String>,
-        server: &Server,
-    ) -> Option<String> {
-        let preferred = [server.account.value.as_str(), self.fallback];
+    /// Which of the accounts that have a zone. Of several only one answers to the world, and
+    /// nothing tells which.
+    fn choose(&mut self, zone: &str, holders: &[String], name: &Spanned<String>) -> Option<String> {
         if let [only] = holders {
             return Some(only.clone());
-        }
-        if let Some(account) = preferred
-            .iter()
-            .find(|one| holders.iter().any(|h| h == *one))
-        {
-            return Some((*account).to_owned());
         }
         let accounts = holders.join("`, `");
         self.out.notes.push(

@@ -330,7 +330,7 @@ mod tests {
         for (key, value) in [(FLOATING, "pool"), (NO_IPV6, "true")] {
             without.metadata.insert(key.to_owned(), value.to_owned());
         }
-        let seen = view().from_wire(without);
+        let seen = view().seen(without);
         assert_eq!(seen.readiness, waits);
         assert_eq!(seen.attributes.get(IPV6_ADDRESS), Some(&Json::Null));
         // Neutron has it, and Nova has not heard of it.
