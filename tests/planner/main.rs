@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
 )]
 
+mod accounts;
 mod carry_out;
 mod conflicts;
 mod identity;
