@@ -17,7 +17,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use cloudbuilder::sandbox::Options;
+use cloudbuilder::sandbox::{self, Options};
 use serde_json::{Value, json};
 
 use support::cloud::{Cloud, quick};
@@ -224,6 +224,56 @@ mod init {
         let after = seen.text.rsplit("Interrupted").next().unwrap();
         assert!(after.contains(" echo "), "{}", seen.text);
         assert_eq!(place.files(), before);
+    }
+
+    #[test]
+    fn another_provider_asks_for_what_opens_it() {
+        let cloud = Cloud::start(Options {
+            cloud: sandbox::Cloud::Rackspace,
+            ..quick()
+        });
+        let [account, _] = &sandbox::rackspace::ACCOUNTS;
+        let mut place = newcomer(&cloud);
+        place.set("RAX_AUTH_URL", cloud.url());
+        let mut session = place.at_terminal(WIDE, "init");
+        session.until("Provider [digitalocean]: ");
+        session.enter("elsewhere");
+        session.until("There is digitalocean, openstack, rackspace, rackspace-flex.");
+        session.until("Provider [digitalocean]: ");
+        session.enter("Rackspace");
+        session.until("The API key is in the control panel");
+        for key in ["an-invented-key-with-a-mistake", account.api_key] {
+            session.until("User name: ");
+            session.enter(account.username);
+            session.until("API key (not shown): ");
+            session.enter(key);
+            session.until("Region [your account's own]: ");
+            session.enter("");
+            if key != account.api_key {
+                session.until("It is not accepted: ");
+            }
+        }
+        session.until("It opens the account of ");
+        session.until("Public SSH key");
+        session.enter("");
+        session.until("Then: cloudbuilder plan");
+        let seen = session.end().code(0);
+        seen.never_says(account.api_key)
+            .never_says("with-a-mistake");
+
+        assert_eq!(mode(&place, "security.json"), 0o600);
+        let security: Value = serde_json::from_str(&place.text("security.json")).unwrap();
+        let entry = json!({"username": account.username, "api_key": account.api_key});
+        assert_eq!(
+            security,
+            json!({"accounts": {"rax": entry}, "public_ssh_key": KEY})
+        );
+        // What it begins with can be carried out.
+        place
+            .run("plan")
+            .code(0)
+            .says("Plan: 2 to add")
+            .never_says(account.api_key);
     }
 
     #[test]

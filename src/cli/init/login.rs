@@ -10,7 +10,7 @@ use crate::provider::{
 
 use super::super::accounts::{openstack_login, rackspace_login};
 use super::super::confirm::{ask, ask_secretly};
-use super::super::deployment::Deployment;
+use super::super::deployment::{Deployment, environment};
 use super::super::failure::Failure;
 use super::super::terminal::Terminal;
 use super::{ATTEMPTS, given_up};
@@ -158,8 +158,11 @@ impl Questions<'_> {
             return Ok(None);
         }
         let region = self.ask("Region [your account's own]: ").await?;
+        // Nobody is asked for the address: it is the same for all, unless this is practice.
+        let auth_url = environment("RAX_AUTH_URL").unwrap_or_default();
         let settings = Settings {
             region: spanned(&region),
+            auth_url: spanned(&auth_url),
             ..Settings::default()
         };
         let entry = json!({"username": username, "api_key": api_key});
