@@ -63,7 +63,8 @@ pub use crate::plan::Absence;
 pub enum Stopped {
     /// A request failed.
     Failed(Error),
-    /// It is not the account that the state is about, so that everything would look deleted.
+    /// It is not the account that the state is about, so that everything would look deleted; or
+    /// it is the same by two names.
     OtherAccount(Box<Diagnostic>),
 }
 
@@ -213,7 +214,10 @@ impl<'a> Survey<'a> {
             }
         }
         self.set_views(catalogs);
-        Ok(())
+        match guard::same_account_twice(&self.identities) {
+            Some(refusal) => Err(Stopped::OtherAccount(Box::new(refusal))),
+            None => Ok(()),
+        }
     }
 
     /// The zones of each account.

@@ -190,7 +190,7 @@ fn a_wrong_address_of_the_api_is_called_so() {
         let ran = place
             .run(line)
             .one_error("the API's address seems to be wrong")
-            .says("DIGITALOCEAN_API_URL");
+            .says("check the API's address");
         assert!(ran.stderr.contains("404"), "{ran}");
     }
 }

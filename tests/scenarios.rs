@@ -78,6 +78,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    account_left_out,
     add_and_remove_a_server,
     address_given_back_earlier,
     addresses_not_written,
@@ -93,7 +94,9 @@ scenarios! {
     duplicate_of_a_right_record,
     empty_configuration,
     everything_is_gone,
+    files_on_a_new_server,
     first_apply,
+    image_by_pattern,
     image_or_key_changed,
     import_that_differs,
     longer_zone_appears_later,
@@ -122,6 +125,7 @@ scenarios! {
     token_without_tags,
     twin_with_our_mark,
     two_candidates,
+    two_clouds,
     two_deployments,
     zone_deleted_outside,
     zone_made_meanwhile,

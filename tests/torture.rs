@@ -28,12 +28,16 @@ use tokio::sync::Mutex;
 static TURN: Mutex<()> = Mutex::const_new(());
 
 fn campaign() -> Campaign {
+    against(Ground::DigitalOcean)
+}
+
+fn against(ground: Ground) -> Campaign {
     let processors = available_parallelism().map_or(2, std::num::NonZeroUsize::get);
     Campaign {
         program: PathBuf::from(env!("CARGO_BIN_EXE_cloudbuilder")),
         // Most of a trial is waiting.
         jobs: 6 * processors.min(8),
-        ground: Ground::DigitalOcean,
+        ground,
     }
 }
 
@@ -53,6 +57,19 @@ async fn two_hundred_random_clouds_come_out_right() {
     let report = campaign().seeds(1..=200, Mode::Faults, quietly).await;
     assert_good(&report);
     // Most of what was laid must have struck, or nothing is proved.
+    let laid: u64 = report.faults.values().map(|(laid, _)| laid).sum();
+    assert!(report.struck() * 3 > laid * 2, "{report}");
+    assert!(report.killed_at_requests > 30, "{report}");
+    assert!(report.killed_at_steps > 30, "{report}");
+    assert!(report.power_cuts > 20, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_random_clouds_at_rackspace_come_out_right() {
+    let _turn = TURN.lock().await;
+    let campaign = against(Ground::Rackspace);
+    let report = campaign.seeds(1..=200, Mode::Faults, quietly).await;
+    assert_good(&report);
     let laid: u64 = report.faults.values().map(|(laid, _)| laid).sum();
     assert!(report.struck() * 3 > laid * 2, "{report}");
     assert!(report.killed_at_requests > 30, "{report}");

@@ -52,19 +52,23 @@ impl Opening<'_> {
     }
 
     fn connections(&self) -> Result<Vec<(String, Connection)>, Failure> {
-        let connection = |login| Connection {
-            login,
-            manner: self.deployment.manner(self.on_pause.clone()),
+        let connection = |login: Login| -> Result<Connection, Failure> {
+            let practice = self.deployment.practice();
+            practice.refuse_unless_practice(login.address())?;
+            Ok(Connection {
+                login,
+                manner: self.deployment.manner(self.on_pause.clone()),
+            })
         };
         if self.cloud.accounts.is_empty() {
             let login = self.token_login(None)?;
-            return Ok(vec![(DEFAULT_ACCOUNT.to_owned(), connection(login))]);
+            return Ok(vec![(DEFAULT_ACCOUNT.to_owned(), connection(login)?)]);
         }
         let accounts = self.cloud.accounts.iter();
         accounts
             .map(|account| {
                 let login = self.login(account)?;
-                Ok((account.name.value.clone(), connection(login)))
+                Ok((account.name.value.clone(), connection(login)?))
             })
             .collect()
     }

@@ -3,19 +3,19 @@ use std::process::{Command, Stdio};
 
 use crate::model::Diagnostic;
 
-/// What is unwise about a file with a token in it.
-pub(super) fn warnings(path: &Path) -> Vec<Diagnostic> {
+/// What is unwise about a file with secrets in it, which are called so: `a token`.
+pub(super) fn warnings(path: &Path, secrets: &str) -> Vec<Diagnostic> {
     let name = path.display();
     let mut warnings = Vec::new();
     if others_can_read(path) {
         warnings.push(
-            Diagnostic::warning(format!("{name} holds a token and others can read it"))
+            Diagnostic::warning(format!("{name} holds {secrets} and others can read it"))
                 .hint(format!("run `chmod 600 {name}`")),
         );
     }
     if is_tracked(path) {
         warnings.push(
-            Diagnostic::warning(format!("{name} holds a token and git tracks it"))
+            Diagnostic::warning(format!("{name} holds {secrets} and git tracks it"))
                 .detail("whoever has the repository has the token")
                 .hint(format!(
                     "make a new token, take the file out with `git rm --cached {name}`, and list \

@@ -365,7 +365,11 @@ impl Deployment {
         };
         let readable = parsed.is_some();
         // Whether it is used or not: the environment may hold another.
-        let holds_token = parsed.as_ref().is_some_and(|file| file.token.is_some());
+        let secrets = parsed.as_ref().and_then(|file| match &file.token {
+            Some(_) => Some("a token"),
+            None if file.accounts.is_empty() => None,
+            None => Some("credentials"),
+        });
         let environment =
             config::security::from_environment(parsed.unwrap_or_default(), environment);
         diagnostics.extend(environment.diagnostics);
@@ -373,8 +377,8 @@ impl Deployment {
             return Err(Failure::Problems(diagnostics, Sources::new()));
         };
         if !self.is_sandbox() {
-            if holds_token {
-                diagnostics.extend(super::credentials::warnings(&path));
+            if let Some(secrets) = secrets {
+                diagnostics.extend(super::credentials::warnings(&path, secrets));
             }
             self.terminal.diagnose(&diagnostics, &Sources::new());
         }

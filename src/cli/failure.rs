@@ -98,7 +98,7 @@ impl From<provider::Error> for Failure {
         };
         let hint = match error.class {
             provider::Class::NotFound => {
-                "check DIGITALOCEAN_API_URL, and what stands between here and the API"
+                "check the API's address, and what stands between here and the API"
             }
             _ => error.hint(),
         };

@@ -12,7 +12,8 @@
 //! - `tempo=0.01`: pauses take a hundredth of their time.
 //! - `trace=FILE`: write every step there before it is done, a JSON object a line.
 //!
-//! It counts only if `DIGITALOCEAN_API_URL` is plain http on this machine.
+//! It counts only if `DIGITALOCEAN_API_URL` is plain http on this machine; and if it counts, no account
+//! is opened that is not.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -83,6 +84,23 @@ impl Practice {
             told: Arc::new(told),
             course: Arc::default(),
         })
+    }
+
+    /// Refuses an account at `address`, if this is practice and that is none.
+    ///
+    /// # Errors
+    /// What was told, and where the account is.
+    pub(super) fn refuse_unless_practice(&self, address: &str) -> Result<(), Diagnostic> {
+        let local = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
+        let is_local = local.iter().any(|start| address.starts_with(start));
+        if is_local || *self.told == Told::default() {
+            return Ok(());
+        }
+        Err(Failure::error(format!(
+            "{VARIABLE} is set, and {address} is no practice cloud"
+        ))
+        .detail("what it tells a run is never done with the real service")
+        .hint(format!("unset {VARIABLE}")))
     }
 
     /// How long a pause takes here.

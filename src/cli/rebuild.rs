@@ -322,9 +322,9 @@ fn of_step(step: &Step, observed: &Seen<'_>) -> Option<Recorded> {
 /// do with it.
 fn of_mark(observed: &Observed) -> Option<Recorded> {
     let kind: &Kind = KINDS.iter().find(|kind| kind.name == observed.kind)?;
-    let name = observed.text(kind.natural_key.first()?)?;
+    let name = (kind.name_of)(&observed.attributes)?;
     Some(Recorded {
-        address: Address::new(kind.name, name),
+        address: Address::new(kind.name, &name),
         account: observed.account.to_string(),
         id: observed.id.clone(),
         origin: Origin::Created,

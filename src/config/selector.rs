@@ -125,7 +125,10 @@ impl Selector {
     /// How well a candidate fits, the best first: an id is one thing, a slug nearly so, names are
     /// given twice, and a pattern counts only where nothing is called exactly that.
     fn rank(&self, candidate: Candidate<'_>) -> Option<u8> {
-        let by = |by: By| self.by == By::Anything || self.by == by;
+        let by = |by: By| {
+            // A slug is a name too, where there are slugs.
+            self.by == By::Anything || self.by == by || (self.by == By::Name && by == By::Slug)
+        };
         let is = |text: Option<&str>| text == Some(&self.text);
         let fits = |text: Option<&str>| {
             let glob = self.glob.as_ref();

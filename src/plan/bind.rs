@@ -110,6 +110,10 @@ impl<'b, 'a> Binder<'b, 'a> {
         let recorded = self.index.recorded.get(address).copied();
         if let Some(recorded) = recorded.filter(|recorded| recorded.account != desired.account) {
             problems.push(moved(desired, recorded));
+            // It is known, and no stray.
+            if let Some(&at) = self.by_id.get(&id_in_state(recorded)) {
+                self.bindings.at.insert(address, at);
+            }
             return;
         }
         if let Some(recorded) = recorded
@@ -291,13 +295,13 @@ impl<'b, 'a> Binder<'b, 'a> {
                 continue;
             }
             let name = kind(observed.kind)
-                .and_then(|(_, kind)| observed.text(kind.natural_key.first().copied()?))
+                .and_then(|(_, kind)| (kind.name_of)(&observed.attributes))
                 .unwrap_or_default();
             let cost = observed
                 .monthly
                 .map(|cost| format!(", {cost} a month"))
                 .unwrap_or_default();
-            let address = Address::new(observed.kind, name);
+            let address = Address::new(observed.kind, &name);
             let twin = self.bindings.at.get(&address).map(|&at| self.id_of(at));
             let detail = match twin {
                 Some(id) => format!("the recorded one is {id}; this one is left alone"),

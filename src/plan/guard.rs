@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Account, Diagnostic};
 
@@ -96,6 +96,22 @@ pub fn other_account(recorded: Option<&Account>, found: &Account) -> Option<Diag
     )
 }
 
+/// Refuses one account by two names: everything in it would be there twice.
+#[must_use]
+pub fn same_account_twice(accounts: &BTreeMap<String, Account>) -> Option<Diagnostic> {
+    let mut known: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    accounts.iter().find_map(|(name, account)| {
+        let other = known.insert((&account.api_url, &account.id), name)?;
+        Some(
+            Diagnostic::error(format!(
+                "`{other}` and `{name}` under `providers` open the same account"
+            ))
+            .detail(format!("both are {} ({})", account.name, account.id))
+            .hint("name it once, and use that name for everything in it"),
+        )
+    })
+}
+
 fn is_loopback(url: &str) -> bool {
     ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
         .iter()
@@ -113,6 +129,20 @@ mod tests {
             id: id.to_owned(),
             name: "Toy Team".to_owned(),
         }
+    }
+
+    #[test]
+    fn one_account_by_two_names_is_refused() {
+        let api = "https://api.toy.example";
+        let accounts = |ids: [&str; 2]| {
+            let named = ["a", "b"].into_iter().zip(ids);
+            named
+                .map(|(name, id)| (name.to_owned(), account(id, api)))
+                .collect()
+        };
+        assert_eq!(same_account_twice(&accounts(["1", "2"])), None);
+        let refusal = same_account_twice(&accounts(["1", "1"])).unwrap();
+        assert!(refusal.summary.contains("`a` and `b`"), "{refusal:?}");
     }
 
     #[test]

@@ -253,7 +253,11 @@ fn unmet_conditions<'a>(
             continue;
         };
         let value = match bind::observed(input, bindings.at.get(&condition.address)) {
-            Some(target) => target.attributes.get(&condition.attribute),
+            // One that boots does not say yet; what it was made to be does.
+            Some(target) => target.attributes.get(&condition.attribute).or_else(|| {
+                let recorded = input.recorded.get(&condition.address)?;
+                recorded.attributes.get(&condition.attribute)
+            }),
             // It is to be made, and may be known to come without.
             None => index
                 .wanted

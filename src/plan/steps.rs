@@ -24,7 +24,10 @@ pub(super) fn steps(
     decisions: &[Decision<'_>],
     notes: &mut Vec<Diagnostic>,
 ) -> Vec<Step> {
-    let drafts: Vec<Draft<'_>> = decisions.iter().filter_map(draft).collect();
+    let drafts = decisions
+        .iter()
+        .filter_map(|decision| draft(input, decision));
+    let drafts: Vec<Draft<'_>> = drafts.collect();
     let waits_for = waits_for(input, &drafts);
     let ranks: Vec<(Part, usize)> = drafts.iter().map(|draft| draft.rank).collect();
     let order = match graph::order(&ranks, &waits_for) {
@@ -82,7 +85,7 @@ struct Draft<'d> {
     lets_go: Vec<&'d str>,
 }
 
-fn draft<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
+fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
     let action = &decision.action;
     let address = action.address.clone();
     let refers_to = decision.desired.map(refers_to).unwrap_or_default();
@@ -141,7 +144,7 @@ fn draft<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
         verb: action.verb,
         kind: decision.kind.name.to_owned(),
         label: label(decision),
-        detail: detail(decision),
+        detail: detail(decision) + &whereabouts(input, decision),
         monthly: monthly(action.monthly_before, action.monthly_after, action.verb),
         loses,
         waits_for: Vec::new(),
@@ -217,6 +220,16 @@ fn detail(decision: &Decision<'_>) -> String {
         Reason::NotReady => format!("wait for {id}, which an earlier run made"),
         Reason::Kept(why) => format!("stays in the account: {why}"),
         Reason::UpToDate => String::new(),
+    }
+}
+
+/// Where something new is made, if there is more than one place.
+fn whereabouts(input: &Input<'_>, decision: &Decision<'_>) -> String {
+    let is_new = decision.action.verb == Verb::Create;
+    match input.accounts.len() {
+        0 | 1 => String::new(),
+        _ if is_new => format!(" · in {}", decision.action.account),
+        _ => String::new(),
     }
 }
 

@@ -259,6 +259,18 @@ pub enum Login {
     Rackspace(rackspace::Login),
 }
 
+impl Login {
+    /// Where the account is asked who is who, or for everything.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        match self {
+            Self::DigitalOcean(login) => &login.url,
+            Self::OpenStack(login) => &login.auth_url,
+            Self::Rackspace(login) => &login.auth_url,
+        }
+    }
+}
+
 /// How requests are sent.
 #[derive(Clone, Debug, Default)]
 pub struct Manner {

@@ -6,7 +6,9 @@ use serde_json::Value as Json;
 
 use crate::model::{Address, Origin, Recorded};
 
-use super::{Attribute, Facts, Kind, OnChange, Removal, attribute, free, no_check, record};
+use super::{
+    Attribute, Facts, Kind, OnChange, Removal, attribute, free, known_text, no_check, record,
+};
 
 /// Its name: `acme.com`.
 pub const NAME: &str = "name";
@@ -16,6 +18,7 @@ pub const KIND: Kind = Kind {
     name: "domain",
     attributes: ATTRIBUTES,
     natural_key: &[NAME],
+    name_of: |attributes| known_text(attributes, NAME),
     marked: false,
     // It is deleted only when it is empty.
     loses: None,

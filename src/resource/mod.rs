@@ -41,6 +41,8 @@ pub struct Kind {
     pub attributes: &'static [Attribute],
     /// The attributes that find ours when its id is lost.
     pub natural_key: &'static [&'static str],
+    /// What one is called in addresses, from its attributes, where they tell.
+    pub name_of: fn(&Attributes) -> Option<String>,
     /// Whether several may have the same natural key, so that only our mark tells them apart.
     pub marked: bool,
     /// What deleting it loses, for the plan to say.
@@ -158,6 +160,16 @@ fn flag(attributes: &Attributes<Value>, name: &str) -> bool {
     known
         .and_then(serde_json::Value::as_bool)
         .unwrap_or_default()
+}
+
+fn no_name(_: &Attributes) -> Option<String> {
+    None
+}
+
+/// The text of a known attribute.
+fn known_text(attributes: &Attributes, name: &str) -> Option<String> {
+    let text = attributes.get(name)?.as_str()?;
+    Some(text.to_owned())
 }
 
 fn free(_: &Attributes<Value>, _: Option<&Catalog>) -> Price {

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value};
 
-use super::{Attribute, Facts, Kind, OnChange, Removal, attribute, free, server, show, text};
+use super::{
+    Attribute, Facts, Kind, OnChange, Removal, attribute, free, known_text, server, show, text,
+};
 
 /// The zone it is in.
 pub const ZONE: &str = "zone";
@@ -20,6 +22,10 @@ pub const KIND: Kind = Kind {
     name: "record",
     attributes: ATTRIBUTES,
     natural_key: &[ZONE, NAME, TYPE, DATA],
+    name_of: |attributes| {
+        let (name, record_type) = (known_text(attributes, NAME)?, known_text(attributes, TYPE)?);
+        Some(format!("{name}/{record_type}"))
+    },
     marked: false,
     loses: None,
     written_back: None,

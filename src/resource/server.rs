@@ -3,7 +3,8 @@
 use crate::model::{Attributes, Catalog, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Price, Removal, attribute, flag, server_checks, text,
+    Attribute, Facts, Kind, OnChange, Price, Removal, attribute, flag, known_text, server_checks,
+    text,
 };
 
 /// Its name, which is its hostname too.
@@ -45,6 +46,7 @@ pub const KIND: Kind = Kind {
     name: "server",
     attributes: ATTRIBUTES,
     natural_key: &[NAME],
+    name_of: |attributes| known_text(attributes, NAME),
     marked: true,
     loses: Some("its disk"),
     written_back: Some(NETWORKS),

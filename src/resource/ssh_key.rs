@@ -2,7 +2,9 @@
 
 use crate::model::{Recorded, Value};
 
-use super::{Attribute, Facts, Kind, OnChange, Removal, attribute, free, no_check, server};
+use super::{
+    Attribute, Facts, Kind, OnChange, Removal, attribute, free, no_check, no_name, server,
+};
 
 /// Its name in the account.
 pub const NAME: &str = "name";
@@ -16,6 +18,8 @@ pub const KIND: Kind = Kind {
     name: "ssh_key",
     attributes: ATTRIBUTES,
     natural_key: &[FINGERPRINT],
+    // Its address is its account's name, which it does not know.
+    name_of: no_name,
     marked: false,
     loses: None,
     written_back: None,

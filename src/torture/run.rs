@@ -405,6 +405,7 @@ impl<'a> Bench<'a> {
             before: &self.before,
             account: trial.terms.account,
             key: &trial.terms.key,
+            shares_account: trial.terms.shares_account,
             stages,
             tagless: trial.troubles.tagless,
             world: &world,

@@ -20,6 +20,9 @@ pub(super) struct Terms {
     pub(super) key: String,
     /// What it is called in the account once it is uploaded.
     pub(super) key_name: String,
+    /// Whether deployments share the account: then one that goes leaves its key, which is the
+    /// account's, while servers of another are there.
+    pub(super) shares_account: bool,
     /// Whether a key that somebody else has uploaded does as well.
     pub(super) shares_keys: bool,
     /// How many servers a deployment begins with at most.

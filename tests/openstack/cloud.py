@@ -11,7 +11,7 @@ import time
 
 import openstack
 
-PATIENCE = 120
+PATIENCE = 300
 
 SERVICES = {
     "compute": "nova",

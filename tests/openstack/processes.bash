@@ -64,7 +64,7 @@ await_api() {
 }
 
 until_there() {
-    local name=$1 port=$2 test=$3 end=$((SECONDS + 120))
+    local name=$1 port=$2 test=$3 end=$((SECONDS + 300))
     until "$test" "$port"; do
         running "$name" >/dev/null || broken "$name" "$name has ended before it was there"
         ((SECONDS < end)) || broken "$name" "nothing ${test} on port $port: $name"

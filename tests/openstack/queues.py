@@ -8,7 +8,7 @@ import time
 
 import amqp
 
-PATIENCE = 120
+PATIENCE = 300
 
 
 def listened_to(connection, queue):

@@ -97,7 +97,7 @@ async fn a_server_comes_up_with_its_files_and_goes() {
     assert!(injected.contains("cb-28cc8d"), "{injected}");
 
     let listed = write.list("server", Scope::default()).await.unwrap().found;
-    assert_eq!(listed, [there.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&there));
     let found = write.find("server", &[&wanted], MARK).await.unwrap();
     assert_eq!(found, [vec![there.clone()]]);
     let theirs = write.find("server", &[&wanted], OTHER_MARK).await.unwrap();

@@ -11,6 +11,8 @@ use std::net::IpAddr;
 
 use serde_json::{Value as Json, json};
 
+use super::nets::{Net, Nets};
+
 /// An address that a server has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Address {
@@ -73,7 +75,7 @@ impl Rule<'_> {
 
 /// The addresses as cloud.json holds them, public ones first so that the order never changes by
 /// itself.
-pub(super) fn written(addresses: &[Address], public: Public) -> Json {
+pub(super) fn written(addresses: &[Address], public: Public, nets: &Nets) -> Json {
     let of_family = |family: fn(&IpAddr) -> bool, public: Option<IpAddr>| {
         let mut all: Vec<&Address> = addresses
             .iter()
@@ -81,15 +83,14 @@ pub(super) fn written(addresses: &[Address], public: Public) -> Json {
             .collect();
         all.sort_by_key(|address| (Some(address.ip) != public, *address));
         let written = all.into_iter().map(|address| {
-            let scope = match (Some(address.ip) == public, address.is_floating) {
-                (true, _) => "public",
-                (false, true) => "floating",
-                (false, false) => "private",
-            };
+            let is_public = Some(address.ip) == public || address.is_floating;
+            // A floating IP is no address of the net that its server is on.
+            let net = nets.of_address(address.ip).filter(|_| !address.is_floating);
             json!({
                 "ip_address": address.ip.to_string(),
-                "network": address.network,
-                "type": scope,
+                "netmask": net.map_or(Json::Null, Net::netmask),
+                "gateway": net.and_then(|net| net.gateway.as_deref()),
+                "type": if is_public { "public" } else { "private" },
             })
         });
         written.collect::<Vec<_>>()
@@ -103,6 +104,7 @@ pub(super) fn written(addresses: &[Address], public: Public) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::openstack::wire::neutron::Subnet;
 
     fn address(text: &str) -> Address {
         let (network, ip) = text.split_once(' ').unwrap();
@@ -220,13 +222,21 @@ mod tests {
         };
         let expected = json!({
             "v4": [
-                {"ip_address": "203.0.113.9", "network": "private", "type": "public"},
-                {"ip_address": "10.0.0.5", "network": "private", "type": "private"},
+                {"ip_address": "203.0.113.9", "netmask": null, "gateway": null, "type": "public"},
+                {"ip_address": "10.0.0.5", "netmask": "255.255.255.0", "gateway": "10.0.0.1",
+                 "type": "private"},
             ],
-            "v6": [{"ip_address": "2001:db8:2::1", "network": "private", "type": "private"}],
+            "v6": [{"ip_address": "2001:db8:2::1", "netmask": null, "gateway": null,
+                    "type": "private"}],
         });
-        assert_eq!(written(&addresses, public), expected);
+        let nets = Nets::of(&[Subnet {
+            network_id: "private".to_owned(),
+            ip_version: 4,
+            cidr: Some("10.0.0.0/24".to_owned()),
+            gateway_ip: Some("10.0.0.1".to_owned()),
+        }]);
+        assert_eq!(written(&addresses, public, &nets), expected);
         addresses.reverse();
-        assert_eq!(written(&addresses, public), expected);
+        assert_eq!(written(&addresses, public, &nets), expected);
     }
 }

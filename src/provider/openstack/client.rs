@@ -88,6 +88,7 @@ pub(in crate::provider) struct ReadClient {
     pub(super) flavors: OnceCell<Vec<nova::Flavor>>,
     pub(super) images: OnceCell<Vec<glance::Image>>,
     pub(super) networks: OnceCell<Vec<neutron::Network>>,
+    pub(super) subnets: OnceCell<Vec<neutron::Subnet>>,
     pub(super) groups: OnceCell<Vec<neutron::SecurityGroup>>,
     /// The ids of zones by their names, as far as they were asked for.
     zones: Mutex<HashMap<String, String>>,
@@ -144,6 +145,7 @@ impl ReadClient {
             flavors: OnceCell::new(),
             images: OnceCell::new(),
             networks: OnceCell::new(),
+            subnets: OnceCell::new(),
             groups: OnceCell::new(),
             zones: Mutex::default(),
             notes: Mutex::default(),

@@ -27,6 +27,7 @@ mod domain;
 mod files;
 mod floating;
 pub mod login;
+mod nets;
 mod placement;
 pub mod profile;
 mod record;

@@ -8,7 +8,8 @@ use crate::model::nearest;
 use crate::provider::{Class, Error};
 use crate::resource::server::SETTINGS;
 
-use super::client::{ReadClient, Service};
+use super::client::{ReadClient, Service, query};
+use super::profile::FixedNetwork;
 use super::wire::neutron::{Network, Networks, SecurityGroup, SecurityGroups, Subnet, Subnets};
 
 /// A server's settings that only OpenStack has.
@@ -105,25 +106,39 @@ async fn groups(client: &ReadClient) -> Result<&[SecurityGroup], Error> {
     Ok(all)
 }
 
-/// The IP versions that servers on these networks get addresses of, by the network's id.
-pub(super) async fn subnets(client: &ReadClient) -> Result<Vec<Subnet>, Error> {
-    if !client.profile().has_network_service {
-        let fixed = client.profile().fixed_networks.iter();
-        let versions = |is_public| if is_public { &[4, 6][..] } else { &[4][..] };
-        return Ok(fixed
-            .flat_map(|network| {
-                let of_version = |&ip_version| Subnet {
-                    network_id: network.id.to_owned(),
-                    ip_version,
-                };
-                versions(network.is_public).iter().map(of_version)
-            })
-            .collect());
-    }
-    let path = "/subnets?fields=network_id&fields=ip_version";
-    client
-        .pages::<Subnets, _>(Service::Network, path, |subnet| subnet)
-        .await
+/// The subnets that servers get addresses from.
+pub(super) async fn subnets(client: &ReadClient) -> Result<&[Subnet], Error> {
+    let ask = || async {
+        if !client.profile().has_network_service {
+            return Ok(fixed_subnets(client.profile().fixed_networks));
+        }
+        let fields = ["network_id", "ip_version", "cidr", "gateway_ip"];
+        let path = format!("/subnets{}", query(&fields.map(|field| ("fields", field))));
+        client
+            .pages::<Subnets, _>(Service::Network, &path, |subnet| subnet)
+            .await
+    };
+    let all = client.subnets.get_or_try_init(ask).await?;
+    Ok(all)
+}
+
+/// Networks that every account has do not tell their subnets; the public ones have both families.
+fn fixed_subnets(networks: &[FixedNetwork]) -> Vec<Subnet> {
+    let of_network = |network: &FixedNetwork| {
+        let versions = if network.is_public {
+            &[4, 6][..]
+        } else {
+            &[4][..]
+        };
+        let id = network.id.to_owned();
+        versions.iter().map(move |&ip_version| Subnet {
+            network_id: id.clone(),
+            ip_version,
+            cidr: None,
+            gateway_ip: None,
+        })
+    };
+    networks.iter().flat_map(of_network).collect()
 }
 
 /// Where a server with these settings is put, or what stands against it.

@@ -78,7 +78,7 @@ pub(super) async fn servers(
                 if placement.floating_ip_from.is_some() {
                     floating.push(at);
                 }
-                resolved.push(reached(desired, &placement, &subnets, &external));
+                resolved.push(reached(desired, &placement, subnets, &external));
             }
             Err(troubles) => {
                 let mut refused = Resolved::default();
@@ -381,6 +381,8 @@ mod tests {
         let subnet = |name: &str, ip_version| Subnet {
             network_id: format!("id-{name}"),
             ip_version,
+            cidr: None,
+            gateway_ip: None,
         };
         let subnets = [
             subnet("public", 4),

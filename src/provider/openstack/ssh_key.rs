@@ -1,5 +1,8 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
+use md5::{Digest, Md5};
 use reqwest::Method;
 
 use crate::model::{Attributes, Desired, Diagnostic, Observed, Readiness};
@@ -167,7 +170,21 @@ async fn find(client: &ReadClient, name: &str) -> Result<Option<Observed>, Error
     Ok(answer.map(|answer| from_wire(answer.keypair)))
 }
 
+/// The fingerprint of a key by which everybody else knows it: the MD5 of the key itself. What the
+/// cloud says is taken only if its key cannot be read, because clouds compute it in several ways.
+fn fingerprint_of(key: &Key) -> String {
+    let blob = key.public_key.split_whitespace().nth(1);
+    let blob = blob.and_then(|blob| STANDARD.decode(blob).ok());
+    let Some(blob) = blob else {
+        return key.fingerprint.clone();
+    };
+    let digest = Md5::digest(&blob);
+    let pairs: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    pairs.join(":")
+}
+
 fn from_wire(key: Key) -> Observed {
+    let fingerprint = fingerprint_of(&key);
     Observed {
         kind: KIND.name,
         account: Default::default(),
@@ -175,7 +192,7 @@ fn from_wire(key: Key) -> Observed {
         attributes: Attributes::from([
             (crate::resource::ssh_key::NAME.to_owned(), key.name.into()),
             (PUBLIC_KEY.to_owned(), key.public_key.into()),
-            (FINGERPRINT.to_owned(), key.fingerprint.into()),
+            (FINGERPRINT.to_owned(), fingerprint.into()),
         ]),
         owners: Vec::new(),
         readiness: Readiness::Ready,
@@ -200,11 +217,17 @@ mod tests {
     fn a_recorded_answer_is_read() {
         let text = include_str!("../../../fixtures/openstack/keypair.json");
         let answer: KeyAnswer = serde_json::from_str(text).unwrap();
+        let its = answer.keypair.fingerprint.clone();
         let key = from_wire(answer.keypair);
         assert_eq!(key.id, "cb-rec");
-        assert_eq!(
-            key.text(FINGERPRINT),
-            Some("dd:99:98:3e:95:93:6d:fd:a0:5e:fe:20:c8:3b:83:67")
-        );
+        // Found from the key, it is what the cloud found.
+        assert_eq!(key.text(FINGERPRINT), Some(its.as_str()));
+        let other = |public_key: &str| Key {
+            name: "k".to_owned(),
+            public_key: public_key.to_owned(),
+            fingerprint: "aa:aa".to_owned(),
+        };
+        assert_eq!(fingerprint_of(&other("no key")), "aa:aa");
+        assert_eq!(fingerprint_of(&other("ssh-rsa AAAA")).len(), 47);
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::Mutex as TurnMutex;
 use tokio::time::Instant;
 
 use crate::provider::http::{self, Request, allowed, to_json};
+use crate::provider::openstack::client::identity::{Endpoint, Grant};
 use crate::provider::openstack::client::{Place, ReadClient as Cloud};
 use crate::provider::{Class, Error, Manner, Tempo};
 
@@ -90,13 +91,24 @@ impl ReadClient {
         Ok(to(url, method, what, body))
     }
 
+    /// Whether the account has Cloud DNS.
+    pub(super) async fn has_dns(&self) -> Result<bool, Error> {
+        let grant = self.cloud.grant().await?;
+        Ok(dns_of(&grant).is_some())
+    }
+
+    /// The same, as far as it is known: not before the first login.
+    pub(super) fn is_known_to_lack_dns(&self) -> bool {
+        let grant = self.cloud.http().dialect().known();
+        grant.is_some_and(|grant| dns_of(&grant).is_none())
+    }
+
     /// Where Cloud DNS is, with a final slash.
     async fn dns(&self) -> Result<Url, Error> {
         let refused = |message| Error::new(Class::Rejected, "the catalog of Rackspace", message);
         let grant = self.cloud.grant().await?;
-        let mut services = grant.catalog.iter();
-        let dns = services.find(|endpoint| endpoint.service == DNS);
-        let dns = dns.ok_or_else(|| refused(format!("this account does not have {DNS}")))?;
+        let dns =
+            dns_of(&grant).ok_or_else(|| refused(format!("this account does not have {DNS}")))?;
         // The token goes there.
         allowed(&format!("{}/", dns.url.trim_end_matches('/'))).map_err(refused)
     }
@@ -197,6 +209,11 @@ impl WriteClient<'_> {
         let job = until_allowed(|| self.0.cloud.http().change(&request)).await?;
         jobs::end_of(self.0, &request, job).await
     }
+}
+
+fn dns_of(grant: &Grant) -> Option<&Endpoint> {
+    let mut services = grant.catalog.iter();
+    services.find(|endpoint| endpoint.service == DNS)
 }
 
 /// Asks again where even waiting as told did not help. Only few changes a minute are allowed, and

@@ -23,7 +23,14 @@ impl super::Adapter for Adapter {
 
     fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
-            let zones = client.pages::<Domains>("domains").await?;
+            if !client.has_dns().await? {
+                return Ok(Listed::default());
+            }
+            let zones = match client.pages::<Domains>("domains").await {
+                // No zones at all, as it seems.
+                Err(error) if error.class == Class::NotFound => Vec::new(),
+                zones => zones?,
+            };
             let seen = zones.iter().map(|zone| observe(client, zone));
             Ok(seen.collect::<Vec<_>>().into())
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed};
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed};
 
 use super::openstack::{
     self,
@@ -63,17 +63,22 @@ const CLASSIC: Profile = Profile {
     credentials: "check the user name and the API key of the account's entry in security.json",
 };
 
-static CAPABILITIES: Capabilities = Capabilities {
-    provider: TYPE,
-    kinds: &["ssh_key", "server", "domain", "record"],
-    updates: &[("record", "data")],
-    batches: &[record::BATCH],
-    name_servers: &["dns1.stabletransit.com", "dns2.stabletransit.com"],
-    // A guess.
-    boot: Duration::from_secs(90),
-    page: client::PER_PAGE,
-    by_id: true,
-};
+static ALL: Capabilities = capabilities(&["ssh_key", "server", "domain", "record"]);
+static WITHOUT_DNS: Capabilities = capabilities(&["ssh_key", "server"]);
+
+const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
+    Capabilities {
+        provider: TYPE,
+        kinds,
+        updates: &[("record", "data")],
+        batches: &[record::BATCH],
+        name_servers: &["dns1.stabletransit.com", "dns2.stabletransit.com"],
+        // A guess.
+        boot: Duration::from_secs(90),
+        page: client::PER_PAGE,
+        by_id: true,
+    }
+}
 
 /// The calls for one kind of resource.
 trait Adapter: Sync {
@@ -176,11 +181,34 @@ impl Reader {
         let others = openstack::Reader::over(Arc::clone(client.cloud()));
         Ok(Self { client, others })
     }
+
+    /// Of names in DNS: whether there is a service for them at all.
+    async fn resolve_names(&self, wanted: &[&Desired]) -> Result<Vec<Resolved>, Error> {
+        let has_dns = self.client.has_dns().await?;
+        let resolved = wanted.iter().map(|desired| {
+            let problem = (!has_dns).then(|| {
+                let address = &desired.address;
+                Diagnostic::error(format!("this account has no DNS to put {address} into"))
+                    .detail("its catalog has no Cloud DNS")
+                    .hint("give the domain another account as its `provider`")
+                    .at(desired.place.clone())
+            });
+            Resolved {
+                problems: problem.into_iter().collect(),
+                ..Resolved::default()
+            }
+        });
+        Ok(resolved.collect())
+    }
 }
 
 impl Read for Reader {
     fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
+        if self.client.is_known_to_lack_dns() {
+            &WITHOUT_DNS
+        } else {
+            &ALL
+        }
     }
 
     fn account(&self) -> Answer<'_, Account> {
@@ -235,10 +263,7 @@ impl Read for Reader {
         wanted: &'a [&'a Desired],
     ) -> Answer<'a, Vec<Resolved>> {
         match adapter(kind) {
-            Some(_) => {
-                let nothing = wanted.iter().map(|_| Resolved::default()).collect();
-                futures_util::future::ok(nothing).boxed()
-            }
+            Some(_) => self.resolve_names(wanted).boxed(),
             None => self.others.resolve(kind, wanted),
         }
     }

@@ -63,6 +63,7 @@ pub(super) fn terms() -> Terms {
         prefix: String::new(),
         key: KEY.to_owned(),
         key_name: "torture@example.com".to_owned(),
+        shares_account: false,
         shares_keys: true,
         most_servers: 12,
         most_strangers: 2,

@@ -88,6 +88,7 @@ pub(super) fn terms(seed: u64) -> Terms {
         prefix: prefix(seed),
         key_name: key::name(&key),
         key: key::text(&key),
+        shares_account: true,
         shares_keys: false,
         // A project has room for ten.
         most_servers: 4,

@@ -72,6 +72,7 @@ pub(super) fn terms() -> Terms {
         prefix: String::new(),
         key_name: key::name(&key),
         key: key::text(&key),
+        shares_account: false,
         shares_keys: false,
         most_servers: 12,
         most_strangers: 2,

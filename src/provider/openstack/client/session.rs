@@ -114,7 +114,7 @@ impl Session {
     }
 
     /// The same, if there was a login already.
-    pub(super) fn known(&self) -> Option<std::sync::Arc<Grant>> {
+    pub(in crate::provider) fn known(&self) -> Option<std::sync::Arc<Grant>> {
         self.held().as_ref().map(|held| held.grant.clone())
     }
 }

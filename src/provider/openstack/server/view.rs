@@ -9,6 +9,7 @@ use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::Error;
 use crate::provider::openstack::addresses::{Address, Public, Rule, written};
 use crate::provider::openstack::client::ReadClient;
+use crate::provider::openstack::nets::Nets;
 use crate::provider::openstack::wire::neutron::{FloatingIp, Network};
 use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
@@ -29,6 +30,8 @@ pub(super) struct View {
     floating: BTreeMap<String, IpAddr>,
     /// Whether the progress of a server that is built is told.
     tells_progress: bool,
+    /// Which address is on which net.
+    nets: Nets,
 }
 
 impl View {
@@ -40,6 +43,7 @@ impl View {
             sizes: HashMap::new(),
             floating: BTreeMap::new(),
             tells_progress: client.profile().tells_progress,
+            nets: Nets::of(placement::subnets(client).await?),
         };
         let lacks_name = |server: &Server| {
             let flavor = server.flavor.as_ref();
@@ -81,11 +85,11 @@ impl View {
     pub(super) fn observed(&self, servers: Vec<Server>) -> Vec<Observed> {
         servers
             .into_iter()
-            .map(|server| self.from_wire(server))
+            .map(|server| self.seen(server))
             .collect()
     }
 
-    fn from_wire(&self, server: Server) -> Observed {
+    fn seen(&self, server: Server) -> Observed {
         let mut addresses = addresses(&server);
         if let Some(ip) = self.floating.get(&server.id)
             && !addresses.iter().any(|address| address.ip == *ip)
@@ -119,7 +123,8 @@ impl View {
         if let Some(ImageOf::Image { id }) = server.image {
             attributes.insert(IMAGE_ID.to_owned(), id.into());
         }
-        put_addresses(&mut attributes, &addresses, public, is_settled);
+        let found = (addresses.as_slice(), public);
+        put_addresses(&mut attributes, found, &self.nets, is_settled);
         if public.v6.is_none() && server.metadata.contains_key(NO_IPV6) {
             attributes.insert(IPV6_ADDRESS.to_owned(), Json::Null);
         }
@@ -167,8 +172,8 @@ impl View {
 /// What is known of addresses. That there is none is known only once all have come.
 fn put_addresses(
     attributes: &mut Attributes,
-    addresses: &[Address],
-    public: Public,
+    (addresses, public): (&[Address], Public),
+    nets: &Nets,
     is_settled: bool,
 ) {
     let known = |ip: Option<IpAddr>| match ip {
@@ -180,7 +185,7 @@ fn put_addresses(
     attributes.extend(v4.into_iter().chain(v6));
     if is_settled {
         attributes.insert(IPV6.to_owned(), public.v6.is_some().into());
-        attributes.insert(NETWORKS.to_owned(), written(addresses, public));
+        attributes.insert(NETWORKS.to_owned(), written(addresses, public, nets));
     }
 }
 
@@ -265,6 +270,7 @@ mod tests {
             sizes: [("f1".to_owned(), "m1.tiny".to_owned())].into(),
             floating: BTreeMap::new(),
             tells_progress: false,
+            nets: Nets::default(),
         }
     }
 
@@ -285,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_server_on_a_public_network_is_ready_with_its_addresses() {
-        let seen = view().from_wire(server(PUBLIC_SERVER));
+        let seen = view().seen(server(PUBLIC_SERVER));
         assert_eq!(seen.readiness, Readiness::Ready);
         assert_eq!(seen.text(NAME), Some("rec1"));
         assert_eq!(seen.text(SIZE), Some("m1.tiny"));
@@ -300,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_private_server_has_no_public_address() {
-        let seen = view().from_wire(server(PRIVATE));
+        let seen = view().seen(server(PRIVATE));
         assert_eq!(seen.readiness, Readiness::Ready);
         assert_eq!(seen.attributes.get(IPV4_ADDRESS), Some(&Json::Null));
         assert_eq!(seen.attributes[NETWORKS]["v4"][0]["type"], "private");
@@ -314,7 +320,7 @@ mod tests {
             .insert(FLOATING.to_owned(), "pool".to_owned());
         assert_eq!(view().lacks_floating(&wanting), Some("pool"));
         let id = wanting.id.clone();
-        let seen = view().from_wire(wanting);
+        let seen = view().seen(wanting);
         let waits = Readiness::Pending("it waits for its floating IP".to_owned());
         assert_eq!(seen.readiness, waits);
         assert_eq!(seen.attributes.get(IPV4_ADDRESS), None);
@@ -337,28 +343,28 @@ mod tests {
         assert!(floating.contains_key(&id), "{floating:?}");
         let knowing = View { floating, ..view() };
         assert_eq!(knowing.lacks_floating(&wanting), None);
-        let seen = knowing.from_wire(wanting);
+        let seen = knowing.seen(wanting);
         assert_eq!(seen.readiness, Readiness::Ready);
         assert_eq!(seen.text(IPV4_ADDRESS), Some("203.0.113.91"));
         // Both know.
-        let seen = view().from_wire(server(FLOATING_SERVER));
+        let seen = view().seen(server(FLOATING_SERVER));
         assert_eq!(seen.text(IPV4_ADDRESS), Some("203.0.113.91"));
     }
 
     #[test]
     fn what_is_building_is_pending_and_what_failed_says_why() {
-        let seen = view().from_wire(server(BUILDING));
+        let seen = view().seen(server(BUILDING));
         assert_eq!(seen.readiness, Readiness::Pending("it boots".to_owned()));
         let told = View {
             tells_progress: true,
             ..view()
         };
-        let seen = told.from_wire(server(BUILDING));
+        let seen = told.seen(server(BUILDING));
         assert_eq!(
             seen.readiness,
             Readiness::Pending("it boots, 0 %".to_owned())
         );
-        let seen = view().from_wire(server(FAILED));
+        let seen = view().seen(server(FAILED));
         let why = "No valid host was found.";
         assert_eq!(seen.readiness, Readiness::Failed(why.to_owned()));
     }
@@ -368,7 +374,7 @@ mod tests {
         let mut old = server(OLD);
         let id = old.flavor.as_mut().unwrap().id.replace("f1".to_owned());
         assert!(id.is_some());
-        assert_eq!(view().from_wire(old).text(SIZE), Some("m1.tiny"));
+        assert_eq!(view().seen(old).text(SIZE), Some("m1.tiny"));
     }
 
     #[test]

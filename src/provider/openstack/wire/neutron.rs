@@ -32,6 +32,9 @@ impl Page for Networks {
 pub(in super::super) struct Subnet {
     pub(in super::super) network_id: String,
     pub(in super::super) ip_version: u8,
+    /// `203.0.113.0/24`.
+    pub(in super::super) cidr: Option<String>,
+    pub(in super::super) gateway_ip: Option<String>,
 }
 
 #[derive(Deserialize)]

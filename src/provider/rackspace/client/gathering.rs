@@ -116,14 +116,10 @@ impl WriteClient<'_> {
         }
         let ids: Vec<(&str, &str)> = some.iter().map(|one| ("id", one.id.as_str())).collect();
         let path = format!("{collection}{}", query(&ids));
-        let refused = match self.carry_out(Method::DELETE, &path, None).await {
-            Ok(_) => None,
-            Err(error) => Some(error),
-        };
-        let left = match refused {
-            None => Ok(HashSet::new()),
+        let left = match self.carry_out(Method::DELETE, &path, None).await {
+            Ok(_) => Ok(HashSet::new()),
             // Each was tried, whatever became of the others: what is still there tells.
-            Some(_) => self.ids_in(&collection).await,
+            Err(_) => self.ids_in(&collection).await,
         };
         for one in some {
             match &left {
