@@ -280,6 +280,7 @@ fn accounts() -> AccountViews {
     let view = AccountView {
         capabilities: &CAPABILITIES,
         catalog: Some(catalog()),
+        dns_in: None,
         left_out: BTreeMap::new(),
     };
     [("default".to_owned(), view)].into()

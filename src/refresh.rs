@@ -82,6 +82,7 @@ pub async fn refresh(readers: &Readers, wanted: &Wanted<'_>) -> Result<Found, St
     let mut survey = Survey::new(readers, wanted);
     // Before the zones are known, a name cannot be given one; keys and servers can be declared.
     let servers = survey.with_setting(&Zones::new(), declare_servers);
+    survey.share_dns().await?;
     survey.look_first(&servers).await?;
     // They are declared anew, with their names.
     drop(servers);
@@ -134,6 +135,8 @@ struct Survey<'a> {
     sight: Sight,
     /// What is recorded and is not there any more.
     gone: BTreeSet<Address>,
+    /// The accounts whose zones and records another one stands for.
+    dns_in: BTreeMap<String, String>,
 }
 
 impl<'a> Survey<'a> {
@@ -143,6 +146,7 @@ impl<'a> Survey<'a> {
             read,
             readers,
             wanted,
+            has_own_dns: true,
             recorded: wanted
                 .recorded
                 .values()
@@ -156,6 +160,7 @@ impl<'a> Survey<'a> {
             accounts: AccountViews::new(),
             sight: Sight::default(),
             gone: BTreeSet::new(),
+            dns_in: BTreeMap::new(),
         };
         survey.set_views(Vec::new());
         survey
@@ -168,6 +173,7 @@ impl<'a> Survey<'a> {
             let view = AccountView {
                 capabilities: look.read.capabilities(),
                 catalog: catalogs.next().flatten(),
+                dns_in: self.dns_in.get(&*look.name).cloned(),
                 left_out: BTreeMap::new(),
             };
             self.accounts.insert(look.name.to_string(), view);
@@ -191,6 +197,37 @@ impl<'a> Survey<'a> {
             accounts: &self.accounts,
         };
         declare(cloud, &setting)
+    }
+
+    /// Of several accounts that show the same zones and records one stands for all, or everything
+    /// would be there twice: the one that they are recorded in, else the first.
+    async fn share_dns(&mut self) -> Result<(), Error> {
+        if self.looks.len() < 2 {
+            return Ok(());
+        }
+        let shared = try_join_all(self.looks.iter().map(Look::shared_dns)).await?;
+        let mut groups: BTreeMap<String, Vec<&Look<'_>>> = BTreeMap::new();
+        for (look, shared) in self.looks.iter().zip(shared) {
+            if let Some(shared) = shared {
+                groups.entry(shared).or_default().push(look);
+            }
+        }
+        let mut dns_in = BTreeMap::new();
+        for looks in groups.values() {
+            let is_recorded = |look: &&&Look<'_>| {
+                let mut kinds = look.recorded.iter().map(|recorded| recorded.address.kind());
+                kinds.any(|kind| [domain::KIND.name, record::KIND.name].contains(&kind))
+            };
+            let stands = looks.iter().find(is_recorded).or_else(|| looks.first());
+            let Some(stands) = stands else { continue };
+            let others = looks.iter().filter(|look| look.name != stands.name);
+            dns_in.extend(others.map(|look| (look.name.to_string(), stands.name.to_string())));
+        }
+        for look in &mut self.looks {
+            look.has_own_dns = !dns_in.contains_key(&*look.name);
+        }
+        self.dns_in = dns_in;
+        Ok(())
     }
 
     /// Everything but records, whose zones have to be known first.
@@ -243,7 +280,7 @@ impl<'a> Survey<'a> {
         let wanted = self.wanted;
         let whole = wanted.whole || reach::to_every_record(wanted.recorded, desired);
         let lists = self.looks.iter().map(async |look| {
-            if !look.read.capabilities().kinds.contains(&kind) {
+            if !look.has_own_dns || !look.read.capabilities().kinds.contains(&kind) {
                 return Ok(None);
             }
             let desired = of_account(&look.name, desired);

@@ -127,6 +127,7 @@ scenarios! {
     two_candidates,
     two_clouds,
     two_deployments,
+    two_regions,
     zone_deleted_outside,
     zone_made_meanwhile,
     zone_of_another_account,

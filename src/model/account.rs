@@ -25,6 +25,9 @@ pub struct AccountView {
     pub capabilities: &'static Capabilities,
     /// What it can use; `None` if nothing is made that needs it.
     pub catalog: Option<Catalog>,
+    /// The account that stands for its zones and records, if that is another one, which shows the
+    /// same.
+    pub dns_in: Option<String>,
     /// How many more resources of a kind it holds than were looked at.
     pub left_out: BTreeMap<&'static str, u64>,
 }

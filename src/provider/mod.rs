@@ -85,6 +85,12 @@ pub trait Read: Send + Sync {
     /// Whose resources it shows.
     fn account(&self) -> Answer<'_, Account>;
 
+    /// By what its zones and records are known, if other accounts may show the same ones: two
+    /// regions of one tenant. `None` if they are this account's alone.
+    fn shared_dns(&self) -> Answer<'_, Option<String>> {
+        futures_util::future::ok(None).boxed()
+    }
+
     /// What can be used now.
     fn catalog(&self) -> Answer<'_, Catalog>;
 

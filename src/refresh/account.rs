@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::{Account, Address, Catalog, Desired, Observed, Recorded};
 use crate::provider::{Error, Listed, Read, Readers, Resolved, Scope, Target};
-use crate::resource::{record, server};
+use crate::resource::{domain, record, server};
 
 use super::reach::Sight;
 use super::{Absence, Wanted};
@@ -22,6 +22,8 @@ pub(super) struct Look<'a> {
     /// This account and the others, for errors to tell them apart.
     pub(super) readers: &'a Readers,
     pub(super) wanted: &'a Wanted<'a>,
+    /// Whether no other account stands for its zones and records.
+    pub(super) has_own_dns: bool,
     /// What the state says of this account.
     pub(super) recorded: Vec<&'a Recorded>,
 }
@@ -33,6 +35,11 @@ impl Look<'_> {
 
     pub(super) async fn account(&self) -> Result<Account, Error> {
         self.read.account().await.map_err(|error| self.named(error))
+    }
+
+    pub(super) async fn shared_dns(&self) -> Result<Option<String>, Error> {
+        let shared = self.read.shared_dns().await;
+        shared.map_err(|error| self.named(error))
     }
 
     /// Whether a server is to be made, or cloud.json asks for something else than last time.
@@ -61,7 +68,9 @@ impl Look<'_> {
         whole: bool,
     ) -> Result<Vec<(&'static str, Listed)>, Error> {
         let kinds = self.read.capabilities().kinds.iter().copied();
-        let kinds = kinds.filter(|kind| *kind != record::KIND.name);
+        let kinds = kinds
+            .filter(|kind| *kind != record::KIND.name)
+            .filter(|kind| self.has_own_dns || *kind != domain::KIND.name);
         let lists = kinds.map(async |kind| Ok((kind, self.list(kind, desired, whole).await?)));
         try_join_all(lists).await
     }

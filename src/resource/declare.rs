@@ -41,7 +41,7 @@ pub struct Declared {
 pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
     let mut declaration = Declaration::begin(cloud, setting);
     for domain in &cloud.domains {
-        let account = &domain.account.value;
+        let account = dns_of(setting, &domain.account.value);
         declaration.domain(account, &domain.name.value, &domain.name);
     }
     for server in &cloud.servers {
@@ -86,7 +86,8 @@ impl<'a> Declaration<'a> {
     fn begin(cloud: &'a Cloud, setting: &'a Setting<'a>) -> Self {
         let mut declared = Zones::new();
         for domain in &cloud.domains {
-            let zones = declared.entry(domain.account.value.clone()).or_default();
+            let account = dns_of(setting, &domain.account.value);
+            let zones = declared.entry(account.to_owned()).or_default();
             zones.insert(domain.name.value.clone());
         }
         let mut managed = setting.zones.clone();
@@ -289,6 +290,13 @@ impl<'a> Declaration<'a> {
             places: BTreeMap::new(),
         });
     }
+}
+
+/// The account that stands for an account's zones.
+fn dns_of<'a>(setting: &Setting<'a>, account: &'a str) -> &'a str {
+    let view = setting.accounts.get(account);
+    let other = view.and_then(|view| view.dns_in.as_deref());
+    other.unwrap_or(account)
 }
 
 /// Whether servers in a region get IPv6; `None` if the catalog was not needed, because then all

@@ -107,6 +107,7 @@ impl World {
         let view = |capabilities| AccountView {
             capabilities,
             catalog: Some(catalog()),
+            dns_in: None,
             left_out: BTreeMap::new(),
         };
         let other = if self.both_have_dns {

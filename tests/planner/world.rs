@@ -235,6 +235,7 @@ impl World {
         let view = AccountView {
             capabilities: &CAPABILITIES,
             catalog: catalog.cloned(),
+            dns_in: None,
             left_out: BTreeMap::new(),
         };
         [("default".to_owned(), view)].into()

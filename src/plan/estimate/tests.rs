@@ -67,6 +67,7 @@ impl Steps {
         let view = AccountView {
             capabilities: &CAPABILITIES,
             catalog: None,
+            dns_in: None,
             left_out: BTreeMap::new(),
         };
         let accounts = [("default".to_owned(), view)].into();

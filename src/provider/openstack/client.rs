@@ -175,7 +175,7 @@ impl ReadClient {
 
     /// The address of the cloud, as the state remembers it.
     pub(in crate::provider) fn base(&self) -> String {
-        self.http.address()
+        self.http.dialect().address()
     }
 
     /// What the token gives access to.
@@ -245,6 +245,14 @@ impl ReadClient {
         let grant = self.grant().await?;
         let region = self.region_in(&grant)?;
         Ok(self.endpoint(&grant, &region, service).is_some())
+    }
+
+    /// Where zones are, and whose: regions may share them.
+    pub(super) async fn shared_dns(&self) -> Result<Option<String>, Error> {
+        let grant = self.grant().await?;
+        let region = self.region_in(&grant)?;
+        let dns = self.endpoint(&grant, &region, Service::Dns);
+        Ok(dns.map(|dns| format!("{} {}", dns.url, grant.project.0)))
     }
 
     /// The same, as far as it is known: not before the first login.

@@ -43,7 +43,8 @@ pub(super) fn is_made_by_us(description: Option<&str>) -> bool {
 /// How far a change has come.
 pub(super) fn readiness(status: &str) -> Readiness {
     match status {
-        "ERROR" => Readiness::Failed("the name servers did not take it".to_owned()),
+        // It is tried again by itself.
+        "ERROR" => Readiness::Pending("the name servers did not take it yet".to_owned()),
         "PENDING" => Readiness::Pending("the name servers do not have it yet".to_owned()),
         _ => Readiness::Ready,
     }
@@ -62,7 +63,7 @@ pub(super) fn with_patience(
         return observed;
     }
     client.note(format!(
-        "{what} was accepted and is still PENDING: the name servers do not have it yet"
+        "{what} was accepted and is still on its way: the name servers do not have it yet"
     ));
     Observed {
         readiness: Readiness::Ready,

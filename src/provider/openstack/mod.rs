@@ -124,6 +124,10 @@ impl Read for Reader {
         .boxed()
     }
 
+    fn shared_dns(&self) -> Answer<'_, Option<String>> {
+        self.client.shared_dns().boxed()
+    }
+
     fn catalog(&self) -> Answer<'_, Catalog> {
         catalog::read(&self.client).boxed()
     }
@@ -217,6 +221,10 @@ impl Read for Writer {
 
     fn account(&self) -> Answer<'_, Account> {
         self.reader.account()
+    }
+
+    fn shared_dns(&self) -> Answer<'_, Option<String>> {
+        self.reader.shared_dns()
     }
 
     fn catalog(&self) -> Answer<'_, Catalog> {

@@ -97,6 +97,12 @@ impl ReadClient {
         Ok(dns_of(&grant).is_some())
     }
 
+    /// Where Cloud DNS is: the address has the tenant in it, and no region.
+    pub(super) async fn shared_dns(&self) -> Result<Option<String>, Error> {
+        let grant = self.cloud.grant().await?;
+        Ok(dns_of(&grant).map(|dns| dns.url.clone()))
+    }
+
     /// The same, as far as it is known: not before the first login.
     pub(super) fn is_known_to_lack_dns(&self) -> bool {
         let grant = self.cloud.http().dialect().known();

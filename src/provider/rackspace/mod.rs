@@ -215,6 +215,10 @@ impl Read for Reader {
         self.others.account()
     }
 
+    fn shared_dns(&self) -> Answer<'_, Option<String>> {
+        self.client.shared_dns().boxed()
+    }
+
     fn catalog(&self) -> Answer<'_, Catalog> {
         self.others.catalog()
     }
@@ -320,6 +324,10 @@ impl Read for Writer {
 
     fn account(&self) -> Answer<'_, Account> {
         self.reader.account()
+    }
+
+    fn shared_dns(&self) -> Answer<'_, Option<String>> {
+        self.reader.shared_dns()
     }
 
     fn catalog(&self) -> Answer<'_, Catalog> {

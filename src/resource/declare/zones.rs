@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::{Server, Spanned};
 use crate::model::{Diagnostic, Value};
 
-use super::Declaration;
+use super::{Declaration, dns_of};
 use crate::resource::{domain, record};
 
 /// Zones by the account that manages them.
@@ -127,6 +127,7 @@ impl Declaration<'_> {
         };
         let preferred = [server.account.value.as_str(), self.fallback];
         if let Some(account) = preferred.into_iter().find(offers) {
+            let account = dns_of(self.setting, account);
             return Some((account.to_owned(), zone.to_owned()));
         }
         self.out.notes.push(

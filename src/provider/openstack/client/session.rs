@@ -75,7 +75,12 @@ impl Session {
         let question = self.identity.question()?;
         // Asking twice makes two tokens, and harms nobody.
         let ask = || self.ask(http, &question);
-        let held = http.repeat(Repeat::Unclear, TRIES, ask).await?;
+        let held = http.repeat(Repeat::Unclear, TRIES, ask).await;
+        let held = held.map_err(|error| match error.class {
+            // Whatever became of it: what it was asked for was not sent.
+            Class::Ambiguous => Class::NotSent.of(error),
+            _ => error,
+        })?;
         *self.held() = Some(held.clone());
         Ok(held)
     }
@@ -91,7 +96,16 @@ impl Session {
         };
         let answer = http.send_bare(&request).await?;
         let headers = answer.headers().clone();
-        let body: Json = http.decode(&request.what, answer).await?;
+        let body: Json = http.decode(&request.what, answer).await.map_err(|error| {
+            // The token may be in it, and would be quoted.
+            match error.class {
+                Class::Malformed => {
+                    let message = "the answer to the login makes no sense";
+                    Error::new(Class::Malformed, &request.what, message)
+                }
+                _ => error,
+            }
+        })?;
         let malformed = |message: String| Error::new(Class::Malformed, &request.what, message);
         let grant = self.identity.grant(&headers, body).map_err(malformed)?;
         let mut token = HeaderValue::try_from(grant.token.expose())
@@ -102,6 +116,14 @@ impl Session {
             grant: std::sync::Arc::new(grant),
             proof: HeaderMap::from_iter([(TOKEN, token)]),
         })
+    }
+
+    /// The address of the service that tokens come from, in one spelling.
+    pub(super) fn address(&self) -> String {
+        let url = self.identity.url().as_str();
+        let ends = ["/auth/tokens", "/tokens"];
+        let base = ends.iter().find_map(|end| url.strip_suffix(end));
+        base.unwrap_or(url).to_owned()
     }
 
     /// What the token gives access to.
