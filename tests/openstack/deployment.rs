@@ -18,7 +18,7 @@ pub(crate) struct Deployment {
     pub(crate) cloud: Cloud,
     pub(crate) place: Place,
     subject: String,
-    _left: Left,
+    left: Left,
 }
 
 impl Deployment {
@@ -36,7 +36,7 @@ impl Deployment {
             cloud,
             place,
             subject: subject.to_owned(),
-            _left: left,
+            left,
         }
     }
 
@@ -109,10 +109,10 @@ impl Deployment {
             .collect()
     }
 
-    /// What the cloud holds of this test, as another client sees it.
+    /// What the cloud holds of this test.
     #[track_caller]
     pub(crate) fn held(&self) -> Value {
-        held(&self.cloud, &format!("{}-", self.subject))
+        self.left.held(&self.cloud)
     }
 
     /// Destroys it; then nothing is left of it.
@@ -181,30 +181,23 @@ pub(crate) fn addresses(place: &Place, server: &str, version: &str) -> Vec<Strin
     addresses
 }
 
-/// What is there whose name begins so, as another client sees it. What is on its way out counts
-/// until it is gone.
+/// What is there whose name begins with one of these, as another client sees it.
 #[track_caller]
-pub(crate) fn held(cloud: &Cloud, beginning: &str) -> Value {
+pub(crate) fn seen(cloud: &Cloud, beginnings: &[&str]) -> Value {
     cloud.python(
         Who::Demo,
         "
 def its(name):
-    return (name or '').startswith(given)
-def seen():
-    return {
-        'servers': sorted(s.name for s in cloud.compute.servers() if its(s.name)),
-        'zones': sorted(z.name for z in cloud.dns.zones() if its(z.name)),
-        'keys': sorted(k.name for k in cloud.compute.keypairs() if its(k.public_key.split()[2])),
-        'floating': sorted(f.floating_ip_address for f in cloud.network.ips()
-                           if its(f.description.rsplit('/')[-1])),
-    }
-answer = seen()
-for _ in range(60):
-    if not any(z.action == 'DELETE' for z in cloud.dns.zones() if its(z.name)):
-        break
-    time.sleep(0.5)
-    answer = seen()",
-        &json!(beginning),
+    return (name or '').startswith(tuple(given))
+until('zones are gone', lambda: not any(z.action == 'DELETE' for z in cloud.dns.zones() if its(z.name)))
+answer = {
+    'servers': sorted(s.name for s in cloud.compute.servers() if its(s.name)),
+    'zones': sorted(z.name for z in cloud.dns.zones() if its(z.name)),
+    'keys': sorted(k.name for k in cloud.compute.keypairs() if its(k.public_key.split()[-1])),
+    'floating': sorted(f.floating_ip_address for f in cloud.network.ips()
+                       if its(f.description.rsplit('/')[-1])),
+}",
+        &json!(beginnings),
     )
 }
 

@@ -4,7 +4,7 @@ use std::io::{Write as _, stderr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, LIMIT, Session, Who};
 
@@ -38,6 +38,38 @@ impl Left {
             .any(|beginning| name.starts_with(beginning.as_str()))
     }
 
+    /// What is there of it. What is on its way out is gone for its user.
+    pub(crate) fn held(&self, cloud: &Cloud) -> Value {
+        let session = cloud.session(Who::Demo);
+        let account = Account {
+            cloud,
+            session: &session,
+        };
+        let names =
+            |all: Vec<Value>, name: &dyn Fn(&Value) -> String, whose: &dyn Fn(&Value) -> String| {
+                let its = all.iter().filter(|one| self.is_its(&whose(one)));
+                let its = its.filter(|one| {
+                    one["action"] != "DELETE" && one["OS-EXT-STS:task_state"] != "deleting"
+                });
+                let mut names: Vec<String> = its.map(name).collect();
+                names.sort();
+                names
+            };
+        let named = |one: &Value| text(one, "name").to_owned();
+        let pair = |one: &Value| text(&one["keypair"], "name").to_owned();
+        let address = |one: &Value| text(one, "floating_ip_address").to_owned();
+        let servers = account.list("compute", "/servers/detail", "servers");
+        let zones = account.list("dns", "/v2/zones", "zones");
+        let pairs = account.list("compute", "/os-keypairs", "keypairs");
+        let floating = account.list("network", "/v2.0/floatingips", "floatingips");
+        json!({
+            "servers": names(servers, &named, &named),
+            "zones": names(zones, &named, &named),
+            "keys": names(pairs, &pair, &|one| comment(one).to_owned()),
+            "floating": names(floating, &address, &|one| server_of(one).to_owned()),
+        })
+    }
+
     fn take_away(&self) {
         let cloud = Cloud::here();
         let session = cloud.session(Who::Demo);
@@ -46,15 +78,13 @@ impl Left {
             session: &session,
         };
         for pair in account.list("compute", "/os-keypairs", "keypairs") {
-            let pair = &pair["keypair"];
-            let comment = text(pair, "public_key").split(' ').nth(2);
-            if comment.is_some_and(|comment| self.is_its(comment)) {
-                account.remove("compute", &format!("/os-keypairs/{}", text(pair, "name")));
+            if self.is_its(comment(&pair)) {
+                let path = format!("/os-keypairs/{}", text(&pair["keypair"], "name"));
+                account.remove("compute", &path);
             }
         }
         for address in account.list("network", "/v2.0/floatingips", "floatingips") {
-            let server = text(&address, "description").rsplit('/').next();
-            if server.is_some_and(|server| self.is_its(server)) {
+            if self.is_its(server_of(&address)) {
                 let path = format!("/v2.0/floatingips/{}", text(&address, "id"));
                 account.remove("network", &path);
             }
@@ -67,11 +97,10 @@ impl Left {
                 ("dns", "/v2/zones", "zones"),
             ] {
                 for one in account.list(service, path, key) {
-                    if self.is_its(text(&one, "name")) {
+                    // A zone goes by itself; a server counts against the quota until it is gone.
+                    if self.is_its(text(&one, "name")) && one["action"] != "DELETE" {
                         left += 1;
-                        if one["action"] != "DELETE" {
-                            account.remove(service, &format!("{path}/{}", text(&one, "id")));
-                        }
+                        account.remove(service, &format!("{path}/{}", text(&one, "id")));
                     }
                 }
             }
@@ -125,6 +154,18 @@ impl Account<'_> {
         let done = answer.status < 300 || matches!(answer.status, 404 | 409 | 400);
         assert!(done, "{answer:?}");
     }
+}
+
+/// The comment of a key.
+fn comment(pair: &Value) -> &str {
+    let words = text(&pair["keypair"], "public_key").split(' ');
+    words.last().unwrap_or_default().trim()
+}
+
+/// The server that a floating IP was made for.
+fn server_of(address: &Value) -> &str {
+    let words = text(address, "description").rsplit('/');
+    words.into_iter().next().unwrap_or_default()
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
