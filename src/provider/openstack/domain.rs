@@ -150,10 +150,8 @@ async fn refuse_unless_empty(client: &ReadClient, zone: &Zone) -> Result<(), Err
     ))
 }
 
+/// Without the service nobody can say whether there is such a zone, and it is an error.
 async fn find(client: &ReadClient, name: &str) -> Result<Option<Observed>, Error> {
-    if !client.has(Service::Dns).await? {
-        return Ok(None);
-    }
     let zone = dns::zone(client, name).await?;
     Ok(zone.filter(|zone| !dns::is_leaving(zone)).map(|zone| {
         let since = dns::changed_at(zone.created_at.as_deref(), zone.updated_at.as_deref());

@@ -78,11 +78,8 @@ impl adapter::Adapter for Adapter {
             for attributes in wanted {
                 zones.entry(required(attributes, ZONE)?).or_default();
             }
-            let has_service = client.has(Service::Dns).await?;
             for (zone, records) in &mut zones {
-                if has_service {
-                    *records = in_zone(client, zone, &HashMap::new()).await?;
-                }
+                *records = in_zone(client, zone, &HashMap::new()).await?;
             }
             let of = |attributes: &&Attributes| {
                 let all = zones.get(required(attributes, ZONE)?);
@@ -286,11 +283,9 @@ fn known_values<'a>(scope: Scope<'a>) -> HashMap<&'a str, Vec<&'a str>> {
     known
 }
 
-/// The recordset with that id; `None` if it is gone, alone or with its zone.
+/// The recordset with that id; `None` if it is gone, alone or with its zone. Without the service
+/// nobody can say that, and it is an error.
 async fn set(client: &ReadClient, zone: &str, id: &str) -> Result<Option<RecordSet>, Error> {
-    if !client.has(Service::Dns).await? {
-        return Ok(None);
-    }
     let Some(zone) = dns::zone_id(client, zone).await? else {
         return Ok(None);
     };
