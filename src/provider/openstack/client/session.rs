@@ -91,7 +91,7 @@ impl Session {
         };
         let answer = http.send_bare(&request).await?;
         let headers = answer.headers().clone();
-        let body: Json = http.decode(&request.what, answer).await?;
+        let body: Json = http.decode_unseen(&request.what, answer).await?;
         let malformed = |message: String| Error::new(Class::Malformed, &request.what, message);
         let grant = self.identity.grant(&headers, body).map_err(malformed)?;
         let mut token = HeaderValue::try_from(grant.token.expose())
