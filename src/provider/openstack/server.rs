@@ -75,6 +75,7 @@ impl adapter::Adapter for Adapter {
         &'a self,
         client: &'a ReadClient,
         targets: &'a [Target<'a>],
+        _mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
         async move {
             let servers = several(client, targets).await?;
@@ -87,6 +88,7 @@ impl adapter::Adapter for Adapter {
         &'a self,
         client: WriteClient<'a>,
         targets: &'a [Target<'a>],
+        _mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
         async move {
             let servers = several(client.0, targets).await?;
