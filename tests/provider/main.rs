@@ -10,6 +10,7 @@
 mod classic;
 mod connections;
 mod looking;
+mod openstack;
 mod rackspace;
 mod retries;
 mod tagless;

@@ -366,7 +366,7 @@ async fn a_wrong_key_is_told_and_not_shown() {
 }
 
 /// Answers with a body of JSON.
-fn json_answer(status: &str, headers: &str, body: &Json) -> String {
+pub(super) fn json_answer(status: &str, headers: &str, body: &Json) -> String {
     let body = body.to_string();
     format!(
         "HTTP/1.1 {status}\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",

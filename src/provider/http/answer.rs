@@ -52,9 +52,36 @@ impl<D: Dialect> Http<D> {
     pub(in crate::provider) async fn decode<T: DeserializeOwned>(
         &self,
         what: &str,
-        mut answer: Response,
+        answer: Response,
     ) -> Result<T, Error> {
-        let malformed = |message| Error::new(Class::Malformed, what, message);
+        let bytes = self.body(what, answer).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let text = String::from_utf8_lossy(&bytes);
+            // Cleaned before it is cut: half a secret is a secret too. The decoder's words repeat
+            // parts of the answer.
+            let text = excerpt(&self.clean(text.trim()));
+            let why = self.clean(&error.to_string());
+            let message = format!("the answer is not what the API describes ({why}): {text}");
+            Error::new(Class::Malformed, what, message)
+        })
+    }
+
+    /// As [`Self::decode`], of an answer that holds a secret which nobody knows yet: no error
+    /// quotes it.
+    pub(in crate::provider) async fn decode_unseen<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        answer: Response,
+    ) -> Result<T, Error> {
+        let bytes = self.body(what, answer).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            let message = format!("the answer is not what the API describes (at {place})");
+            Error::new(Class::Malformed, what, message)
+        })
+    }
+
+    async fn body(&self, what: &str, mut answer: Response) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let whole = read(&mut answer, LARGEST_BODY, &mut bytes)
             .await
@@ -64,18 +91,10 @@ impl<D: Dialect> Http<D> {
             })?;
         if !whole {
             let most = LARGEST_BODY >> 20;
-            return Err(malformed(format!("the answer is over {most} MiB")));
+            let message = format!("the answer is over {most} MiB");
+            return Err(Error::new(Class::Malformed, what, message));
         }
-        serde_json::from_slice(&bytes).map_err(|error| {
-            let text = String::from_utf8_lossy(&bytes);
-            // Cleaned before it is cut: half a secret is a secret too. The decoder's words repeat
-            // parts of the answer.
-            let text = excerpt(&self.clean(text.trim()));
-            let why = self.clean(&error.to_string());
-            malformed(format!(
-                "the answer is not what the API describes ({why}): {text}"
-            ))
-        })
+        Ok(bytes)
     }
 
     pub(super) fn transport_error(

@@ -23,6 +23,7 @@ pub(super) trait Adapter: Sync {
         &'a self,
         client: &'a ReadClient,
         targets: &'a [Target<'a>],
+        _mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
         get_each(self, client, targets).boxed()
     }
@@ -33,8 +34,9 @@ pub(super) trait Adapter: Sync {
         &'a self,
         client: WriteClient<'a>,
         targets: &'a [Target<'a>],
+        mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
-        self.look(client.0, targets)
+        self.look(client.0, targets, mark)
     }
 
     fn find<'a>(
@@ -88,7 +90,7 @@ pub(super) trait Adapter: Sync {
 }
 
 /// How many are asked for singly at the same time.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 
 pub(super) async fn get_each<A: Adapter + ?Sized>(
     adapter: &A,

@@ -35,15 +35,15 @@ pub(super) fn description(mark: Option<&str>) -> Option<String> {
     mark.map(|mark| format!("{MARK}{mark}"))
 }
 
-/// Whether we made it.
-pub(super) fn is_made_by_us(description: Option<&str>) -> bool {
-    description.is_some_and(|description| description.starts_with(MARK))
+/// The lineage of the deployment that made it, if one did.
+pub(super) fn owner(description: Option<&str>) -> Option<&str> {
+    description?.strip_prefix(MARK)
 }
 
-/// How far a change has come.
+/// How far a change has come. One that the name servers did not take is tried again by the
+/// service, so it is no more lost than one that they do not have yet.
 pub(super) fn readiness(status: &str) -> Readiness {
     match status {
-        // It is tried again by itself.
         "ERROR" => Readiness::Pending("the name servers did not take it yet".to_owned()),
         "PENDING" => Readiness::Pending("the name servers do not have it yet".to_owned()),
         _ => Readiness::Ready,
@@ -55,16 +55,22 @@ pub(super) fn with_patience(
     client: &ReadClient,
     observed: Observed,
     what: &str,
-    since: Option<Timestamp>,
+    (status, since): (&str, Option<Timestamp>),
 ) -> Observed {
     let now = client.clock().unwrap_or_else(Timestamp::now);
     let is_late = since.is_none_or(|since| now.duration_since(since) > PATIENCE);
     if !is_late || !matches!(observed.readiness, Readiness::Pending(_)) {
         return observed;
     }
-    client.note(format!(
-        "{what} was accepted and is still on its way: the name servers do not have it yet"
-    ));
+    client.note(match status {
+        "ERROR" => format!(
+            "{what} was accepted and is in ERROR: the name servers did not take it, and the \
+             service tries again"
+        ),
+        _ => format!(
+            "{what} was accepted and is still {status}: the name servers do not have it yet"
+        ),
+    });
     Observed {
         readiness: Readiness::Ready,
         ..observed

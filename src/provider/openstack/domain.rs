@@ -150,15 +150,14 @@ async fn refuse_unless_empty(client: &ReadClient, zone: &Zone) -> Result<(), Err
     ))
 }
 
+/// Without the service nobody can say whether there is such a zone, and it is an error.
 async fn find(client: &ReadClient, name: &str) -> Result<Option<Observed>, Error> {
-    if !client.has(Service::Dns).await? {
-        return Ok(None);
-    }
     let zone = dns::zone(client, name).await?;
     Ok(zone.filter(|zone| !dns::is_leaving(zone)).map(|zone| {
         let since = dns::changed_at(zone.created_at.as_deref(), zone.updated_at.as_deref());
         let what = format!("the zone {name}");
-        dns::with_patience(client, from_wire(&zone), &what, since)
+        let state = (zone.status.as_str(), since);
+        dns::with_patience(client, from_wire(&zone), &what, state)
     }))
 }
 
@@ -169,7 +168,10 @@ fn from_wire(zone: &Zone) -> Observed {
         account: Default::default(),
         id: name.clone(),
         attributes: Attributes::from([(NAME.to_owned(), name.into())]),
-        owners: Vec::new(),
+        owners: dns::owner(zone.description.as_deref())
+            .map(ToOwned::to_owned)
+            .into_iter()
+            .collect(),
         readiness: dns::readiness(&zone.status),
         monthly: None,
         created: None,
@@ -190,6 +192,7 @@ mod tests {
         assert_eq!(next, None);
         let seen = from_wire(&zones[0]);
         assert_eq!(seen.id, "rec.test");
+        assert_eq!(seen.owners, ["x"]);
         assert_eq!(seen.readiness, Readiness::Ready);
         let made = include_str!("../../../fixtures/openstack/zone_created.json");
         let made: Zone = serde_json::from_str(made).unwrap();

@@ -27,7 +27,7 @@ pub(super) enum State {
     There,
     /// It cannot be made yet.
     NotYet,
-    /// It will not be had; why.
+    /// It was refused; why.
     Refused(String),
 }
 
@@ -75,7 +75,9 @@ async fn ports(client: &ReadClient, server: &str) -> Result<Vec<Port>, Error> {
 
 /// Gives a server the floating IP that it wants, unless it has it.
 pub(super) async fn give(client: WriteClient<'_>, wanting: Wanting<'_>) -> Result<State, Error> {
-    let ports = ports(client.0, wanting.server).await?;
+    let mut ports = ports(client.0, wanting.server).await?;
+    // The service lists them in any order, and a second try must come to the same port.
+    ports.sort_by(|a, b| a.id.cmp(&b.id));
     let ours = described(client.0, wanting.description).await?;
     let is_its = |port: Option<&str>| ports.iter().any(|its| Some(its.id.as_str()) == port);
     if ours
@@ -106,7 +108,7 @@ pub(super) async fn give(client: WriteClient<'_>, wanting: Wanting<'_>) -> Resul
             // Another answer to the same question was lost.
             Err(error) if error.class == Class::Exists => return Ok(State::There),
             Err(error) if matches!(error.class, Class::NotFound | Class::Rejected) => {
-                state = State::Refused(format!("it gets no floating IP: {}", error.message));
+                state = State::Refused(error.message);
             }
             Err(error) => return Err(error),
         }

@@ -144,9 +144,9 @@ impl Read for Reader {
         &'a self,
         kind: &'a str,
         targets: &'a [Target<'a>],
-        _mark: &'a str,
+        mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
-        async move { adapter(kind)?.look(&self.client, targets).await }.boxed()
+        async move { adapter(kind)?.look(&self.client, targets, mark).await }.boxed()
     }
 
     fn find<'a>(
@@ -245,9 +245,9 @@ impl Read for Writer {
         &'a self,
         kind: &'a str,
         targets: &'a [Target<'a>],
-        _mark: &'a str,
+        mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
-        async move { adapter(kind)?.bring_up(self.client(), targets).await }.boxed()
+        async move { adapter(kind)?.bring_up(self.client(), targets, mark).await }.boxed()
     }
 
     fn find<'a>(

@@ -2,8 +2,9 @@
 //! record to us, so a recordset is read before it is written, and what others put there stays.
 //!
 //! A record's id is made of its recordset's and its value, as both were when it was recorded. If
-//! the value is gone and the set, which we made, has one other value, then ours was changed: it is
-//! found by the id that it had. In a set of several nobody could tell, and ours counts as gone.
+//! the value is gone and the set, which this deployment made, has one other value, then ours was
+//! changed: it is found by the id that it had. In a set of several nobody could tell, and ours
+//! counts as gone. Nothing but the value that was recorded is ever deleted.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -36,7 +37,7 @@ impl adapter::Adapter for Adapter {
                 return Ok(Listed::default());
             }
             let zones = zones_of(scope);
-            let known = known_values(scope);
+            let known = Known::of(scope);
             let asked = zones.iter().map(|zone| in_zone(client, zone, &known));
             Ok(try_join_all(asked).await?.concat().into())
         }
@@ -48,20 +49,22 @@ impl adapter::Adapter for Adapter {
         client: &'a ReadClient,
         target: Target<'a>,
     ) -> Answer<'a, Option<Observed>> {
+        one(client, target, None).boxed()
+    }
+
+    fn look<'a>(
+        &'a self,
+        client: &'a ReadClient,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
         async move {
-            let zone = required(target.attributes, ZONE)?;
-            let (id, value) = parts(target.id);
-            let Some(set) = set(client, zone, id).await? else {
-                return Ok(None);
-            };
-            let since = dns::changed_at(set.created_at.as_deref(), set.updated_at.as_deref());
-            let found = known_as(&set, value).and_then(|at| {
-                let record = from_wire(zone, &set).into_iter().nth(at)?;
-                let id = target.id.to_owned();
-                Some(Observed { id, ..record })
-            });
-            let what = format!("{} {}", dns::without_dot(&set.name), set.record_type);
-            Ok(found.map(|record| dns::with_patience(client, record, &what, since)))
+            let mut found = Vec::new();
+            for some in targets.chunks(adapter::AT_ONCE) {
+                let asked = some.iter().map(|&target| one(client, target, Some(mark)));
+                found.extend(try_join_all(asked).await?.into_iter().flatten());
+            }
+            Ok(found)
         }
         .boxed()
     }
@@ -78,11 +81,8 @@ impl adapter::Adapter for Adapter {
             for attributes in wanted {
                 zones.entry(required(attributes, ZONE)?).or_default();
             }
-            let has_service = client.has(Service::Dns).await?;
             for (zone, records) in &mut zones {
-                if has_service {
-                    *records = in_zone(client, zone, &HashMap::new()).await?;
-                }
+                *records = in_zone(client, zone, &Known::default()).await?;
             }
             let of = |attributes: &&Attributes| {
                 let all = zones.get(required(attributes, ZONE)?);
@@ -164,7 +164,10 @@ impl adapter::Adapter for Adapter {
                 let message = "its recordset is gone";
                 Error::new(Class::NotFound, format!("GET recordset {id}"), message)
             })?;
-            let before = known_as(&set, before).and_then(|at| set.records.get(at));
+            // What stands alone in place of the recorded value is what the plan saw there.
+            let alone = || dns::owner(set.description.as_deref()).and(the_only(&set));
+            let before = recorded_as(&set, before).or_else(alone);
+            let before = before.and_then(|at| set.records.get(at));
             let before = before.map(String::as_str);
             let values = with_and_without(&set, Some(record.data), before);
             write(client, &zone, &set.id, values, record).await
@@ -183,7 +186,8 @@ impl adapter::Adapter for Adapter {
                 return Ok(());
             };
             let path = format!("{ZONES}/{zone}/recordsets/{}", set.id);
-            let Some(leaving) = known_as(&set, value).and_then(|at| set.records.get(at)) else {
+            let leaving = recorded_as(&set, value).and_then(|at| set.records.get(at));
+            let Some(leaving) = leaving else {
                 return Ok(());
             };
             let values = with_and_without(&set, None, Some(leaving));
@@ -264,33 +268,74 @@ fn parts(id: &str) -> (&str, &str) {
     id.split_once('/').unwrap_or((id, ""))
 }
 
-/// Which of a set's values is the one that was recorded as `value`.
-fn known_as(set: &RecordSet, value: &str) -> Option<usize> {
+/// Which of a set's values is `value`.
+fn recorded_as(set: &RecordSet, value: &str) -> Option<usize> {
     let is_it =
         |other: &String| canonical(&set.record_type, other) == canonical(&set.record_type, value);
-    let as_recorded = set.records.iter().position(is_it);
-    let is_alone = set.records.len() == 1;
-    let changed = is_alone && dns::is_made_by_us(set.description.as_deref());
-    as_recorded.or(changed.then_some(0))
+    set.records.iter().position(is_it)
 }
 
-/// The values that the state knows of each recordset.
-fn known_values<'a>(scope: Scope<'a>) -> HashMap<&'a str, Vec<&'a str>> {
-    let mut known: HashMap<&str, Vec<&str>> = HashMap::new();
-    for recorded in scope.recorded {
-        if recorded.address.kind() == KIND.name {
-            let (set, value) = parts(&recorded.id);
-            known.entry(set).or_default().push(value);
+/// The place of a set's value, if it has just one.
+fn the_only(set: &RecordSet) -> Option<usize> {
+    (set.records.len() == 1).then_some(0)
+}
+
+/// Which of a set's values is the one that was recorded as `value`: it, or what it was changed to
+/// in a set that the deployment `mark` made.
+fn known_as(set: &RecordSet, value: &str, mark: Option<&str>) -> Option<usize> {
+    let is_ours = mark.is_some() && dns::owner(set.description.as_deref()) == mark;
+    let changed = || the_only(set).filter(|_| is_ours);
+    recorded_as(set, value).or_else(changed)
+}
+
+/// What the state knows.
+#[derive(Default)]
+struct Known<'a> {
+    /// The values of each recordset.
+    values: HashMap<&'a str, Vec<&'a str>>,
+    /// The lineage of the deployment.
+    mark: Option<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn of(scope: Scope<'a>) -> Self {
+        let mut values: HashMap<&str, Vec<&str>> = HashMap::new();
+        for recorded in scope.recorded {
+            if recorded.address.kind() == KIND.name {
+                let (set, value) = parts(&recorded.id);
+                values.entry(set).or_default().push(value);
+            }
         }
+        let mark = scope.mark;
+        Self { values, mark }
     }
-    known
 }
 
-/// The recordset with that id; `None` if it is gone, alone or with its zone.
-async fn set(client: &ReadClient, zone: &str, id: &str) -> Result<Option<RecordSet>, Error> {
-    if !client.has(Service::Dns).await? {
+/// One record, found also by what it was changed to if the deployment is known.
+async fn one(
+    client: &ReadClient,
+    target: Target<'_>,
+    mark: Option<&str>,
+) -> Result<Option<Observed>, Error> {
+    let zone = required(target.attributes, ZONE)?;
+    let (id, value) = parts(target.id);
+    let Some(set) = set(client, zone, id).await? else {
         return Ok(None);
-    }
+    };
+    let since = dns::changed_at(set.created_at.as_deref(), set.updated_at.as_deref());
+    let found = known_as(&set, value, mark).and_then(|at| {
+        let record = from_wire(zone, &set).into_iter().nth(at)?;
+        let id = target.id.to_owned();
+        Some(Observed { id, ..record })
+    });
+    let what = format!("{} {}", dns::without_dot(&set.name), set.record_type);
+    let state = (set.status.as_str(), since);
+    Ok(found.map(|record| dns::with_patience(client, record, &what, state)))
+}
+
+/// The recordset with that id; `None` if it is gone, alone or with its zone. Without the service
+/// nobody can say that, and it is an error.
+async fn set(client: &ReadClient, zone: &str, id: &str) -> Result<Option<RecordSet>, Error> {
     let Some(zone) = dns::zone_id(client, zone).await? else {
         return Ok(None);
     };
@@ -347,7 +392,7 @@ fn zones_of<'a>(scope: Scope<'a>) -> BTreeSet<&'a str> {
 async fn in_zone(
     client: &ReadClient,
     zone: &str,
-    known: &HashMap<&str, Vec<&str>>,
+    known: &Known<'_>,
 ) -> Result<Vec<Observed>, Error> {
     for is_second in [false, true] {
         let Some(id) = dns::zone_id(client, zone).await? else {
@@ -371,13 +416,9 @@ async fn in_zone(
 }
 
 /// The records of a set, a changed one with the id that it had.
-fn as_known(
-    mut records: Vec<Observed>,
-    set: &RecordSet,
-    known: &HashMap<&str, Vec<&str>>,
-) -> Vec<Observed> {
-    if let Some([value]) = known.get(set.id.as_str()).map(Vec::as_slice)
-        && let Some(record) = known_as(set, value).and_then(|at| records.get_mut(at))
+fn as_known(mut records: Vec<Observed>, set: &RecordSet, known: &Known<'_>) -> Vec<Observed> {
+    if let Some([value]) = known.values.get(set.id.as_str()).map(Vec::as_slice)
+        && let Some(record) = known_as(set, value, known.mark).and_then(|at| records.get_mut(at))
     {
         record.id = format!("{}/{value}", set.id);
     }
@@ -411,6 +452,8 @@ fn from_wire(zone: &str, set: &RecordSet) -> Vec<Observed> {
         return Vec::new();
     }
     let name = dns::without_dot(&set.name);
+    // Of several values nobody can tell whose each of them is.
+    let owner = dns::owner(set.description.as_deref()).filter(|_| the_only(set).is_some());
     let of_value = |value: &String| {
         let data = canonical(&set.record_type, value);
         Observed {
@@ -423,7 +466,7 @@ fn from_wire(zone: &str, set: &RecordSet) -> Vec<Observed> {
                 (TYPE.to_owned(), set.record_type.as_str().into()),
                 (DATA.to_owned(), data.into()),
             ]),
-            owners: Vec::new(),
+            owners: owner.map(ToOwned::to_owned).into_iter().collect(),
             readiness: dns::readiness(&set.status),
             monthly: None,
             created: None,
@@ -455,8 +498,12 @@ mod tests {
         assert_eq!(records[0].text(NAME), Some("www.rec.test"));
         assert!(matches!(records[0].readiness, Readiness::Pending(_)));
         set.status = "ERROR".to_owned();
-        let failed = from_wire("rec.test", &set);
-        assert!(matches!(failed[0].readiness, Readiness::Failed(_)));
+        // The service tries again.
+        let refused = from_wire("rec.test", &set);
+        assert!(matches!(refused[0].readiness, Readiness::Pending(_)));
+        assert!(refused.iter().all(|record| record.owners.is_empty()));
+        set.records.truncate(1);
+        assert_eq!(from_wire("rec.test", &set)[0].owners, ["x"]);
         set.action = "DELETE".to_owned();
         assert_eq!(from_wire("rec.test", &set), []);
     }
@@ -487,22 +534,27 @@ mod tests {
         let mut set = recorded();
         let id = format!("{}/203.0.113.7", set.id);
         set.records = vec!["198.51.100.1".to_owned()];
-        assert!(dns::is_made_by_us(set.description.as_deref()));
-        assert_eq!(known_as(&set, "203.0.113.7"), Some(0));
+        assert_eq!(known_as(&set, "203.0.113.7", Some("x")), Some(0));
+        // Another deployment made it anew, or nobody knows which did.
+        assert_eq!(known_as(&set, "203.0.113.7", Some("y")), None);
+        assert_eq!(known_as(&set, "203.0.113.7", None), None);
         let (set_id, value) = parts(&id);
-        let known = HashMap::from([(set_id, vec![value])]);
+        let known = Known {
+            values: HashMap::from([(set_id, vec![value])]),
+            mark: Some("x"),
+        };
         let seen = as_known(from_wire("rec.test", &set), &set, &known);
         assert_eq!(seen[0].id, id);
         assert_eq!(seen[0].text(DATA), Some("198.51.100.1"));
         // With another value beside it nobody can tell.
         set.records.push("198.51.100.2".to_owned());
-        assert_eq!(known_as(&set, "203.0.113.7"), None);
+        assert_eq!(known_as(&set, "203.0.113.7", Some("x")), None);
         let seen = as_known(from_wire("rec.test", &set), &set, &known);
         assert!(seen.iter().all(|record| record.id != id));
         // Nor is the only value of somebody else's set taken for ours.
         set.records.truncate(1);
         set.description = Some("by hand".to_owned());
-        assert_eq!(known_as(&set, "203.0.113.7"), None);
+        assert_eq!(known_as(&set, "203.0.113.7", Some("x")), None);
     }
 
     #[test]

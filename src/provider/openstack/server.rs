@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::FutureExt;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use reqwest::Method;
 use serde_json::Value as Json;
 
@@ -79,6 +79,7 @@ impl adapter::Adapter for Adapter {
         &'a self,
         client: &'a ReadClient,
         targets: &'a [Target<'a>],
+        _mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
         async move {
             let servers = several(client, targets).await?;
@@ -91,6 +92,7 @@ impl adapter::Adapter for Adapter {
         &'a self,
         client: WriteClient<'a>,
         targets: &'a [Target<'a>],
+        _mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
         async move {
             let servers = several(client.0, targets).await?;
@@ -100,18 +102,12 @@ impl adapter::Adapter for Adapter {
                 let steps = some
                     .iter()
                     .map(|server| give_floating(client, &view, server));
-                states.extend(try_join_all(steps).await?);
+                states.extend(join_all(steps).await);
             }
             // What was given just now is seen with the next look.
             let seen = view.observed(servers).into_iter().zip(states);
             Ok(seen
-                .map(|(observed, state)| match state {
-                    floating::State::Refused(why) => Observed {
-                        readiness: Readiness::Failed(why),
-                        ..observed
-                    },
-                    floating::State::There | floating::State::NotYet => observed,
-                })
+                .map(|(observed, state)| waiting(client.0, observed, state))
                 .collect())
         }
         .boxed()
@@ -205,6 +201,26 @@ impl adapter::Adapter for Adapter {
             client.delete(Service::Compute, &path).await
         }
         .boxed()
+    }
+}
+
+/// What keeps a server from its floating IP is that server's own matter, and no other's. It may
+/// pass: a quota is raised, another server goes, and the server itself is well.
+fn waiting(
+    client: &ReadClient,
+    observed: Observed,
+    state: Result<floating::State, Error>,
+) -> Observed {
+    let why = match state {
+        Ok(floating::State::There | floating::State::NotYet) => return observed,
+        Ok(floating::State::Refused(why)) => why,
+        Err(error) => error.to_string(),
+    };
+    let name = observed.text(NAME).unwrap_or(&observed.id);
+    client.note(format!("server {name} has no floating IP yet: {why}"));
+    Observed {
+        readiness: Readiness::Pending(format!("it has no floating IP yet: {why}")),
+        ..observed
     }
 }
 

@@ -96,16 +96,7 @@ impl Session {
         };
         let answer = http.send_bare(&request).await?;
         let headers = answer.headers().clone();
-        let body: Json = http.decode(&request.what, answer).await.map_err(|error| {
-            // The token may be in it, and would be quoted.
-            match error.class {
-                Class::Malformed => {
-                    let message = "the answer to the login makes no sense";
-                    Error::new(Class::Malformed, &request.what, message)
-                }
-                _ => error,
-            }
-        })?;
+        let body: Json = http.decode_unseen(&request.what, answer).await?;
         let malformed = |message: String| Error::new(Class::Malformed, &request.what, message);
         let grant = self.identity.grant(&headers, body).map_err(malformed)?;
         let mut token = HeaderValue::try_from(grant.token.expose())

@@ -305,7 +305,10 @@ pub(super) fn of_entry(account: &str, entry: &Secret) -> Result<Layer, Box<Diagn
         };
         if !layer.set(&word, text) {
             let words = KEYS.iter().chain(PROPOSED).copied();
-            let mut problem = refused(format!("has the unknown key `{word}`"));
+            let mut problem = refused(match is_plain(&word) {
+                true => format!("has the unknown key `{word}`"),
+                false => "has an unknown key".to_owned(),
+            });
             if let Some(near) = nearest(&word, words) {
                 problem.hint = Some(format!("did you mean `{near}`?"));
             }
@@ -313,6 +316,12 @@ pub(super) fn of_entry(account: &str, entry: &Secret) -> Result<Layer, Box<Diagn
         }
     }
     Ok(layer)
+}
+
+/// Whether it is plainly a word, which may be shown: a secret may have slipped into a key.
+fn is_plain(word: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || matches!(c, '_' | '-');
+    !word.is_empty() && word.len() < 40 && word.chars().all(is_letter)
 }
 
 /// What the variables `OS_*` say.

@@ -224,6 +224,14 @@ fn what_is_missing_is_named_where_it_belongs() {
             },
             "unknown key `passwrd` |  | did you mean `password`?",
         ),
+        // It may be a secret that slipped there.
+        (
+            Given {
+                entry: Some(r#"{"username": "u", "hunter2": "x"}"#),
+                ..NOTHING
+            },
+            "security.json, in accounts.os, has an unknown key",
+        ),
         (
             Given {
                 entry: Some(r#"{"username": 7}"#),

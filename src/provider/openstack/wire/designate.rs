@@ -12,6 +12,7 @@ pub(in super::super) struct Zone {
     /// What is being done: `NONE`, `CREATE`, `UPDATE` or `DELETE`.
     #[serde(default)]
     pub(in super::super) action: String,
+    pub(in super::super) description: Option<String>,
     pub(in super::super) created_at: Option<String>,
     pub(in super::super) updated_at: Option<String>,
 }
