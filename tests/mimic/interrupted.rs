@@ -91,7 +91,7 @@ fn a_server_that_fails_is_told_about_and_can_be_had_again() {
     let web1 = here.servers().remove(0);
 
     here.delete("web2");
-    here.place.run("apply -y").code(0);
+    here.place.run("apply -y --settle 0s").code(0);
     here.is_finished();
     assert_eq!(here.names(), ["web1", "web2"]);
     assert_eq!(here.servers()[0], web1);
