@@ -84,6 +84,23 @@ impl Cloud {
     }
 }
 
+/// Where a service is, by its name: types are shared by several.
+pub(crate) fn endpoint(access: &Value, name: &str, region: &str) -> String {
+    let services = access["serviceCatalog"].as_array().expect("a catalog");
+    let endpoints = services
+        .iter()
+        .filter(|service| service["name"] == name)
+        .flat_map(|service| service["endpoints"].as_array().expect("endpoints"));
+    let found: Vec<&str> = endpoints
+        .filter(|endpoint| endpoint["region"] == region)
+        .map(|endpoint| endpoint["publicURL"].as_str().expect("a URL"))
+        .collect();
+    let [url] = found[..] else {
+        panic!("not one {name} in {region}: {access:#}");
+    };
+    url.to_owned()
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a client that is not the program's"

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, endpoint};
 
 #[test]
 fn a_token_comes_with_a_catalog() {
@@ -24,21 +24,4 @@ fn every_user_has_an_account_of_its_own() {
     let tenant = |user: &str| cloud.sign_in(user)["token"]["tenant"]["id"].clone();
     assert_eq!(tenant("first"), tenant("first"));
     assert_ne!(tenant("first"), tenant("second"));
-}
-
-/// Where a service is, by its name: types are shared by several.
-fn endpoint(access: &Value, name: &str, region: &str) -> String {
-    let services = access["serviceCatalog"].as_array().expect("a catalog");
-    let endpoints = services
-        .iter()
-        .filter(|service| service["name"] == name)
-        .flat_map(|service| service["endpoints"].as_array().expect("endpoints"));
-    let found: Vec<&str> = endpoints
-        .filter(|endpoint| endpoint["region"] == region)
-        .map(|endpoint| endpoint["publicURL"].as_str().expect("a URL"))
-        .collect();
-    let [url] = found[..] else {
-        panic!("not one {name} in {region}: {access:#}");
-    };
-    url.to_owned()
 }

@@ -164,7 +164,15 @@ impl ReadClient {
     /// The zone of this name, as the account has it now.
     pub(super) async fn zone(&self, name: &str) -> Result<Option<Domain>, Error> {
         let path = format!("domains{}", query(&[("name", name)]));
-        let found = self.pages::<Domains>(&path).await?;
+        let found = match self.pages::<Domains>(&path).await {
+            // That a zone is not there is an empty list.
+            Err(error) if error.class == Class::NotFound => {
+                let dns = self.dns().await?;
+                let message = format!("Cloud DNS at {dns} has no list of domains");
+                return Err(Error { message, ..error });
+            }
+            found => found?,
+        };
         let mut found = found.into_iter();
         let zone = found.find(|domain| super::domain::name_of(domain) == name);
         if let Some(zone) = &zone {
