@@ -66,9 +66,9 @@ pub(crate) static OPENSTACK: Provider = Provider {
         besides: r#""size": "m1.small","#,
     },
     is_shared: true,
-    // Each takes seconds there, and all of them many minutes: a sample, which has to do with about
-    // a minute and a half.
-    every: 9,
+    // Each takes some ten seconds there, and all of them a quarter of an hour: the first, the last
+    // and a few between them. The simulators go through all.
+    every: 30,
     opening: None,
     first_look: Duration::from_millis(100),
     first_pause: Duration::from_millis(250),
