@@ -1,6 +1,8 @@
 //! Where a server is put: the networks and security groups it is on, and where its floating IP
 //! comes from. Names become ids here.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -343,6 +345,21 @@ fn pick<'a>(what: &str, wanted: &str, all: &[Named<'a>]) -> Result<&'a str, Trou
     }
 }
 
+/// The names of networks that lead outside by themselves. A server's addresses are listed under the
+/// name of their network, and a name may belong to several: to be sure that one leads outside, all
+/// of that name must.
+pub(super) fn names_outside(networks: &[Network]) -> BTreeSet<String> {
+    let names_of = |is_external: bool| {
+        let of_sort = networks
+            .iter()
+            .filter(move |network| network.is_external == is_external);
+        of_sort.map(|network| network.name.as_str())
+    };
+    let inside: BTreeSet<&str> = names_of(false).collect();
+    let outside = names_of(true).filter(|name| !inside.contains(name));
+    outside.map(ToOwned::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,6 +372,16 @@ mod tests {
             is_shared,
             project_id: Some(project.to_owned()),
         }
+    }
+
+    #[test]
+    fn a_name_that_an_inner_network_has_too_is_not_public() {
+        let all = [
+            network("out", true, false, "me"),
+            network("both", true, false, "me"),
+            network("both", false, false, "me"),
+        ];
+        assert_eq!(names_outside(&all), ["out".to_owned()].into());
     }
 
     fn settings(json: &str) -> Settings {

@@ -57,12 +57,7 @@ pub(super) async fn servers(
         catalog::limits(client),
         placement::subnets(client),
     )?;
-    let external: BTreeSet<String> = placement::networks(client)
-        .await?
-        .iter()
-        .filter(|network| network.is_external)
-        .map(|network| network.name.clone())
-        .collect();
+    let external = placement::names_outside(placement::networks(client).await?);
     let mut resolved = Vec::with_capacity(wanted.len());
     let mut floating = Vec::new();
     for (at, desired) in wanted.iter().enumerate() {

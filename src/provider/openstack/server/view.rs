@@ -10,7 +10,7 @@ use crate::provider::Error;
 use crate::provider::openstack::addresses::{Address, Public, Rule, written};
 use crate::provider::openstack::client::ReadClient;
 use crate::provider::openstack::nets::Nets;
-use crate::provider::openstack::wire::neutron::{FloatingIp, Network};
+use crate::provider::openstack::wire::neutron::FloatingIp;
 use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
 use crate::resource::server::{
@@ -39,7 +39,7 @@ impl View {
     pub(super) async fn of(client: &ReadClient, servers: &[Server]) -> Result<Self, Error> {
         let mut view = Self {
             region: client.region().await?,
-            external: external(placement::networks(client).await?),
+            external: placement::names_outside(placement::networks(client).await?),
             sizes: HashMap::new(),
             floating: BTreeMap::new(),
             tells_progress: client.profile().tells_progress,
@@ -213,20 +213,6 @@ pub(super) fn born(
     }
 }
 
-/// A network's addresses are listed under its name, and a name may belong to several: to be sure
-/// that one leads outside, all of that name must.
-fn external(networks: &[Network]) -> BTreeSet<String> {
-    let names_of = |is_external: bool| {
-        let of_sort = networks
-            .iter()
-            .filter(move |network| network.is_external == is_external);
-        of_sort.map(|network| network.name.as_str())
-    };
-    let inside: BTreeSet<&str> = names_of(false).collect();
-    let outside = names_of(true).filter(|name| !inside.contains(name));
-    outside.map(ToOwned::to_owned).collect()
-}
-
 fn by_server(floating: Vec<FloatingIp>) -> BTreeMap<String, IpAddr> {
     let attached = floating.into_iter().filter_map(|floating| {
         let ip = floating.floating_ip_address.parse().ok()?;
@@ -383,22 +369,5 @@ mod tests {
         let (servers, next) = page.split();
         assert_eq!(servers.len(), 1);
         assert!(next.unwrap().contains("marker="));
-    }
-
-    #[test]
-    fn a_name_that_an_inner_network_has_too_is_not_public() {
-        let network = |name: &str, is_external| Network {
-            id: String::new(),
-            name: name.to_owned(),
-            is_external,
-            is_shared: false,
-            project_id: None,
-        };
-        let all = [
-            network("out", true),
-            network("both", true),
-            network("both", false),
-        ];
-        assert_eq!(external(&all), ["out".to_owned()].into());
     }
 }
