@@ -76,11 +76,7 @@ impl Session {
         // Asking twice makes two tokens, and harms nobody.
         let ask = || self.ask(http, &question);
         let held = http.repeat(Repeat::Unclear, TRIES, ask).await;
-        let held = held.map_err(|error| match error.class {
-            // Whatever became of it: what it was asked for was not sent.
-            Class::Ambiguous => Class::NotSent.of(error),
-            _ => error,
-        })?;
+        let held = held.map_err(unsent)?;
         *self.held() = Some(held.clone());
         Ok(held)
     }
@@ -189,6 +185,19 @@ impl Dialect for Session {
 
     fn limits_requests(&self) -> bool {
         false
+    }
+}
+
+/// What a login that came to nothing means for the request that it was for: whatever became of the
+/// login, that one was never sent, or was refused before.
+fn unsent(error: Error) -> Error {
+    match error.class {
+        Class::Ambiguous | Class::Transient => Error {
+            class: Class::NotSent,
+            advice: Some("logging in may go better later; run it again in a minute"),
+            ..error
+        },
+        _ => error,
     }
 }
 
