@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::Value as Json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::provider::http::Request;
+use crate::provider::http::{Dialect as _, Request};
 use crate::provider::{Class, Error, Tempo};
 
 use super::super::wire::Job;
@@ -37,8 +37,12 @@ pub(super) async fn end_of(
         request_id: id.clone(),
         ..Error::new(Class::Ambiguous, what, message)
     };
+    let advised = |error: Error| Error {
+        advice: client.cloud.http().dialect().advice(error.class),
+        ..error
+    };
     let mut status = match ended(request, &job) {
-        Some(end) => return end,
+        Some(end) => return end.map_err(advised),
         None => status_of(client, &job).await.map_err(|error| {
             unseen(format!(
                 "it was accepted, but its end cannot be asked for: {}",
@@ -57,7 +61,7 @@ pub(super) async fn end_of(
         wait_for_turn(client).await;
         let lost = match client.cloud.http().get::<Job>(&ask).await {
             Ok(job) => match ended(request, &job) {
-                Some(end) => return end,
+                Some(end) => return end.map_err(advised),
                 None => None,
             },
             Err(error) => Some(error),
