@@ -16,7 +16,7 @@ use crate::provider::{Allowance, Class, Error, OnPause, Tempo};
 use super::budget::{Budget, Hour, Why};
 use super::headers::api_time;
 use super::retry::{CHANGES, LOOKS, Pauses, Repeat};
-use super::url::is_loopback;
+use super::url::{fits, is_loopback};
 use super::{Dialect, Request, repeat_of};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -116,6 +116,15 @@ impl<D: Dialect> Http<D> {
 
     pub(super) fn url(&self) -> &Url {
         &self.address
+    }
+
+    /// Connections are set up for where the API is: whether through a proxy, and with which
+    /// certificates to believe. An address that a catalog names must be one that this fits.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub(in crate::provider) fn refuse_if_elsewhere(&self, url: &Url) -> Result<(), String> {
+        fits(&self.address, url)
     }
 
     /// How many requests were sent.

@@ -39,6 +39,27 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether connections that are set up for one address are right for another too.
+///
+/// # Errors
+/// What does not fit, in words.
+pub(super) fn fits(address: &Url, other: &Url) -> Result<(), String> {
+    match (is_loopback(address), is_loopback(other)) {
+        (false, true) => Err(format!(
+            "it names {other}, which is this machine itself, though {address} is not; the cloud \
+             has to name an address that leads to it from here"
+        )),
+        (true, false) => Err(format!(
+            "it names {other}, which is not this machine, though {address} is; log in at the \
+             cloud's own address"
+        )),
+        _ if address.scheme() == "http" && other.scheme() == "https" => Err(format!(
+            "it names {other}, though {address} has no https; log in at an address with https"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A query, from its question mark on.
 pub(in crate::provider) fn query(pairs: &[(&str, &str)]) -> String {
     use std::fmt::Write as _;
@@ -69,6 +90,25 @@ mod tests {
             query(&[("name", "*.acme.com"), ("type", "A&b=c d#é")]),
             "?name=*.acme.com&type=A%26b%3Dc%20d%23%C3%A9"
         );
+    }
+
+    #[test]
+    fn a_catalog_leads_to_no_other_machine_than_the_login_was_set_up_for() {
+        let fits = |address, other| {
+            let url = |text| Url::parse(text).unwrap();
+            fits(&url(address), &url(other)).is_ok()
+        };
+        assert!(fits(
+            "https://k.example.com/v3",
+            "https://nova.example.org/v2.1/"
+        ));
+        assert!(fits("http://127.0.0.1:5000", "http://localhost:8774"));
+        assert!(fits("https://127.0.0.1:5000", "https://[::1]:8774"));
+        assert!(!fits("https://k.example.com/v3", "http://127.0.0.1:8774"));
+        assert!(!fits("https://k.example.com/v3", "https://localhost:8774"));
+        assert!(!fits("http://127.0.0.1:5000", "https://nova.example.org"));
+        assert!(!fits("https://127.0.0.1:5000", "https://nova.example.org"));
+        assert!(!fits("http://127.0.0.1:5000", "https://127.0.0.1:8774"));
     }
 
     #[test]

@@ -102,9 +102,11 @@ pub(super) struct WriteClient<'a>(pub(super) &'a ReadClient);
 impl ReadClient {
     /// A client of the cloud that `login` leads to.
     pub(super) fn new(login: &Login, manner: Manner) -> Result<Self, Error> {
+        // Also by what the account is known in the state.
+        let auth_url = identity::base_of(&login.auth_url);
         let place = Place {
             profile: login.profile,
-            auth_url: &login.auth_url,
+            auth_url: &auth_url,
             region: login.region.clone(),
             interface: &login.interface,
             cacert: login.cacert.as_deref(),
@@ -264,6 +266,16 @@ impl ReadClient {
         region.is_ok_and(|region| self.endpoint(&grant, &region, service).is_none())
     }
 
+    /// Which DNS it is whose zones the account shows, as far as that is known: not before the
+    /// first login.
+    pub(super) fn dns_identity(&self) -> Option<String> {
+        let grant = self.http.dialect().known()?;
+        let region = self.region_in(&grant).ok()?;
+        let endpoint = self.endpoint(&grant, &region, Service::Dns)?;
+        let url = with_version(&endpoint.url, Service::Dns.version());
+        Some(format!("{} {url}", grant.project.0))
+    }
+
     fn endpoint<'g>(
         &self,
         grant: &'g Grant,
@@ -293,7 +305,9 @@ impl ReadClient {
             refused(format!("it has no {interface} address of `{kind}`{place}"))
         })?;
         let url = with_version(&endpoint.url, service.version());
-        allowed(&url).map_err(refused)
+        let url = allowed(&url).map_err(refused)?;
+        self.http.refuse_if_elsewhere(&url).map_err(refused)?;
+        Ok(url)
     }
 
     async fn request<'b>(

@@ -109,6 +109,18 @@ impl ReadClient {
         grant.is_some_and(|grant| dns_of(&grant).is_none())
     }
 
+    /// Which DNS it is whose zones the account shows, as far as that is known: not before the
+    /// first login. It is the same in all regions.
+    pub(super) fn dns_identity(&self) -> Option<String> {
+        let grant = self.cloud.http().dialect().known()?;
+        let url = &dns_of(&grant)?.url;
+        Some(format!(
+            "{} {}/",
+            grant.project.0,
+            url.trim_end_matches('/')
+        ))
+    }
+
     /// Where Cloud DNS is, with a final slash.
     async fn dns(&self) -> Result<Url, Error> {
         let refused = |message| Error::new(Class::Rejected, "the catalog of Rackspace", message);
@@ -116,7 +128,10 @@ impl ReadClient {
         let dns =
             dns_of(&grant).ok_or_else(|| refused(format!("this account does not have {DNS}")))?;
         // The token goes there.
-        allowed(&format!("{}/", dns.url.trim_end_matches('/'))).map_err(refused)
+        let url = allowed(&format!("{}/", dns.url.trim_end_matches('/'))).map_err(refused)?;
+        let elsewhere = self.cloud.http().refuse_if_elsewhere(&url);
+        elsewhere.map_err(refused)?;
+        Ok(url)
     }
 
     /// What is at `path`; `None` if nothing is.

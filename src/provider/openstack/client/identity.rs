@@ -91,13 +91,18 @@ impl V3 {
     }
 }
 
-/// People give the address with the version, without it, and with what follows it.
 fn tokens_of(auth_url: &str) -> String {
+    format!("{}/auth/tokens", base_of(auth_url))
+}
+
+/// Where Keystone is, in one spelling: people give the address with the version, without it, and
+/// with what follows it.
+pub(super) fn base_of(auth_url: &str) -> String {
     let base = auth_url.trim_end_matches('/');
     let base = base.strip_suffix("/auth/tokens").unwrap_or(base);
     let base = base.strip_suffix("/v2.0").unwrap_or(base);
     let base = base.strip_suffix("/v3").unwrap_or(base);
-    format!("{base}/v3/auth/tokens")
+    format!("{}/v3", base.trim_end_matches('/'))
 }
 
 impl Identity for V3 {
@@ -295,6 +300,7 @@ mod tests {
             "https://k.example.com/v3/auth/tokens",
             "https://k.example.com/v2.0/",
         ] {
+            assert_eq!(base_of(given), "https://k.example.com/v3");
             assert_eq!(tokens_of(given), "https://k.example.com/v3/auth/tokens");
         }
         assert_eq!(
