@@ -158,13 +158,13 @@ impl Account<'_> {
 
 /// The comment of a key.
 fn comment(pair: &Value) -> &str {
-    let words = text(&pair["keypair"], "public_key").split(' ');
-    words.last().unwrap_or_default().trim()
+    let mut words = text(&pair["keypair"], "public_key").split(' ');
+    words.next_back().unwrap_or_default().trim()
 }
 
 /// The server that a floating IP was made for.
 fn server_of(address: &Value) -> &str {
-    let words = text(address, "description").rsplit('/');
+    let mut words = text(address, "description").rsplit('/');
     words.into_iter().next().unwrap_or_default()
 }
 

@@ -266,16 +266,6 @@ impl ReadClient {
         region.is_ok_and(|region| self.endpoint(&grant, &region, service).is_none())
     }
 
-    /// Which DNS it is whose zones the account shows, as far as that is known: not before the
-    /// first login.
-    pub(super) fn dns_identity(&self) -> Option<String> {
-        let grant = self.http.dialect().known()?;
-        let region = self.region_in(&grant).ok()?;
-        let endpoint = self.endpoint(&grant, &region, Service::Dns)?;
-        let url = with_version(&endpoint.url, Service::Dns.version());
-        Some(format!("{} {url}", grant.project.0))
-    }
-
     fn endpoint<'g>(
         &self,
         grant: &'g Grant,

@@ -109,18 +109,6 @@ impl ReadClient {
         grant.is_some_and(|grant| dns_of(&grant).is_none())
     }
 
-    /// Which DNS it is whose zones the account shows, as far as that is known: not before the
-    /// first login. It is the same in all regions.
-    pub(super) fn dns_identity(&self) -> Option<String> {
-        let grant = self.cloud.http().dialect().known()?;
-        let url = &dns_of(&grant)?.url;
-        Some(format!(
-            "{} {}/",
-            grant.project.0,
-            url.trim_end_matches('/')
-        ))
-    }
-
     /// Where Cloud DNS is, with a final slash.
     async fn dns(&self) -> Result<Url, Error> {
         let refused = |message| Error::new(Class::Rejected, "the catalog of Rackspace", message);
