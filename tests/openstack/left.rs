@@ -165,7 +165,7 @@ fn comment(pair: &Value) -> &str {
 /// The server that a floating IP was made for.
 fn server_of(address: &Value) -> &str {
     let mut words = text(address, "description").rsplit('/');
-    words.into_iter().next().unwrap_or_default()
+    words.next().unwrap_or_default()
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
