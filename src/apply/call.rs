@@ -248,7 +248,13 @@ impl Call {
                     Err(error) if error.class == Class::Exists => {
                         let found = write.find(kind, &[attributes], mark).await;
                         let found = found.ok().into_iter().flatten().flatten().next();
-                        found.map(Outcome::Found).ok_or(error)
+                        // With our mark, it was made by a request of ours whose answer was lost.
+                        let found =
+                            found.map(|found| match found.owners.iter().any(|by| by == mark) {
+                                true => Outcome::Made(found),
+                                false => Outcome::Found(found),
+                            });
+                        found.ok_or(error)
                     }
                     result => result.map(Outcome::Made),
                 }
