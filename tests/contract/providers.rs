@@ -68,7 +68,7 @@ pub(crate) static OPENSTACK: Provider = Provider {
     is_shared: true,
     // Each takes some ten seconds there, and all of them a quarter of an hour: the first, the last
     // and a few between them. The simulators go through all.
-    every: 30,
+    every: 60,
     opening: None,
     first_look: Duration::from_millis(100),
     first_pause: Duration::from_millis(250),
