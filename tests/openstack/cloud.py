@@ -72,6 +72,8 @@ def seed(connection, _):
     for name, memory, processors, disk in FLAVORS:
         connection.compute.create_flavor(name=name, ram=memory, vcpus=processors, disk=disk)
     for name, disk, memory in IMAGES:
+        # The time that they were made at is told in whole seconds, and the newest is to be one.
+        time.sleep(1.1)
         connection.create_image(
             name,
             allow_duplicates=True,
@@ -147,12 +149,14 @@ def web(neutron, demo):
 
 
 def ready(connection, _):
-    """Nova's services are up once they have said so lately. One that never came is missing here."""
+    """Nova's services are up once they have said so lately. One that never came is missing here.
+    Neutron's first answers may leave out what is there."""
     wanted = {"nova-conductor", "nova-scheduler", "nova-compute"}
     end = time.monotonic() + PATIENCE
     while True:
         up = {service.binary for service in connection.compute.services() if service.state == "up"}
-        if wanted <= up:
+        networks = {network.name for network in connection.network.networks()}
+        if wanted <= up and {"public", "private"} <= networks:
             return
         if time.monotonic() > end:
             sys.exit(f"not up after {PATIENCE} seconds: {', '.join(sorted(wanted - up))}")

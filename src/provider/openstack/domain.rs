@@ -133,7 +133,9 @@ async fn refuse_unless_empty(client: &ReadClient, zone: &Zone) -> Result<(), Err
     let is_kept = |set: RecordSet| {
         let is_of_the_zone = matches!(set.record_type.as_str(), "SOA" | "NS")
             && set.name.eq_ignore_ascii_case(&zone.name);
-        !is_of_the_zone && !set.records.is_empty()
+        // What is on its way out was deleted before.
+        let is_leaving = set.action == "DELETE";
+        !is_of_the_zone && !is_leaving && !set.records.is_empty()
     };
     let sets = client
         .pages::<RecordSets, _>(Service::Dns, &path, is_kept)
