@@ -11,7 +11,9 @@ use super::reader::Reader;
 use crate::model::{Diagnostic, Place, Secret};
 
 /// The keys of a file.
-const KEYS: [&str; 5] = ["path", "content", "file", "public_ssh_key", "mode"];
+pub(super) const KEYS: [&str; 5] = ["path", "content", "file", "public_ssh_key", "mode"];
+/// Those of them whose value messages may quote.
+pub(super) const SHOWN_KEYS: [&str; 4] = ["path", "file", "public_ssh_key", "mode"];
 /// Those of them of which there must be exactly one.
 const SOURCES: [&str; 3] = ["content", "file", "public_ssh_key"];
 

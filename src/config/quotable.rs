@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::source::without_mark;
+use super::files;
+use super::server::SERVER_KEYS;
+use super::source::{Source, without_mark};
+use super::syntax;
 use crate::model::nearest;
 
 /// Keys whose text is never quoted, nor that of keys that were probably meant to be them.
@@ -18,6 +21,20 @@ const HIDDEN: [&str; 7] = [
     "secret",
 ];
 
+/// The key of a server under which no text is quoted but that of keys that are known.
+const FILES: &str = "files";
+/// Words that are no secret wherever they stand.
+const WORDS: [&str; 8] = [
+    "version",
+    "providers",
+    "defaults",
+    "servers",
+    "domains",
+    "true",
+    "false",
+    "null",
+];
+
 /// The text with `*` for each byte that must not be seen, every other byte where it was. It need
 /// not be JSON: that it is not may be what is told about it.
 #[must_use]
@@ -28,7 +45,13 @@ pub fn quotable(bytes: &[u8]) -> Vec<u8> {
         // Nothing is quoted of what is no text.
         return shown;
     };
-    for range in hidden(text) {
+    let mut ranges = hidden(text);
+    let has_contents = !ranges.is_empty() || text.contains(FILES);
+    if has_contents && syntax::parse(&Source::of_text("", text)).is_err() {
+        // One wrong quote, and what is a key and what a value is anybody's guess.
+        ranges.extend(unknown_words(text));
+    }
+    for range in ranges {
         if let Some(bytes) = shown.get_mut(range.start + mark..range.end + mark) {
             bytes.fill(b'*');
         }
@@ -42,13 +65,23 @@ fn hidden(text: &str) -> Vec<Range<usize>> {
     let mut at = 0;
     while let Some(token) = next(text, at) {
         at = token.end;
-        if token.kind != Kind::Text {
-            continue;
+        let key = match token.kind {
+            Kind::Text => text.get(token.start + 1..token.end - 1),
+            Kind::Other => text.get(token.start..token.end),
+            Kind::Colon | Kind::Comma | Kind::Opening(_) | Kind::Closing => continue,
+        };
+        let key = key.unwrap_or_default();
+        if token.kind == Kind::Text {
+            found.extend(login(key, token.start + 1));
         }
-        let key = text.get(token.start + 1..token.end - 1).unwrap_or_default();
-        found.extend(login(key, token.start + 1));
-        if *known.entry(key).or_insert_with(|| is_hidden(key)) {
-            at = hide_value(text, at, &mut found);
+        let Some(value) = value_after(text, token) else {
+            continue;
+        };
+        if key == FILES && value.kind == Kind::Opening(b'[') {
+            at = hide_files(text, value.end, &mut found);
+        // Most keys come again with every server.
+        } else if *known.entry(key).or_insert_with(|| is_hidden(key)) {
+            at = hide(text, value, &mut found);
         }
     }
     found
@@ -65,36 +98,91 @@ fn login(text: &str, start: usize) -> Option<Range<usize>> {
 fn is_hidden(key: &str) -> bool {
     // A letter can be written as an escape.
     let read: Option<String> = serde_json::from_str(&format!("\"{key}\"")).ok();
-    nearest(read.as_deref().unwrap_or(key), HIDDEN).is_some()
+    let word = read.as_deref().unwrap_or(key);
+    // Quotes of another kind are part of it here.
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    nearest(word, HIDDEN).is_some()
 }
 
-/// Hides what follows a key, and gives where it ends.
-fn hide_value(text: &str, after_key: usize, found: &mut Vec<Range<usize>>) -> usize {
-    let Some(first) = next(text, after_key) else {
-        return after_key;
+/// What may be the value of a key: not an object, which is looked into. Where quotes or the colon
+/// are missing, it is not clear what belongs to it: then it is `Other`.
+fn value_after(text: &str, key: Token) -> Option<Token> {
+    let first = next(text, key.end)?;
+    let value = match first.kind {
+        Kind::Colon => next(text, first.end)?,
+        Kind::Text | Kind::Other => first,
+        // It was no key.
+        Kind::Comma | Kind::Opening(_) | Kind::Closing => return None,
     };
-    let value = if first.kind == Kind::Colon {
-        next(text, first.end)
-    } else {
-        // Either the colon is missing, or it was no key.
-        Some(first).filter(|token| token.kind == Kind::Text)
-    };
-    let Some(value) = value else { return after_key };
+    let is_value = matches!(value.kind, Kind::Text | Kind::Opening(b'[') | Kind::Other);
+    let is_clear = key.kind == Kind::Text && first.kind == Kind::Colon;
+    let kind = if is_clear { value.kind } else { Kind::Other };
+    is_value.then_some(Token { kind, ..value })
+}
+
+/// Hides a value, and gives where it ends.
+fn hide(text: &str, value: Token, found: &mut Vec<Range<usize>>) -> usize {
     match value.kind {
         Kind::Text => {
             found.push(value.start + 1..value.end - 1);
             value.end
         }
-        Kind::Opening(b'[') => hide_list(text, value.end, found),
-        // Objects are looked into; a comma or a bracket is no value.
-        Kind::Opening(_) | Kind::Colon | Kind::Closing | Kind::Comma => value.start,
-        // No JSON: a quote that is missing or of another kind.
-        Kind::Other => {
+        Kind::Opening(_) => hide_list(text, value.end, found),
+        // No JSON: the line is given up.
+        _ => {
             let end = line_end(text, value.start);
             found.push(value.start..end);
             end
         }
     }
+}
+
+/// Hides what is in a list of files, from behind its bracket, but for what is no content.
+fn hide_files(text: &str, start: usize, found: &mut Vec<Range<usize>>) -> usize {
+    let (mut depth, mut at) = (1_usize, start);
+    while depth > 0 {
+        let Some(token) = next(text, at) else { break };
+        at = token.end;
+        match token.kind {
+            Kind::Opening(_) => depth += 1,
+            Kind::Closing => depth -= 1,
+            Kind::Colon | Kind::Comma => {}
+            Kind::Text | Kind::Other => {
+                let key = text.get(token.start + 1..token.end - 1);
+                let is_shown = key.is_some_and(|key| files::SHOWN_KEYS.contains(&key));
+                match next(text, at).filter(|after| after.kind == Kind::Colon) {
+                    None if token.kind == Kind::Text => found.push(token.start + 1..token.end - 1),
+                    None => found.push(token.start..token.end),
+                    Some(colon) if is_shown => {
+                        at = next(text, colon.end)
+                            .filter(|value| matches!(value.kind, Kind::Text | Kind::Other))
+                            .map_or(colon.end, |value| value.end);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+    at
+}
+
+/// Every word that is none of the format's.
+fn unknown_words(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let from = rest.get(start..).unwrap_or_default();
+        let length = from.find(|c| !is_word(c)).unwrap_or(from.len());
+        let word = from.get(..length).unwrap_or_default();
+        let keys = SERVER_KEYS.iter().chain(&files::KEYS).chain(&WORDS);
+        if !keys.into_iter().any(|known| *known == word) {
+            let at = text.len() - from.len();
+            found.push(at..at + length);
+        }
+        rest = from.get(length..).unwrap_or_default();
+    }
+    found
 }
 
 /// Hides every text in a list, from behind its bracket.
@@ -229,15 +317,11 @@ mod tests {
                 r#"{"auth_url": "https://c/d"}"#,
                 r#"{"auth_url": "https://c/d"}"#,
             ),
-            // No JSON, and still not seen.
+            // Of a file only what is known to be no content.
             (
-                "{\"content\": \"abc\n\"x\": 1}",
-                "{\"content\": ****\n\"x\": 1}",
+                r#"{"files": ["a", {"path": "/b", "text": "c", "mode": 7, "x": [1, {"y": "z"}]}], "k": "v"}"#,
+                r#"{"files": ["*", {"path": "/b", "text": "*", "mode": 7, "x": [*, {"y": "*"}]}], "k": "v"}"#,
             ),
-            ("{\"content\": 'abc', 1\n}", "{\"content\": ********\n}"),
-            ("{\"content\": “abc”\n}", "{\"content\": *********\n}"),
-            ("{\"content\" \"abc\"}", "{\"content\" \"***\"}"),
-            ("\u{feff}{\"content\": \"abc", "\u{feff}{\"content\": ****"),
             // A text that says so is no key.
             (
                 r#"{"path": "content", "x": "y"}"#,
@@ -252,6 +336,30 @@ mod tests {
         ] {
             assert_eq!(shown(text), expected);
         }
+        // No JSON: only what is surely no content is seen.
+        for (text, expected) in [
+            (
+                "{\"content\": \"abc\n\"region\": \"nyc3\"}",
+                "{\"content\": ****\n\"region\": \"****\"}",
+            ),
+            ("{\"content\": 'abc', 1\n}", "{\"content\": ********\n}"),
+            ("{\"content\": “abc”\n}", "{\"content\": *********\n}"),
+            ("{\"content\" \"abc\"}", "{\"content\" ******"),
+            ("{'content': \"abc\"}", "{'content': ******"),
+            ("{“content”: \"abc\"}", "{“content”: ******"),
+            ("{\"content: \"abc\"}", "{\"content: \"*****"),
+            ("{content\": \"abc\"}", "{content*********"),
+            ("\u{feff}{\"content\": \"abc", "\u{feff}{\"content\": ****"),
+            (
+                "{\"files\": [{\"co\"tent\": \"abc\"}]}",
+                "{\"files\": [{\"**\"****\"**\"*******",
+            ),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+        // Where no content can be, the line helps more than it tells.
+        let slip = "{\"web1\": {\"region\": \"nyc3\" \"size\"}}";
+        assert_eq!(shown(slip), slip);
         assert_eq!(quotable(b"\xff\"content\": 1"), b"\xff\"content\": 1");
     }
 

@@ -42,7 +42,8 @@ impl<'t> Source<'t> {
         }
     }
 
-    fn of_text(file: &str, text: &'t str) -> Self {
+    /// A text that was checked already.
+    pub(super) fn of_text(file: &str, text: &'t str) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         let mut counted = 0;
         let characters = text
