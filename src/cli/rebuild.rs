@@ -8,7 +8,7 @@ use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness,
 use crate::plan::{self, Input, Op, Step};
 use crate::provider::{OnPause, Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
-use crate::resource::{KINDS, Kind, record, server};
+use crate::resource::{KINDS, Kind, domain, record, server};
 use crate::state::{State, Store};
 
 use super::accounts::{Opening, refuse_unnamed};
@@ -267,10 +267,37 @@ fn recognise(found: &Found, lineage: &str) -> Result<State, Vec<Diagnostic>> {
             state.resources.entry(address).or_insert(recorded);
         }
     }
+    refer_to_zones(&mut state);
     if problems.is_empty() {
         Ok(state)
     } else {
         Err(problems)
+    }
+}
+
+/// Notes which zone each record is in. A zone that was there already is nothing that a record has
+/// to wait for, so no step says it; but one that is ours may go only after its records.
+fn refer_to_zones(state: &mut State) {
+    let zones: BTreeMap<(String, String), Address> = state
+        .resources
+        .values()
+        .filter(|recorded| recorded.address.kind() == domain::KIND.name)
+        .filter_map(|zone| {
+            let name = zone.text(domain::NAME)?.to_owned();
+            Some(((zone.account.clone(), name), zone.address.clone()))
+        })
+        .collect();
+    for recorded in state.resources.values_mut() {
+        if recorded.address.kind() != record::KIND.name {
+            continue;
+        }
+        let name = recorded.text(record::ZONE).unwrap_or_default().to_owned();
+        if let Some(zone) = zones.get(&(recorded.account.clone(), name))
+            && !recorded.refers_to.contains(zone)
+        {
+            recorded.refers_to.push(zone.clone());
+            recorded.refers_to.sort_unstable();
+        }
     }
 }
 

@@ -18,6 +18,9 @@ fn a_state_is_made_again_from_what_is_there() {
     here.is_finished();
     here.place.run("apply -y").code(0);
     assert_eq!(here.held(), before);
+    // The zone is ours, and may go only after what is in it.
+    let record = format!("state show record.{}/A", here.host("www"));
+    here.place.run(&record).code(0).says("domain.");
     here.place.run("destroy -y").code(0);
     assert_eq!(here.held()["servers"], json!([]));
     assert_eq!(here.held()["floating"], json!([]));
