@@ -14,9 +14,11 @@ use crate::model::{
 };
 
 mod accounts;
+mod adapter;
 mod cloud_init;
 pub mod digitalocean;
 mod error;
+mod forward;
 mod http;
 pub mod openstack;
 pub mod rackspace;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::provider::adapter::{self, Changing};
 use crate::provider::http::{self, Http, Request, Setup, to_json};
 use crate::provider::{Allowance, Class, Error};
 
@@ -44,7 +45,9 @@ pub(super) struct ReadClient {
 }
 
 /// Sends requests that change something.
-pub(super) struct WriteClient<'a>(pub(super) &'a ReadClient);
+pub(super) type WriteClient<'a> = Changing<'a, ReadClient>;
+
+impl adapter::Client for ReadClient {}
 
 impl ReadClient {
     pub(super) fn new(login: Login, manner: Manner) -> Result<Self, Error> {

@@ -5,17 +5,17 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Observed, Readiness};
+use crate::provider::adapter::{self, required};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::domain::{KIND, NAME};
 
 use super::client::{ReadClient, WriteClient};
-use super::required;
 use super::wire::{Domain, DomainAnswer, DomainRequest, Domains, Record, Records};
 
 /// A zone's id is its name.
 pub(super) struct Adapter;
 
-impl super::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }

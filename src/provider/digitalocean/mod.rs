@@ -11,6 +11,8 @@ use tokio::sync::OnceCell;
 
 use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed, Secret};
 
+use super::adapter::{self, Adapter, Changing};
+use super::forward::LooksThrough;
 use super::{
     Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Write,
 };
@@ -47,7 +49,7 @@ const TAGLESS: &str = "this token may not create tags, so servers carry no mark;
     name and by the time they were made";
 
 /// One adapter for each kind that is offered.
-const ADAPTERS: &[&dyn Adapter] = &[
+const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &ssh_key::Adapter,
     &server::Adapter,
     &domain::Adapter,
@@ -71,103 +73,8 @@ static CAPABILITIES: Capabilities = Capabilities {
     by_id: false,
 };
 
-/// The calls for one kind of resource.
-trait Adapter: Sync {
-    fn kind(&self) -> &'static str;
-
-    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed>;
-
-    fn get<'a>(
-        &'a self,
-        client: &'a ReadClient,
-        target: Target<'a>,
-    ) -> Answer<'a, Option<Observed>>;
-
-    fn look<'a>(
-        &'a self,
-        client: &'a ReadClient,
-        targets: &'a [Target<'a>],
-        _mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
-        get_each(self, client, targets).boxed()
-    }
-
-    fn find<'a>(
-        &'a self,
-        client: &'a ReadClient,
-        wanted: &'a [&'a Attributes],
-        mark: &'a str,
-    ) -> Answer<'a, Vec<Vec<Observed>>>;
-
-    fn resolve(&self, wanted: &[&Desired]) -> Vec<Resolved> {
-        wanted.iter().map(|_| Resolved::default()).collect()
-    }
-
-    fn create<'a>(
-        &'a self,
-        client: WriteClient<'a>,
-        attributes: &'a Attributes,
-        mark: Option<&'a str>,
-    ) -> Answer<'a, Observed>;
-
-    fn create_many<'a>(
-        &'a self,
-        _client: WriteClient<'a>,
-        _attributes: &'a [&'a Attributes],
-        _mark: Option<&'a str>,
-    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
-        let message = format!("a {} is created by itself", self.kind());
-        futures_util::future::err(Error::new(Class::Rejected, "create", message)).boxed()
-    }
-
-    fn update<'a>(
-        &'a self,
-        _client: WriteClient<'a>,
-        target: Target<'a>,
-        _attributes: &'a Attributes,
-        changed: &'a [String],
-    ) -> Answer<'a, Observed> {
-        let message = format!(
-            "{} of a {} cannot be changed",
-            changed.join(", "),
-            target.kind
-        );
-        futures_util::future::err(Error::new(Class::Rejected, "update", message)).boxed()
-    }
-
-    fn mark<'a>(
-        &'a self,
-        _client: WriteClient<'a>,
-        _target: Target<'a>,
-        _mark: &'a str,
-    ) -> Answer<'a, ()> {
-        futures_util::future::ok(()).boxed()
-    }
-
-    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()>;
-}
-
-async fn get_each<A: Adapter + ?Sized>(
-    adapter: &A,
-    client: &ReadClient,
-    targets: &[Target<'_>],
-) -> Result<Vec<Observed>, Error> {
-    let mut found = Vec::new();
-    for answer in
-        futures_util::future::join_all(targets.iter().map(|&target| adapter.get(client, target)))
-            .await
-    {
-        found.extend(answer?);
-    }
-    Ok(found)
-}
-
-fn adapter(kind: &str) -> Result<&'static dyn Adapter, Error> {
-    let found = ADAPTERS
-        .iter()
-        .copied()
-        .find(|adapter| adapter.kind() == kind);
-    found.ok_or_else(|| {
+fn adapter(kind: &str) -> Result<&'static dyn Adapter<ReadClient>, Error> {
+    adapter::of_kind(ADAPTERS, kind).ok_or_else(|| {
         Error::new(
             Class::Rejected,
             kind,
@@ -268,7 +175,7 @@ impl Read for Reader {
         kind: &'a str,
         wanted: &'a [&'a Desired],
     ) -> Answer<'a, Vec<Resolved>> {
-        async move { Ok(adapter(kind)?.resolve(wanted)) }.boxed()
+        async move { adapter(kind)?.resolve(&self.client, wanted).await }.boxed()
     }
 
     fn requests(&self) -> u64 {
@@ -310,75 +217,13 @@ impl Writer {
     }
 
     fn client(&self) -> WriteClient<'_> {
-        WriteClient(&self.reader.client)
+        Changing(&self.reader.client)
     }
 }
 
-impl Read for Writer {
-    fn capabilities(&self) -> &'static Capabilities {
-        self.reader.capabilities()
-    }
-
-    fn account(&self) -> Answer<'_, Account> {
-        self.reader.account()
-    }
-
-    fn catalog(&self) -> Answer<'_, Catalog> {
-        self.reader.catalog()
-    }
-
-    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
-        self.reader.list(kind, scope)
-    }
-
-    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
-        self.reader.get(target)
-    }
-
-    fn look<'a>(
-        &'a self,
-        kind: &'a str,
-        targets: &'a [Target<'a>],
-        mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
-        self.reader.look(kind, targets, mark)
-    }
-
-    fn find<'a>(
-        &'a self,
-        kind: &'a str,
-        wanted: &'a [&'a Attributes],
-        mark: &'a str,
-    ) -> Answer<'a, Vec<Vec<Observed>>> {
-        self.reader.find(kind, wanted, mark)
-    }
-
-    fn resolve<'a>(
-        &'a self,
-        kind: &'a str,
-        wanted: &'a [&'a Desired],
-    ) -> Answer<'a, Vec<Resolved>> {
-        self.reader.resolve(kind, wanted)
-    }
-
-    fn requests(&self) -> u64 {
-        self.reader.requests()
-    }
-
-    fn allowance(&self) -> Option<Allowance> {
-        self.reader.allowance()
-    }
-
-    fn clock(&self) -> Option<Timestamp> {
-        self.reader.clock()
-    }
-
-    fn marks(&self) -> bool {
-        self.reader.marks()
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.reader.notes()
+impl LooksThrough for Writer {
+    fn reader(&self) -> &dyn Read {
+        &self.reader
     }
 }
 
@@ -432,18 +277,4 @@ impl Write for Writer {
     fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()> {
         async move { adapter(target.kind)?.delete(self.client(), target).await }.boxed()
     }
-}
-
-/// The text of an attribute that a request needs.
-fn required<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a str, Error> {
-    attributes
-        .get(name)
-        .and_then(serde_json::Value::as_str)
-        .ok_or_else(|| {
-            Error::new(
-                Class::Rejected,
-                "request",
-                format!("its `{name}` is not known"),
-            )
-        })
 }

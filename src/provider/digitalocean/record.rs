@@ -7,17 +7,17 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Observed, Readiness};
+use crate::provider::adapter::{self, required};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient, query};
 use super::listing;
-use super::required;
 use super::wire::{Record, RecordAnswer, RecordRequest, Records};
 
 pub(super) struct Adapter;
 
-impl super::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }

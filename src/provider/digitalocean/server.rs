@@ -3,13 +3,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::try_join_all;
+use futures_util::future::{self, try_join_all};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
 use crate::model::{Attributes, Batch, Desired, Diagnostic, Money, Observed, Readiness};
+use crate::provider::adapter::{self, required};
 use crate::provider::cloud_init;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::server::{
@@ -19,7 +20,6 @@ use crate::resource::server::{
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
 use super::listing;
-use super::required;
 use super::wire::{
     Action, ActionAnswer, Droplet, DropletAnswer, DropletRequest, Droplets, DropletsAnswer,
     ImageSelector, Links, Names, NetworkV4, NetworkV6, TagRequest, TagResource, TagResources,
@@ -40,7 +40,7 @@ pub(super) const BATCH: Batch = Batch {
     differ_by: &[NAME],
 };
 
-impl super::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }
@@ -73,7 +73,7 @@ impl super::Adapter for Adapter {
             let by_mark = !client.is_tagless();
             let path = if by_mark { &marked } else { DROPLETS };
             let mut seen = if is_cheaper_singly(client, targets, path) {
-                super::get_each(self, client, targets).await?
+                adapter::get_each(self, client, targets).await?
             } else {
                 match list(client, path.to_owned()).await {
                     // The token may not even read tags.
@@ -86,7 +86,7 @@ impl super::Adapter for Adapter {
             if by_mark {
                 let unmarked = unmarked(client, targets, &seen);
                 seen.extend(if is_cheaper_singly(client, &unmarked, DROPLETS) {
-                    super::get_each(self, client, &unmarked).await?
+                    adapter::get_each(self, client, &unmarked).await?
                 } else {
                     list(client, DROPLETS.to_owned()).await?
                 });
@@ -133,12 +133,16 @@ impl super::Adapter for Adapter {
         .boxed()
     }
 
-    fn resolve(&self, wanted: &[&Desired]) -> Vec<Resolved> {
+    fn resolve<'a>(
+        &'a self,
+        _client: &'a ReadClient,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
         let resolved = wanted.iter().map(|desired| Resolved {
             problems: against_files(desired),
             ..Resolved::default()
         });
-        resolved.collect()
+        future::ok(resolved.collect()).boxed()
     }
 
     fn create<'a>(

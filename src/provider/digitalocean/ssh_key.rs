@@ -5,16 +5,16 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Observed, Readiness};
+use crate::provider::adapter::{self, required};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::ssh_key::{FINGERPRINT, KIND, NAME, PUBLIC_KEY};
 
 use super::client::{ReadClient, WriteClient};
-use super::required;
 use super::wire::{Key, KeyAnswer, KeyRequest};
 
 pub(super) struct Adapter;
 
-impl super::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }

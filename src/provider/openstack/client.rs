@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use tokio::sync::OnceCell;
 
+use crate::provider::adapter::{self, Changing};
 use crate::provider::http::{Http, Request, Setup, allowed, to_json};
 use crate::provider::{Allowance, Class, Error, Manner};
 
@@ -96,8 +97,11 @@ pub(in crate::provider) struct ReadClient {
 }
 
 /// Sends requests that change something.
-#[derive(Clone, Copy)]
-pub(super) struct WriteClient<'a>(pub(super) &'a ReadClient);
+pub(super) type WriteClient<'a> = Changing<'a, ReadClient>;
+
+impl adapter::Client for ReadClient {
+    const AT_ONCE: usize = 8;
+}
 
 impl ReadClient {
     /// A client of the cloud that `login` leads to.

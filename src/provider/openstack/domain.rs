@@ -3,10 +3,10 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Desired, Observed};
+use crate::provider::adapter::{self, required};
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::domain::{KIND, NAME};
 
-use super::adapter::{self, required};
 use super::client::{ReadClient, Service, WriteClient};
 use super::dns::{self, ZONES};
 use super::resolve;
@@ -15,7 +15,7 @@ use super::wire::designate::{RecordSet, RecordSets, Zone, ZoneRequest, Zones};
 /// A zone goes by its name, as people know it.
 pub(super) struct Adapter;
 
-impl adapter::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }

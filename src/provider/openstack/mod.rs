@@ -12,13 +12,13 @@ use jiff::Timestamp;
 
 use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed};
 
+use super::adapter::{self, Adapter, Changing};
+use super::forward::LooksThrough;
 use super::{
     Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Write,
 };
-use adapter::Adapter;
 use client::{ReadClient, Service, WriteClient};
 
-mod adapter;
 mod addresses;
 mod catalog;
 pub(super) mod client;
@@ -39,7 +39,7 @@ mod wire;
 pub use login::Login;
 
 /// One adapter for each kind that is offered.
-const ADAPTERS: &[&dyn Adapter] = &[
+const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &ssh_key::Adapter,
     &server::Adapter,
     &domain::Adapter,
@@ -69,12 +69,9 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
     }
 }
 
-fn adapter(kind: &str) -> Result<&'static dyn Adapter, Error> {
-    let found = ADAPTERS
-        .iter()
-        .copied()
-        .find(|adapter| adapter.kind() == kind);
-    found.ok_or_else(|| Error::new(Class::Rejected, kind, "there is no adapter for this kind"))
+fn adapter(kind: &str) -> Result<&'static dyn Adapter<ReadClient>, Error> {
+    adapter::of_kind(ADAPTERS, kind)
+        .ok_or_else(|| Error::new(Class::Rejected, kind, "there is no adapter for this kind"))
 }
 
 /// A client that can only look.
@@ -210,33 +207,13 @@ impl Writer {
     }
 
     fn client(&self) -> WriteClient<'_> {
-        WriteClient(&self.reader.client)
+        Changing(&self.reader.client)
     }
 }
 
-impl Read for Writer {
-    fn capabilities(&self) -> &'static Capabilities {
-        self.reader.capabilities()
-    }
-
-    fn account(&self) -> Answer<'_, Account> {
-        self.reader.account()
-    }
-
-    fn shared_dns(&self) -> Answer<'_, Option<String>> {
-        self.reader.shared_dns()
-    }
-
-    fn catalog(&self) -> Answer<'_, Catalog> {
-        self.reader.catalog()
-    }
-
-    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
-        self.reader.list(kind, scope)
-    }
-
-    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
-        self.reader.get(target)
+impl LooksThrough for Writer {
+    fn reader(&self) -> &dyn Read {
+        &self.reader
     }
 
     /// What is waited for here was asked for: a server that is to have a floating IP is given it
@@ -248,43 +225,6 @@ impl Read for Writer {
         mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
         async move { adapter(kind)?.bring_up(self.client(), targets, mark).await }.boxed()
-    }
-
-    fn find<'a>(
-        &'a self,
-        kind: &'a str,
-        wanted: &'a [&'a Attributes],
-        mark: &'a str,
-    ) -> Answer<'a, Vec<Vec<Observed>>> {
-        self.reader.find(kind, wanted, mark)
-    }
-
-    fn resolve<'a>(
-        &'a self,
-        kind: &'a str,
-        wanted: &'a [&'a Desired],
-    ) -> Answer<'a, Vec<Resolved>> {
-        self.reader.resolve(kind, wanted)
-    }
-
-    fn requests(&self) -> u64 {
-        self.reader.requests()
-    }
-
-    fn allowance(&self) -> Option<Allowance> {
-        self.reader.allowance()
-    }
-
-    fn clock(&self) -> Option<Timestamp> {
-        self.reader.clock()
-    }
-
-    fn marks(&self) -> bool {
-        self.reader.marks()
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.reader.notes()
     }
 }
 
@@ -301,11 +241,15 @@ impl Write for Writer {
     fn create_many<'a>(
         &'a self,
         kind: &'a str,
-        _attributes: &'a [&'a Attributes],
-        _mark: Option<&'a str>,
+        attributes: &'a [&'a Attributes],
+        mark: Option<&'a str>,
     ) -> Answer<'a, Vec<Result<Observed, Error>>> {
-        let message = format!("a {kind} is created by itself");
-        futures_util::future::err(Error::new(Class::Rejected, "create", message)).boxed()
+        async move {
+            adapter(kind)?
+                .create_many(self.client(), attributes, mark)
+                .await
+        }
+        .boxed()
     }
 
     fn update<'a>(

@@ -14,11 +14,11 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Desired, Observed, Value};
+use crate::provider::adapter::{self, Client as _, required};
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::domain;
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
-use super::adapter::{self, required};
 use super::client::{ReadClient, Service, WriteClient, query};
 use super::dns::{self, ZONES};
 use super::resolve;
@@ -26,7 +26,7 @@ use super::wire::designate::{RecordSet, RecordSetRequest, RecordSets, ValuesRequ
 
 pub(super) struct Adapter;
 
-impl adapter::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }
@@ -60,7 +60,7 @@ impl adapter::Adapter for Adapter {
     ) -> Answer<'a, Vec<Observed>> {
         async move {
             let mut found = Vec::new();
-            for some in targets.chunks(adapter::AT_ONCE) {
+            for some in targets.chunks(ReadClient::AT_ONCE) {
                 let asked = some.iter().map(|&target| one(client, target, Some(mark)));
                 found.extend(try_join_all(asked).await?.into_iter().flatten());
             }

@@ -6,13 +6,13 @@ use reqwest::Method;
 use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Observed, Readiness};
+use crate::provider::adapter::{self, required};
 use crate::provider::cloud_init;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::server::{
     FILES, IMAGE, IMAGE_ID, IPV6_ADDRESS, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
 };
 
-use super::adapter::{self, required};
 use super::catalog;
 use super::client::{ReadClient, Service, WriteClient};
 use super::files;
@@ -50,7 +50,7 @@ const CREATE: &str = "POST /servers";
 const SINGLY: usize = 4;
 const AT_ONCE: usize = 4;
 
-impl adapter::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }

@@ -6,10 +6,10 @@ use md5::{Digest, Md5};
 use reqwest::Method;
 
 use crate::model::{Attributes, Desired, Diagnostic, Observed, Readiness};
+use crate::provider::adapter::{self, required};
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::ssh_key::{FINGERPRINT, KIND, PUBLIC_KEY};
 
-use super::adapter::{self, required};
 use super::client::{ReadClient, Service, WriteClient, query};
 use super::wire::nova::{Key, KeyAnswer, KeyRequest, Keys, LimitsAnswer, NewKey};
 
@@ -19,7 +19,7 @@ pub(super) struct Adapter;
 
 const KEYS: &str = "/os-keypairs";
 
-impl adapter::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use tokio::sync::Mutex as TurnMutex;
 use tokio::time::Instant;
 
+use crate::provider::adapter::{self, Changing};
 use crate::provider::http::{self, Request, allowed, to_json};
 use crate::provider::openstack::client::identity::{Endpoint, Grant};
 use crate::provider::openstack::client::{Place, ReadClient as Cloud};
@@ -49,7 +50,9 @@ pub(super) struct ReadClient {
 }
 
 /// Sends requests that change something.
-pub(super) struct WriteClient<'a>(pub(super) &'a ReadClient);
+pub(super) type WriteClient<'a> = Changing<'a, ReadClient>;
+
+impl adapter::Client for ReadClient {}
 
 impl ReadClient {
     pub(super) fn new(login: Login, manner: Manner) -> Result<Self, Error> {

@@ -5,18 +5,19 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 
 use crate::model::{Attributes, Observed, Readiness};
+use crate::provider::adapter::{self, required};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::domain::{KIND, NAME};
 
 use super::client::{ReadClient, WriteClient};
+use super::instant;
 use super::mark::{comment, owners};
 use super::wire::{Domain, DomainRequest, Domains, DomainsRequest, Record, Records};
-use super::{instant, required};
 
 /// A zone has a number; its records are reached by that.
 pub(super) struct Adapter;
 
-impl super::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }

@@ -13,13 +13,13 @@ use jiff::Timestamp;
 
 use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed};
 
+use super::adapter::{self, Adapter, Changing};
+use super::forward::LooksThrough;
 use super::openstack::{
     self,
     profile::{Files, FixedNetwork, Profile},
 };
-use super::{
-    Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Write,
-};
+use super::{Allowance, Answer, Error, Listed, Manner, Read, Resolved, Scope, Target, Write};
 use client::{ReadClient, WriteClient};
 
 mod client;
@@ -35,7 +35,7 @@ pub use login::Login;
 pub const TYPE: &str = "rackspace";
 
 /// One adapter for each kind that is not as it is with OpenStack.
-const ADAPTERS: &[&dyn Adapter] = &[&domain::Adapter, &record::Adapter];
+const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[&domain::Adapter, &record::Adapter];
 
 /// Cloud Servers is Nova from before it had versions of its API, without Neutron and Glance beside
 /// it.
@@ -80,88 +80,9 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
     }
 }
 
-/// The calls for one kind of resource.
-trait Adapter: Sync {
-    fn kind(&self) -> &'static str;
-
-    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed>;
-
-    fn get<'a>(
-        &'a self,
-        client: &'a ReadClient,
-        target: Target<'a>,
-    ) -> Answer<'a, Option<Observed>>;
-
-    fn look<'a>(
-        &'a self,
-        client: &'a ReadClient,
-        targets: &'a [Target<'a>],
-        _mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
-        get_each(self, client, targets).boxed()
-    }
-
-    fn find<'a>(
-        &'a self,
-        client: &'a ReadClient,
-        wanted: &'a [&'a Attributes],
-        mark: &'a str,
-    ) -> Answer<'a, Vec<Vec<Observed>>>;
-
-    fn create<'a>(
-        &'a self,
-        client: WriteClient<'a>,
-        attributes: &'a Attributes,
-        mark: Option<&'a str>,
-    ) -> Answer<'a, Observed>;
-
-    fn create_many<'a>(
-        &'a self,
-        _client: WriteClient<'a>,
-        _attributes: &'a [&'a Attributes],
-        _mark: Option<&'a str>,
-    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
-        let message = format!("a {} is created by itself", self.kind());
-        futures_util::future::err(Error::new(Class::Rejected, "create", message)).boxed()
-    }
-
-    fn update<'a>(
-        &'a self,
-        _client: WriteClient<'a>,
-        target: Target<'a>,
-        _attributes: &'a Attributes,
-        changed: &'a [String],
-    ) -> Answer<'a, Observed> {
-        let message = format!(
-            "{} of a {} cannot be changed",
-            changed.join(", "),
-            target.kind
-        );
-        futures_util::future::err(Error::new(Class::Rejected, "update", message)).boxed()
-    }
-
-    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()>;
-}
-
-async fn get_each<A: Adapter + ?Sized>(
-    adapter: &A,
-    client: &ReadClient,
-    targets: &[Target<'_>],
-) -> Result<Vec<Observed>, Error> {
-    let mut found = Vec::new();
-    for answer in
-        futures_util::future::join_all(targets.iter().map(|&target| adapter.get(client, target)))
-            .await
-    {
-        found.extend(answer?);
-    }
-    Ok(found)
-}
-
 /// The adapter of a kind, if it is not as it is with OpenStack.
-fn adapter(kind: &str) -> Option<&'static dyn Adapter> {
-    let mut all = ADAPTERS.iter().copied();
-    all.find(|adapter| adapter.kind() == kind)
+fn adapter(kind: &str) -> Option<&'static dyn Adapter<ReadClient>> {
+    adapter::of_kind(ADAPTERS, kind)
 }
 
 /// A client that can only look.
@@ -313,79 +234,13 @@ impl Writer {
     }
 
     fn client(&self) -> WriteClient<'_> {
-        WriteClient(&self.reader.client)
+        Changing(&self.reader.client)
     }
 }
 
-impl Read for Writer {
-    fn capabilities(&self) -> &'static Capabilities {
-        self.reader.capabilities()
-    }
-
-    fn account(&self) -> Answer<'_, Account> {
-        self.reader.account()
-    }
-
-    fn shared_dns(&self) -> Answer<'_, Option<String>> {
-        self.reader.shared_dns()
-    }
-
-    fn catalog(&self) -> Answer<'_, Catalog> {
-        self.reader.catalog()
-    }
-
-    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
-        self.reader.list(kind, scope)
-    }
-
-    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
-        self.reader.get(target)
-    }
-
-    fn look<'a>(
-        &'a self,
-        kind: &'a str,
-        targets: &'a [Target<'a>],
-        mark: &'a str,
-    ) -> Answer<'a, Vec<Observed>> {
-        self.reader.look(kind, targets, mark)
-    }
-
-    fn find<'a>(
-        &'a self,
-        kind: &'a str,
-        wanted: &'a [&'a Attributes],
-        mark: &'a str,
-    ) -> Answer<'a, Vec<Vec<Observed>>> {
-        self.reader.find(kind, wanted, mark)
-    }
-
-    fn resolve<'a>(
-        &'a self,
-        kind: &'a str,
-        wanted: &'a [&'a Desired],
-    ) -> Answer<'a, Vec<Resolved>> {
-        self.reader.resolve(kind, wanted)
-    }
-
-    fn requests(&self) -> u64 {
-        self.reader.requests()
-    }
-
-    fn allowance(&self) -> Option<Allowance> {
-        self.reader.allowance()
-    }
-
-    fn clock(&self) -> Option<Timestamp> {
-        self.reader.clock()
-    }
-
-    fn marks(&self) -> bool {
-        self.reader.marks()
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.reader.notes()
+impl LooksThrough for Writer {
+    fn reader(&self) -> &dyn Read {
+        &self.reader
     }
 }
 
@@ -440,20 +295,6 @@ impl Write for Writer {
             None => self.others.delete(target),
         }
     }
-}
-
-/// The text of an attribute that a request needs.
-fn required<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a str, Error> {
-    attributes
-        .get(name)
-        .and_then(serde_json::Value::as_str)
-        .ok_or_else(|| {
-            Error::new(
-                Class::Rejected,
-                "request",
-                format!("its `{name}` is not known"),
-            )
-        })
 }
 
 /// When something was made, where the API says so; with any offset.

@@ -8,14 +8,15 @@ use reqwest::Method;
 use serde_json::Value as Json;
 
 use crate::model::{Attributes, Batch, Observed, Readiness, Recorded, Value};
+use crate::provider::adapter::{self, required};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::domain;
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient};
+use super::instant;
 use super::mark::{comment, owners};
 use super::wire::{Record, RecordChange, RecordRequest, Records, RecordsRequest};
-use super::{instant, required};
 
 pub(super) struct Adapter;
 
@@ -33,7 +34,7 @@ const AT_ONCE: usize = 4;
 /// Singly, up to so many in a zone; more of them take fewer requests in a list.
 const SINGLY: usize = 2;
 
-impl super::Adapter for Adapter {
+impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
         KIND.name
     }
@@ -74,7 +75,7 @@ impl super::Adapter for Adapter {
                 .into_iter()
                 .partition(|(_, targets)| targets.len() <= SINGLY);
             let few: Vec<Target<'_>> = few.into_iter().flat_map(|(_, targets)| targets).collect();
-            let mut seen = super::get_each(self, client, &few).await?;
+            let mut seen = adapter::get_each(self, client, &few).await?;
             let many = many.into_iter().map(|(zone, _)| zone).collect();
             seen.extend(in_zones(client, many).await?);
             Ok(seen)

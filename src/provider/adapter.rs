@@ -3,25 +3,38 @@ use futures_util::future::join_all;
 use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Observed};
-use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 
-use super::client::{ReadClient, WriteClient};
+use super::{Answer, Class, Error, Listed, Resolved, Scope, Target};
+
+/// What sends the requests of a provider's adapters. By itself it sends none that change anything.
+pub(super) trait Client: Sync + 'static {
+    /// How many resources are asked for singly at the same time.
+    const AT_ONCE: usize = usize::MAX;
+}
+
+/// Sends requests that change something.
+pub(super) struct Changing<'a, C>(pub(super) &'a C);
+
+// Not derived: that would ask for a client that can be copied.
+impl<C> Clone for Changing<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Changing<'_, C> {}
 
 /// The calls for one kind of resource.
-pub(super) trait Adapter: Sync {
+pub(super) trait Adapter<C: Client>: Sync {
     fn kind(&self) -> &'static str;
 
-    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed>;
+    fn list<'a>(&'a self, client: &'a C, scope: Scope<'a>) -> Answer<'a, Listed>;
 
-    fn get<'a>(
-        &'a self,
-        client: &'a ReadClient,
-        target: Target<'a>,
-    ) -> Answer<'a, Option<Observed>>;
+    fn get<'a>(&'a self, client: &'a C, target: Target<'a>) -> Answer<'a, Option<Observed>>;
 
     fn look<'a>(
         &'a self,
-        client: &'a ReadClient,
+        client: &'a C,
         targets: &'a [Target<'a>],
         _mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
@@ -32,7 +45,7 @@ pub(super) trait Adapter: Sync {
     /// up gets the next of them here.
     fn bring_up<'a>(
         &'a self,
-        client: WriteClient<'a>,
+        client: Changing<'a, C>,
         targets: &'a [Target<'a>],
         mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
@@ -41,14 +54,14 @@ pub(super) trait Adapter: Sync {
 
     fn find<'a>(
         &'a self,
-        client: &'a ReadClient,
+        client: &'a C,
         wanted: &'a [&'a Attributes],
         mark: &'a str,
     ) -> Answer<'a, Vec<Vec<Observed>>>;
 
     fn resolve<'a>(
         &'a self,
-        _client: &'a ReadClient,
+        _client: &'a C,
         wanted: &'a [&'a Desired],
     ) -> Answer<'a, Vec<Resolved>> {
         let nothing = wanted.iter().map(|_| Resolved::default()).collect();
@@ -57,14 +70,24 @@ pub(super) trait Adapter: Sync {
 
     fn create<'a>(
         &'a self,
-        client: WriteClient<'a>,
+        client: Changing<'a, C>,
         attributes: &'a Attributes,
         mark: Option<&'a str>,
     ) -> Answer<'a, Observed>;
 
+    fn create_many<'a>(
+        &'a self,
+        _client: Changing<'a, C>,
+        _attributes: &'a [&'a Attributes],
+        _mark: Option<&'a str>,
+    ) -> Answer<'a, Vec<Result<Observed, Error>>> {
+        let message = format!("a {} is created by itself", self.kind());
+        futures_util::future::err(Error::new(Class::Rejected, "create", message)).boxed()
+    }
+
     fn update<'a>(
         &'a self,
-        _client: WriteClient<'a>,
+        _client: Changing<'a, C>,
         target: Target<'a>,
         _attributes: &'a Attributes,
         changed: &'a [String],
@@ -79,26 +102,33 @@ pub(super) trait Adapter: Sync {
 
     fn mark<'a>(
         &'a self,
-        _client: WriteClient<'a>,
+        _client: Changing<'a, C>,
         _target: Target<'a>,
         _mark: &'a str,
     ) -> Answer<'a, ()> {
         futures_util::future::ok(()).boxed()
     }
 
-    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()>;
+    fn delete<'a>(&'a self, client: Changing<'a, C>, target: Target<'a>) -> Answer<'a, ()>;
 }
 
-/// How many are asked for singly at the same time.
-pub(super) const AT_ONCE: usize = 8;
+/// The adapter of a kind, if there is one.
+pub(super) fn of_kind<C: Client>(
+    adapters: &'static [&'static dyn Adapter<C>],
+    kind: &str,
+) -> Option<&'static dyn Adapter<C>> {
+    let mut all = adapters.iter().copied();
+    all.find(|adapter| adapter.kind() == kind)
+}
 
-pub(super) async fn get_each<A: Adapter + ?Sized>(
+/// Those of `targets` that are there, each asked for by itself.
+pub(super) async fn get_each<C: Client, A: Adapter<C> + ?Sized>(
     adapter: &A,
-    client: &ReadClient,
+    client: &C,
     targets: &[Target<'_>],
 ) -> Result<Vec<Observed>, Error> {
     let mut found = Vec::new();
-    for some in targets.chunks(AT_ONCE) {
+    for some in targets.chunks(C::AT_ONCE) {
         for answer in join_all(some.iter().map(|&target| adapter.get(client, target))).await {
             found.extend(answer?);
         }

@@ -1,0 +1,94 @@
+use jiff::Timestamp;
+
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed};
+
+use super::{Allowance, Answer, Listed, Read, Resolved, Scope, Target};
+
+/// A client that can change things, and looks at them as another does that cannot: whatever it is
+/// to see is asked of that one.
+pub trait LooksThrough: Send + Sync {
+    /// What it looks through.
+    fn reader(&self) -> &dyn Read;
+
+    /// As [`Read::look`].
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        self.reader().look(kind, targets, mark)
+    }
+}
+
+impl<W: LooksThrough> Read for W {
+    fn capabilities(&self) -> &'static Capabilities {
+        self.reader().capabilities()
+    }
+
+    fn account(&self) -> Answer<'_, Account> {
+        self.reader().account()
+    }
+
+    fn shared_dns(&self) -> Answer<'_, Option<String>> {
+        self.reader().shared_dns()
+    }
+
+    fn catalog(&self) -> Answer<'_, Catalog> {
+        self.reader().catalog()
+    }
+
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
+        self.reader().list(kind, scope)
+    }
+
+    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
+        self.reader().get(target)
+    }
+
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        LooksThrough::look(self, kind, targets, mark)
+    }
+
+    fn find<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Attributes],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Vec<Observed>>> {
+        self.reader().find(kind, wanted, mark)
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        kind: &'a str,
+        wanted: &'a [&'a Desired],
+    ) -> Answer<'a, Vec<Resolved>> {
+        self.reader().resolve(kind, wanted)
+    }
+
+    fn requests(&self) -> u64 {
+        self.reader().requests()
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        self.reader().allowance()
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.reader().clock()
+    }
+
+    fn marks(&self) -> bool {
+        self.reader().marks()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.reader().notes()
+    }
+}
