@@ -4,77 +4,26 @@
 use super::answer::{Answer, Call, Outcome, Refusal, reply, status_id};
 use super::backend::{Admission, Asked, Backend, Reply, Twist};
 use super::catalog::Catalog;
+use super::durable::Durable;
 use super::limits::{Rate, Rates};
-use super::model::{Entry, FORMAT, Millis};
 use super::naming::Names;
 use super::owner::Owned;
 use super::routes::{self, Found, Rule, find};
-use super::store::{Kept, Store};
 use super::world::{Settings, World};
-use super::{Error, Options};
+use super::{Error, Options, lock, millis, now};
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Mutex;
 
 #[derive(Debug)]
 pub(super) struct DigitalOcean {
-    world: Mutex<World>,
-    store: Arc<Store>,
+    world: Durable<World>,
     rates: Mutex<Rates>,
     names: Mutex<Names>,
-}
-
-/// What is locked here is changed in one go, so that a panic elsewhere leaves it whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn now() -> Millis {
-    jiff::Timestamp::now().as_millisecond()
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX / 4)
-}
-
-impl Kept for World {
-    type Entry = Entry;
-
-    fn is_founded(&self) -> bool {
-        !self.id.is_empty()
-    }
-
-    fn found(&mut self, id: String, now: Millis) {
-        self.found(id, now);
-    }
-
-    fn advance(&mut self, now: Millis) {
-        self.advance(now);
-    }
-
-    fn take_unsaved(&mut self) -> Vec<u8> {
-        self.take_unsaved()
-    }
-
-    fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.entries()
-    }
-
-    fn apply(&mut self, entry: Entry) {
-        self.apply(entry);
-    }
-
-    fn unknown_format(entry: &Entry) -> Option<u32> {
-        match entry {
-            Entry::World { format, .. } if *format != FORMAT => Some(*format),
-            _ => None,
-        }
-    }
 }
 
 impl DigitalOcean {
@@ -87,48 +36,25 @@ impl DigitalOcean {
             without_scopes: options.without_scopes.clone(),
             seed: options.seed,
         };
-        let mut world = World::empty(settings, Catalog::new(&options.without_ipv6));
-        let store = match claim {
-            Some(owned) => Store::open(&owned.world, &mut world, now())?,
-            None => {
-                let id = world.invented_uuid("world");
-                world.found(id, now());
-                world.take_unsaved();
-                Store::in_memory()
-            }
-        };
+        let world = World::empty(settings, Catalog::new(&options.without_ipv6));
         Ok(Self {
-            world: Mutex::new(world),
-            store: Arc::new(store),
+            world: Durable::open(world, claim)?,
             rates: Mutex::new(Rates::new(options.limits)),
             names: Mutex::default(),
         })
     }
 
-    /// Runs a rule and waits until what it changed is on disk. `None` if that cannot be: what is
-    /// not durable must not be answered for.
+    /// Runs a rule, as [`Durable::run`].
     async fn run(&self, rule: Rule, call: &Call) -> Option<Outcome> {
-        let (outcome, push) = {
-            let mut world = lock(&self.world);
-            world.advance(now());
-            let settled = world.take_unsaved();
-            if !settled.is_empty() {
-                self.store.push(&settled);
-            }
+        let run = |world: &mut World| {
             let last_id = world.counters.id;
-            let outcome = rule(&mut world, call);
+            let outcome = rule(world, call);
             if call.lag > 0 {
                 world.hide_since(last_id, call.lag);
             }
-            let lines = world.take_unsaved();
-            // Queued under the world's lock: the file's order is the order of effects.
-            let push = (!lines.is_empty()).then(|| self.store.push(&lines));
-            (outcome, push)
+            outcome
         };
-        if let Some(push) = push {
-            self.store.commit(push).await.ok()?;
-        }
-        Some(outcome)
+        self.world.run(run).await
     }
 
     /// Finds the rule and runs it.
@@ -148,7 +74,7 @@ impl DigitalOcean {
 
 impl Backend for DigitalOcean {
     fn id(&self) -> String {
-        lock(&self.world).id.clone()
+        self.world.look().id.clone()
     }
 
     fn route(&self, asked: &Asked) -> Option<Cow<'static, str>> {
@@ -186,7 +112,7 @@ impl Backend for DigitalOcean {
             return Vec::new();
         };
         let call = call_from(asked, params, Twist::default());
-        call.map(|call| lock(&self.names).of(&lock(&self.world), route, &call))
+        call.map(|call| lock(&self.names).of(&self.world.look(), route, &call))
             .unwrap_or_default()
     }
 
@@ -228,11 +154,11 @@ impl Backend for DigitalOcean {
     }
 
     fn reveal(&self) {
-        lock(&self.world).reveal();
+        self.world.look().reveal();
     }
 
     fn close(&self) {
-        self.store.close();
+        self.world.close();
     }
 }
 

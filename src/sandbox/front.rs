@@ -5,11 +5,10 @@ use super::answer::{Answer, Boot, Refusal, insert, reply};
 use super::backend::{Admission, Asked, Backend, Reply, Twist};
 use super::fault::{Fault, Faults, Kind, Strike, Target};
 use super::kill::{Kills, kill};
-use super::model::Millis;
 use super::owner::{Owned, WHOSE};
 use super::socket::{Door, Scissors};
 use super::stats::Stats;
-use super::{Error, Options, Shared};
+use super::{Error, Options, Shared, lock, millis};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
@@ -18,7 +17,7 @@ use axum::response::Response;
 use serde_json::Value;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -51,15 +50,6 @@ pub(super) struct Running {
     stop: Option<oneshot::Sender<()>>,
     server: Arc<Server>,
     claim: Option<Owned>,
-}
-
-/// What is locked here is changed in one go, so that a panic elsewhere leaves it whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX / 4)
 }
 
 /// Begins to serve what answers behind it.

@@ -8,7 +8,7 @@
 //! to the cloud behind it (`backend`). That looks at tokens and limits, finds its rule in
 //! `routes::ROUTES`, and is answered by a function under `rules`, which sees the `world::World` and
 //! nothing else: no clock, no file, no socket. What the rule changed is in the world's file
-//! (`store`) before the answer leaves. One process owns a world (`owner`); another that wants it is
+//! (`store`) before the answer leaves (`durable`). One process owns a world (`owner`); another that wants it is
 //! handed the owner's address.
 
 mod address;
@@ -16,6 +16,7 @@ mod answer;
 mod backend;
 mod catalog;
 mod digitalocean;
+mod durable;
 mod fault;
 mod front;
 mod kill;
@@ -37,16 +38,39 @@ pub use kill::{Kill, Kills};
 pub use proxy::{Loopback, Seen};
 
 use digitalocean::DigitalOcean;
+use md5::{Digest, Md5};
+use model::Millis;
 use proxy::Proxy;
 use rackspace::Rackspace;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A token for clients of the sandbox. Any other that is not empty does as well.
 pub const TOKEN: &str = "sandbox-token-that-opens-nothing-anywhere-else";
+
+/// What is locked here is changed in one go, so that a panic elsewhere leaves it whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX / 4)
+}
+
+/// A UUID that is the same for the same seed and `what`.
+fn invented_uuid(seed: u64, what: &str) -> String {
+    let digest = Md5::digest(format!("{seed}/{what}"));
+    uuid::Builder::from_random_bytes(digest.into())
+        .into_uuid()
+        .to_string()
+}
 
 /// Which cloud a sandbox simulates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

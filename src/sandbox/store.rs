@@ -4,13 +4,13 @@
 //! took effect; many requests then share one `fdatasync` ([`Store::commit`]).
 
 use super::model::Millis;
-use super::{Error, io_error};
+use super::{Error, io_error, lock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// How many superfluous lines a file may have before it is written anew at start-up.
 const SLACK: usize = 1000;
@@ -21,8 +21,11 @@ pub(super) trait Kept {
     /// One change, and one line of the file.
     type Entry: Serialize + DeserializeOwned;
 
-    /// Whether it has an identity already.
-    fn is_founded(&self) -> bool;
+    /// What tells it from another when two processes meet over a file; empty before it was founded.
+    fn id(&self) -> &str;
+
+    /// An identity for one that is kept nowhere: the same for the same options.
+    fn invented_id(&self) -> String;
 
     /// Gives it its identity, and what a new one holds.
     fn found(&mut self, id: String, now: Millis);
@@ -94,7 +97,7 @@ impl Store {
             Err(source) => return Err(io_error(path, source)),
         };
         let (lines, torn) = replay(path, &text, world)?;
-        let fresh = !world.is_founded();
+        let fresh = world.id().is_empty();
         if fresh {
             world.found(uuid::Uuid::new_v4().to_string(), now);
         }
@@ -165,11 +168,6 @@ impl Store {
         tail.file = None;
         tail.memory_only = false;
     }
-}
-
-/// A lock whose holder panicked still guards whole values: pushes and commits are not split.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Applies every line; says how many there were and whether the last one was cut off.

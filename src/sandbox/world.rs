@@ -8,10 +8,12 @@
 //! ([`World::advance`]). What is due by then is completed at the moment it was due.
 
 use super::catalog::Catalog;
+use super::invented_uuid;
 use super::model::{
     Action, Counters, Domain, Droplet, Effect, Entry, FORMAT, Key, Millis, Progress, Record,
     Status, Tag, Vpc,
 };
+use super::store::Kept;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::Ipv4Addr;
 
@@ -106,40 +108,9 @@ impl World {
         }
     }
 
-    /// What a new account holds: its identity and a default VPC in every region that is open.
-    pub(super) fn found(&mut self, id: String, now: Millis) {
-        self.now = now;
-        self.write(Entry::World { format: FORMAT, id });
-        let regions: Vec<String> = self
-            .catalog
-            .regions
-            .iter()
-            .filter(|region| region.available)
-            .map(|region| region.slug.clone())
-            .collect();
-        for region in regions {
-            let number = self.catalog.region_number(&region).unwrap_or_default();
-            let [_, low] = number.to_be_bytes();
-            self.write(Entry::Vpc(Vpc {
-                id: self.invented_uuid(&format!("vpc/{region}")),
-                name: format!("default-{region}"),
-                description: String::new(),
-                region,
-                network: Ipv4Addr::new(10, 100 + low, 0, 0),
-                prefix: 16,
-                default: true,
-                created: now,
-            }));
-        }
-    }
-
     /// A UUID that is the same for the same seed and `what`.
     pub(super) fn invented_uuid(&self, what: &str) -> String {
-        use md5::{Digest, Md5};
-        let digest = Md5::digest(format!("{}/{what}", self.settings.seed));
-        uuid::Builder::from_random_bytes(digest.into())
-            .into_uuid()
-            .to_string()
+        invented_uuid(self.settings.seed, what)
     }
 
     pub(super) fn next_id(&mut self) -> u64 {
@@ -171,107 +142,6 @@ impl World {
             self.unsaved.push(b'\n');
         }
         self.apply(entry);
-    }
-
-    /// The lines written since this was last asked.
-    pub(super) fn take_unsaved(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.unsaved)
-    }
-
-    /// The whole world as entries, for a compacted file.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
-        let head = [
-            Entry::World {
-                format: FORMAT,
-                id: self.id.clone(),
-            },
-            Entry::Counters(self.counters),
-        ];
-        let domains = self.zones.values().flat_map(|zone| {
-            std::iter::once(Entry::Domain(zone.domain.clone()))
-                .chain(zone.records.values().cloned().map(Entry::Record))
-        });
-        // What was done to a Droplet that is gone interests nobody later.
-        let actions = self
-            .actions
-            .values()
-            .filter(|action| self.droplets.contains_key(&action.droplet));
-        head.into_iter()
-            .chain(self.vpcs.values().cloned().map(Entry::Vpc))
-            .chain(self.tags.values().cloned().map(Entry::Tag))
-            .chain(self.keys.values().cloned().map(Entry::Key))
-            .chain(
-                self.droplets
-                    .values()
-                    .map(|droplet| Entry::Droplet(Box::new(droplet.clone()))),
-            )
-            .chain(actions.cloned().map(Entry::Action))
-            .chain(domains)
-    }
-
-    /// Applies a change without writing it: it comes from the file.
-    pub(super) fn apply(&mut self, entry: Entry) {
-        match entry {
-            Entry::World { format: _, id } => self.id = id,
-            Entry::Counters(counters) => self.counters = counters,
-            Entry::Key(key) => {
-                self.seen_id(key.id);
-                self.fingerprints.insert(key.fingerprint.clone(), key.id);
-                self.keys.insert(key.id, key);
-            }
-            Entry::KeyGone(id) => {
-                if let Some(key) = self.keys.remove(&id) {
-                    self.fingerprints.remove(&key.fingerprint);
-                }
-            }
-            Entry::Droplet(droplet) => self.apply_droplet(*droplet),
-            Entry::DropletGone(id) => {
-                self.unlink_droplet(id);
-                self.droplets.remove(&id);
-            }
-            Entry::Action(action) => self.apply_action(action),
-            Entry::Domain(domain) => {
-                let zone = self
-                    .zones
-                    .entry(domain.name.clone())
-                    .or_insert_with(|| Zone {
-                        domain: domain.clone(),
-                        records: BTreeMap::new(),
-                        by_name: HashMap::new(),
-                    });
-                zone.domain = domain;
-            }
-            Entry::DomainGone(name) => {
-                self.zones.remove(&name);
-            }
-            Entry::Record(record) => {
-                self.seen_id(record.id);
-                if let Some(zone) = self.zones.get_mut(&record.zone) {
-                    unlink_record(zone, record.id);
-                    let name = record.name.to_lowercase();
-                    zone.by_name.entry(name).or_default().insert(record.id);
-                    zone.records.insert(record.id, record);
-                }
-            }
-            Entry::RecordGone { zone, id } => {
-                if let Some(zone) = self.zones.get_mut(&zone) {
-                    unlink_record(zone, id);
-                    zone.records.remove(&id);
-                }
-            }
-            Entry::Tag(tag) => {
-                self.tags.insert(tag.name.clone(), tag);
-            }
-            Entry::TagGone(name) => {
-                self.tags.remove(&name);
-            }
-            Entry::Vpc(vpc) => {
-                self.vpcs.insert(vpc.id.clone(), vpc);
-            }
-            Entry::VpcGone(id) => {
-                self.vpcs.remove(&id);
-            }
-        }
     }
 
     fn seen_id(&mut self, id: u64) {
@@ -337,28 +207,6 @@ impl World {
             self.due.insert((due, action.id));
         }
         self.actions.insert(action.id, action);
-    }
-
-    /// Lets time pass: completes what is due, in the order it was due.
-    pub(super) fn advance(&mut self, now: Millis) {
-        self.now = now;
-        self.hidden.retain(|_, until| *until > now);
-        while let Some((due, id)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
-            let Some(mut action) = self.actions.get(&id).cloned() else {
-                self.due.remove(&(due, id));
-                continue;
-            };
-            if let Some(mut droplet) = self.droplets.get(&action.droplet).cloned() {
-                self.take_effect(&action.effect, &mut droplet);
-                droplet.busy = droplet.busy.filter(|busy| *busy != id);
-                // The Droplet before its action: a file cut between the two lines only has the
-                // effect take place again.
-                self.write(Entry::Droplet(Box::new(droplet)));
-            }
-            action.status = Progress::Completed;
-            action.completed = Some(due);
-            self.write(Entry::Action(action));
-        }
     }
 
     /// Makes everything that is in progress due, even what never would be, and completes it.
@@ -434,6 +282,171 @@ impl World {
             .flatten()
             .filter_map(|id| self.actions.get(id))
             .collect()
+    }
+}
+
+impl Kept for World {
+    type Entry = Entry;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn invented_id(&self) -> String {
+        self.invented_uuid("world")
+    }
+
+    /// What a new account holds: its identity and a default VPC in every region that is open.
+    fn found(&mut self, id: String, now: Millis) {
+        self.now = now;
+        self.write(Entry::World { format: FORMAT, id });
+        let regions: Vec<String> = self
+            .catalog
+            .regions
+            .iter()
+            .filter(|region| region.available)
+            .map(|region| region.slug.clone())
+            .collect();
+        for region in regions {
+            let number = self.catalog.region_number(&region).unwrap_or_default();
+            let [_, low] = number.to_be_bytes();
+            self.write(Entry::Vpc(Vpc {
+                id: self.invented_uuid(&format!("vpc/{region}")),
+                name: format!("default-{region}"),
+                description: String::new(),
+                region,
+                network: Ipv4Addr::new(10, 100 + low, 0, 0),
+                prefix: 16,
+                default: true,
+                created: now,
+            }));
+        }
+    }
+
+    fn advance(&mut self, now: Millis) {
+        self.now = now;
+        self.hidden.retain(|_, until| *until > now);
+        while let Some((due, id)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
+            let Some(mut action) = self.actions.get(&id).cloned() else {
+                self.due.remove(&(due, id));
+                continue;
+            };
+            if let Some(mut droplet) = self.droplets.get(&action.droplet).cloned() {
+                self.take_effect(&action.effect, &mut droplet);
+                droplet.busy = droplet.busy.filter(|busy| *busy != id);
+                // The Droplet before its action: a file cut between the two lines only has the
+                // effect take place again.
+                self.write(Entry::Droplet(Box::new(droplet)));
+            }
+            action.status = Progress::Completed;
+            action.completed = Some(due);
+            self.write(Entry::Action(action));
+        }
+    }
+
+    fn take_unsaved(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.unsaved)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        let head = [
+            Entry::World {
+                format: FORMAT,
+                id: self.id.clone(),
+            },
+            Entry::Counters(self.counters),
+        ];
+        let domains = self.zones.values().flat_map(|zone| {
+            std::iter::once(Entry::Domain(zone.domain.clone()))
+                .chain(zone.records.values().cloned().map(Entry::Record))
+        });
+        // What was done to a Droplet that is gone interests nobody later.
+        let actions = self
+            .actions
+            .values()
+            .filter(|action| self.droplets.contains_key(&action.droplet));
+        head.into_iter()
+            .chain(self.vpcs.values().cloned().map(Entry::Vpc))
+            .chain(self.tags.values().cloned().map(Entry::Tag))
+            .chain(self.keys.values().cloned().map(Entry::Key))
+            .chain(
+                self.droplets
+                    .values()
+                    .map(|droplet| Entry::Droplet(Box::new(droplet.clone()))),
+            )
+            .chain(actions.cloned().map(Entry::Action))
+            .chain(domains)
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::World { format: _, id } => self.id = id,
+            Entry::Counters(counters) => self.counters = counters,
+            Entry::Key(key) => {
+                self.seen_id(key.id);
+                self.fingerprints.insert(key.fingerprint.clone(), key.id);
+                self.keys.insert(key.id, key);
+            }
+            Entry::KeyGone(id) => {
+                if let Some(key) = self.keys.remove(&id) {
+                    self.fingerprints.remove(&key.fingerprint);
+                }
+            }
+            Entry::Droplet(droplet) => self.apply_droplet(*droplet),
+            Entry::DropletGone(id) => {
+                self.unlink_droplet(id);
+                self.droplets.remove(&id);
+            }
+            Entry::Action(action) => self.apply_action(action),
+            Entry::Domain(domain) => {
+                let zone = self
+                    .zones
+                    .entry(domain.name.clone())
+                    .or_insert_with(|| Zone {
+                        domain: domain.clone(),
+                        records: BTreeMap::new(),
+                        by_name: HashMap::new(),
+                    });
+                zone.domain = domain;
+            }
+            Entry::DomainGone(name) => {
+                self.zones.remove(&name);
+            }
+            Entry::Record(record) => {
+                self.seen_id(record.id);
+                if let Some(zone) = self.zones.get_mut(&record.zone) {
+                    unlink_record(zone, record.id);
+                    let name = record.name.to_lowercase();
+                    zone.by_name.entry(name).or_default().insert(record.id);
+                    zone.records.insert(record.id, record);
+                }
+            }
+            Entry::RecordGone { zone, id } => {
+                if let Some(zone) = self.zones.get_mut(&zone) {
+                    unlink_record(zone, id);
+                    zone.records.remove(&id);
+                }
+            }
+            Entry::Tag(tag) => {
+                self.tags.insert(tag.name.clone(), tag);
+            }
+            Entry::TagGone(name) => {
+                self.tags.remove(&name);
+            }
+            Entry::Vpc(vpc) => {
+                self.vpcs.insert(vpc.id.clone(), vpc);
+            }
+            Entry::VpcGone(id) => {
+                self.vpcs.remove(&id);
+            }
+        }
+    }
+
+    fn unknown_format(entry: &Entry) -> Option<u32> {
+        match entry {
+            Entry::World { format, .. } if *format != FORMAT => Some(*format),
+            _ => None,
+        }
     }
 }
 

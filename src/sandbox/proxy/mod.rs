@@ -7,9 +7,9 @@ mod names;
 
 pub use loopback::{Loopback, Seen};
 
-use super::Error;
 use super::backend::{Admission, Asked, Backend, Reply, Twist};
 use super::fault::{Fault, Kind};
+use super::{Error, lock};
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use futures_util::FutureExt;
@@ -19,7 +19,7 @@ use loopback::{Heard, Place};
 use names::Names;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 /// Headers that are about one connection and not about what is asked.
 const OF_A_CONNECTION: [&str; 9] = [
@@ -40,11 +40,6 @@ pub(super) struct Proxy {
     client: Loopback,
     links: Mutex<Links>,
     names: Mutex<Names>,
-}
-
-/// What is locked here is changed in one go, so that a panic elsewhere leaves it whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Proxy {

@@ -35,78 +35,28 @@ pub use accounts::{ACCOUNTS, Account};
 
 use super::answer::{Call, insert};
 use super::backend::{Admission, Asked, Backend, Reply, Twist};
+use super::durable::Durable;
 use super::owner::Owned;
-use super::store::{Kept, Store};
-use super::{Error, Options};
+use super::{Error, Options, lock, millis, now};
 use answer::{Answer, Ask, Fault, Outcome, Style};
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use model::{Entry, FORMAT, Millis};
+use model::{Entry, Millis};
 use naming::Names;
 use rates::Rates;
 use routes::{Found, Route, Service, find};
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Mutex;
 use world::{Settings, World};
 
 #[derive(Debug)]
 pub(super) struct Rackspace {
-    world: Mutex<World>,
-    store: Arc<Store>,
+    world: Durable<World>,
     rates: Mutex<Rates>,
     names: Mutex<Names>,
-}
-
-/// What is locked here is changed in one go, so that a panic elsewhere leaves it whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn now() -> Millis {
-    jiff::Timestamp::now().as_millisecond()
-}
-
-fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX / 4)
-}
-
-impl Kept for World {
-    type Entry = Entry;
-
-    fn is_founded(&self) -> bool {
-        !self.id.is_empty()
-    }
-
-    fn found(&mut self, id: String, now: Millis) {
-        self.found(id, now);
-    }
-
-    fn advance(&mut self, now: Millis) {
-        self.advance(now);
-    }
-
-    fn take_unsaved(&mut self) -> Vec<u8> {
-        self.take_unsaved()
-    }
-
-    fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.entries()
-    }
-
-    fn apply(&mut self, entry: Entry) {
-        self.apply(entry);
-    }
-
-    fn unknown_format(entry: &Entry) -> Option<u32> {
-        match entry {
-            Entry::Rackspace { format, .. } if *format != FORMAT => Some(*format),
-            _ => None,
-        }
-    }
 }
 
 /// What a request leads to, once its route is known.
@@ -129,46 +79,21 @@ impl Rackspace {
                 .min(servers::MOST_SERVERS),
             seed: options.seed,
         };
-        let mut world = World::empty(settings);
-        let store = match claim {
-            Some(owned) => Store::open(&owned.world, &mut world, now())?,
-            None => {
-                let id = world.invented_uuid("world");
-                world.found(id, now());
-                world.take_unsaved();
-                Store::in_memory()
-            }
-        };
         Ok(Self {
-            world: Mutex::new(world),
-            store: Arc::new(store),
+            world: Durable::open(World::empty(settings), claim)?,
             rates: Mutex::new(Rates::new(options.limits)),
             names: Mutex::default(),
         })
     }
 
-    /// Does something to the world and waits until what it changed is on disk. `None` if that
-    /// cannot be: what is not durable must not be answered for.
+    /// Does something to the world, as [`Durable::run`].
     async fn run<T>(&self, lag: Millis, act: impl FnOnce(&mut World) -> T) -> Option<T> {
-        let (outcome, push) = {
-            let mut world = lock(&self.world);
-            world.advance(now());
-            let settled = world.take_unsaved();
-            if !settled.is_empty() {
-                self.store.push(&settled);
-            }
-            let outcome = act(&mut world);
-            let from = world.now;
-            world.hide_made(from, lag);
-            let lines = world.take_unsaved();
-            // Queued under the world's lock: the file's order is the order of effects.
-            let push = (!lines.is_empty()).then(|| self.store.push(&lines));
-            (outcome, push)
+        let run = |world: &mut World| {
+            let outcome = act(world);
+            world.hide_made(world.now, lag);
+            outcome
         };
-        if let Some(push) = push {
-            self.store.commit(push).await.ok()?;
-        }
-        Some(outcome)
+        self.world.run(run).await
     }
 
     async fn outcome(&self, asked: &Asked, twist: Twist) -> Option<Outcome> {
@@ -260,7 +185,7 @@ fn tenant_and_rest(service: Service, path: &str) -> (&str, String) {
 
 impl Backend for Rackspace {
     fn id(&self) -> String {
-        lock(&self.world).id.clone()
+        self.world.look().id.clone()
     }
 
     fn route(&self, asked: &Asked) -> Option<Cow<'static, str>> {
@@ -278,7 +203,7 @@ impl Backend for Rackspace {
         let (tenant, rest) = tenant_and_rest(service, asked.path());
         let token = asked.headers.get("x-auth-token");
         let token = token.and_then(|token| token.to_str().ok()).unwrap_or("");
-        let holder = identity::holder(&lock(&self.world), token, now());
+        let holder = identity::holder(&self.world.look(), token, now());
         let checked = if holder.is_some_and(|holder| holder == tenant) {
             let method = asked.method.as_str();
             lock(&self.rates).take(tenant, service, method, &rest, now())
@@ -297,7 +222,7 @@ impl Backend for Rackspace {
             return Vec::new();
         };
         ask(&way)
-            .map(|ask| lock(&self.names).of(&lock(&self.world), route, &ask))
+            .map(|ask| lock(&self.names).of(&self.world.look(), route, &ask))
             .unwrap_or_default()
     }
 
@@ -332,7 +257,7 @@ impl Backend for Rackspace {
                 ("DELETE", "/_sandbox/tokens") => self.run(0, |world| revoke(world, body)).await?,
                 ("GET", _) => {
                     let id = path.strip_prefix("/_sandbox/injected/")?;
-                    injected(&lock(&self.world), id)
+                    injected(&self.world.look(), id)
                 }
                 _ => return None,
             };
@@ -342,11 +267,11 @@ impl Backend for Rackspace {
     }
 
     fn reveal(&self) {
-        lock(&self.world).reveal();
+        self.world.look().reveal();
     }
 
     fn close(&self) {
-        self.store.close();
+        self.world.close();
     }
 }
 

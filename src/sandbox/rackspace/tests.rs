@@ -9,6 +9,7 @@ use super::routes::{Found, Service, find};
 use super::world::{Settings, World};
 use super::{Ask, accounts, identity};
 use crate::sandbox::answer::{Boot, Call};
+use crate::sandbox::store::Kept;
 use serde_json::Value;
 
 /// A key that exists nowhere else.

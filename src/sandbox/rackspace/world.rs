@@ -11,6 +11,8 @@ use super::model::{
     Broken, Due, Entry, FIRST_ID, FORMAT, Job, Keypair, KeypairPlace, Millis, Record, Result,
     Server, Status, Then, Token, Zone,
 };
+use crate::sandbox::invented_uuid;
+use crate::sandbox::store::Kept;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How long a resize may stay unconfirmed, a deleted server can be asked for by
@@ -92,19 +94,9 @@ impl World {
         }
     }
 
-    /// Gives the world its identity. There is nothing that an account has from the start.
-    pub(super) fn found(&mut self, id: String, now: Millis) {
-        self.now = now;
-        self.write(Entry::Rackspace { format: FORMAT, id });
-    }
-
     /// A UUID that is the same for the same seed and `what`.
     pub(super) fn invented_uuid(&self, what: &str) -> String {
-        use md5::{Digest, Md5};
-        let digest = Md5::digest(format!("{}/{what}", self.settings.seed));
-        uuid::Builder::from_random_bytes(digest.into())
-            .into_uuid()
-            .to_string()
+        invented_uuid(self.settings.seed, what)
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
@@ -145,104 +137,6 @@ impl World {
         self.apply(entry);
     }
 
-    /// The lines written since this was last asked.
-    pub(super) fn take_unsaved(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.unsaved)
-    }
-
-    /// The whole world as entries, for a compacted file. What nobody can ask for is left out.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
-        let head = [
-            Entry::Rackspace {
-                format: FORMAT,
-                id: self.id.clone(),
-            },
-            Entry::Counter(self.last),
-        ];
-        let now = self.now;
-        let tokens = self.tokens.values().filter(move |t| t.expires > now);
-        let servers = self
-            .servers
-            .values()
-            .filter(move |server| server.lives() || server.updated + REMEMBERED > now);
-        let jobs = self.jobs.values().filter(move |job| !forgotten(job, now));
-        let zones = self.zones.values().flat_map(|held| {
-            std::iter::once(Entry::Zone(held.zone.clone()))
-                .chain(held.records.values().cloned().map(Entry::Record))
-        });
-        head.into_iter()
-            .chain(tokens.cloned().map(Entry::Token))
-            .chain(self.keypairs.values().cloned().map(Entry::Keypair))
-            .chain(servers.map(|server| Entry::Server(Box::new(server.clone()))))
-            .chain(zones)
-            .chain(jobs.map(|job| Entry::Job(Box::new(job.clone()))))
-    }
-
-    /// Applies a change without writing it: it comes from the file.
-    pub(super) fn apply(&mut self, entry: Entry) {
-        match entry {
-            Entry::Rackspace { format: _, id } => self.id = id,
-            Entry::Counter(last) => self.last = self.last.max(last),
-            Entry::Token(token) => {
-                self.tokens.insert(token.id.clone(), token);
-            }
-            Entry::TokenGone(id) => {
-                self.tokens.remove(&id);
-            }
-            Entry::Keypair(keypair) => {
-                self.keypairs.insert(keypair.place(), keypair);
-            }
-            Entry::KeypairGone(place) => {
-                self.keypairs.remove(&place);
-            }
-            Entry::Server(server) => {
-                self.last = self.last.max(server.number);
-                if let Some(before) = self.servers.get(&server.id)
-                    && let Some(due) = before.due
-                {
-                    self.due.remove(&(due.at, before.number, before.id.clone()));
-                }
-                if let Some(due) = server.due {
-                    self.due.insert((due.at, server.number, server.id.clone()));
-                }
-                self.servers.insert(server.id.clone(), *server);
-            }
-            Entry::Zone(zone) => {
-                self.last = self.last.max(zone.id.saturating_sub(FIRST_ID));
-                self.zone_names.insert(zone.name.clone(), zone.id);
-                match self.zones.get_mut(&zone.id) {
-                    Some(held) => held.zone = zone,
-                    None => {
-                        let records = BTreeMap::new();
-                        self.zones.insert(zone.id, Held { zone, records });
-                    }
-                }
-            }
-            Entry::ZoneGone(id) => {
-                if let Some(held) = self.zones.remove(&id) {
-                    self.zone_names.remove(&held.zone.name);
-                }
-            }
-            Entry::Record(record) => {
-                self.last = self.last.max(record.id.saturating_sub(FIRST_ID));
-                if let Some(held) = self.zones.get_mut(&record.zone) {
-                    held.records.insert(record.id, record);
-                }
-            }
-            Entry::RecordGone { zone, id } => {
-                if let Some(held) = self.zones.get_mut(&zone) {
-                    held.records.remove(&id);
-                }
-            }
-            Entry::Job(job) => self.apply_job(*job),
-            Entry::Done(entries) => {
-                for entry in entries {
-                    self.apply(entry);
-                }
-            }
-        }
-    }
-
     fn apply_job(&mut self, job: Job) {
         self.last = self.last.max(job.number);
         if let Some(before) = self.jobs.get(&job.id)
@@ -254,23 +148,6 @@ impl World {
             self.due.insert((due, job.number, job.id.clone()));
         }
         self.jobs.insert(job.id.clone(), job);
-    }
-
-    /// Lets time pass: does what is due, in the order it was due.
-    pub(super) fn advance(&mut self, now: Millis) {
-        self.now = now;
-        self.hidden.retain(|_, until| *until > now);
-        self.jobs.retain(|_, job| !forgotten(job, now));
-        while let Some(next) = self.due.first().filter(|(at, ..)| *at <= now).cloned() {
-            let (at, _, id) = &next;
-            if let Some(server) = self.servers.get(id).cloned() {
-                let server = after(server, *at);
-                self.write(Entry::Server(Box::new(server)));
-            } else if let Some(job) = self.jobs.get(id).cloned() {
-                self.carry_out(job, *at);
-            }
-            self.due.remove(&next);
-        }
     }
 
     fn carry_out(&mut self, mut job: Job, at: Millis) {
@@ -341,6 +218,143 @@ impl World {
         let mut zones: Vec<&Held> = self.zones.values().filter(ours).collect();
         zones.sort_by(|one, other| one.zone.name.cmp(&other.zone.name));
         zones
+    }
+}
+
+impl Kept for World {
+    type Entry = Entry;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn invented_id(&self) -> String {
+        self.invented_uuid("world")
+    }
+
+    /// Gives the world its identity. There is nothing that an account has from the start.
+    fn found(&mut self, id: String, now: Millis) {
+        self.now = now;
+        self.write(Entry::Rackspace { format: FORMAT, id });
+    }
+
+    fn advance(&mut self, now: Millis) {
+        self.now = now;
+        self.hidden.retain(|_, until| *until > now);
+        self.jobs.retain(|_, job| !forgotten(job, now));
+        while let Some(next) = self.due.first().filter(|(at, ..)| *at <= now).cloned() {
+            let (at, _, id) = &next;
+            if let Some(server) = self.servers.get(id).cloned() {
+                let server = after(server, *at);
+                self.write(Entry::Server(Box::new(server)));
+            } else if let Some(job) = self.jobs.get(id).cloned() {
+                self.carry_out(job, *at);
+            }
+            self.due.remove(&next);
+        }
+    }
+
+    fn take_unsaved(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.unsaved)
+    }
+
+    /// What nobody can ask for is left out.
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        let head = [
+            Entry::Rackspace {
+                format: FORMAT,
+                id: self.id.clone(),
+            },
+            Entry::Counter(self.last),
+        ];
+        let now = self.now;
+        let tokens = self.tokens.values().filter(move |t| t.expires > now);
+        let servers = self
+            .servers
+            .values()
+            .filter(move |server| server.lives() || server.updated + REMEMBERED > now);
+        let jobs = self.jobs.values().filter(move |job| !forgotten(job, now));
+        let zones = self.zones.values().flat_map(|held| {
+            std::iter::once(Entry::Zone(held.zone.clone()))
+                .chain(held.records.values().cloned().map(Entry::Record))
+        });
+        head.into_iter()
+            .chain(tokens.cloned().map(Entry::Token))
+            .chain(self.keypairs.values().cloned().map(Entry::Keypair))
+            .chain(servers.map(|server| Entry::Server(Box::new(server.clone()))))
+            .chain(zones)
+            .chain(jobs.map(|job| Entry::Job(Box::new(job.clone()))))
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::Rackspace { format: _, id } => self.id = id,
+            Entry::Counter(last) => self.last = self.last.max(last),
+            Entry::Token(token) => {
+                self.tokens.insert(token.id.clone(), token);
+            }
+            Entry::TokenGone(id) => {
+                self.tokens.remove(&id);
+            }
+            Entry::Keypair(keypair) => {
+                self.keypairs.insert(keypair.place(), keypair);
+            }
+            Entry::KeypairGone(place) => {
+                self.keypairs.remove(&place);
+            }
+            Entry::Server(server) => {
+                self.last = self.last.max(server.number);
+                if let Some(before) = self.servers.get(&server.id)
+                    && let Some(due) = before.due
+                {
+                    self.due.remove(&(due.at, before.number, before.id.clone()));
+                }
+                if let Some(due) = server.due {
+                    self.due.insert((due.at, server.number, server.id.clone()));
+                }
+                self.servers.insert(server.id.clone(), *server);
+            }
+            Entry::Zone(zone) => {
+                self.last = self.last.max(zone.id.saturating_sub(FIRST_ID));
+                self.zone_names.insert(zone.name.clone(), zone.id);
+                match self.zones.get_mut(&zone.id) {
+                    Some(held) => held.zone = zone,
+                    None => {
+                        let records = BTreeMap::new();
+                        self.zones.insert(zone.id, Held { zone, records });
+                    }
+                }
+            }
+            Entry::ZoneGone(id) => {
+                if let Some(held) = self.zones.remove(&id) {
+                    self.zone_names.remove(&held.zone.name);
+                }
+            }
+            Entry::Record(record) => {
+                self.last = self.last.max(record.id.saturating_sub(FIRST_ID));
+                if let Some(held) = self.zones.get_mut(&record.zone) {
+                    held.records.insert(record.id, record);
+                }
+            }
+            Entry::RecordGone { zone, id } => {
+                if let Some(held) = self.zones.get_mut(&zone) {
+                    held.records.remove(&id);
+                }
+            }
+            Entry::Job(job) => self.apply_job(*job),
+            Entry::Done(entries) => {
+                for entry in entries {
+                    self.apply(entry);
+                }
+            }
+        }
+    }
+
+    fn unknown_format(entry: &Entry) -> Option<u32> {
+        match entry {
+            Entry::Rackspace { format, .. } if *format != FORMAT => Some(*format),
+            _ => None,
+        }
     }
 }
 

@@ -246,6 +246,7 @@ fn enable_ipv6(world: &mut World, droplet: &Droplet) -> Result<Effect, Refusal> 
 #[cfg(test)]
 mod tests {
     use crate::sandbox::rules::test_support::{ask, get, refused, test_world};
+    use crate::sandbox::store::Kept;
     use crate::sandbox::world::World;
     use serde_json::{Value, json};
 

@@ -42,6 +42,7 @@ pub(super) mod test_support {
     use crate::sandbox::answer::{Boot, Call};
     use crate::sandbox::catalog::Catalog;
     use crate::sandbox::routes::{Found, find};
+    use crate::sandbox::store::Kept;
     use crate::sandbox::world::{Settings, World};
     use serde_json::Value;
 

@@ -1,5 +1,6 @@
 use super::{DNS, THEIR_DNS, ask, get, pass, reread, test_world};
 use crate::sandbox::rackspace::world::World;
+use crate::sandbox::store::Kept;
 use serde_json::{Value, json};
 
 fn zone_body(name: &str) -> Value {

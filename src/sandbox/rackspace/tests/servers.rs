@@ -3,6 +3,7 @@ use crate::sandbox::answer::Boot;
 use crate::sandbox::rackspace::catalog::IMAGES;
 use crate::sandbox::rackspace::model::Status;
 use crate::sandbox::rackspace::world::World;
+use crate::sandbox::store::Kept;
 use serde_json::{Value, json};
 
 fn body(name: &str, flavor: &str) -> Value {

@@ -1,5 +1,6 @@
 use crate::sandbox::answer::Boot;
 use crate::sandbox::rules::test_support::{KEY, ask, ask_booting, get, refused, test_world};
+use crate::sandbox::store::Kept;
 use crate::sandbox::world::World;
 use serde_json::{Value, json};
 
