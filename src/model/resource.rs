@@ -81,6 +81,12 @@ impl Observed {
     pub fn text(&self, attribute: &str) -> Option<&str> {
         self.attributes.get(attribute).and_then(Json::as_str)
     }
+
+    /// Whether it can be a deployment's: it carries the deployment's mark, or none.
+    #[must_use]
+    pub fn may_be_of(&self, lineage: &str) -> bool {
+        self.owners.is_empty() || self.owners.iter().any(|owner| owner == lineage)
+    }
 }
 
 /// How far a resource has come.

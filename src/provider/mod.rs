@@ -9,9 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::model::{
-    Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed, Recorded,
-};
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed};
 
 mod accounts;
 mod adapter;
@@ -20,11 +18,14 @@ pub mod digitalocean;
 mod error;
 mod forward;
 mod http;
+mod matching;
 pub mod openstack;
 pub mod rackspace;
+mod scope;
 
 pub use accounts::{Accounts, Readers, Writers};
 pub use error::{Class, Error};
+pub use scope::Scope;
 
 /// What every call to a provider gives: an answer, later, or an error classified by what to do
 /// next. Boxed, because an `async fn` cannot be called through `dyn`.
@@ -39,20 +40,6 @@ pub struct Target<'a> {
     pub id: &'a str,
     /// Its attributes as last known: a record is found in its zone.
     pub attributes: &'a Attributes,
-}
-
-/// What a listing is for, so that a provider can ask for no more than that.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Scope<'a> {
-    /// What cloud.json asks for, of the kind that is listed.
-    pub desired: &'a [&'a Desired],
-    /// What the state says, of every kind: records lead to the zones they are in.
-    pub recorded: &'a [&'a Recorded],
-    /// The lineage of the deployment, once it has one.
-    pub mark: Option<&'a str>,
-    /// Whether everything of the kind matters, whoever's it is: of records everything in the
-    /// zones that the others lead to.
-    pub whole: bool,
 }
 
 /// What a listing came to.

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::model::{Address, Desired, Observed, Recorded, Value};
+use crate::model::{Address, Desired, Observed, Recorded};
+use crate::provider::scope::zone_of;
 use crate::provider::{Class, Error, Listed, Scope};
-use crate::resource::{domain, record, server as kind};
+use crate::resource::{record, server as kind};
 
 use super::client::{PER_PAGE, ReadClient};
 use super::record as zone;
@@ -37,7 +38,7 @@ pub(super) async fn servers(client: &ReadClient, scope: Scope<'_>) -> Result<Lis
         Some(first) => server::list_on(client, DROPLETS, first).await,
         None => server::list(client, DROPLETS.to_owned()).await,
     };
-    let recorded: Vec<&Recorded> = of_kind(scope.recorded, kind::KIND.name).collect();
+    let recorded: Vec<&Recorded> = scope.recorded_of(kind::KIND.name).collect();
     let names = unrecorded_names(scope.desired, &recorded);
     let marked = scope.mark.map_or(0, |_| pages(recorded.len()).max(1));
     if further <= marked + names.len() as u64 {
@@ -83,17 +84,14 @@ pub(super) async fn records(client: &ReadClient, scope: Scope<'_>) -> Result<Lis
     let desired = scope.desired.iter();
     let desired =
         desired.filter_map(|desired| Some((zone_of(desired)?, desired.text(record::NAME)?)));
-    let recorded = of_kind(scope.recorded, record::KIND.name);
+    let recorded = scope.recorded_of(record::KIND.name);
     let recorded = recorded
         .filter_map(|record| Some((record.text(record::ZONE)?, record.text(record::NAME)?)));
     for (zone, name) in desired.chain(recorded) {
         names.entry(zone).or_default().insert(name);
     }
-    if scope.whole {
-        // A zone of ours may hold records of others only, and must not be deleted with them.
-        for zone in of_kind(scope.recorded, domain::KIND.name) {
-            names.entry(&zone.id).or_default();
-        }
+    for zone in scope.whole_zones() {
+        names.entry(zone).or_default();
     }
     let zones = names
         .iter()
@@ -133,22 +131,6 @@ async fn in_zone(
     let found = each(by_name.collect()).await?;
     let left_out = total.saturating_sub(found.len() as u64);
     Ok(vec![Listed { found, left_out }])
-}
-
-/// The zone of a wanted record. A reference leads to a zone resource, whose address is its name.
-fn zone_of(desired: &Desired) -> Option<&str> {
-    match desired.attributes.get(record::ZONE)? {
-        Value::Reference(reference) => Some(reference.address.name()),
-        known => known.known()?.as_str(),
-    }
-}
-
-fn of_kind<'a>(
-    recorded: &[&'a Recorded],
-    kind: &'static str,
-) -> impl Iterator<Item = &'a Recorded> {
-    let all = recorded.iter().copied();
-    all.filter(move |recorded| recorded.address.kind() == kind)
 }
 
 fn pages(items: usize) -> u64 {

@@ -1,5 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -8,6 +7,7 @@ use reqwest::Method;
 
 use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::adapter::{self, required};
+use crate::provider::matching::{self, RecordKey, spelled};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
@@ -48,32 +48,13 @@ impl adapter::Adapter<ReadClient> for Adapter {
         _mark: &'a str,
     ) -> Answer<'a, Vec<Vec<Observed>>> {
         async move {
-            let keys: Result<Vec<Key<'_>>, Error> = wanted
-                .iter()
-                .map(|attributes| Key::of(attributes))
-                .collect();
-            let keys = keys?;
-            let mut zones: BTreeMap<&str, BTreeSet<Key<'_>>> = BTreeMap::new();
-            for &key in &keys {
+            let mut zones: BTreeMap<&str, BTreeSet<RecordKey<'_>>> = BTreeMap::new();
+            for key in RecordKey::of_each(wanted)? {
                 zones.entry(key.zone).or_default().insert(key);
             }
             let asked = zones.iter().map(|(zone, keys)| in_zone(client, zone, keys));
             let found = try_join_all(asked).await?.concat();
-            let mut by_key: HashMap<Key<'_>, Vec<&Observed>> = HashMap::new();
-            for record in &found {
-                by_key
-                    .entry(Key::of(&record.attributes)?)
-                    .or_default()
-                    .push(record);
-            }
-            let of_key = |(key, attributes): (&Key<'_>, &&Attributes)| {
-                let same = by_key.get(key).into_iter().flatten();
-                let data = attributes.get(DATA);
-                same.filter(|record| data.is_none() || record.attributes.get(DATA) == data)
-                    .map(|&record| record.clone())
-                    .collect()
-            };
-            Ok(keys.iter().zip(wanted).map(of_key).collect())
+            matching::records(wanted, &found)
         }
         .boxed()
     }
@@ -114,30 +95,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
     }
 }
 
-/// What the API can look records up by.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Key<'a> {
-    zone: &'a str,
-    name: &'a str,
-    record_type: &'a str,
-}
-
-impl<'a> Key<'a> {
-    fn of(attributes: &'a Attributes) -> Result<Self, Error> {
-        Ok(Self {
-            zone: required(attributes, ZONE)?,
-            name: required(attributes, NAME)?,
-            record_type: required(attributes, TYPE)?,
-        })
-    }
-}
-
 /// The records of a zone that have one of these names and types, and others where listing them
 /// all takes fewer requests.
 async fn in_zone(
     client: &ReadClient,
     zone: &str,
-    keys: &BTreeSet<Key<'_>>,
+    keys: &BTreeSet<RecordKey<'_>>,
 ) -> Result<Vec<Observed>, Error> {
     if keys.len() as u64 > client.pages_of(&collection(zone)) {
         return list_zone(client, zone, "").await;
@@ -225,11 +188,7 @@ fn absolute(name: &str, zone: &str) -> String {
 
 pub(super) fn from_wire(zone: &str, record: Record) -> Observed {
     let data = match record.record_type.as_str() {
-        // The same address can be spelled in several ways.
-        "A" | "AAAA" => match record.data.trim().parse::<IpAddr>() {
-            Ok(address) => address.to_string(),
-            Err(_) => record.data,
-        },
+        "A" | "AAAA" => spelled(&record.data),
         "CNAME" if record.data == "@" => zone.to_owned(),
         _ => record.data,
     };

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::model::{Attributes, Batch, Desired, Diagnostic, Money, Observed, Readiness};
 use crate::provider::adapter::{self, required};
 use crate::provider::cloud_init;
+use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::server::{
     BACKUPS, DAILY_BACKUPS_PERCENT, FILES, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME,
@@ -107,28 +108,18 @@ impl adapter::Adapter<ReadClient> for Adapter {
         mark: &'a str,
     ) -> Answer<'a, Vec<Vec<Observed>>> {
         async move {
-            let names: Result<Vec<String>, Error> = wanted
+            let names: Result<BTreeSet<String>, Error> = wanted
                 .iter()
                 .map(|attributes| Ok(required(attributes, NAME)?.to_ascii_lowercase()))
                 .collect();
             let names = names?;
-            let distinct: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-            let found = if distinct.len() as u64 <= client.pages_of(DROPLETS) {
-                let asked = distinct.iter().map(|name| list(client, named(name)));
+            let found = if names.len() as u64 <= client.pages_of(DROPLETS) {
+                let asked = names.iter().map(|name| list(client, named(name)));
                 try_join_all(asked).await?.concat()
             } else {
                 list(client, DROPLETS.to_owned()).await?
             };
-            let mut named: HashMap<String, Vec<Observed>> = HashMap::new();
-            for server in found {
-                let free = server.owners.is_empty() || server.owners.iter().any(|by| by == mark);
-                if let (true, Some(name)) = (free, server.text(NAME)) {
-                    let name = name.to_ascii_lowercase();
-                    named.entry(name).or_default().push(server);
-                }
-            }
-            let of_name = |name: &String| named.get(name).cloned().unwrap_or_default();
-            Ok(names.iter().map(of_name).collect())
+            matching::servers(wanted, found, mark)
         }
         .boxed()
     }

@@ -23,20 +23,8 @@ impl adapter::Adapter<ReadClient> for Adapter {
     /// its own, ten a minute.
     fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
-            let desired = scope
-                .desired
-                .iter()
-                .filter_map(|desired| desired.text(FINGERPRINT));
-            let recorded = scope
-                .recorded
-                .iter()
-                .filter(|recorded| recorded.address.kind() == KIND.name)
-                .filter_map(|recorded| recorded.text(FINGERPRINT));
-            let mut fingerprints: Vec<&str> = desired.chain(recorded).collect();
-            fingerprints.sort_unstable();
-            fingerprints.dedup();
             let mut found = Vec::new();
-            for fingerprint in fingerprints {
+            for fingerprint in scope.fingerprints() {
                 found.extend(find(client, fingerprint).await?);
             }
             Ok(found.into())

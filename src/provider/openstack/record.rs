@@ -6,17 +6,16 @@
 //! changed: it is found by the id that it had. In a set of several nobody could tell, and ours
 //! counts as gone. Nothing but the value that was recorded is ever deleted.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::collections::{BTreeSet, HashMap};
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use reqwest::Method;
 
-use crate::model::{Attributes, Desired, Observed, Value};
+use crate::model::{Attributes, Desired, Observed};
 use crate::provider::adapter::{self, Client as _, required};
+use crate::provider::matching::{self, RecordKey, spelled};
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
-use crate::resource::domain;
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
 use super::client::{ReadClient, Service, WriteClient, query};
@@ -36,7 +35,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
             if !client.has(Service::Dns).await? {
                 return Ok(Listed::default());
             }
-            let zones = zones_of(scope);
+            let zones = scope.zones();
             let known = Known::of(scope);
             let asked = zones.iter().map(|zone| in_zone(client, zone, &known));
             Ok(try_join_all(asked).await?.concat().into())
@@ -77,24 +76,13 @@ impl adapter::Adapter<ReadClient> for Adapter {
         _mark: &'a str,
     ) -> Answer<'a, Vec<Vec<Observed>>> {
         async move {
-            let mut zones: BTreeMap<&str, Vec<Observed>> = BTreeMap::new();
-            for attributes in wanted {
-                zones.entry(required(attributes, ZONE)?).or_default();
+            let keys = RecordKey::of_each(wanted)?;
+            let zones: BTreeSet<&str> = keys.iter().map(|key| key.zone).collect();
+            let mut found = Vec::new();
+            for zone in zones {
+                found.extend(in_zone(client, zone, &Known::default()).await?);
             }
-            for (zone, records) in &mut zones {
-                *records = in_zone(client, zone, &Known::default()).await?;
-            }
-            let of = |attributes: &&Attributes| {
-                let all = zones.get(required(attributes, ZONE)?);
-                let is_it = |record: &&Observed| {
-                    let keys = [NAME, TYPE].into_iter().chain([DATA]);
-                    let mut asked = keys.filter(|key| attributes.contains_key(key));
-                    asked.all(|key| record.attributes.get(key) == attributes.get(key))
-                };
-                let found = all.into_iter().flatten().filter(is_it);
-                Ok(found.cloned().collect())
-            };
-            wanted.iter().map(of).collect()
+            matching::records(wanted, &found)
         }
         .boxed()
     }
@@ -365,29 +353,6 @@ async fn named(
     Ok(found.into_iter().find(is_it))
 }
 
-/// The zones that matter: those that wanted and recorded records are in, and, if everything
-/// matters, those that are recorded themselves.
-fn zones_of<'a>(scope: Scope<'a>) -> BTreeSet<&'a str> {
-    let wanted = scope.desired.iter().filter_map(|desired| {
-        // A reference leads to a zone resource, whose address is its name.
-        match desired.attributes.get(ZONE)? {
-            Value::Reference(reference) => Some(reference.address.name()),
-            known => known.known()?.as_str(),
-        }
-    });
-    let recorded = scope.recorded.iter().filter_map(|recorded| {
-        let kind = recorded.address.kind();
-        if kind == KIND.name {
-            recorded.text(ZONE)
-        } else if kind == domain::KIND.name && scope.whole {
-            Some(recorded.id.as_str())
-        } else {
-            None
-        }
-    });
-    wanted.chain(recorded).collect()
-}
-
 /// The records of a zone; none, if it is yet to be made or gone with all it held.
 async fn in_zone(
     client: &ReadClient,
@@ -429,9 +394,7 @@ fn as_known(mut records: Vec<Observed>, set: &RecordSet, known: &Known<'_>) -> V
 fn canonical(record_type: &str, data: &str) -> String {
     let data = data.trim();
     match record_type {
-        "A" | "AAAA" => data
-            .parse::<IpAddr>()
-            .map_or_else(|_| data.to_owned(), |ip| ip.to_string()),
+        "A" | "AAAA" => spelled(data),
         "CNAME" | "NS" | "PTR" => dns::without_dot(data),
         "MX" | "SRV" => data.trim_end_matches('.').to_owned(),
         _ => data.to_owned(),

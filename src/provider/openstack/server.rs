@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
 use futures_util::future::{join_all, try_join_all};
@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::model::{Attributes, Desired, Observed, Readiness};
 use crate::provider::adapter::{self, required};
 use crate::provider::cloud_init;
+use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::server::{
     FILES, IMAGE, IMAGE_ID, IPV6_ADDRESS, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
@@ -122,19 +123,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
     ) -> Answer<'a, Vec<Vec<Observed>>> {
         async move {
             let servers = all(client).await?;
-            let mut named: HashMap<String, Vec<Observed>> = HashMap::new();
-            for server in observed(client, servers).await? {
-                let free = server.owners.is_empty() || server.owners.iter().any(|by| by == mark);
-                if let (true, Some(name)) = (free, server.text(NAME)) {
-                    let name = name.to_ascii_lowercase();
-                    named.entry(name).or_default().push(server);
-                }
-            }
-            let of_name = |attributes: &&Attributes| {
-                let name = required(attributes, NAME)?.to_ascii_lowercase();
-                Ok(named.get(&name).cloned().unwrap_or_default())
-            };
-            wanted.iter().map(of_name).collect()
+            matching::servers(wanted, observed(client, servers).await?, mark)
         }
         .boxed()
     }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
@@ -27,18 +29,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
     /// Asks for the wanted and the recorded keys by name.
     fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
-            let desired = scope
-                .desired
-                .iter()
-                .filter_map(|desired| desired.text(FINGERPRINT));
-            let recorded = scope
-                .recorded
-                .iter()
-                .filter(|recorded| recorded.address.kind() == KIND.name)
-                .filter_map(|recorded| recorded.text(FINGERPRINT));
-            let mut names: Vec<String> = desired.chain(recorded).map(name_of).collect();
-            names.sort_unstable();
-            names.dedup();
+            let names: BTreeSet<String> = scope.fingerprints().into_iter().map(name_of).collect();
             let asked = names.iter().map(|name| find(client, name));
             let found: Vec<Observed> = try_join_all(asked).await?.into_iter().flatten().collect();
             Ok(found.into())

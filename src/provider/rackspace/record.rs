@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -7,10 +6,10 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use reqwest::Method;
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Batch, Observed, Readiness, Recorded, Value};
+use crate::model::{Attributes, Batch, Observed, Readiness};
 use crate::provider::adapter::{self, required};
+use crate::provider::matching::{self, RecordKey, spelled};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
-use crate::resource::domain;
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient};
@@ -40,7 +39,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
     }
 
     fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
-        async move { Ok(in_zones(client, zones_of(scope)).await?.into()) }.boxed()
+        async move { Ok(in_zones(client, scope.zones()).await?.into()) }.boxed()
     }
 
     fn get<'a>(
@@ -91,29 +90,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
         mark: &'a str,
     ) -> Answer<'a, Vec<Vec<Observed>>> {
         async move {
-            let keys: Vec<Key<'_>> = wanted
-                .iter()
-                .map(|attributes| Key::of(attributes))
-                .collect::<Result<_, Error>>()?;
+            let keys = RecordKey::of_each(wanted)?;
             let zones: BTreeSet<&str> = keys.iter().map(|key| key.zone).collect();
             // The search by name misses those with an underscore, and has a limit of its own.
             let found = in_zones(client, zones).await?;
-            let mut by_key: HashMap<Key<'_>, Vec<&Observed>> = HashMap::new();
-            for record in &found {
-                let owners = &record.owners;
-                if owners.is_empty() || owners.iter().any(|owner| owner == mark) {
-                    let key = Key::of(&record.attributes)?;
-                    by_key.entry(key).or_default().push(record);
-                }
-            }
-            let of_key = |(key, attributes): (&Key<'_>, &&Attributes)| {
-                let same = by_key.get(key).into_iter().flatten();
-                let data = attributes.get(DATA);
-                same.filter(|record| data.is_none() || record.attributes.get(DATA) == data)
-                    .map(|&record| record.clone())
-                    .collect()
-            };
-            Ok(keys.iter().zip(wanted).map(of_key).collect())
+            let found = found.iter().filter(|record| record.may_be_of(mark));
+            matching::records(wanted, found)
         }
         .boxed()
     }
@@ -157,7 +139,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
             // What the job says of a change differs; the record itself says what it is now.
             let what = format!("PUT /{path}");
             match self.get(client.0, target).await? {
-                Some(now) if now.attributes.get(DATA) == Some(&canonical(data).into()) => Ok(now),
+                Some(now) if now.attributes.get(DATA) == Some(&spelled(data).into()) => Ok(now),
                 Some(now) => {
                     let is = now.text(DATA).unwrap_or_default();
                     let message = format!("asked for {name} → {data}, got {name} → {is}");
@@ -182,44 +164,6 @@ impl adapter::Adapter<ReadClient> for Adapter {
         }
         .boxed()
     }
-}
-
-/// What tells records apart but for what they lead to.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Key<'a> {
-    zone: &'a str,
-    name: &'a str,
-    record_type: &'a str,
-}
-
-impl<'a> Key<'a> {
-    fn of(attributes: &'a Attributes) -> Result<Self, Error> {
-        Ok(Self {
-            zone: required(attributes, ZONE)?,
-            name: required(attributes, NAME)?,
-            record_type: required(attributes, TYPE)?,
-        })
-    }
-}
-
-/// The zones that hold, or shall hold, records of ours. A reference leads to a zone resource,
-/// whose address is its name.
-fn zones_of(scope: Scope<'_>) -> BTreeSet<&str> {
-    let desired = scope.desired.iter();
-    let desired = desired.filter_map(|desired| match desired.attributes.get(ZONE)? {
-        Value::Reference(reference) => Some(reference.address.name()),
-        known => known.known()?.as_str(),
-    });
-    let of_kind = |kind: &'static str| {
-        let all = scope.recorded.iter().copied();
-        all.filter(move |recorded: &&Recorded| recorded.address.kind() == kind)
-    };
-    let recorded = of_kind(KIND.name).filter_map(|record| record.text(ZONE));
-    // A zone of ours may hold records of others only, and must not be deleted with them.
-    let whole = scope.whole.then(|| of_kind(domain::KIND.name));
-    let whole = whole.into_iter().flatten();
-    let whole = whole.filter_map(|zone| zone.text(domain::NAME));
-    desired.chain(recorded).chain(whole).collect()
 }
 
 /// Everything in these zones.
@@ -326,7 +270,7 @@ fn what(attributes: &Attributes) -> [String; 3] {
     [
         text(NAME).to_owned(),
         text(TYPE).to_owned(),
-        canonical(text(DATA)),
+        spelled(text(DATA)),
     ]
 }
 
@@ -344,18 +288,10 @@ fn path(zone: &str, id: &str) -> String {
     format!("{}/{id}", collection(zone))
 }
 
-/// The same address can be spelled in several ways, and a name with a final dot or without.
-fn canonical(data: &str) -> String {
-    match data.trim().parse::<IpAddr>() {
-        Ok(address) => address.to_string(),
-        Err(_) => data.to_owned(),
-    }
-}
-
 fn from_wire(zone: &str, record: Record) -> Observed {
     let name = record.name.trim_end_matches('.').to_ascii_lowercase();
     let data = match record.record_type.as_str() {
-        "A" | "AAAA" => canonical(&record.data),
+        "A" | "AAAA" => spelled(&record.data),
         "CNAME" => record.data.trim_end_matches('.').to_ascii_lowercase(),
         _ => record.data,
     };
