@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write;
 
 use md5::{Digest, Md5};
@@ -89,7 +91,7 @@ impl PublicKey {
                 KeyError::NotAKey
             });
         };
-        let blob = decode_base64(key).ok_or(KeyError::Damaged)?;
+        let blob = STANDARD.decode(key).map_err(|_| KeyError::Damaged)?;
         if !is_made_of(&blob, kind, fields) {
             return Err(KeyError::Damaged);
         }
@@ -181,37 +183,6 @@ fn take<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
     let (found, after) = after.split_at_checked(length)?;
     *rest = after;
     Some(found)
-}
-
-/// Base64 with its padding, as strictly as OpenSSH writes it.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=');
-    let padding = text.len() - digits.len();
-    if !text.len().is_multiple_of(4) || padding > 2 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let mut bits: u32 = 0;
-    let mut count = 0;
-    for digit in digits.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count).ok()?);
-            bits &= (1 << count) - 1;
-        }
-    }
-    // What is left over are the bits that the padding makes up for.
-    (bits == 0).then_some(bytes)
 }
 
 fn fingerprint(blob: &[u8]) -> String {

@@ -3,6 +3,8 @@
 use super::super::answer::Fault;
 use super::super::model::Injected;
 use super::{LONGEST_FILE, MOST_FILES};
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
 use md5::{Digest, Md5};
 use serde_json::Value;
 
@@ -79,38 +81,16 @@ fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// As Python reads it: the bits that the padding makes up for may be anything.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
 /// Undoes Base64, over whose lines white space may be strewn.
 pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
     let text: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    if !text.len().is_multiple_of(4) {
-        return None;
-    }
-    let unpadded = text
-        .iter()
-        .rposition(|byte| *byte != b'=')
-        .map_or(0, |at| at + 1);
-    if text.len() - unpadded > 2 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(unpadded / 4 * 3);
-    let (mut bits, mut held) = (0_u32, 0_u32);
-    for byte in text.get(..unpadded)? {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        held = (held << 6 | u32::from(value)) & 0xff_ffff;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(held >> bits & 0xff).ok()?);
-        }
-    }
-    Some(bytes)
+    LENIENT.decode(text).ok()
 }
 
 #[cfg(test)]
