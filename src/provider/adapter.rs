@@ -146,3 +146,12 @@ pub(super) fn required<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a
         )
     })
 }
+
+/// Refuses to delete a zone that holds records still; `request` is what would have deleted it.
+pub(super) fn refuse_unless_empty(kept: usize, request: String) -> Result<(), Error> {
+    if kept == 0 {
+        return Ok(());
+    }
+    let message = format!("it is not empty any more: it holds {kept} records");
+    Err(Error::new(Class::Rejected, request, message))
+}

@@ -7,7 +7,9 @@ mod rackspace;
 
 use futures_util::future::BoxFuture;
 
-use crate::sandbox::Kills;
+use serde_json::{Map, Value, json};
+
+use crate::sandbox::{Kills, Sandbox};
 
 use super::cloud::{Before, Stage};
 use super::run::Trial;
@@ -77,4 +79,34 @@ pub(super) trait Site: Send + Sync {
     fn clean_up(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async { Ok(()) })
     }
+}
+
+/// The file of a deployment with everything in one account: each server without a region, which is
+/// the account's.
+fn in_one_account(stage: &Stage, (name, account): (&str, Value), image: &str) -> String {
+    let servers: Map<String, Value> = stage
+        .servers
+        .iter()
+        .map(|server| {
+            let body = json!({"size": server.size, "image": image, "names": server.names});
+            (server.name.clone(), body)
+        })
+        .collect();
+    let cloud = json!({"version": 2, "providers": {name: account}, "servers": servers});
+    format!("{cloud:#}\n")
+}
+
+/// What a sandbox says to a request, past every fault.
+async fn ask(sandbox: &Sandbox, method: &str, url: &str, body: &Value) -> Result<Value, String> {
+    match sandbox.ask(method, url, body).await {
+        Some((status, answer)) if status < 300 => Ok(answer),
+        Some((status, answer)) => Err(format!("{method} {url}: {status} {answer}")),
+        None => Err("the sandbox runs elsewhere".to_owned()),
+    }
+}
+
+/// A text of an object; empty, if it has none.
+fn text(object: &Value, key: &str) -> String {
+    let text = object.get(key).and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
 }

@@ -7,6 +7,8 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use crate::support::cloud::client;
+
 /// No single thing that a test waits for takes this long.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -99,16 +101,4 @@ pub(crate) fn endpoint(access: &Value, name: &str, region: &str) -> String {
         panic!("not one {name} in {region}: {access:#}");
     };
     url.to_owned()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a client that is not the program's"
-)]
-fn client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client")
 }

@@ -8,6 +8,8 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use crate::support::cloud::client;
+
 /// No single thing that a test waits for takes this long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
@@ -168,16 +170,4 @@ impl Cloud {
             about: answer.body["token"].clone(),
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a client that is not the program's"
-)]
-fn client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client")
 }

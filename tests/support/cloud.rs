@@ -268,7 +268,7 @@ pub(crate) fn text(value: &Value) -> &str {
     clippy::disallowed_methods,
     reason = "what the program did is looked at apart from its own client"
 )]
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     // The second and later ones find it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()

@@ -101,15 +101,7 @@ async fn refuse_unless_empty(client: &ReadClient, zone: &str) -> Result<(), Erro
         records => records?,
     };
     let kept = records.into_iter().filter(|&is_kept| is_kept).count();
-    if kept == 0 {
-        return Ok(());
-    }
-    let message = format!("it is not empty any more: it holds {kept} records");
-    Err(Error::new(
-        Class::Rejected,
-        format!("DELETE /v2/domains/{zone}"),
-        message,
-    ))
+    adapter::refuse_unless_empty(kept, format!("DELETE /v2/domains/{zone}"))
 }
 
 async fn find(client: &ReadClient, name: &str) -> Result<Option<Observed>, Error> {

@@ -141,15 +141,7 @@ async fn refuse_unless_empty(client: &ReadClient, zone: &Zone) -> Result<(), Err
         .pages::<RecordSets, _>(Service::Dns, &path, is_kept)
         .await?;
     let kept = sets.into_iter().filter(|&is_kept| is_kept).count();
-    if kept == 0 {
-        return Ok(());
-    }
-    let message = format!("it is not empty any more: it holds {kept} records");
-    Err(Error::new(
-        Class::Rejected,
-        format!("DELETE {ZONES}/{}", zone.id),
-        message,
-    ))
+    adapter::refuse_unless_empty(kept, format!("DELETE {ZONES}/{}", zone.id))
 }
 
 /// Without the service nobody can say whether there is such a zone, and it is an error.

@@ -140,12 +140,7 @@ async fn refuse_unless_empty(client: &ReadClient, id: &str) -> Result<(), Error>
         records => records?,
     };
     let kept = records.iter().filter(|record| is_kept(record)).count();
-    if kept == 0 {
-        return Ok(());
-    }
-    let message = format!("it is not empty any more: it holds {kept} records");
-    let request = format!("DELETE /{}", path(id));
-    Err(Error::new(Class::Rejected, request, message))
+    adapter::refuse_unless_empty(kept, format!("DELETE /{}", path(id)))
 }
 
 /// Its name as it is written elsewhere.

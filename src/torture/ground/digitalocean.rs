@@ -13,7 +13,7 @@ use super::super::cloud::{Before, Stage};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
 use super::super::world::{Key, Record, Server, World, Zone};
-use super::Site;
+use super::{Site, ask, text};
 
 const KEY: &str = "ssh-ed25519 \
     AAAAC3NzaC1lZDI1NTE5AAAAIHByYWN0aWNlLWtleS1ub2JvZHktaGFzLWl0LXRydWx5 torture@example.com";
@@ -133,7 +133,7 @@ impl Site for Account {
         async move {
             for before in with {
                 let (path, body) = request(before);
-                self.ask("POST", &path, &body).await?;
+                ask(&self.0, "POST", &path, &body).await?;
             }
             Ok(())
         }
@@ -189,19 +189,11 @@ impl Account {
         Ok(())
     }
 
-    async fn ask(&self, method: &str, url: &str, body: &Value) -> Result<Value, String> {
-        match self.0.ask(method, url, body).await {
-            Some((status, answer)) if status < 300 => Ok(answer),
-            Some((status, answer)) => Err(format!("{method} {url}: {status} {answer}")),
-            None => Err("the sandbox runs elsewhere".to_owned()),
-        }
-    }
-
     async fn list(&self, path: &str, key: &str) -> Result<Vec<Value>, String> {
         let mut all = Vec::new();
         for page in 1.. {
             let url = format!("{path}?per_page=200&page={page}");
-            let answer = self.ask("GET", &url, &Value::Null).await?;
+            let answer = ask(&self.0, "GET", &url, &Value::Null).await?;
             let items = answer.get(key).and_then(Value::as_array);
             let items = items.map(Vec::as_slice).unwrap_or_default();
             all.extend_from_slice(items);
@@ -258,9 +250,4 @@ fn server(droplet: &Value) -> Server {
 
 fn id(object: &Value) -> String {
     object.get("id").map(Value::to_string).unwrap_or_default()
-}
-
-fn text(object: &Value, key: &str) -> String {
-    let text = object.get(key).and_then(Value::as_str);
-    text.unwrap_or_default().to_owned()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::sandbox::{self, Kills, Sandbox};
 
@@ -16,8 +16,8 @@ use super::super::cloud::{Before, Stage};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
 use super::super::world::{Key, Record, Server, World, Zone};
-use super::{Site, key};
-use api::{Api, text};
+use super::{Site, in_one_account, key, text};
+use api::Api;
 
 const ACCOUNT: &str = "os";
 const IMAGE: &str = "debian-12";
@@ -138,18 +138,9 @@ pub(super) struct Account {
 
 impl Site for Account {
     fn cloud_json(&self, stage: &Stage) -> String {
-        let servers: Map<String, Value> = stage
-            .servers
-            .iter()
-            .map(|server| {
-                let body = json!({"size": server.size, "image": IMAGE, "names": server.names});
-                (server.name.clone(), body)
-            })
-            .collect();
         let account = json!({"type": "openstack", "auth_url": self.proxy.url(),
             "networks": [NETWORK], "public_network": NETWORK});
-        let cloud = json!({"version": 2, "providers": {ACCOUNT: account}, "servers": servers});
-        format!("{cloud:#}\n")
+        in_one_account(stage, (ACCOUNT, account), IMAGE)
     }
 
     fn files(&self) -> Vec<(&'static str, String)> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::sandbox::rackspace::ACCOUNTS;
 use crate::sandbox::{self, Cloud, Kills, Sandbox};
@@ -15,7 +15,7 @@ use super::super::cloud::{Before, Stage};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
 use super::super::world::{Key, Record, Server, World, Zone};
-use super::{Site, key};
+use super::{Site, ask, in_one_account, key, text};
 
 const ACCOUNT: &str = "rax";
 const IMAGE: &str = "Debian 12 (Bookworm) (Cloud)";
@@ -111,18 +111,9 @@ pub(super) struct Account {
 
 impl Site for Account {
     fn cloud_json(&self, stage: &Stage) -> String {
-        let servers: Map<String, Value> = stage
-            .servers
-            .iter()
-            .map(|server| {
-                let body = json!({"size": server.size, "image": IMAGE, "names": server.names});
-                (server.name.clone(), body)
-            })
-            .collect();
         let account = json!({"type": "rackspace", "region": REGION,
             "auth_url": format!("{}/v2.0", self.sandbox.url())});
-        let cloud = json!({"version": 2, "providers": {ACCOUNT: account}, "servers": servers});
-        format!("{cloud:#}\n")
+        in_one_account(stage, (ACCOUNT, account), IMAGE)
     }
 
     fn files(&self) -> Vec<(&'static str, String)> {
@@ -238,12 +229,12 @@ impl Account {
                 let image = image.map(|image| text(image, "id"));
                 let server = json!({"name": name, "flavorRef": size, "imageRef": image});
                 let body = json!({"server": server});
-                self.ask("POST", &servers("/servers"), &body).await?;
+                ask(&self.sandbox, "POST", &servers("/servers"), &body).await?;
                 Ok(())
             }
             Before::Key(name) => {
                 let body = json!({"keypair": {"name": name, "public_key": self.key}});
-                self.ask("POST", &servers("/os-keypairs"), &body).await?;
+                ask(&self.sandbox, "POST", &servers("/os-keypairs"), &body).await?;
                 Ok(())
             }
         }
@@ -251,10 +242,10 @@ impl Account {
 
     /// Has a change of DNS made, and waits for its job.
     async fn change(&self, path: &str, body: &Value) -> Result<(), String> {
-        let job = self.ask("POST", path, body).await?;
+        let job = ask(&self.sandbox, "POST", path, body).await?;
         let job = dns(&format!("/status/{}?showDetails=true", text(&job, "jobId")));
         for _ in 0..LOOKS {
-            let seen = self.ask("GET", &job, &Value::Null).await?;
+            let seen = ask(&self.sandbox, "GET", &job, &Value::Null).await?;
             match text(&seen, "status").as_str() {
                 "COMPLETED" => return Ok(()),
                 "ERROR" => return Err(format!("POST {path}: {seen}")),
@@ -264,17 +255,9 @@ impl Account {
         Err(format!("POST {path}: its job does not end"))
     }
 
-    async fn ask(&self, method: &str, url: &str, body: &Value) -> Result<Value, String> {
-        match self.sandbox.ask(method, url, body).await {
-            Some((status, answer)) if status < 300 => Ok(answer),
-            Some((status, answer)) => Err(format!("{method} {url}: {status} {answer}")),
-            None => Err("the sandbox runs elsewhere".to_owned()),
-        }
-    }
-
     /// A list. None here has more than one page.
     async fn list(&self, path: &str, key: &str) -> Result<Vec<Value>, String> {
-        let answer = self.ask("GET", path, &Value::Null).await?;
+        let answer = ask(&self.sandbox, "GET", path, &Value::Null).await?;
         let items = answer.get(key).and_then(Value::as_array);
         items
             .cloned()
@@ -331,11 +314,6 @@ fn canonical(data: &str) -> String {
 
 fn number(zone: &Value) -> String {
     zone.get("id").map(Value::to_string).unwrap_or_default()
-}
-
-fn text(object: &Value, key: &str) -> String {
-    let text = object.get(key).and_then(Value::as_str);
-    text.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::{Loopback, Seen};
 
+use super::super::text;
 use super::Login;
 
 /// No list here is longer.
@@ -135,9 +136,4 @@ fn service(entry: &Value) -> Option<(String, String)> {
         format!("{url}{version}")
     };
     Some((kind, url))
-}
-
-pub(super) fn text(object: &Value, key: &str) -> String {
-    let text = object.get(key).and_then(Value::as_str);
-    text.unwrap_or_default().to_owned()
 }
