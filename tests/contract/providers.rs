@@ -42,7 +42,7 @@ pub(crate) static RACKSPACE: Provider = Provider {
                  "defaults": {"size": "general1-1", "image": "Debian 12*"}"#,
         is_flat: false,
         server: "",
-        besides: r#""size": "general1-2","#,
+        besides: r#""size": "general1-2", "files": [{"path": "/etc/motd", "content": "hello"}],"#,
     },
     is_shared: false,
     every: 1,
@@ -63,7 +63,7 @@ pub(crate) static OPENSTACK: Provider = Provider {
                  "defaults": {"size": "m1.tiny", "image": "debian-12"}"#,
         is_flat: false,
         server: "",
-        besides: r#""size": "m1.small","#,
+        besides: r#""size": "m1.small", "files": [{"path": "/etc/motd", "content": "hello"}],"#,
     },
     is_shared: true,
     // Each takes some ten seconds there, and all of them a quarter of an hour: the first, the last

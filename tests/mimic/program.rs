@@ -58,6 +58,17 @@ fn two_servers_come_and_go() {
 }
 
 #[test]
+fn a_file_with_a_mode_comes_by_cloud_init() {
+    let here = Account::of("mode");
+    let files = json!([{"path": "/srv/key", "content": "hello\n", "mode": "0600"}]);
+    here.write(&json!({"web1": {"files": files}}));
+    let ran = here.place.run("apply -y").code(0);
+    ran.says("1 added")
+        .says("the files of server web1 are written by cloud-init");
+    here.is_finished();
+}
+
+#[test]
 fn a_state_is_made_again_from_what_is_there() {
     let here = Account::of("rebuilt");
     here.write(&two());

@@ -2,7 +2,10 @@
 
 use super::rackspace::{connect, control, simulated};
 use super::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cloudbuilder::model::{Desired, Readiness, Value};
+use md5::{Digest as _, Md5};
 
 fn server(name: &str) -> Attributes {
     attributes(&[
@@ -109,6 +112,46 @@ async fn a_server_comes_up_with_its_files_and_goes() {
     write.delete(target(&there)).await.unwrap();
 }
 
+/// Nova knows no modes, five files at most and 1,000 bytes of each: cloud-init writes the others.
+#[tokio::test]
+async fn files_that_nova_cannot_put_onto_the_disk_come_there_all_the_same() {
+    let sandbox = simulated(json!([])).await;
+    let write = with_key(&sandbox).await;
+    let mut wanted = server("web1");
+    let large = "x".repeat(1001);
+    let files = json!([
+        {"path": "/etc/private", "content": "hello\n", "mode": "0600"},
+        {"path": "/etc/large", "content": large},
+    ]);
+    wanted.insert("files", files);
+    let asked = desired(wanted.clone());
+    let resolved = write.resolve("server", &[&asked]).await.unwrap();
+    let [note] = resolved[0].problems.as_slice() else {
+        panic!("{:?}", resolved[0].problems)
+    };
+    assert!(!note.is_error(), "{note:?}");
+    assert!(note.summary.contains("by cloud-init"), "{note:?}");
+
+    let made = write.create("server", &wanted, Some(MARK)).await.unwrap();
+    let injected = format!("/_sandbox/injected/{}", made.id);
+    let answer = control(&sandbox, "GET", &injected).await;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let injected: Json = serde_json::from_str(body).unwrap();
+    assert_eq!(injected["files"], json!([]));
+    let encoded = |text: &str| STANDARD.encode(text);
+    let (private, large) = (encoded("hello\n"), encoded(&large));
+    let config = format!(
+        "#cloud-config\n{{\"write_files\":[\
+         {{\"content\":\"{private}\",\"encoding\":\"b64\",\"path\":\"/etc/private\",\
+         \"permissions\":\"0600\"}},\
+         {{\"content\":\"{large}\",\"encoding\":\"b64\",\"path\":\"/etc/large\"}}]}}\n"
+    );
+    assert_eq!(
+        injected["user_data_md5"],
+        format!("{:x}", Md5::digest(config))
+    );
+}
+
 #[tokio::test]
 async fn what_a_lost_answer_made_carries_its_mark() {
     let faults = json!([{"method": "POST", "name": "web1", "kind": "do_then_drop"}]);
@@ -184,7 +227,7 @@ async fn what_cannot_be_is_told_before_anything_is_made() {
     let write = with_key(&sandbox).await;
     let fits = desired(server("web1"));
     let mut large = server("web1");
-    let file = json!([{"path": "/etc/motd", "content": "x".repeat(1001), "mode": "0600"}]);
+    let file = json!([{"path": "/etc/motd", "content": "x".repeat(50_000)}]);
     large.insert("files", file);
     let large = desired(large);
     let mut placed = server("web1");
@@ -200,8 +243,7 @@ async fn what_cannot_be_is_told_before_anything_is_made() {
         told.collect::<Vec<_>>(),
         [
             "",
-            "server web1: /etc/motd has 1001 bytes, and a file on a new server may have 1000 here \
-             | server web1: the mode of /etc/motd cannot be set here",
+            "server web1: its `files` are too large: they take 89004 bytes where 65535 are allowed",
             "server web1: there are no networks, security groups or floating IPs to choose here",
         ]
     );

@@ -5,10 +5,28 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::placement::Trouble;
+use super::profile::Files;
 use super::wire::nova::Injected;
 
 /// The most that Nova takes as user data, in base64.
 const MOST: usize = 65_535;
+
+/// How many files Nova puts onto a disk, and how many bytes each may have, where an account has not
+/// been given other limits (`maxPersonality` and `maxPersonalitySize` of its limits).
+const MOST_INJECTED: usize = 5;
+const LARGEST_INJECTED: usize = 1000;
+
+/// How these files come onto a new server of a cloud. What Nova cannot put onto the disk, cloud-init
+/// writes all the same: a file with a mode, many of them, large ones. It is all or nothing, so that
+/// whoever looks for a missing file has one place to look at.
+pub(super) fn way(of_cloud: Files, files: &[File]) -> Files {
+    let fits = |file: &File| file.mode.is_none() && file.content.len() <= LARGEST_INJECTED;
+    if of_cloud == Files::Personality && files.len() <= MOST_INJECTED && files.iter().all(fits) {
+        Files::Personality
+    } else {
+        Files::CloudInit
+    }
+}
 
 /// What cloud-init is given to write the files, in base64; `None` if there are none.
 ///
@@ -37,7 +55,11 @@ pub(super) fn personality(files: &[File]) -> Vec<Injected> {
     injected.collect()
 }
 
-/// What stands against putting the files onto the disk: so many of so many bytes may be there.
+const WRITTEN_INSTEAD: &str =
+    "give one of them a `mode`, \"0644\" for one: cloud-init writes them then";
+
+/// What stands against putting the files onto the disk: so many of so many bytes may be there, by the
+/// limits of this account.
 pub(super) fn against_personality(files: &[File], most: i64, largest: i64) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     let mut trouble = |what: String, hint: String| troubles.push(Trouble { what, hint });
@@ -45,7 +67,7 @@ pub(super) fn against_personality(files: &[File], most: i64, largest: i64) -> Ve
         let count = files.len();
         trouble(
             format!("it has {count} files, and {most} can be put on a new server here"),
-            "put them into fewer files".to_owned(),
+            WRITTEN_INSTEAD.to_owned(),
         );
     }
     for file in files {
@@ -55,13 +77,7 @@ pub(super) fn against_personality(files: &[File], most: i64, largest: i64) -> Ve
                 format!(
                     "{path} has {bytes} bytes, and a file on a new server may have {largest} here"
                 ),
-                "make it shorter, or have a short one fetch the rest".to_owned(),
-            );
-        }
-        if file.mode.is_some() {
-            trouble(
-                format!("the mode of {path} cannot be set here"),
-                "take `mode` out; root owns the file".to_owned(),
+                WRITTEN_INSTEAD.to_owned(),
             );
         }
     }
@@ -85,16 +101,32 @@ mod tests {
         let file = |path: &str, content: &str| json!({"path": path, "content": content});
         let fits = json!([file("/a", "0123456789"), file("/b", "")]);
         assert_eq!(told(fits), [""; 0]);
-        let mut large = file("/b", "0123456789\u{e4}");
-        large["mode"] = "0600".into();
+        let large = file("/b", "0123456789\u{e4}");
         assert_eq!(
             told(json!([file("/a", ""), large, file("/c", "")])),
             [
                 "it has 3 files, and 2 can be put on a new server here",
                 "/b has 12 bytes, and a file on a new server may have 10 here",
-                "the mode of /b cannot be set here",
             ]
         );
+    }
+
+    #[test]
+    fn what_nova_cannot_put_onto_the_disk_is_written_by_cloud_init() {
+        let file = |path: &str, bytes: usize| json!({"path": path, "content": "x".repeat(bytes)});
+        let by = |cloud, asked: Vec<Json>| way(cloud, &files(Some(&asked.into())).unwrap());
+        let five: Vec<Json> = (0..5).map(|n| file(&format!("/{n}"), 1000)).collect();
+        let six: Vec<Json> = (0..6).map(|n| file(&format!("/{n}"), 1)).collect();
+        let mut private = file("/a", 1);
+        private["mode"] = "0600".into();
+        assert_eq!(by(Files::Personality, vec![]), Files::Personality);
+        assert_eq!(by(Files::Personality, five.clone()), Files::Personality);
+        assert_eq!(by(Files::Personality, six), Files::CloudInit);
+        let large = vec![file("/a", 1001), file("/b", 1)];
+        assert_eq!(by(Files::Personality, large), Files::CloudInit);
+        let private = vec![private, file("/b", 1)];
+        assert_eq!(by(Files::Personality, private), Files::CloudInit);
+        assert_eq!(by(Files::CloudInit, five), Files::CloudInit);
     }
 
     #[test]

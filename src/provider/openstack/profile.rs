@@ -40,7 +40,7 @@ pub struct FixedNetwork {
 pub enum Files {
     /// Written by cloud-init, which is given them as user data.
     CloudInit,
-    /// Put there by Nova before it boots, within its limits.
+    /// Put there by Nova before it boots. What is beyond its limits cloud-init writes.
     Personality,
 }
 

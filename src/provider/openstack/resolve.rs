@@ -110,7 +110,8 @@ fn unfit_files(desired: &Desired, by: Files, limits: Absolute) -> Vec<Diagnostic
         Err(why) => return refusing(desired, &why, "").problems,
     };
     let (most, largest) = (limits.most_files, limits.largest_file);
-    let troubles = match by {
+    let way = files::way(by, &files);
+    let troubles = match way {
         Files::CloudInit => {
             let hint = "make them shorter, or have a short one fetch the rest".to_owned();
             let too_large = files::user_data(&files).err();
@@ -121,6 +122,17 @@ fn unfit_files(desired: &Desired, by: Files, limits: Absolute) -> Vec<Diagnostic
         }
         Files::Personality => files::against_personality(&files, most, largest),
     };
+    let needs_cloud_init = (way != by && troubles.is_empty()).then(|| {
+        let name = desired.address.name();
+        Diagnostic::note(format!(
+            "the files of server {name} are written by cloud-init, which its image must have"
+        ))
+        .detail(
+            "without a `mode`, and up to five of 1,000 bytes, they would be put on its disk \
+             before it boots",
+        )
+        .at(desired.place_of(FILES))
+    });
     let problems = troubles.into_iter().flat_map(|trouble| {
         let refused = refusing(desired, &trouble.what, &trouble.hint).problems;
         let at = desired.place_of(FILES);
@@ -128,7 +140,7 @@ fn unfit_files(desired: &Desired, by: Files, limits: Absolute) -> Vec<Diagnostic
             .into_iter()
             .map(move |problem| problem.at(at.clone()))
     });
-    problems.collect()
+    problems.chain(needs_cloud_init).collect()
 }
 
 fn refusing(desired: &Desired, what: &str, hint: &str) -> Resolved {

@@ -304,7 +304,7 @@ async fn to_create_request<'a>(
         None => catalog::image_id(client, required(attributes, IMAGE)?).await?,
     };
     let wanted = cloud_init::files(attributes.get(FILES)).map_err(refused)?;
-    let (user_data, personality) = match client.profile().files {
+    let (user_data, personality) = match files::way(client.profile().files, &wanted) {
         Files::CloudInit => (files::user_data(&wanted).map_err(refused)?, Vec::new()),
         Files::Personality => (None, files::personality(&wanted)),
     };
