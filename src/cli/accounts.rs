@@ -185,7 +185,7 @@ pub(super) fn openstack_login(
     // What is not asked for need not be readable.
     let by_name = settings.cloud.is_some() || entry.is_none() && environment("OS_CLOUD").is_some();
     let (clouds, secure) = match by_name {
-        true => clouds_yaml()?,
+        true => clouds_yaml(deployment)?,
         false => (None, None),
     };
     let sources = openstack::login::Sources {
@@ -196,7 +196,8 @@ pub(super) fn openstack_login(
         clouds: clouds.as_ref(),
         secure: secure.as_ref(),
     };
-    match openstack::login::login(&sources, environment) {
+    let read = |path: &Path| file::read(&deployment.path_of(path));
+    match openstack::login::login(&sources, environment, read) {
         Ok(login) => Ok(Login::OpenStack(Box::new(login))),
         Err(problem) => Err((*problem).into()),
     }
@@ -252,14 +253,17 @@ fn profile_of(provider: &str) -> Result<Profile, Failure> {
 }
 
 /// The files that OpenStack's own programs read, where there are any.
-fn clouds_yaml() -> Result<(Option<login::File>, Option<login::File>), Failure> {
+fn clouds_yaml(
+    deployment: &Deployment,
+) -> Result<(Option<login::File>, Option<login::File>), Failure> {
     let home = std::env::home_dir();
     let places = login::clouds_files(environment, home.as_deref());
     for place in places {
-        let Some(clouds) = file_if_any(&place)? else {
+        let Some(clouds) = file_if_any(&deployment.path_of(&place))? else {
             continue;
         };
-        let secure = file_if_any(&login::secure_file(environment, &place))?;
+        let secure = login::secure_file(environment, &place);
+        let secure = file_if_any(&deployment.path_of(&secure))?;
         return Ok((Some(clouds), secure));
     }
     Ok((None, None))

@@ -151,6 +151,14 @@ impl Deployment {
         Some((sandbox.url().to_owned(), Secret::new(entry.to_string())))
     }
 
+    /// Where a file is that the user names: relative to cloud.json, or from `~` on.
+    pub(super) fn path_of(&self, named: &Path) -> PathBuf {
+        match (named.strip_prefix("~"), std::env::home_dir()) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => self.directory.join(named),
+        }
+    }
+
     /// The file that holds the sandbox's world.
     pub(super) fn world(&self) -> PathBuf {
         self.directory

@@ -16,6 +16,7 @@ use super::terminal::Terminal;
 use login::Opened;
 
 mod login;
+mod networks;
 
 /// How often an answer may be wrong.
 const ATTEMPTS: usize = 3;

@@ -32,6 +32,17 @@ pub struct Region {
     pub available: bool,
 }
 
+/// A network that something in an account may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// What cloud.json calls it.
+    pub name: String,
+    /// Whether servers can be put on it.
+    pub takes_servers: bool,
+    /// Whether it leads outside, so that its addresses are public and floating IPs come from it.
+    pub is_external: bool,
+}
+
 /// A kind of machine with its price.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Size {

@@ -18,7 +18,7 @@ pub use account::{Account, AccountView, AccountViews};
 pub use address::{Address, ParseAddressError};
 pub use attributes::Attributes;
 pub use capabilities::{Batch, Capabilities};
-pub use catalog::{Catalog, Image, Region, Size};
+pub use catalog::{Catalog, Image, Network, Region, Size};
 pub use chain::chain;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use escape::escape;

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed};
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Network, Observed};
 
 use super::{Allowance, Answer, Listed, Read, Resolved, Scope, Target};
 
@@ -36,6 +36,10 @@ impl<W: LooksThrough> Read for W {
 
     fn catalog(&self) -> Answer<'_, Catalog> {
         self.reader().catalog()
+    }
+
+    fn networks(&self) -> Answer<'_, Vec<Network>> {
+        self.reader().networks()
     }
 
     fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {

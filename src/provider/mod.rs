@@ -9,7 +9,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed};
+use crate::model::{
+    Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Network, Observed,
+};
 
 mod accounts;
 mod adapter;
@@ -82,6 +84,12 @@ pub trait Read: Send + Sync {
 
     /// What can be used now.
     fn catalog(&self) -> Answer<'_, Catalog>;
+
+    /// The networks that a server could be on or be reached through; none where there is nothing to
+    /// choose.
+    fn networks(&self) -> Answer<'_, Vec<Network>> {
+        futures_util::future::ok(Vec::new()).boxed()
+    }
 
     /// The resources of a kind, in as few requests as it takes to see all that matter to `scope`:
     /// what is recorded, what carries the mark, and, whoever's it is, what has the natural key of

@@ -123,7 +123,7 @@ async fn real_openstack() -> (Login, Option<Sandbox>) {
         },
         region: Some(said("OS_REGION_NAME")),
         interface: "public".to_owned(),
-        cacert: None,
+        also_trust: None,
     };
     (Login::OpenStack(Box::new(login)), None)
 }

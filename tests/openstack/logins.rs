@@ -7,6 +7,7 @@ use crate::contract;
 use crate::deployment::{Deployment, nowhere, sign_in};
 use crate::left::Left;
 use crate::support::program::{Place, until};
+use crate::tls::{Terminator, authority};
 
 const CLOUD: &str = r#"{"version": 2,
     "providers": {"os": {"type": "openstack", "networks": ["public"]}},
@@ -106,6 +107,30 @@ fn clouds_yaml_and_secure_yaml_open_an_account() {
     place.unset("OS_CLOUD");
     sign_in(&mut place, &cloud);
     plans(&place, "yaml-web1");
+}
+
+#[test]
+fn a_keystone_with_a_certificate_of_its_own_authority_opens() {
+    let cloud = Cloud::here();
+    let port = cloud.auth_url.split(':').nth(2).unwrap();
+    let port: u16 = port.split('/').next().unwrap().parse().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let front = runtime.block_on(Terminator::before(port));
+    let mut place = nowhere(&cloud);
+    sign_in(&mut place, &cloud);
+    let behind = format!("127.0.0.1:{port}");
+    let url = cloud.auth_url.replace("http://", "https://");
+    let url = url.replace(&behind, &format!("localhost:{}", front.port));
+    place.set("OS_AUTH_URL", &url);
+    place.write("cloud.json", CLOUD.replace("logins-web1", "tls-web1"));
+    let told = "named as `cacert` for an OpenStack";
+    place.run("plan").code(1).says("UnknownIssuer").says(told);
+    let (_, _, another) = authority();
+    place.write("ca.pem", another);
+    place.set("OS_CACERT", "ca.pem");
+    place.run("plan").code(1).says(told);
+    place.write("ca.pem", front.authority);
+    plans(&place, "tls-web1");
 }
 
 /// A token that ends in the middle of a run is replaced by another. The user is one of its own:

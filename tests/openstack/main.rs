@@ -10,6 +10,7 @@
 #![allow(dead_code, reason = "what tests share, not all of which is used here")]
 
 mod acme;
+mod begun;
 mod cloud;
 #[path = "../contract/mod.rs"]
 mod contract;
@@ -28,4 +29,6 @@ mod several;
 mod smoke;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/tls.rs"]
+mod tls;
 mod torture;

@@ -14,6 +14,8 @@ mod openstack;
 mod rackspace;
 mod retries;
 mod tagless;
+#[path = "../support/tls.rs"]
+mod tls;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};

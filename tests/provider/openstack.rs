@@ -1,6 +1,7 @@
 //! OpenStack against servers that answer as a real one seldom does.
 
 use super::rackspace::json_answer;
+use super::tls::{Terminator, authority};
 use super::*;
 use cloudbuilder::provider::openstack::{self, login, profile};
 
@@ -44,6 +45,10 @@ where
 }
 
 fn connect(url: &str) -> Box<dyn Write> {
+    connect_trusting(url, None)
+}
+
+fn connect_trusting(url: &str, also_trust: Option<&str>) -> Box<dyn Write> {
     let login = openstack::Login {
         profile: profile::OPENSTACK,
         auth_url: url.to_owned(),
@@ -53,7 +58,7 @@ fn connect(url: &str) -> Box<dyn Write> {
         },
         region: None,
         interface: "public".to_owned(),
-        cacert: None,
+        also_trust: also_trust.map(|pem| pem.as_bytes().to_vec()),
     };
     let manner = Manner {
         tempo: HURRIED,
@@ -199,4 +204,25 @@ async fn what_keeps_one_server_from_its_floating_ip_keeps_no_other() {
     let notes = write.notes().join(" ");
     assert!(notes.contains("web1") && notes.contains("web2"), "{notes}");
     assert!(!notes.contains("web3"), "{notes}");
+}
+
+#[tokio::test]
+async fn a_cloud_with_an_authority_of_its_own_is_believed_if_that_is_named() {
+    let zones = |_: &str, _: &str| json_answer("200 OK", "", &json!({"zones": [], "links": {}}));
+    let url = scripted(&["dns"], zones).await;
+    let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
+    let front = Terminator::before(port).await;
+    let url = format!("https://localhost:{}", front.port);
+    let write = connect_trusting(&url, Some(&front.authority));
+    let listed = write.list("domain", Scope::default()).await.unwrap();
+    assert_eq!(listed.found, []);
+
+    let (_, _, another) = authority();
+    for also_trust in [None, Some(another.as_str())] {
+        let write = connect_trusting(&url, also_trust);
+        let error = write.list("domain", Scope::default()).await.unwrap_err();
+        assert_eq!(error.class, Class::NotSent, "{error}");
+        assert!(error.message.contains("certificate"), "{error}");
+        assert!(error.hint().contains("`cacert`"), "{}", error.hint());
+    }
 }

@@ -13,7 +13,7 @@ use super::super::confirm::{ask, ask_secretly};
 use super::super::deployment::{Deployment, environment};
 use super::super::failure::Failure;
 use super::super::terminal::Terminal;
-use super::{ATTEMPTS, given_up};
+use super::{ATTEMPTS, given_up, networks};
 
 /// What was asked for, as the two files will have it.
 pub(super) struct Opened {
@@ -88,6 +88,10 @@ pub(super) async fn open(
                     .ok()
                     .and_then(|catalog| sample(&catalog));
                 terminal.say(&format!("It opens the account of {}.", account.name));
+                let chosen = networks::choose(&*read, terminal).await?;
+                if let Some((_, Json::Object(settings))) = &mut opened.account {
+                    settings.extend(chosen);
+                }
                 return Ok(opened);
             }
             Err(error) if error.class == Class::Unauthorized => {

@@ -122,7 +122,13 @@ impl<D: Dialect> Http<D> {
         } else {
             format!("the connection broke: {}", chain(error))
         };
-        Error::new(class, what, self.clean(&message))
+        Error {
+            advice: distrusts(error).then_some(
+                "check the address and this machine's clock; an authority of your own is added to \
+                 this machine's certificates, or named as `cacert` for an OpenStack",
+            ),
+            ..Error::new(class, what, self.clean(&message))
+        }
     }
 
     /// Text from outside as it may be shown: without secrets, on one line, control characters
@@ -130,6 +136,23 @@ impl<D: Dialect> Http<D> {
     fn clean(&self, text: &str) -> String {
         escape(&self.dialect().scrub(text)).into_owned()
     }
+}
+
+/// Whether it is the certificate of whoever answered that was not believed.
+fn distrusts(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // What an `io::Error` was made of is inside it, and not its source.
+        let inside = error.downcast_ref::<std::io::Error>();
+        cause = match inside.and_then(std::io::Error::get_ref) {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 /// Takes the body as it comes, up to `most` bytes of it, unpacked; says whether that is all. The

@@ -390,8 +390,19 @@ fn http_client(setup: &Setup<'_>) -> Result<reqwest::Client, String> {
         // Nobody is to be believed by a certificate, so a machine that has none can practise too.
         builder = builder.tls_certs_only([]);
     } else if let Some(pem) = setup.also_trust {
-        let certificates = Certificate::from_pem_bundle(pem).map_err(|error| chain(&error))?;
-        builder = builder.tls_certs_merge(certificates);
+        builder = builder.tls_certs_merge(certificates(pem)?);
     }
     builder.build().map_err(|error| chain(&error))
+}
+
+/// The certificates that a text in PEM holds.
+///
+/// # Errors
+/// That there is none, or why one cannot be read.
+pub(in crate::provider) fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    let found = Certificate::from_pem_bundle(pem).map_err(|error| chain(&error))?;
+    match found.is_empty() {
+        true => Err("no certificate in PEM is in it".to_owned()),
+        false => Ok(found),
+    }
 }

@@ -20,7 +20,7 @@ mod retry;
 mod url;
 
 pub(super) use budget::Hour;
-pub(super) use client::{Http, Setup};
+pub(super) use client::{Http, Setup, certificates};
 pub(super) use headers::{number, retry_after};
 pub(super) use retry::Repeat;
 pub(super) use url::{allowed, query};

@@ -2,7 +2,6 @@
 //! Private to this folder.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -75,7 +74,7 @@ pub(in crate::provider) struct Place<'a> {
     pub(in crate::provider) region: Option<String>,
     pub(in crate::provider) interface: &'a str,
     /// A file with certificates to trust besides the system's.
-    pub(in crate::provider) cacert: Option<&'a Path>,
+    pub(in crate::provider) also_trust: Option<&'a [u8]>,
 }
 
 /// Sends requests that only look.
@@ -113,7 +112,7 @@ impl ReadClient {
             auth_url: &auth_url,
             region: login.region.clone(),
             interface: &login.interface,
-            cacert: login.cacert.as_deref(),
+            also_trust: login.also_trust.as_deref(),
         };
         Self::with(place, Box::new(V3::new(login)?), manner)
     }
@@ -129,16 +128,9 @@ impl ReadClient {
             Error::new(Class::Rejected, "the address to log in at", message)
         };
         let address = allowed(place.auth_url.trim_end_matches('/')).map_err(refused)?;
-        let certificates = match place.cacert {
-            Some(path) => Some(std::fs::read(path).map_err(|error| {
-                let what = format!("reading {}", path.display());
-                Error::new(Class::Rejected, what, error.to_string())
-            })?),
-            None => None,
-        };
         let setup = Setup {
             address,
-            also_trust: certificates.as_deref(),
+            also_trust: place.also_trust,
             on_pause: manner.on_pause,
             tempo: manner.tempo,
         };

@@ -1,9 +1,11 @@
 //! What it takes to log in, put together from cloud.json, security.json, the environment and
 //! clouds.yaml. Nothing here reads a file, and no message repeats a value.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::Path;
 
 use crate::model::{Diagnostic, Secret};
+use crate::provider::http::certificates;
 
 use super::profile::Profile;
 use layer::Layer;
@@ -26,8 +28,8 @@ pub struct Login {
     pub region: Option<String>,
     /// Which of a service's addresses is used.
     pub interface: String,
-    /// A file with certificates that are trusted besides those of the system.
-    pub cacert: Option<PathBuf>,
+    /// Certificates, in PEM, that are trusted besides those of the system.
+    pub also_trust: Option<Vec<u8>>,
 }
 
 /// What proves who is asking.
@@ -133,13 +135,15 @@ const PUBLIC: &str = "public";
 /// Puts a login together. The account's entry in security.json wins over the entry of clouds.yaml
 /// that its `cloud` names. Where it has neither, `OS_CLOUD` names the entry, and without that the
 /// other variables `OS_*` hold everything. Of several proofs an application credential comes
-/// first. `get` reads a variable of the environment; an empty one is as good as none.
+/// first. `get` reads a variable of the environment; an empty one is as good as none. `read` reads a
+/// file that is named as the user would.
 ///
 /// # Errors
 /// What is missing, or cannot be used, with the file and the key.
 pub fn login(
     sources: &Sources<'_>,
     get: impl Fn(&str) -> Option<String>,
+    read: impl Fn(&Path) -> io::Result<Vec<u8>>,
 ) -> Result<Login, Box<Diagnostic>> {
     let get = |name: &str| get(name).filter(|value| !value.trim().is_empty());
     let layer = gather(sources, &get)?;
@@ -168,8 +172,31 @@ pub fn login(
         proof,
         region,
         interface: interface.to_owned(),
-        cacert: layer.cacert(),
+        also_trust: also_trust(&layer, read)?,
     })
+}
+
+/// The certificates that a cloud of one's own needs, if there are any.
+fn also_trust(
+    layer: &Layer,
+    read: impl Fn(&Path) -> io::Result<Vec<u8>>,
+) -> Result<Option<Vec<u8>>, Box<Diagnostic>> {
+    let Some(path) = layer.cacert() else {
+        return Ok(None);
+    };
+    let refused = |why: String| {
+        let problem = Diagnostic::error(format!("{} cannot be used", path.display()))
+            .detail(format!(
+                "{} names it as `{}`: {why}",
+                layer.source(),
+                layer.key("cacert")
+            ))
+            .hint("name a file with the certificate of the cloud's authority, in PEM");
+        Box::new(problem)
+    };
+    let pem = read(&path).map_err(|error| refused(error.to_string()))?;
+    certificates(&pem).map_err(refused)?;
+    Ok(Some(pem))
 }
 
 /// Each region of Rackspace's has a Keystone of its own.

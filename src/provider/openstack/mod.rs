@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed};
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Network, Observed};
 
 use super::adapter::{self, Adapter, Changing};
 use super::forward::LooksThrough;
@@ -127,6 +127,10 @@ impl Read for Reader {
 
     fn catalog(&self) -> Answer<'_, Catalog> {
         catalog::read(&self.client).boxed()
+    }
+
+    fn networks(&self) -> Answer<'_, Vec<Network>> {
+        placement::choices(&self.client).boxed()
     }
 
     fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {

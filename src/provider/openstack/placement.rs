@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::model::nearest;
+use crate::model::{Network as Choice, nearest};
 use crate::provider::{Class, Error};
 use crate::resource::server::SETTINGS;
 
@@ -92,6 +92,27 @@ pub(super) async fn networks(client: &ReadClient) -> Result<&[Network], Error> {
     };
     let all = client.networks.get_or_try_init(ask).await?;
     Ok(all)
+}
+
+/// The networks that a server could be on or have a floating IP from, each name once.
+pub(super) async fn choices(client: &ReadClient) -> Result<Vec<Choice>, Error> {
+    let networks = networks(client).await?;
+    if !client.profile().has_network_service {
+        return Ok(Vec::new());
+    }
+    let grant = client.grant().await?;
+    let project = grant.project.0.as_str();
+    let mut choices: Vec<Choice> = networks
+        .iter()
+        .map(|network| Choice {
+            name: network.name.clone(),
+            takes_servers: takes_servers(network, project),
+            is_external: network.is_external,
+        })
+        .collect();
+    choices.sort_by(|a, b| a.name.cmp(&b.name));
+    choices.dedup_by(|a, b| a.name == b.name);
+    Ok(choices)
 }
 
 async fn groups(client: &ReadClient) -> Result<&[SecurityGroup], Error> {
@@ -269,14 +290,19 @@ fn choose(
     })
 }
 
+/// Whether servers of a project can be on it: from other external networks one can only have
+/// floating IPs.
+fn takes_servers(network: &Network, project: &str) -> bool {
+    let is_own = network.project_id.as_deref() == Some(project);
+    !network.is_external || network.is_shared || is_own
+}
+
 /// The network of a server that asks for none: the only one it could be on.
 fn only<'a>(networks: &'a [Network], project: &str) -> Result<&'a str, Trouble> {
-    // From others one can only have floating IPs.
     let usable = || {
-        networks.iter().filter(|network| {
-            let is_own = network.project_id.as_deref() == Some(project);
-            !network.is_external || network.is_shared || is_own
-        })
+        networks
+            .iter()
+            .filter(|network| takes_servers(network, project))
     };
     let mut candidates = usable();
     match (candidates.next(), candidates.next()) {

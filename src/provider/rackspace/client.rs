@@ -63,7 +63,7 @@ impl ReadClient {
             auth_url: &auth_url,
             region,
             interface: PUBLIC,
-            cacert: None,
+            also_trust: None,
         };
         let tempo = manner.tempo;
         let identity = Box::new(V2::new(login).map_err(refused)?);

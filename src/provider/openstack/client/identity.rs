@@ -250,7 +250,7 @@ mod tests {
             proof,
             region: None,
             interface: "public".to_owned(),
-            cacert: None,
+            also_trust: None,
         };
         V3::new(&login).unwrap().question().unwrap()
     }

@@ -12,7 +12,8 @@ use super::{File, Sources};
 const NAMES: [&str; 3] = ["clouds.yaml", "clouds.yml", "clouds.json"];
 
 /// Where clouds.yaml may be, in the order in which the other programs of OpenStack look; the first
-/// that exists is read, and no other. `home` is the user's folder.
+/// that exists is read, and no other. `home` is the user's folder. What is relative is so to where
+/// cloud.json is.
 #[must_use]
 pub fn clouds_files(get: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Vec<PathBuf> {
     let get = |name: &str| get(name).filter(|value| !value.is_empty());
@@ -20,7 +21,7 @@ pub fn clouds_files(get: impl Fn(&str) -> Option<String>, home: Option<&Path>) -
     let of_user = get("XDG_CONFIG_HOME").map(PathBuf::from);
     let of_user = of_user.or_else(|| home.map(|home| home.join(".config")));
     let folders = [
-        Some(PathBuf::from(".")),
+        Some(PathBuf::new()),
         of_user.map(|folder| folder.join("openstack")),
         Some(PathBuf::from("/etc/openstack")),
     ];

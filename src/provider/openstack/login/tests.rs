@@ -26,6 +26,16 @@ const NOTHING: Given = Given {
     variables: &[],
 };
 
+/// What a file is that is named as an authority's: two certificates, as far as the form goes.
+const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MAA=
+-----END CERTIFICATE-----
+-----BEGIN CERTIFICATE-----
+MAA=
+-----END CERTIFICATE-----
+";
+
 fn file(path: &str, text: &str) -> File {
     File {
         path: path.to_owned(),
@@ -45,9 +55,17 @@ fn of(given: &Given) -> Result<Login, Box<Diagnostic>> {
         clouds: clouds.as_ref(),
         secure: secure.as_ref(),
     };
-    login(&sources, |name| {
+    let get = |name: &str| {
         let found = given.variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
+    };
+    login(&sources, get, |path| {
+        let text = match path.to_str() {
+            Some("ca.pem") => AUTHORITY,
+            Some("key.pem") => "no certificate at all",
+            _ => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok(text.into())
     })
 }
 
@@ -68,9 +86,12 @@ fn told(given: &Given) -> String {
         } => format!("{user:?} {} {project:?}", password.expose()),
         Proof::Credential { credential, secret } => format!("{credential:?} {}", secret.expose()),
     };
+    let trusted = login
+        .also_trust
+        .map_or(0, |pem| certificates(&pem).unwrap().len());
     format!(
-        "{} {proof} {:?} {} {:?}",
-        login.auth_url, login.region, login.interface, login.cacert
+        "{} {proof} {:?} {} {trusted}",
+        login.auth_url, login.region, login.interface
     )
 }
 
@@ -118,7 +139,7 @@ fn an_entry_of_clouds_yaml_is_used_as_it_is_written() {
     };
     assert_eq!(
         told(&given),
-        r#"https://keystone.example.com/v3 Id("d1df") 0042 Some("RegionOne") public None"#
+        r#"https://keystone.example.com/v3 Id("d1df") 0042 Some("RegionOne") public 0"#
     );
     // OS_CLOUD names it as well, and no other variable counts beside it.
     let given = Given {
@@ -133,7 +154,7 @@ fn an_entry_of_clouds_yaml_is_used_as_it_is_written() {
     };
     assert_eq!(
         told(&given),
-        r#"https://plain.example.com:5000 Name("fredy", Name("Default")) 0x10 Name("shop", Id("default")) None public Some("ca.pem")"#
+        r#"https://plain.example.com:5000 Name("fredy", Name("Default")) 0x10 Name("shop", Id("default")) None public 2"#
     );
 }
 
@@ -148,7 +169,7 @@ fn the_entry_of_security_json_wins() {
     };
     assert_eq!(
         told(&given),
-        r#"https://plain.example.com:5000 Id("u1") p1 Name("shop", Id("default")) None public Some("ca.pem")"#
+        r#"https://plain.example.com:5000 Id("u1") p1 Name("shop", Id("default")) None public 2"#
     );
     let given = Given {
         settings: settings(None, Some("https://k.example.com/v3")),
@@ -160,7 +181,7 @@ fn the_entry_of_security_json_wins() {
     };
     assert_eq!(
         told(&given),
-        r#"https://k.example.com/v3 Id("i") s None public None"#
+        r#"https://k.example.com/v3 Id("i") s None public 0"#
     );
 }
 
@@ -180,7 +201,7 @@ fn the_environment_alone_is_enough() {
     };
     assert_eq!(
         told(&given),
-        r#"https://k.example.com Name("u", Id("default")) p Name("new", Id("default")) None public None"#
+        r#"https://k.example.com Name("u", Id("default")) p Name("new", Id("default")) None public 0"#
     );
 }
 
@@ -200,7 +221,7 @@ fn rackspace_flex_needs_a_name_a_key_a_project_and_a_region() {
         concat!(
             "https://keystone.api.dfw3.rackspacecloud.com/v3 ",
             r#"Name("fredy", Name("rackspace_cloud_domain")) k "#,
-            r#"Name("123456_Flex", Name("rackspace_cloud_domain")) Some("DFW3") public None"#
+            r#"Name("123456_Flex", Name("rackspace_cloud_domain")) Some("DFW3") public 0"#
         )
     );
 }
@@ -320,6 +341,37 @@ fn what_is_missing_is_named_where_it_belongs() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_used_is_told_with_what_names_it() {
+    let entry = |entry| Given {
+        settings: settings(None, Some("https://x.example.com")),
+        entry: Some(entry),
+        ..NOTHING
+    };
+    assert_eq!(
+        told(&entry(
+            r#"{"username": "u", "password": "hunter2", "project": "p", "cacert": "gone.pem"}"#
+        )),
+        "gone.pem cannot be used | security.json, in accounts.os, names it as `cacert`: entity not \
+         found | name a file with the certificate of the cloud's authority, in PEM"
+    );
+    let variables = &[
+        ("OS_AUTH_URL", "https://x.example.com"),
+        ("OS_USERNAME", "u"),
+        ("OS_PASSWORD", "hunter2"),
+        ("OS_PROJECT_NAME", "p"),
+        ("OS_CACERT", "key.pem"),
+    ];
+    assert_eq!(
+        told(&Given {
+            variables,
+            ..NOTHING
+        }),
+        "key.pem cannot be used | the environment names it as `OS_CACERT`: no certificate in PEM is \
+         in it | name a file with the certificate of the cloud's authority, in PEM"
+    );
+}
+
+#[test]
 fn clouds_yaml_is_looked_for_where_others_look() {
     let none = |_: &str| None;
     let home = Some(Path::new("h"));
@@ -329,7 +381,7 @@ fn clouds_yaml_is_looked_for_where_others_look() {
     assert_eq!(
         [&names[0], &names[3], &names[6]],
         [
-            "./clouds.yaml",
+            "clouds.yaml",
             "h/.config/openstack/clouds.yaml",
             "/etc/openstack/clouds.yaml"
         ]
