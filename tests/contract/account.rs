@@ -8,6 +8,9 @@ use cloudbuilder::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
 use ssh_key::public::{Ed25519PublicKey, KeyData};
 
+/// The variable that leaves nothing out, however long it takes.
+const ALL: &str = "CLOUDBUILDER_TEST_ALL";
+
 /// How a provider is tried.
 pub(crate) struct Provider {
     /// Its type.
@@ -19,16 +22,34 @@ pub(crate) struct Provider {
     pub(crate) words: Words,
     /// Whether all tests share one account: then each has names and zones of its own in it.
     pub(crate) is_shared: bool,
-    /// Of all the savings that a run can be cut off after, every so many-th is tried besides the
-    /// first and the last.
+    /// Of all the savings that a run can be cut off after, every so many-th is tried, from the first
+    /// on; all of them if [`ALL`] is set.
     pub(crate) every: usize,
     /// How many requests only the first look at an account takes, where that is always the same.
     pub(crate) opening: Option<u64>,
     pub(crate) first_look: Duration,
     /// Before a request is repeated, or a job of the cloud is looked at again.
     pub(crate) first_pause: Duration,
-    /// No test takes this long.
+    /// No test takes this long, unless [`ALL`] is set.
     pub(crate) limit: Duration,
+}
+
+impl Provider {
+    /// Of all the savings that a run can be cut off after, every so many-th is tried.
+    pub(crate) fn stride(&self) -> usize {
+        match std::env::var_os(ALL) {
+            Some(_) => 1,
+            None => self.every,
+        }
+    }
+
+    /// No test takes this long.
+    pub(crate) fn limit(&self) -> Duration {
+        match std::env::var_os(ALL) {
+            Some(_) => self.limit * 10,
+            None => self.limit,
+        }
+    }
 }
 
 /// The words of a provider that cloud.json is made of.

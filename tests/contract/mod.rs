@@ -21,7 +21,7 @@ pub(crate) use stages::{cut_off, needs_nothing_more};
 macro_rules! suite {
     ($provider:expr, $around:expr) => {
         async fn limited(test: impl Future<Output = ()>) {
-            tokio::time::timeout($provider.limit, test)
+            tokio::time::timeout($provider.limit(), test)
                 .await
                 .expect("the test takes far too long");
         }

@@ -36,9 +36,11 @@ pub(crate) async fn needs_nothing_more(provider: &'static Provider, subject: &st
 /// The account goes on from where the power went off: what was under way then is there, and the
 /// state does not know it.
 pub(crate) async fn cut_off(provider: &'static Provider, subject: &str) {
+    let stride = provider.stride();
+    let mut cuts = 0;
     for stage in 0..3 {
         // Cut off before the first saving, nothing happens: that is left out of a sample.
-        let mut saves = usize::from(provider.every > 1);
+        let mut saves = usize::from(stride > 1);
         loop {
             let subject = format!("{subject}-{stage}-{saves}");
             let account = Account::start(provider, &subject).await;
@@ -62,7 +64,9 @@ pub(crate) async fn cut_off(provider: &'static Provider, subject: &str) {
                 assert!(saves > 4, "{when}: it was never cut off");
                 break;
             }
-            saves += provider.every;
+            cuts += 1;
+            saves += stride;
         }
     }
+    println!("{}: cut off after {cuts} savings", provider.name);
 }

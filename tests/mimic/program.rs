@@ -63,7 +63,7 @@ fn a_file_with_a_mode_comes_by_cloud_init() {
     let files = json!([{"path": "/srv/key", "content": "hello\n", "mode": "0600"}]);
     here.write(&json!({"web1": {"files": files}}));
     let ran = here.place.run("apply -y").code(0);
-    ran.says("1 added")
+    ran.says("2 added")
         .says("the files of server web1 are written by cloud-init");
     here.is_finished();
 }
