@@ -73,7 +73,7 @@ async fn ask(method: &str, fault: Json) -> Error {
                 .create("domain", &attributes, Some("mark"))
                 .await
                 .map(drop),
-            "DELETE" => write.delete(target).await,
+            "DELETE" => write.delete(target, "mark").await,
             other => panic!("{other}"),
         }
     };
@@ -123,7 +123,7 @@ async fn what_is_gone_is_no_error_to_those_who_look_or_delete() {
         attributes: &attributes,
     };
     assert_eq!(write.get(target).await.unwrap(), None);
-    write.delete(target).await.unwrap();
+    write.delete(target, "mark").await.unwrap();
     let error = write.list("domain", cloudbuilder::provider::Scope::default());
     let error = error.await.unwrap_err();
     assert_eq!(error.class, Class::NotFound);

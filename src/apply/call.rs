@@ -263,7 +263,7 @@ impl Call {
                 let Some(target) = part.target() else {
                     return Ok(Outcome::Accepted);
                 };
-                let updated = write.update(target, &part.attributes, changed).await;
+                let updated = write.update(target, &part.attributes, changed, mark).await;
                 updated.map(Outcome::Made)
             }
             Op::Import { mark: true, .. } => {
@@ -276,7 +276,7 @@ impl Call {
                 let Some(target) = part.target() else {
                     return Ok(Outcome::Accepted);
                 };
-                match write.delete(target).await {
+                match write.delete(target, mark).await {
                     // It was there when the plan was made; if it is not any more, this was done.
                     Err(error)
                         if error.class == Class::Ambiguous

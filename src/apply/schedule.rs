@@ -233,6 +233,7 @@ mod tests {
             provider: "toys",
             kinds: &["toy"],
             updates: &[],
+            leaves: &[],
             batches: &[Batch {
                 kind: "toy",
                 most: 3,

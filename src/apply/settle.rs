@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use crate::model::{Diagnostic, Observed, Origin, Recorded};
-use crate::provider::{Error, Readers, Target};
+use crate::provider::{Error, Read, Readers, Target};
 use crate::state::{Change, Effect, Entry, Intent, Progress, State};
 
 use super::Journal;
@@ -233,12 +233,17 @@ async fn carried_out(
         id: intent.id.as_deref().unwrap_or_default(),
         attributes,
     };
-    let found = readers.of(&intent.account)?.get(target).await?;
+    let reader = readers.of(&intent.account)?;
+    let found = match intent.effect {
+        Effect::Update => changed(reader, target, intent, &state.lineage).await?,
+        Effect::Create | Effect::Import | Effect::Delete => reader.get(target).await?,
+    };
     Ok(match (intent.effect, found, known) {
         (Effect::Delete, None, _) => Some(Change::Remove(intent.address.clone())),
         (Effect::Update, Some(found), Some(known)) if is_applied(intent, &found) => {
             let kind = intent.address.kind();
             let mut changed = known.clone();
+            changed.id.clone_from(&found.id);
             changed.attributes = remember(kind, &intent.attributes, &found.attributes);
             changed.refers_to.clone_from(&intent.refers_to);
             Some(Change::Put(changed))
@@ -248,6 +253,24 @@ async fn carried_out(
         }
         _ => None,
     })
+}
+
+/// What is there of something that was to be changed. Its id may be made of what changed, so what is
+/// not seen under the one it had is looked for by what it was to become.
+async fn changed(
+    reader: &dyn Read,
+    target: Target<'_>,
+    intent: &Intent,
+    lineage: &str,
+) -> Result<Option<Observed>, Error> {
+    let seen = reader.look(target.kind, &[target], lineage).await?;
+    if let Some(seen) = seen.into_iter().next() {
+        return Ok(Some(seen));
+    }
+    let wanted = [&intent.attributes];
+    let found = reader.find(target.kind, &wanted, lineage).await?;
+    let mut candidates = found.into_iter().flatten();
+    Ok(candidates.next().filter(|_| candidates.next().is_none()))
 }
 
 /// Whether it is as the intent was to make it, as far as the provider tells.

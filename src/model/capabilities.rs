@@ -11,6 +11,8 @@ pub struct Capabilities {
     pub kinds: &'static [&'static str],
     /// What can be changed in place: kind and attribute.
     pub updates: &'static [(&'static str, &'static str)],
+    /// The kinds of which something stays, and is paid for, when one is deleted by hand.
+    pub leaves: &'static [&'static str],
     /// What can be created several at once.
     pub batches: &'static [Batch],
     /// Where a zone must be delegated to.

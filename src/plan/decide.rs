@@ -196,6 +196,8 @@ impl<'a> Decider<'_, 'a> {
     ) -> Option<Decision<'a>> {
         let address = &recorded.address;
         let (verb, reason) = match self.input.absent.get(address) {
+            // What was made for it alone is there still.
+            Some(Absence::Gone) if self.leaves(recorded) => (Verb::Delete, Reason::DeletedOutside),
             Some(Absence::Gone) => (Verb::Forget, Reason::DeletedOutside),
             Some(Absence::TooYoung) => {
                 self.notes.push(
@@ -253,6 +255,14 @@ impl<'a> Decider<'_, 'a> {
 
     fn catalog(&self, account: &str) -> Option<&'a Catalog> {
         self.input.accounts.get(account)?.catalog.as_ref()
+    }
+
+    /// Whether something of it stays when it is deleted by hand.
+    fn leaves(&self, recorded: &Recorded) -> bool {
+        let account = self.input.accounts.get(&recorded.account);
+        recorded.origin == Origin::Created
+            && account
+                .is_some_and(|view| view.capabilities.leaves.contains(&recorded.address.kind()))
     }
 
     fn was_deleted(&self, address: &Address) -> bool {

@@ -137,7 +137,11 @@ fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         Verb::Forget => (Part::Forget, decision.rank),
         _ => (Part::Make, decision.rank),
     };
-    let loses = decision.kind.loses.filter(|_| action.verb == Verb::Delete);
+    let is_there = action.reason != Reason::DeletedOutside;
+    let loses = decision
+        .kind
+        .loses
+        .filter(|_| action.verb == Verb::Delete && is_there);
     let step = Step {
         number: 0,
         op,
@@ -205,6 +209,9 @@ fn detail(decision: &Decision<'_>) -> String {
                 (decision.kind.detail)(&shown(decision, desired))
             });
             format!("{made} · was deleted outside")
+        }
+        Reason::DeletedOutside if action.verb == Verb::Delete => {
+            "was deleted outside · what it may have left goes".to_owned()
         }
         Reason::DeletedOutside => "was deleted outside".to_owned(),
         Reason::Exists if decision.kind.marked && decision.how.is_some() => {

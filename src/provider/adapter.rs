@@ -91,6 +91,7 @@ pub(super) trait Adapter<C: Client>: Sync {
         target: Target<'a>,
         _attributes: &'a Attributes,
         changed: &'a [String],
+        _mark: &'a str,
     ) -> Answer<'a, Observed> {
         let message = format!(
             "{} of a {} cannot be changed",
@@ -109,7 +110,12 @@ pub(super) trait Adapter<C: Client>: Sync {
         futures_util::future::ok(()).boxed()
     }
 
-    fn delete<'a>(&'a self, client: Changing<'a, C>, target: Target<'a>) -> Answer<'a, ()>;
+    fn delete<'a>(
+        &'a self,
+        client: Changing<'a, C>,
+        target: Target<'a>,
+        mark: &'a str,
+    ) -> Answer<'a, ()>;
 }
 
 /// The adapter of a kind, if there is one.

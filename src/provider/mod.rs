@@ -181,19 +181,22 @@ pub trait Write: Read {
         mark: Option<&'a str>,
     ) -> Answer<'a, Vec<Result<Observed, Error>>>;
 
-    /// Gives the resource the attributes named in `changed`, from `attributes`.
+    /// Gives the resource the attributes named in `changed`, from `attributes`. `mark` is the lineage
+    /// on what is ours.
     fn update<'a>(
         &'a self,
         target: Target<'a>,
         attributes: &'a Attributes,
         changed: &'a [String],
+        mark: &'a str,
     ) -> Answer<'a, Observed>;
 
     /// Puts `mark` on an existing resource.
     fn mark<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()>;
 
-    /// Deletes the resource. One that is gone already counts as deleted.
-    fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()>;
+    /// Deletes the resource, with what was made for it alone: that carries `mark`. One that is gone
+    /// already counts as deleted.
+    fn delete<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()>;
 }
 
 /// How many requests a provider still takes.

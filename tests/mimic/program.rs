@@ -36,7 +36,10 @@ fn two_servers_come_and_go() {
     assert_eq!(here.names(), ["web1", "web2"]);
     let written = here.written();
     for server in &servers {
-        assert_eq!(server["metadata"], json!({"cloudbuilder": lineage}));
+        assert_eq!(
+            server["metadata"],
+            json!({"cloudbuilder": lineage, "cloudbuilder_ipv4": "true"})
+        );
         assert_eq!(server["key_name"], keys[0]["name"]);
         assert_eq!(server["flavor"]["id"], "general1-1");
         let image = here.image(&server["image"]["id"]);

@@ -56,5 +56,38 @@ answer = [sorted(g['name'] for g in server.security_groups), sorted(server.addre
     here.place.run("apply -y").code(0);
     here.is_finished();
     assert_eq!(floating(&here), json!([[here.name("web1"), one]]));
+
+    // Whatever it is called by now.
+    here.cloud.python(
+        Who::Demo,
+        "cloud.compute.update_server(cloud.compute.find_server(given, ignore_missing=False), name=given + '-2')",
+        &json!(here.name("web1")),
+    );
+    here.ends();
+}
+
+#[test]
+fn one_of_a_server_that_was_deleted_by_hand_goes_with_it() {
+    let here = Deployment::of("stray");
+    here.write(&settings(), &json!({"web1": {}, "web2": {}}));
+    here.place.run("apply -y").code(0);
+    here.cloud.python(
+        Who::Demo,
+        "
+server = cloud.compute.find_server(given, ignore_missing=False)
+cloud.compute.delete_server(server)
+cloud.compute.wait_for_delete(server)",
+        &json!(here.name("web1")),
+    );
+    let stray = floating(&here);
+    assert_eq!(stray[0][0], Value::Null, "{stray}");
+    here.write(&settings(), &json!({"web2": {}}));
+    here.place
+        .run("apply -y --settle 3s")
+        .code(0)
+        .says("was deleted outside · what it may have left goes");
+    here.is_finished();
+    let addresses = here.addresses("web2", "v4");
+    assert_eq!(floating(&here), json!([[here.name("web2"), addresses[0]]]));
     here.ends();
 }

@@ -24,6 +24,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         kinds,
         batches: &[],
         updates: &[],
+        leaves: &[],
         name_servers: &[],
         boot: Duration::from_secs(1),
         page: 1,

@@ -29,6 +29,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     kinds: &["ssh_key", "server", "domain", "record"],
     batches: &[],
     updates: &[("record", "name"), ("record", "data")],
+    leaves: &[],
     name_servers: &["ns1.toy.example"],
     boot: Duration::from_secs(40),
     page: 200,

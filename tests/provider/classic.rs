@@ -106,10 +106,10 @@ async fn a_server_comes_up_with_its_files_and_goes() {
     let theirs = write.find("server", &[&wanted], OTHER_MARK).await.unwrap();
     assert_eq!(theirs, [vec![]]);
 
-    write.delete(target(&there)).await.unwrap();
+    write.delete(target(&there), MARK).await.unwrap();
     control(&sandbox, "POST", "/_sandbox/finish").await;
     assert_eq!(write.get(target(&there)).await.unwrap(), None);
-    write.delete(target(&there)).await.unwrap();
+    write.delete(target(&there), MARK).await.unwrap();
 }
 
 /// Nova knows no modes, five files at most and 1,000 bytes of each: cloud-init writes the others.
@@ -190,7 +190,7 @@ async fn a_key_is_known_by_its_name_and_made_once() {
         panic!("{found:?}")
     };
     assert_eq!(found.text("fingerprint"), Some(FINGERPRINT));
-    write.delete(target(found)).await.unwrap();
+    write.delete(target(found), MARK).await.unwrap();
     assert_eq!(write.get(target(found)).await.unwrap(), None);
 }
 

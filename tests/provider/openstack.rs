@@ -98,7 +98,7 @@ async fn without_its_service_no_name_is_said_to_be_gone() {
             write.get(target).await.unwrap_err(),
             write.look(kind, &[target], MARK).await.unwrap_err(),
             write.find(kind, &[&attributes], MARK).await.unwrap_err(),
-            write.delete(target).await.unwrap_err(),
+            write.delete(target, MARK).await.unwrap_err(),
         ] {
             assert!(error.message.contains("`dns`"), "{error}");
         }

@@ -148,7 +148,7 @@ async fn a_zone_and_its_records_come_change_and_go() {
     };
     let moved = record("www.acme.com", "A", "203.0.113.9");
     let changed = write
-        .update(www, &moved, &["data".to_owned()])
+        .update(www, &moved, &["data".to_owned()], MARK)
         .await
         .unwrap();
     assert_eq!((&changed.id, &changed.attributes), (&id, &moved));
@@ -159,7 +159,7 @@ async fn a_zone_and_its_records_come_change_and_go() {
         id: &acme.id,
         attributes: &acme.attributes,
     };
-    let refused = write.delete(of_zone).await.unwrap_err();
+    let refused = write.delete(of_zone, MARK).await.unwrap_err();
     assert_eq!(refused.class, Class::Rejected);
     assert!(refused.message.contains("4 records"), "{refused}");
     for record in seen.drain(..) {
@@ -169,12 +169,12 @@ async fn a_zone_and_its_records_come_change_and_go() {
             id: &id,
             attributes: &attributes,
         };
-        write.delete(target).await.unwrap();
+        write.delete(target, MARK).await.unwrap();
         assert_eq!(write.get(target).await.unwrap(), None);
         // Once more comes to the same.
-        write.delete(target).await.unwrap();
+        write.delete(target, MARK).await.unwrap();
     }
-    write.delete(of_zone).await.unwrap();
+    write.delete(of_zone, MARK).await.unwrap();
     assert_eq!(write.get(of_zone).await.unwrap(), None);
     assert_eq!(ours(&*write).await, []);
 }
@@ -311,9 +311,9 @@ async fn what_is_deleted_at_the_same_time_takes_one_request() {
         })
         .collect();
     let (first, others) = targets.split_first().unwrap();
-    write.delete(*first).await.unwrap();
+    write.delete(*first, MARK).await.unwrap();
     assert_eq!(sandbox.struck(), [1]);
-    let gone = join_all(others.iter().map(|&target| write.delete(target))).await;
+    let gone = join_all(others.iter().map(|&target| write.delete(target, MARK))).await;
     assert!(gone.iter().all(Result::is_ok), "{gone:?}");
     assert_eq!(sandbox.struck(), [2]);
     assert_eq!(ours(&*write).await, []);
@@ -332,8 +332,8 @@ async fn one_that_is_gone_keeps_no_others_from_going() {
         id: &made[at].id,
         attributes: &made[at].attributes,
     };
-    write.delete(target(0)).await.unwrap();
-    let gone = join_all([write.delete(target(0)), write.delete(target(1))]).await;
+    write.delete(target(0), MARK).await.unwrap();
+    let gone = join_all([write.delete(target(0), MARK), write.delete(target(1), MARK)]).await;
     assert!(gone.iter().all(Result::is_ok), "{gone:?}");
     let left = ours(&*write).await;
     assert_eq!(left.len(), 1);

@@ -67,7 +67,7 @@ async fn delete(write: &dyn Write) -> Result<(), Error> {
         id: "7",
         attributes: &record,
     };
-    let deleted = tokio::time::timeout(LIMIT, write.delete(target));
+    let deleted = tokio::time::timeout(LIMIT, write.delete(target, MARK));
     deleted.await.expect("an answer in time")
 }
 
@@ -98,7 +98,10 @@ async fn a_record_is_set_until_it_is_clear() {
         attributes: &record,
     };
     let changed = ["data".to_owned()];
-    let set = open(&url).update(target, &record, &changed).await.unwrap();
+    let set = open(&url)
+        .update(target, &record, &changed, MARK)
+        .await
+        .unwrap();
     assert_eq!(set.id, "7");
     // The last but one answer broke off in its body.
     assert_eq!(lines.lock().unwrap().len(), UNCLEAR.len() + 2);

@@ -7,6 +7,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     updates: &[],
+    leaves: &[],
     batches: &[Batch {
         kind: "server",
         most: 10,

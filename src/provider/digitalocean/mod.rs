@@ -60,6 +60,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
     kinds: &["ssh_key", "server", "domain", "record"],
     updates: &[("record", "name"), ("record", "data")],
+    leaves: &[],
     batches: &[server::BATCH],
     name_servers: &[
         "ns1.digitalocean.com",
@@ -256,10 +257,11 @@ impl Write for Writer {
         target: Target<'a>,
         attributes: &'a Attributes,
         changed: &'a [String],
+        mark: &'a str,
     ) -> Answer<'a, Observed> {
         async move {
             adapter(target.kind)?
-                .update(self.client(), target, attributes, changed)
+                .update(self.client(), target, attributes, changed, mark)
                 .await
         }
         .boxed()
@@ -274,7 +276,12 @@ impl Write for Writer {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()> {
-        async move { adapter(target.kind)?.delete(self.client(), target).await }.boxed()
+    fn delete<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()> {
+        async move {
+            adapter(target.kind)?
+                .delete(self.client(), target, mark)
+                .await
+        }
+        .boxed()
     }
 }

@@ -78,6 +78,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         target: Target<'a>,
         attributes: &'a Attributes,
         _changed: &'a [String],
+        _mark: &'a str,
     ) -> Answer<'a, Observed> {
         async move {
             let path = path(required(target.attributes, ZONE)?, target.id);
@@ -86,7 +87,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+    fn delete<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        _mark: &'a str,
+    ) -> Answer<'a, ()> {
         async move {
             let path = path(required(target.attributes, ZONE)?, target.id);
             client.delete(&path).await

@@ -80,7 +80,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+    fn delete<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        _mark: &'a str,
+    ) -> Answer<'a, ()> {
         async move {
             let path = format!("/v2/account/keys/{}", target.id);
             client.delete(&path).await

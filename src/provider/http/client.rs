@@ -227,32 +227,57 @@ impl<D: Dialect> Http<D> {
         &self,
         request: &Request<'_>,
     ) -> Result<T, Error> {
-        let ask = || async {
-            let answer = self.send(request).await?;
-            self.decode(&request.what, answer)
-                .await
-                .map_err(|error| Error {
-                    // It was accepted; only what it made is not known.
-                    class: Class::Ambiguous,
-                    ..error
-                })
-        };
+        let ask = || self.change_once(request);
         self.repeat(repeat_of(&request.method), CHANGES, ask).await
+    }
+
+    /// As [`Self::change`], and not repeated.
+    pub(in crate::provider) async fn change_once<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<T, Error> {
+        let answer = self.send(request).await?;
+        self.decode(&request.what, answer)
+            .await
+            .map_err(|error| Error {
+                // It was accepted; only what it made is not known.
+                class: Class::Ambiguous,
+                ..error
+            })
+    }
+
+    /// Asks again as long as nobody knows what came of it: `ask` must come to the same however
+    /// often it is carried out.
+    pub(in crate::provider) async fn until_clear<T, F>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.repeat(Repeat::Unclear, CHANGES, ask).await
     }
 
     /// Sends what comes to the same however often it is sent, whatever its method, and repeats it
     /// as such. What the answer says does not matter.
     pub(in crate::provider) async fn ensure(&self, request: &Request<'_>) -> Result<(), Error> {
-        let ask = || self.send(request);
-        self.repeat(Repeat::Unclear, CHANGES, ask).await.map(drop)
+        self.until_clear(|| self.send(request)).await.map(drop)
     }
 
     /// Deletes. What is gone counts as deleted: by somebody else, or by a request of ours whose
     /// answer was lost.
     pub(in crate::provider) async fn delete(&self, request: &Request<'_>) -> Result<(), Error> {
-        match self.ensure(request).await {
+        self.until_clear(|| self.delete_once(request)).await
+    }
+
+    /// As [`Self::delete`], and not repeated.
+    pub(in crate::provider) async fn delete_once(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<(), Error> {
+        match self.send(request).await {
             Err(error) if error.class == Class::NotFound => Ok(()),
-            result => result,
+            result => result.map(drop),
         }
     }
 

@@ -408,6 +408,35 @@ impl WriteClient<'_> {
         self.0.http.change(&request).await
     }
 
+    /// As [`Self::send`], and not repeated if nobody knows what came of it: for what is decided
+    /// anew before each try of [`Self::until_clear`].
+    pub(super) async fn send_once<T: DeserializeOwned>(
+        self,
+        method: Method,
+        service: Service,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        let body = to_json(&format!("{method} {path}"), body)?;
+        let request = self.0.request(method, service, path, Some(&body)).await?;
+        self.0.http.change_once(&request).await
+    }
+
+    /// As [`Self::delete`], as [`Self::send_once`].
+    pub(super) async fn delete_once(self, service: Service, path: &str) -> Result<(), Error> {
+        let request = self.0.request(Method::DELETE, service, path, None).await?;
+        self.0.http.delete_once(&request).await
+    }
+
+    /// Asks until what came of it is known, as often and as long as a request would be repeated that
+    /// comes to the same however often it is sent.
+    pub(super) async fn until_clear<T, F>(self, ask: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.0.http.until_clear(ask).await
+    }
+
     /// Deletes what is at `path`. What is gone counts as deleted.
     pub(super) async fn delete(self, service: Service, path: &str) -> Result<(), Error> {
         let request = self.0.request(Method::DELETE, service, path, None).await?;

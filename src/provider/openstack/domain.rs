@@ -111,15 +111,27 @@ impl adapter::Adapter<ReadClient> for Adapter {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+    fn delete<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        mark: &'a str,
+    ) -> Answer<'a, ()> {
         async move {
             let zone = dns::zone(client.0, target.id).await?;
             let Some(zone) = zone.filter(|zone| !dns::is_leaving(zone)) else {
                 return Ok(());
             };
+            let path = format!("{ZONES}/{}", zone.id);
+            // Its id is its name: it may have gone and been made anew by somebody else.
+            let owner = dns::owner(zone.description.as_deref());
+            if owner.is_some_and(|owner| owner != mark) {
+                let message = format!("the zone {} is another deployment's by now", target.id);
+                let request = format!("DELETE {path}");
+                return Err(Error::new(Class::Rejected, request, message));
+            }
             refuse_unless_empty(client.0, &zone).await?;
             client.0.zones().remove(target.id);
-            let path = format!("{ZONES}/{}", zone.id);
             client.delete(Service::Dns, &path).await
         }
         .boxed()

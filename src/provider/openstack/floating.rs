@@ -144,21 +144,29 @@ async fn attach(
     Ok(())
 }
 
-/// Gives back what we made for a server: what it has, and what an earlier one of its name left.
+/// Gives back what the deployment `lineage` made for a server: what it has, whatever it is called
+/// by now, and what nobody has any more and was for one called `name`.
 pub(super) async fn give_back(
     client: WriteClient<'_>,
     server: &str,
-    description: &str,
+    lineage: &str,
+    name: &str,
 ) -> Result<(), Error> {
-    let ours = described(client.0, description).await?;
-    if ours.is_empty() {
-        return Ok(());
+    let mut leaving = described(client.0, &description(lineage, name)).await?;
+    leaving.retain(|floating| floating.port_id.is_none());
+    let of_deployment = description(lineage, "");
+    for port in ports(client.0, server).await? {
+        let path = format!("{FLOATING_IPS}{}", query(&[("port_id", &port.id)]));
+        let has = client
+            .0
+            .pages::<FloatingIps, _>(Service::Network, &path, |floating| floating)
+            .await?;
+        // A service that knows no such filter shows all.
+        leaving.extend(has.into_iter().filter(|floating| {
+            floating.port_id.as_ref() == Some(&port.id)
+                && floating.description.starts_with(&of_deployment)
+        }));
     }
-    let ports = ports(client.0, server).await?;
-    let is_its = |port: &str| ports.iter().any(|its| its.id == port);
-    let leaving = ours
-        .iter()
-        .filter(|floating| floating.port_id.as_deref().is_none_or(is_its));
     for floating in leaving {
         let path = format!("{FLOATING_IPS}/{}", floating.id);
         client.delete(Service::Network, &path).await?;

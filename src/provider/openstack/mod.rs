@@ -31,6 +31,7 @@ mod nets;
 mod placement;
 pub mod profile;
 mod record;
+mod recordset;
 mod resolve;
 mod server;
 mod ssh_key;
@@ -59,6 +60,7 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
         provider,
         kinds,
         updates: &[("record", "data")],
+        leaves: &["server"],
         batches: &[],
         // Each zone has its own, which its NS records tell.
         name_servers: &[],
@@ -261,10 +263,11 @@ impl Write for Writer {
         target: Target<'a>,
         attributes: &'a Attributes,
         changed: &'a [String],
+        mark: &'a str,
     ) -> Answer<'a, Observed> {
         async move {
             adapter(target.kind)?
-                .update(self.client(), target, attributes, changed)
+                .update(self.client(), target, attributes, changed, mark)
                 .await
         }
         .boxed()
@@ -279,7 +282,12 @@ impl Write for Writer {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()> {
-        async move { adapter(target.kind)?.delete(self.client(), target).await }.boxed()
+    fn delete<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()> {
+        async move {
+            adapter(target.kind)?
+                .delete(self.client(), target, mark)
+                .await
+        }
+        .boxed()
     }
 }

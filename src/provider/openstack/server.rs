@@ -11,7 +11,8 @@ use crate::provider::cloud_init;
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
 use crate::resource::server::{
-    FILES, IMAGE, IMAGE_ID, IPV6_ADDRESS, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
+    FILES, IMAGE, IMAGE_ID, IPV4_ADDRESS, IPV6_ADDRESS, KIND, NAME, SETTINGS, SIZE, SIZE_ID,
+    SSH_KEY,
 };
 
 use super::catalog;
@@ -42,6 +43,9 @@ const PUBLIC: &str = "cloudbuilder_public_network";
 /// Those that say that no public IPv6 address will come, which nobody could tell from a server that
 /// has none yet.
 const NO_IPV6: &str = "cloudbuilder_no_ipv6";
+/// The metadata that tells that a server will have a public IPv4 address: as long as it has none, it
+/// is not ready, and nobody may take it for one that never had any.
+const HAS_IPV4: &str = "cloudbuilder_ipv4";
 /// The beginning of our tags.
 const TAG: &str = "cloudbuilder:";
 
@@ -176,15 +180,26 @@ impl adapter::Adapter<ReadClient> for Adapter {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+    fn delete<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        mark: &'a str,
+    ) -> Answer<'a, ()> {
         async move {
-            let Some(server) = one(client.0, target.id).await? else {
+            let server = one(client.0, target.id).await?;
+            // Who deletes a server by hand leaves what it was given: a floating IP of no use to
+            // anybody, which is paid for.
+            let wanted = server
+                .as_ref()
+                .is_none_or(|server| server.metadata.contains_key(FLOATING));
+            let name = target.attributes.get(NAME).and_then(Json::as_str);
+            let name = name.or(server.as_ref().map(|server| server.name.as_str()));
+            if let (true, Some(name)) = (wanted && client.0.profile().has_network_service, name) {
+                floating::give_back(client, target.id, mark, name).await?;
+            }
+            if server.is_none() {
                 return Ok(());
-            };
-            let wants = server.metadata.contains_key(FLOATING);
-            if let (true, Some(lineage)) = (wants, server.metadata.get(MARK)) {
-                let description = floating::description(lineage, &server.name);
-                floating::give_back(client, &server.id, &description).await?;
             }
             let path = format!("{SERVERS}/{}", target.id);
             client.delete(Service::Compute, &path).await
@@ -344,6 +359,7 @@ fn metadata(
     mark: Option<&str>,
     attributes: &Attributes,
 ) -> BTreeMap<&'static str, String> {
+    let no_ipv4 = attributes.get(IPV4_ADDRESS).is_some_and(Json::is_null);
     let no_ipv6 = attributes.get(IPV6_ADDRESS).is_some_and(Json::is_null);
     let pool = placement.floating_ip_from.as_ref();
     [
@@ -351,6 +367,7 @@ fn metadata(
         (FLOATING, pool.map(|pool| pool.id.clone())),
         (PUBLIC, placement.public_network.clone()),
         (NO_IPV6, no_ipv6.then(|| "true".to_owned())),
+        (HAS_IPV4, (!no_ipv4).then(|| "true".to_owned())),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key, value?)))

@@ -98,7 +98,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+    fn delete<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        _mark: &'a str,
+    ) -> Answer<'a, ()> {
         async move {
             refuse_unless_empty(client.0, target.id).await?;
             client.delete(&path(target.id)).await?;

@@ -71,6 +71,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         provider: TYPE,
         kinds,
         updates: &[("record", "data")],
+        leaves: &[],
         batches: &[record::BATCH],
         name_servers: &["dns1.stabletransit.com", "dns2.stabletransit.com"],
         // A guess.
@@ -274,10 +275,11 @@ impl Write for Writer {
         target: Target<'a>,
         attributes: &'a Attributes,
         changed: &'a [String],
+        mark: &'a str,
     ) -> Answer<'a, Observed> {
         match adapter(target.kind) {
-            Some(adapter) => adapter.update(self.client(), target, attributes, changed),
-            None => self.others.update(target, attributes, changed),
+            Some(adapter) => adapter.update(self.client(), target, attributes, changed, mark),
+            None => self.others.update(target, attributes, changed, mark),
         }
     }
 
@@ -289,10 +291,10 @@ impl Write for Writer {
         }
     }
 
-    fn delete<'a>(&'a self, target: Target<'a>) -> Answer<'a, ()> {
+    fn delete<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()> {
         match adapter(target.kind) {
-            Some(adapter) => adapter.delete(self.client(), target),
-            None => self.others.delete(target),
+            Some(adapter) => adapter.delete(self.client(), target, mark),
+            None => self.others.delete(target, mark),
         }
     }
 }

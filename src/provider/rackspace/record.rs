@@ -128,6 +128,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         target: Target<'a>,
         attributes: &'a Attributes,
         _changed: &'a [String],
+        _mark: &'a str,
     ) -> Answer<'a, Observed> {
         async move {
             let zone = required(target.attributes, ZONE)?;
@@ -154,7 +155,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
         .boxed()
     }
 
-    fn delete<'a>(&'a self, client: WriteClient<'a>, target: Target<'a>) -> Answer<'a, ()> {
+    fn delete<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        _mark: &'a str,
+    ) -> Answer<'a, ()> {
         async move {
             match client.0.zone_id(required(target.attributes, ZONE)?).await? {
                 Some(zone) => client.delete_record(&zone, target.id).await,

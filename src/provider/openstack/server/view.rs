@@ -17,7 +17,7 @@ use crate::resource::server::{
     BACKUPS, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS, REGION, SIZE,
 };
 
-use super::{FLOATING, MARK, NO_IPV6, PUBLIC, TAG};
+use super::{FLOATING, HAS_IPV4, MARK, NO_IPV6, PUBLIC, TAG};
 
 /// What it takes to understand servers.
 pub(super) struct View {
@@ -108,7 +108,7 @@ impl View {
             access: [access(&server.access_v4), access(&server.access_v6)],
         };
         let public = rule.public(&addresses);
-        let readiness = self.readiness(&server, &addresses);
+        let readiness = self.readiness(&server, &addresses, public);
         let is_settled = readiness == Readiness::Ready;
         let mut attributes = Attributes::from([
             (NAME.to_owned(), server.name.into()),
@@ -142,7 +142,7 @@ impl View {
     }
 
     /// Nova's status counts, and that there are the addresses that are yet to come.
-    fn readiness(&self, server: &Server, addresses: &[Address]) -> Readiness {
+    fn readiness(&self, server: &Server, addresses: &[Address], public: Public) -> Readiness {
         match server.status.as_str() {
             "ERROR" => {
                 let fault = server.fault.as_ref().map(|fault| fault.message.trim());
@@ -163,6 +163,10 @@ impl View {
             _ if addresses.is_empty() => Readiness::Pending("it has no address yet".to_owned()),
             _ if self.lacks_floating(server).is_some() => {
                 Readiness::Pending("it waits for its floating IP".to_owned())
+            }
+            // Some networks come later than others.
+            _ if public.v4.is_none() && server.metadata.contains_key(HAS_IPV4) => {
+                Readiness::Pending("it has no public IPv4 yet".to_owned())
             }
             _ => Readiness::Ready,
         }
@@ -296,6 +300,25 @@ mod tests {
         assert_eq!(seen.readiness, Readiness::Ready);
         assert_eq!(seen.attributes.get(IPV4_ADDRESS), Some(&Json::Null));
         assert_eq!(seen.attributes[NETWORKS]["v4"][0]["type"], "private");
+    }
+
+    #[test]
+    fn a_server_is_not_ready_without_the_public_address_that_it_is_to_have() {
+        for status in ["ACTIVE", "SHUTOFF"] {
+            let mut due = server(PRIVATE);
+            due.metadata.insert(HAS_IPV4.to_owned(), "true".to_owned());
+            due.status = status.to_owned();
+            let seen = view().seen(due);
+            let waits = Readiness::Pending("it has no public IPv4 yet".to_owned());
+            assert_eq!(seen.readiness, waits);
+            // Not null: that would say that there is none, and its records would go.
+            assert_eq!(seen.attributes.get(IPV4_ADDRESS), None);
+        }
+        let mut there = server(PUBLIC_SERVER);
+        there
+            .metadata
+            .insert(HAS_IPV4.to_owned(), "true".to_owned());
+        assert_eq!(view().seen(there).readiness, Readiness::Ready);
     }
 
     #[test]
