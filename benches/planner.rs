@@ -31,6 +31,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     kinds: &["ssh_key", "server", "domain", "record"],
     batches: &[],
     updates: &[("record", "data")],
+    leaves: &[],
     name_servers: &[],
     boot: Duration::from_secs(40),
     page: 200,

@@ -9,6 +9,7 @@
 
 mod classic;
 mod connections;
+mod designate;
 mod looking;
 mod openstack;
 mod rackspace;

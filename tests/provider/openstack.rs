@@ -7,7 +7,7 @@ use cloudbuilder::provider::openstack::{self, login, profile};
 
 /// A Keystone that lets everybody in, with these services in its catalog, before a cloud that
 /// answers with what `next` says, of a request's first line and its body. Gives its address.
-async fn scripted<F>(services: &'static [&'static str], next: F) -> String
+pub(super) async fn scripted<F>(services: &'static [&'static str], next: F) -> String
 where
     F: Fn(&str, &str) -> String + Send + Sync + 'static,
 {
@@ -44,11 +44,15 @@ where
     at.get().unwrap().clone()
 }
 
-fn connect(url: &str) -> Box<dyn Write> {
+pub(super) fn connect(url: &str) -> Box<dyn Write> {
     connect_trusting(url, None)
 }
 
 fn connect_trusting(url: &str, also_trust: Option<&str>) -> Box<dyn Write> {
+    open_write(login(url, also_trust)).unwrap()
+}
+
+pub(super) fn login(url: &str, also_trust: Option<&str>) -> Connection {
     let login = openstack::Login {
         profile: profile::OPENSTACK,
         auth_url: url.to_owned(),
@@ -64,11 +68,10 @@ fn connect_trusting(url: &str, also_trust: Option<&str>) -> Box<dyn Write> {
         tempo: HURRIED,
         ..Manner::default()
     };
-    open_write(Connection {
+    Connection {
         login: Login::OpenStack(Box::new(login)),
         manner,
-    })
-    .unwrap()
+    }
 }
 
 fn www() -> Attributes {
@@ -208,14 +211,16 @@ async fn what_keeps_one_server_from_its_floating_ip_keeps_no_other() {
 
 #[tokio::test]
 async fn a_cloud_with_an_authority_of_its_own_is_believed_if_that_is_named() {
-    let zones = |_: &str, _: &str| json_answer("200 OK", "", &json!({"zones": [], "links": {}}));
-    let url = scripted(&["dns"], zones).await;
+    let zone = json!({"id": "z1", "name": "acme.com.", "status": "ACTIVE"});
+    let zones = json_answer("200 OK", "", &json!({"zones": [zone], "links": {}}));
+    let zones = move |_: &str, _: &str| zones.clone();
+    let url = scripted(&["compute", "dns"], zones).await;
     let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
     let front = Terminator::before(port).await;
     let url = format!("https://localhost:{}", front.port);
     let write = connect_trusting(&url, Some(&front.authority));
     let listed = write.list("domain", Scope::default()).await.unwrap();
-    assert_eq!(listed.found, []);
+    assert_eq!(listed.found[0].id, "acme.com");
 
     let (_, _, another) = authority();
     for also_trust in [None, Some(another.as_str())] {
@@ -225,4 +230,37 @@ async fn a_cloud_with_an_authority_of_its_own_is_believed_if_that_is_named() {
         assert!(error.message.contains("certificate"), "{error}");
         assert!(error.hint().contains("`cacert`"), "{}", error.hint());
     }
+}
+
+#[tokio::test]
+async fn a_refusal_that_quotes_what_was_sent_shows_no_files() {
+    let url = scripted(&["compute", "network"], |line, body| {
+        let ok = |body: Json| json_answer("200 OK", "", &body);
+        let path = line.split_whitespace().nth(1).unwrap();
+        match line.split_whitespace().next() {
+            Some("POST") => {
+                let message = format!("Invalid input. Value: {body}");
+                let fault = json!({"badRequest": {"message": message}});
+                json_answer("400 Bad Request", "", &fault)
+            }
+            _ if path.contains("/networks") => {
+                let net = json!({"id": "n1", "name": "public", "router:external": true,
+                    "shared": true});
+                ok(json!({"networks": [net]}))
+            }
+            _ => ok(json!({"version": {"version": "2.90"}})),
+        }
+    })
+    .await;
+    let mut wanted = attributes(&[("name", "web1"), ("size_id", "f1"), ("image_id", "i1")]);
+    wanted.insert("ssh_key", FINGERPRINT.into());
+    wanted.insert(
+        "files",
+        json!([{"path": "/etc/secret", "content": "hunter2"}]),
+    );
+    let write = connect(&url);
+    let error = write.create("server", &wanted, Some(MARK)).await;
+    let error = error.unwrap_err();
+    assert!(error.message.contains("web1"), "{error}");
+    assert!(error.message.contains("\"user_data\":\"…\""), "{error}");
 }

@@ -279,6 +279,14 @@ fn choose(
             }
         }
     });
+    // Nova tells an address by its network's name alone.
+    let of_name = |name: &String| chosen.iter().filter(|net: &&Net| net.name == *name).count();
+    if let Some(name) = public_network.as_ref().filter(|name| of_name(name) > 1) {
+        troubles.push(Trouble {
+            what: format!("it is put on two networks called {name}, and one of them is public"),
+            hint: "put it on one of them, or give one another name".to_owned(),
+        });
+    }
     if !troubles.is_empty() {
         return Err(troubles);
     }
@@ -442,6 +450,18 @@ mod tests {
                 told.collect::<Vec<_>>().join(" | ")
             }
         }
+    }
+
+    #[test]
+    fn one_name_of_two_networks_tells_nothing_of_which_is_public() {
+        let all = [
+            network("net", false, false, "me"),
+            network("net", false, true, "you"),
+        ];
+        let text = r#"{"networks": ["id-net-me", "id-net-you"], "public_network": "id-net-you"}"#;
+        assert!(chosen(text, &all).contains("two networks called net"));
+        let text = r#"{"networks": ["id-net-you"], "public_network": "id-net-you"}"#;
+        assert_eq!(chosen(text, &all), r#"id-net-you  None Some("net")"#);
     }
 
     #[test]

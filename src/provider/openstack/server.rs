@@ -148,9 +148,10 @@ impl adapter::Adapter<ReadClient> for Adapter {
     ) -> Answer<'a, Observed> {
         async move {
             let request = to_create_request(client.0, attributes, mark).await?;
-            let answer: CreatedAnswer = client
+            let answer: Result<CreatedAnswer, Error> = client
                 .send(Method::POST, Service::Compute, SERVERS, &request)
-                .await?;
+                .await;
+            let answer = answer.map_err(|error| without_files(error, &request))?;
             let region = client.0.region().await?;
             Ok(view::born(answer.server.id, attributes, &region, mark))
         }
@@ -286,6 +287,18 @@ async fn several(client: &ReadClient, targets: &[Target<'_>]) -> Result<Vec<Serv
 async fn observed(client: &ReadClient, servers: Vec<Server>) -> Result<Vec<Observed>, Error> {
     let view = View::of(client, &servers).await?;
     Ok(view.observed(servers))
+}
+
+/// What is refused may be quoted by who refuses it, and files may hold secrets.
+fn without_files(mut error: Error, request: &ServerRequest<'_>) -> Error {
+    let server = &request.server;
+    let files = server.personality.iter().map(|file| &file.contents);
+    for sealed in server.user_data.iter().chain(files) {
+        if !sealed.is_empty() {
+            error.message = error.message.replace(sealed.as_str(), "…");
+        }
+    }
+    error
 }
 
 fn refused(message: String) -> Error {
