@@ -35,6 +35,7 @@ pub(crate) async fn needs_nothing_more(provider: &'static Provider, subject: &st
 
 /// The account goes on from where the power went off: what was under way then is there, and the
 /// state does not know it.
+#[expect(clippy::print_stdout, reason = "how much was tried is a result")]
 pub(crate) async fn cut_off(provider: &'static Provider, subject: &str) {
     let stride = provider.stride();
     let mut cuts = 0;
