@@ -31,7 +31,7 @@ mod session;
 /// As many items as are asked for on a page; a cloud may put fewer on it.
 pub(super) const PER_PAGE: u64 = 1000;
 /// More pages than this belong to a list that leads in a circle.
-const MOST_PAGES: usize = 10_000;
+pub(in crate::provider) const MOST_PAGES: usize = 10_000;
 const VERSION: HeaderName = HeaderName::from_static("openstack-api-version");
 /// The version that is asked for where there is one: tags on a server from its creation, and its
 /// flavor's name in it. Everything else is in the first one too.

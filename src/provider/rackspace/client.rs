@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::provider::adapter::{self, Changing};
 use crate::provider::http::{self, Request, allowed, to_json};
 use crate::provider::openstack::client::identity::{Endpoint, Grant};
-use crate::provider::openstack::client::{Place, ReadClient as Cloud};
+use crate::provider::openstack::client::{MOST_PAGES, Place, ReadClient as Cloud};
 use crate::provider::{Class, Error, Manner, Tempo};
 
 use super::wire::{Domain, Domains, Page};
@@ -134,22 +134,18 @@ impl ReadClient {
     /// Every item of the collection at `path`, which may have a query, in its order.
     pub(super) async fn pages<P: Page>(&self, path: &str) -> Result<Vec<P::Item>, Error> {
         let joint = if path.contains('?') { '&' } else { '?' };
-        let mut items = Vec::new();
-        loop {
-            // Only multiples of the limit are taken for an offset.
-            let offset = items.len();
+        let page_at = |offset: usize| {
             let page = format!("{path}{joint}limit={PER_PAGE}&offset={offset}");
-            let request = self.request(Method::GET, &page, None).await?;
-            let page: P = until_allowed(|| self.cloud.http().get(&request)).await?;
-            let total = page.total();
-            let on_page = page.into_items();
-            let is_full = on_page.len() as u64 >= PER_PAGE;
-            items.extend(on_page);
-            // With a filter, the total may count what the filter keeps back.
-            if !is_full || total == Some(items.len() as u64) {
-                return Ok(items);
+            async move {
+                let request = self.request(Method::GET, &page, None).await?;
+                until_allowed(|| self.cloud.http().get::<P>(&request)).await
             }
-        }
+        };
+        let items = every_item(page_at).await?;
+        items.ok_or_else(|| {
+            let message = "the list has no end";
+            Error::new(Class::Malformed, format!("GET /{path}"), message)
+        })
     }
 
     fn zones(&self) -> MutexGuard<'_, HashMap<String, String>> {
@@ -236,6 +232,28 @@ fn dns_of(grant: &Grant) -> Option<&Endpoint> {
     services.find(|endpoint| endpoint.service == DNS)
 }
 
+/// Every item on the pages that `page_at` gives, each from an offset on. `None` if they do not end,
+/// as those of a service that takes no notice of the offset.
+async fn every_item<P: Page, F>(page_at: impl Fn(usize) -> F) -> Result<Option<Vec<P::Item>>, Error>
+where
+    F: Future<Output = Result<P, Error>>,
+{
+    let mut items = Vec::new();
+    for _ in 0..MOST_PAGES {
+        // Only multiples of the limit are taken for an offset.
+        let page = page_at(items.len()).await?;
+        let total = page.total();
+        let on_page = page.into_items();
+        let is_full = on_page.len() as u64 >= PER_PAGE;
+        items.extend(on_page);
+        // With a filter, the total may count what the filter keeps back.
+        if !is_full || total == Some(items.len() as u64) {
+            return Ok(Some(items));
+        }
+    }
+    Ok(None)
+}
+
 /// Asks again where even waiting as told did not help. Only few changes a minute are allowed, and
 /// of many that wait for the same moment the first ones use it up; but in each minute some get
 /// through.
@@ -261,5 +279,42 @@ fn to(url: Url, method: Method, what: String, body: Option<&Json>) -> Request<'_
         what,
         headers: HeaderMap::from_iter([(ACCEPT, json)]),
         body,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Items that take no room: there are many.
+    #[derive(serde::Deserialize)]
+    struct Marks(Vec<()>);
+
+    impl Page for Marks {
+        type Item = ();
+        fn total(&self) -> Option<u64> {
+            None
+        }
+        fn into_items(self) -> Vec<()> {
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_ends_or_is_given_up() {
+        let full = PER_PAGE as usize;
+        let of_250 = |offset: usize| async move { Ok(Marks(vec![(); full.min(250 - offset)])) };
+        let items = every_item(of_250).await.unwrap();
+        assert_eq!(items.map(|items| items.len()), Some(250));
+
+        let asked = Cell::new(0);
+        let deaf = |_offset: usize| {
+            asked.set(asked.get() + 1);
+            assert!(asked.get() <= MOST_PAGES, "it is asked for ever");
+            async move { Ok(Marks(vec![(); full])) }
+        };
+        assert_eq!(every_item(deaf).await.unwrap(), None);
+        assert_eq!(asked.get(), MOST_PAGES);
     }
 }
