@@ -340,6 +340,80 @@ async fn one_that_is_gone_keeps_no_others_from_going() {
     assert_eq!(left[0].attributes, kept);
 }
 
+/// What deleting the records 1, 2 and 3 together comes to at a cloud that answers a request for all
+/// of them with `together`. There 2 is still there then, on no page of the list, and 3 cannot be
+/// asked for. Also gives the single records that were to go.
+async fn deleted_together(together: String) -> (Vec<Result<(), Error>>, Vec<String>) {
+    let singly = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&singly);
+    let url = scripted(move |line, _| {
+        let path = line.split(' ').nth(1).unwrap();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let id = path.strip_prefix("/v1.0/7/domains/8/records/");
+        let (status, body) = match (line.split(' ').next(), id) {
+            (Some("GET"), None) if query.contains("name=") => {
+                let zones = json!([{"id": 8, "name": "acme.com"}]);
+                ("200 OK", json!({"domains": zones, "totalEntries": 1}))
+            }
+            (Some("GET"), None) => ("200 OK", json!({"records": [], "totalEntries": 0})),
+            (Some("GET"), Some("2")) => {
+                let (name, data) = ("www.acme.com", "203.0.113.1");
+                let record = json!({"id": "2", "name": name, "type": "A", "data": data});
+                ("200 OK", record)
+            }
+            (Some("GET"), Some("3")) => ("403 Forbidden", json!({"code": 403})),
+            (Some("DELETE"), Some(id)) => {
+                told.lock().unwrap().push(id.to_owned());
+                ("202 Accepted", json!({"jobId": "j", "status": "COMPLETED"}))
+            }
+            (Some("DELETE"), None) => return together.clone(),
+            _ => (
+                "404 Not Found",
+                json!({"code": 404, "message": "Not Found"}),
+            ),
+        };
+        json_answer(status, "", &body)
+    })
+    .await;
+    let write = connect(HURRIED, &url, 0, None);
+    let www = www();
+    let targets = ["1", "2", "3"].map(|id| Target {
+        kind: "record",
+        id,
+        attributes: &www,
+    });
+    // The zone is asked for once, so that all of them come at the same time.
+    write
+        .find("domain", &[&zone("acme.com")], MARK)
+        .await
+        .unwrap();
+    let gone = join_all(targets.map(|target| write.delete(target))).await;
+    let singly = singly.lock().unwrap().clone();
+    (gone, singly)
+}
+
+#[tokio::test]
+async fn a_record_that_no_page_shows_may_still_be_there() {
+    let fault = json!({"code": 500, "message": "One or more items could not be deleted."});
+    let failed = json!({"jobId": "j", "status": "ERROR", "error": fault});
+    let (gone, singly) = deleted_together(json_answer("202 Accepted", "", &failed)).await;
+    assert!(matches!(&gone[..2], [Ok(()), Ok(())]), "{gone:?}");
+    assert_eq!(singly, ["2"], "the one that is there goes by itself");
+    let unknown = gone[2].as_ref().unwrap_err();
+    assert_eq!(unknown.class, Class::Ambiguous, "{unknown}");
+}
+
+#[tokio::test]
+async fn none_of_what_was_to_go_together_is_gone_if_that_was_refused() {
+    let refused = json!({"code": 403, "message": "Forbidden"});
+    let (gone, singly) = deleted_together(json_answer("403 Forbidden", "", &refused)).await;
+    for gone in gone {
+        let error = gone.unwrap_err();
+        assert_eq!(error.class, Class::Unauthorized, "{error}");
+    }
+    assert!(singly.is_empty(), "{singly:?}");
+}
+
 #[tokio::test]
 async fn a_token_that_is_taken_back_is_made_anew_once() {
     let sandbox = simulated(json!([])).await;

@@ -1,7 +1,7 @@
 //! Deletions of records that come at the same time go into one request: ten a minute are allowed,
 //! and each takes as many as are to go (public documentation, "Rate limits" and "Delete records").
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reqwest::Method;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::provider::{Class, Error};
 
-use super::super::wire::Records;
+use super::super::wire::Record;
 use super::{PER_PAGE, WriteClient, query};
 
 /// The share of the first pause between tries for which the first waits for more.
@@ -103,42 +103,39 @@ impl WriteClient<'_> {
 
     async fn delete_some(&self, zone: &str, some: Vec<Leaving>) {
         let collection = format!("domains/{zone}/records");
-        let singly = async |one: Leaving| {
-            let gone = self.delete(&format!("{collection}/{}", one.id)).await;
-            // Who does not wait any more need not know.
-            let _ = one.tell.send(gone);
-        };
-        if some.len() == 1 {
-            for one in some {
-                singly(one).await;
+        let record = |id: &str| format!("{collection}/{id}");
+        let together = match some.len() {
+            1 => None,
+            _ => {
+                let ids = some.iter().map(|one| ("id", one.id.as_str()));
+                let ids: Vec<(&str, &str)> = ids.collect();
+                let path = format!("{collection}{}", query(&ids));
+                Some(self.carry_out(Method::DELETE, &path, None).await)
             }
-            return;
-        }
-        let ids: Vec<(&str, &str)> = some.iter().map(|one| ("id", one.id.as_str())).collect();
-        let path = format!("{collection}{}", query(&ids));
-        let left = match self.carry_out(Method::DELETE, &path, None).await {
-            Ok(_) => Ok(HashSet::new()),
-            // Each was tried, whatever became of the others: what is still there tells.
-            Err(_) => self.ids_in(&collection).await,
         };
         for one in some {
-            match &left {
-                Ok(left) if left.contains(&one.id) => singly(one).await,
-                Ok(_) => {
-                    let _ = one.tell.send(Ok(()));
-                }
-                Err(error) => {
-                    let _ = one.tell.send(Err(Class::Ambiguous.of(error.clone())));
-                }
-            }
+            let gone = match &together {
+                None => self.delete(&record(&one.id)).await,
+                Some(Ok(_)) => Ok(()),
+                Some(Err(error)) if changed_nothing(error.class) => Err(error.clone()),
+                // Each was tried, whatever became of the others. What is missing in a list may
+                // still be there: while others go, it moves to a page that was read before.
+                Some(Err(_)) => match self.0.find::<Record>(&record(&one.id)).await {
+                    Ok(None) => Ok(()),
+                    Ok(Some(_)) => self.delete(&record(&one.id)).await,
+                    Err(error) => Err(Class::Ambiguous.of(error)),
+                },
+            };
+            // Who does not wait any more need not know.
+            let _ = one.tell.send(gone);
         }
     }
+}
 
-    /// The ids of the records that are there now.
-    async fn ids_in(&self, collection: &str) -> Result<HashSet<String>, Error> {
-        match self.0.pages::<Records>(collection).await {
-            Err(error) if error.class == Class::NotFound => Ok(HashSet::new()),
-            records => Ok(records?.into_iter().map(|record| record.id).collect()),
-        }
-    }
+/// Whether an error says that none of the records was deleted.
+fn changed_nothing(class: Class) -> bool {
+    matches!(
+        class,
+        Class::NotSent | Class::RateLimited | Class::Busy | Class::Transient | Class::Unauthorized
+    )
 }
