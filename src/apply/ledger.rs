@@ -246,6 +246,7 @@ impl<'a> Ledger<'a> {
 
     fn meaning(&self, account: &str) -> Meaning<'_> {
         Meaning {
+            readers: &self.readers,
             state: self.state,
             options: self.options,
             now: now(&self.readers, account),
@@ -404,12 +405,11 @@ impl<'a> Ledger<'a> {
 
     /// Something could not be looked for. What was found of the rest counts all the same.
     fn search_failed(&mut self, failed: &Failures, found: &Candidates) {
-        let longest = self.options.settle + self.options.busy_deadline;
         let mut over = Vec::new();
         for mut lost in std::mem::take(&mut self.lost) {
             match failed.get(&lost.intent.account) {
                 Some(error) if !found.contains_key(&lost.intent.number) => {
-                    if !may_pass(error) || lost.search.age() >= longest {
+                    if !may_pass(error) || lost.search.is_overdue(self.options.busy_deadline) {
                         over.push((lost, error));
                     } else {
                         lost.search.missed();

@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use crate::model::{Address, Diagnostic, Observed, Origin, Readiness, Recorded};
 use crate::plan::{Op, Step};
-use crate::provider::{Class, Error};
+use crate::provider::{Class, Error, Readers};
 use crate::resource::kind;
 use crate::state::{Change, Entry, Intent, State};
 
 use super::Options;
 use super::call::{Outcome, Part};
 use super::outcome::{missing, recorded, remember};
-use super::search::Search;
+use super::search::{Search, asked_for};
 use super::wait::{Until, Waiting};
 
 /// A create whose answer was lost: what it made is looked for.
@@ -42,6 +42,7 @@ pub(super) enum Next {
 
 /// What is known when an answer comes.
 pub(super) struct Meaning<'a> {
+    pub(super) readers: &'a Readers,
     pub(super) state: &'a State,
     pub(super) options: &'a Options,
     pub(super) now: Timestamp,
@@ -173,7 +174,7 @@ impl Meaning<'_> {
                     intent: intent.clone(),
                     step: part.step,
                     error,
-                    search: Search::new(self.options.settle),
+                    search: Search::new(self.options.settle, asked_for(self.readers, intent)),
                 };
                 (None, Next::Search(Box::new(lost)))
             }

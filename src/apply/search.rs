@@ -1,8 +1,8 @@
 //! Looking for what may have been made by a request whose answer is not known.
 //!
 //! Absence can only be believed after a while: what was made may not be visible yet. So something
-//! counts as never made after at least three looks over at least the settling time; the first
-//! look that shows it ends the search.
+//! counts as never made after at least three looks over at least the settling time, or over what
+//! its provider asks for if that is longer; the first look that shows it ends the search.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +20,10 @@ use crate::state::{Intent, State};
 const LOOKS: u32 = 3;
 /// The pauses between looks double, from this part of the settling time on.
 const FIRST_PART: u32 = 16;
+/// They begin no shorter than as if this part of the longest were the settling time.
+const LEAST_PART: u32 = 64;
+/// How often they double: then the longest is over in any case.
+const MOST_DOUBLED: u32 = 11;
 /// How much earlier than the request something may seem to have been made that it made: requests
 /// wait, and the provider's clocks need not agree among themselves.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -28,7 +32,10 @@ const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Search {
     since: Instant,
+    /// What the looks are spread over at first, so that what shows soon is seen soon.
     settle: Duration,
+    /// How long it may take to be visible.
+    longest: Duration,
     looks: u32,
     not_before: Instant,
 }
@@ -37,12 +44,14 @@ pub(super) struct Search {
 const AFTER_A_MISS: Duration = Duration::from_millis(250);
 
 impl Search {
-    /// A search that begins now, for something that is visible within `settle`.
-    pub(super) fn new(settle: Duration) -> Self {
+    /// A search that begins now, for something that is visible within `settle`, or within what
+    /// its provider asks for.
+    pub(super) fn new(settle: Duration, asked_for: Duration) -> Self {
         let now = Instant::now();
         Self {
             since: now,
             settle,
+            longest: settle.max(asked_for),
             looks: 0,
             not_before: now,
         }
@@ -50,19 +59,28 @@ impl Search {
 
     /// When the next look is due.
     pub(super) fn next_look(&self) -> Instant {
-        let sixteenths = (1_u32 << self.looks.min(5)) - 1;
-        // The look that decides comes after the whole time, not at its end.
-        let after = match self.settle * sixteenths / FIRST_PART {
-            early if early < self.settle => early,
-            _ => self.settle + self.settle / 4 * (self.looks.saturating_sub(5)),
-        };
-        (self.since + after).max(self.not_before)
+        let sixteenths = (1_u32 << self.looks.min(MOST_DOUBLED)) - 1;
+        // Where little or nothing is to settle, a part of what is asked for, or they never pause.
+        let base = self.settle.max(self.longest / LEAST_PART);
+        let early = base.saturating_mul(sixteenths) / FIRST_PART;
+        // The look that decides comes after the whole time.
+        (self.since + early.min(self.longest)).max(self.not_before)
     }
 
     /// A look that began then did not show it. Says whether it was never made.
     pub(super) fn saw_nothing(&mut self, began: Instant) -> bool {
         self.looks += 1;
-        self.looks >= LOOKS && began.duration_since(self.since) >= self.settle
+        self.looks >= LOOKS && began.duration_since(self.since) >= self.longest
+    }
+
+    /// Only something else is still looked for, and its provider asks for this.
+    pub(super) fn narrow(&mut self, asked_for: Duration) {
+        self.longest = self.settle.max(asked_for);
+    }
+
+    /// How long it is looked for at most.
+    pub(super) fn longest(&self) -> Duration {
+        self.longest
     }
 
     /// A look could not be taken, which says nothing.
@@ -71,10 +89,16 @@ impl Search {
         self.not_before = Instant::now() + pause;
     }
 
-    /// How long it has been looked for.
-    pub(super) fn age(&self) -> Duration {
-        self.since.elapsed()
+    /// Whether it should have been over for so long.
+    pub(super) fn is_overdue(&self, by: Duration) -> bool {
+        self.since.elapsed() >= self.longest + by
     }
+}
+
+/// How long the provider of something asks to look for it before its absence is believed.
+pub(super) fn asked_for(readers: &Readers, intent: &Intent) -> Duration {
+    let read = readers.of(&intent.account).ok();
+    read.map_or(Duration::ZERO, |read| read.settling(intent.address.kind()))
 }
 
 /// What is there that an intent to create could have made, by its number.
@@ -311,9 +335,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn absence_is_believed_after_three_looks_over_the_whole_time() {
-        for settle in [60_000, 200, 0].map(Duration::from_millis) {
+        for (settle, asked_for) in [
+            (60_000, 0),
+            (200, 0),
+            (0, 0),
+            (60_000, 300_000),
+            (0, 300_000),
+            (60_000, 1_000),
+        ] {
+            let settle = Duration::from_millis(settle);
+            let asked_for = Duration::from_millis(asked_for);
+            let longest = settle.max(asked_for);
             let began = Instant::now();
-            let mut search = Search::new(settle);
+            let mut search = Search::new(settle, asked_for);
             let mut looks = 0;
             loop {
                 tokio::time::sleep_until(search.next_look()).await;
@@ -321,10 +355,10 @@ mod tests {
                 if search.saw_nothing(Instant::now()) {
                     break;
                 }
-                assert!(looks < 9, "it never ends");
+                assert!(looks < 30, "it never ends");
             }
             assert!(looks >= 3, "{looks} looks");
-            assert!(began.elapsed() >= settle && began.elapsed() <= settle * 3 / 2);
+            assert!(began.elapsed() >= longest && began.elapsed() <= longest * 3 / 2);
         }
     }
 }

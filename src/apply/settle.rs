@@ -12,7 +12,7 @@ use crate::state::{Change, Effect, Entry, Intent, Progress, State};
 
 use super::Journal;
 use super::outcome::{now, recorded, remember};
-use super::search::{Choice, Search, choose, is_markable, look_for, taken};
+use super::search::{Choice, Search, asked_for, choose, is_markable, look_for, taken};
 
 /// How many things are asked for singly at the same time.
 const AT_ONCE: usize = 8;
@@ -53,8 +53,9 @@ impl From<Diagnostic> for Unsettled {
 
 /// Looks for everything that the state does not know the outcome of until that is known, and
 /// writes it down. What can be seen ends the search at once; what cannot is looked for during
-/// `settling`. `searching` is told what is looked for, after the first look. `None` if the last
-/// run came to its end.
+/// `settling`, or for as long as a provider asks for of what was to be created. `searching` is told
+/// what is looked for and for how long, after the first look. `None` if the last run came to its
+/// end.
 ///
 /// # Errors
 /// If the provider cannot be asked or the state not be saved. What was found out until then is
@@ -64,7 +65,7 @@ pub async fn settle(
     state: &mut State,
     journal: &mut dyn Journal,
     settling: Duration,
-    mut searching: impl FnMut(&[String]),
+    mut searching: impl FnMut(&[String], Duration),
 ) -> Result<Option<Settled>, Unsettled> {
     if state.unsettled.is_empty() && state.progress.is_none() {
         return Ok(None);
@@ -72,7 +73,7 @@ pub async fn settle(
     let progress = state.progress;
     journal.begin(state)?;
     let mut settled = Settled::default();
-    let mut search = Search::new(settling);
+    let mut search = Search::new(settling, longest_asked_for(readers, state));
     loop {
         let began = Instant::now();
         let Look { entries, stopped } = look_once(readers, state).await;
@@ -82,6 +83,7 @@ pub async fn settle(
         if state.unsettled.is_empty() {
             break;
         }
+        search.narrow(longest_asked_for(readers, state));
         if search.saw_nothing(began) {
             let never = state.unsettled.keys().map(|number| Entry::Outcome {
                 number: *number,
@@ -92,7 +94,7 @@ pub async fn settle(
             write_down(never, state, journal)?;
             break;
         }
-        searching(&addresses(state));
+        searching(&addresses(state), search.longest());
         sleep_until(search.next_look()).await;
     }
     state.progress = None;
@@ -123,6 +125,15 @@ pub async fn peek(readers: &Readers, state: &mut State) -> Result<Option<Settled
     }
     settled.unclear = addresses(state);
     Ok(Some(settled))
+}
+
+/// How long the providers ask to look for what may have been created. What was to be changed or
+/// deleted is not made twice if that happens later: the next plan sees what there is.
+fn longest_asked_for(readers: &Readers, state: &State) -> Duration {
+    let intents = state.unsettled.values();
+    let creates = intents.filter(|intent| intent.effect == Effect::Create);
+    let asked_for = creates.map(|intent| asked_for(readers, intent));
+    asked_for.max().unwrap_or_default()
 }
 
 fn addresses(state: &State) -> Vec<String> {

@@ -47,11 +47,11 @@ pub(super) async fn recover(
     check_accounts(readers, state).await?;
     book.0.back_up()?;
     let mut told = false;
-    let searching = |addresses: &[String]| {
+    let searching = |addresses: &[String], longest: Duration| {
         if !std::mem::replace(&mut told, true) {
             terminal.say(&format!(
                 "a run was cut off; looking for up to {} s for {}",
-                settle.as_secs_f64(),
+                longest.as_secs_f64(),
                 list(addresses)
             ));
         }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Network, Observed};
@@ -74,6 +76,10 @@ impl<W: LooksThrough> Read for W {
         wanted: &'a [&'a Desired],
     ) -> Answer<'a, Vec<Resolved>> {
         self.reader().resolve(kind, wanted)
+    }
+
+    fn settling(&self, kind: &str) -> Duration {
+        self.reader().settling(kind)
     }
 
     fn requests(&self) -> u64 {

@@ -136,6 +136,13 @@ pub trait Read: Send + Sync {
         futures_util::future::ok(nothing).boxed()
     }
 
+    /// How long what a request to create this kind makes may take to come about after its answer
+    /// was lost, if the provider says that it works on it later: absence is not believed sooner,
+    /// whatever the user's settling time.
+    fn settling(&self, _kind: &str) -> Duration {
+        Duration::ZERO
+    }
+
     /// How many requests have been sent so far.
     fn requests(&self) -> u64;
 
@@ -294,6 +301,16 @@ pub struct Tempo {
     pub first_pause: Duration,
     /// No repetition begins later than this after the first failure.
     pub patience: Duration,
+}
+
+impl Tempo {
+    /// What takes this long in the usual tempo: as much shorter as the pauses are.
+    fn of(self, usual: Duration) -> Duration {
+        let ratio = self
+            .first_pause
+            .div_duration_f64(Self::default().first_pause);
+        usual.mul_f64(ratio.min(1.0))
+    }
 }
 
 impl Default for Tempo {

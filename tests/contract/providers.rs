@@ -48,7 +48,8 @@ pub(crate) static RACKSPACE: Provider = Provider {
     every: 1,
     opening: None,
     first_look: Duration::from_millis(5),
-    first_pause: Duration::from_millis(5),
+    // Absence is not believed for 1,200 times this.
+    first_pause: Duration::from_micros(250),
     limit: Duration::from_secs(240),
 };
 

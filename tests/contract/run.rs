@@ -151,7 +151,7 @@ pub(crate) async fn converge(
         state,
         &mut saves,
         Duration::ZERO,
-        |_| {},
+        |_, _| {},
     )
     .await;
     settled.expect("the account answers");

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
@@ -79,6 +80,11 @@ impl ReadClient {
     /// What speaks to Cloud Servers.
     pub(super) fn cloud(&self) -> &Arc<Cloud> {
         &self.cloud
+    }
+
+    /// How long a job may run whose end nobody waits for.
+    pub(super) fn longest_job(&self) -> Duration {
+        jobs::longest(self.tempo)
     }
 
     /// A request to Cloud DNS; `path` is relative to the account's address there.

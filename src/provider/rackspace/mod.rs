@@ -194,6 +194,14 @@ impl Read for Reader {
         }
     }
 
+    /// What becomes a job is made when the job comes to its turn.
+    fn settling(&self, kind: &str) -> Duration {
+        match adapter(kind) {
+            Some(_) => self.client.longest_job(),
+            None => self.others.settling(kind),
+        }
+    }
+
     fn requests(&self) -> u64 {
         self.others.requests()
     }

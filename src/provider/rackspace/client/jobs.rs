@@ -25,6 +25,12 @@ fn gap(tempo: Tempo) -> Duration {
     tempo.first_pause
 }
 
+/// How long a job may run: as long as one is waited for in the usual tempo. Hurried clients are
+/// still as patient with a job whose end they can ask for, but not with one that they cannot.
+pub(super) fn longest(tempo: Tempo) -> Duration {
+    tempo.of(Tempo::default().patience * PATIENCE)
+}
+
 /// What a job made, once it has ended. A job whose end nobody sees may have done what it should.
 pub(super) async fn end_of(
     client: &ReadClient,
@@ -168,6 +174,17 @@ mod tests {
         let error = json!({"code": code, "message": "It failed.", "details": details});
         let job = json!({"jobId": "j", "status": "ERROR", "error": error});
         end(method, job).unwrap().unwrap_err()
+    }
+
+    #[test]
+    fn absence_is_not_believed_while_a_job_may_run() {
+        let usual = Tempo::default();
+        assert_eq!(longest(usual), usual.patience * PATIENCE);
+        let hurried = Tempo {
+            first_pause: usual.first_pause / 100,
+            ..usual
+        };
+        assert_eq!(longest(hurried), longest(usual) / 100);
     }
 
     #[test]

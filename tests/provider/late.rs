@@ -1,0 +1,82 @@
+//! A record of Rackspace Classic whose job ends after the program that asked for it.
+
+use super::rackspace::{connect, control};
+use super::*;
+use cloudbuilder::apply::{Journal, settle};
+use cloudbuilder::model::{Address, Diagnostic};
+use cloudbuilder::provider::Accounts;
+use cloudbuilder::sandbox::Cloud;
+use cloudbuilder::state::{Effect, Entry, Intent, State};
+
+/// Longer than anything that does not wait takes, and far shorter than a job is waited for.
+const JOB: Duration = Duration::from_millis(400);
+
+/// Writes nothing down.
+struct Memory;
+
+impl Journal for Memory {
+    fn begin(&mut self, _: &mut State) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    fn append(&mut self, _: &[Entry]) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut State) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_record_whose_job_outlives_the_settling_time_is_found() {
+    let lost = json!({"method": "POST", "body_contains": "www.acme.com", "kind": "do_then_drop"});
+    let options = Options {
+        cloud: Cloud::Rackspace,
+        action: JOB,
+        faults: serde_json::from_value(json!([lost])).unwrap(),
+        ..Options::default()
+    };
+    let sandbox = sandbox::start(options).await.expect("a sandbox starts");
+    let write = connect(HURRIED, sandbox.url(), 0, None);
+    let zone = Attributes::from([("name".to_owned(), "acme.com".into())]);
+    write.create("domain", &zone, None).await.unwrap();
+    control(&sandbox, "POST", "/_sandbox/finish").await;
+
+    let mut state = State::new();
+    let www = [
+        ("zone", "acme.com"),
+        ("name", "www.acme.com"),
+        ("type", "A"),
+        ("data", "203.0.113.1"),
+    ];
+    let www: Attributes = www.map(|(name, is)| (name.to_owned(), is.into())).into();
+    let error = write.create("record", &www, Some(&state.lineage)).await;
+    assert_eq!(error.unwrap_err().class, Class::Ambiguous);
+    let address: Address = "record.www.acme.com/A".parse().unwrap();
+    state.enter(Entry::Intent(Intent {
+        number: 1,
+        address: address.clone(),
+        account: "default".to_owned(),
+        effect: Effect::Create,
+        id: None,
+        attributes: www,
+        refers_to: Vec::new(),
+        sent_at: None,
+        unmarked: false,
+    }));
+
+    let readers = Accounts::one("default", write).readers();
+    let began = Instant::now();
+    let searching = |_: &[String], longest| assert!(longest > JOB, "{longest:?}");
+    let mut memory = Memory;
+    let settled = settle(&readers, &mut state, &mut memory, Duration::ZERO, searching);
+    let settled = settled.await.expect("the account answers").unwrap();
+    assert_eq!((settled.found, settled.never), (1, 0));
+    assert!(state.resources.contains_key(&address));
+    assert!(
+        began.elapsed() < JOB * 4,
+        "what is found ends the search: {:?}",
+        began.elapsed()
+    );
+}
