@@ -387,7 +387,7 @@ async fn deleted_together(together: String) -> (Vec<Result<(), Error>>, Vec<Stri
         .find("domain", &[&zone("acme.com")], MARK)
         .await
         .unwrap();
-    let gone = join_all(targets.map(|target| write.delete(target))).await;
+    let gone = join_all(targets.map(|target| write.delete(target, MARK))).await;
     let singly = singly.lock().unwrap().clone();
     (gone, singly)
 }
