@@ -439,3 +439,31 @@ fn practice_needs_no_certificates() {
     place.point_at("https://127.0.0.1:1");
     place.run("plan").one_error("");
 }
+
+/// The lines around an address may be what nobody must read.
+#[test]
+fn what_a_file_holds_is_in_no_diff_of_what_is_written_back() {
+    const SECRET: &str = "invented-content-that-must-never-be-printed";
+    let (_cloud, place) = begin(&format!(
+        r#"{{
+  "version": 2,
+  "servers": {{
+    "web": {{
+      "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+      "files": [
+        {{"path": "/etc/motd", "content": "{SECRET}"}}
+      ]
+    }}
+  }}
+}}
+"#
+    ));
+    for line in ["apply --sandbox -y -v", "apply -y -v"] {
+        place
+            .run(line)
+            .code(0)
+            .says("/etc/motd")
+            .says("+      \"networks\"")
+            .never_says(SECRET);
+    }
+}

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::config::{WriteBackError, write_back as edit};
+use crate::config::{WriteBackError, quotable, write_back as edit};
 use crate::file;
 use crate::model::{Address, Diagnostic};
 use crate::plan::Op;
@@ -61,15 +61,13 @@ pub(super) fn write_back(
     }
     file::replace_watched(&target, after, None, deployment.practice())
         .map_err(|error| file_error("written", &target, &error).hint(AGAIN))?;
-    if terminal.verbose > 0
-        && let (Ok(before), Ok(after)) = (std::str::from_utf8(&before), std::str::from_utf8(after))
-    {
-        terminal.say(&text_diff(
-            &shown(&target),
-            before,
-            after,
-            terminal.color_err,
-        ));
+    if terminal.verbose > 0 {
+        // The lines around an address may be the contents of a file.
+        let (before, after) = (quotable(&before), quotable(after));
+        if let (Ok(before), Ok(after)) = (str::from_utf8(&before), str::from_utf8(&after)) {
+            let file = shown(&target);
+            terminal.say(&text_diff(&file, before, after, terminal.color_err));
+        }
     }
     Ok("written".to_owned())
 }
