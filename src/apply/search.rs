@@ -144,12 +144,14 @@ pub(super) async fn look_for(
 }
 
 /// What is recorded already and was not made by `intent`. What is recorded at its own address may
-/// be: a name that serves as an id, which is to be made again, is the same as before.
+/// be: a name that serves as an id, which is to be made again, is the same as before. What is
+/// recorded in another account is another thing, and may have the same name there.
 pub(super) fn taken<'a>(state: &'a State, intent: &Intent) -> impl Fn(&Observed) -> bool + 'a {
-    let address = intent.address.clone();
+    let (address, account) = (intent.address.clone(), intent.account.clone());
     move |found| {
         state.resources.values().any(|recorded| {
             recorded.address != address
+                && recorded.account == account
                 && recorded.address.kind() == found.kind
                 && recorded.id == found.id
         })

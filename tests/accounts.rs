@@ -1,0 +1,80 @@
+//! Several accounts in one cloud.json, in two regions of a simulated Rackspace Cloud: what has the
+//! same name or id in both is never taken for the other.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
+)]
+#![allow(dead_code, reason = "what the tests of the program share, not all use")]
+
+mod support;
+
+use cloudbuilder::sandbox::rackspace::ACCOUNTS;
+use cloudbuilder::sandbox::{self, Options};
+use serde_json::{Value, json};
+
+use support::cloud::{Cloud, quick};
+use support::program::Place;
+
+const KEYS: &str = "/servers/{region}/v2/{tenant_id}/os-keypairs";
+
+/// A cloud, and a directory for a deployment in it.
+fn begin() -> (Cloud, Place) {
+    let cloud = Cloud::start(Options {
+        cloud: sandbox::Cloud::Rackspace,
+        ..quick()
+    });
+    let [own, _] = &ACCOUNTS;
+    let mut place = Place::nowhere();
+    // No account is there, but practice is known by it.
+    place.point_at(cloud.url());
+    place.set("RAX_USERNAME", own.username);
+    place.set("RAX_API_KEY", own.api_key);
+    place.keep_secret(own.api_key);
+    (cloud, place)
+}
+
+/// Writes cloud.json with accounts, each a name and its region, and servers, each a name and its
+/// account.
+fn write(cloud: &Cloud, place: &Place, accounts: &[(&str, &str)], servers: &[(&str, &str)]) {
+    let accounts = accounts.iter().map(|(name, region)| {
+        let url = cloud.url();
+        let account = json!({"type": "rackspace", "region": region, "auth_url": url});
+        ((*name).to_owned(), account)
+    });
+    let servers = servers.iter().map(|(name, account)| {
+        let server = json!({"provider": account, "image": "Debian 12*", "size": "general1-1"});
+        ((*name).to_owned(), server)
+    });
+    let text = json!({
+        "version": 2,
+        "providers": accounts.collect::<serde_json::Map<String, Value>>(),
+        "servers": servers.collect::<serde_json::Map<String, Value>>(),
+    });
+    place.write("cloud.json", format!("{text:#}\n"));
+}
+
+const BOTH: &[(&str, &str)] = &[("dfw", "DFW"), ("iad", "IAD")];
+
+#[test]
+fn a_lost_key_is_not_mistaken_for_the_one_of_another_account() {
+    let (cloud, place) = begin();
+    write(&cloud, &place, BOTH, &[("web", "dfw")]);
+    place.run("apply -y").code(0);
+    // The id of a key is its name, and that is the same in both.
+    write(&cloud, &place, BOTH, &[("web", "dfw"), ("db", "iad")]);
+    cloud.fault(&json!({"method": "POST", "path": KEYS, "nth": 1, "kind": "do_then_drop"}));
+    cloud.forget_requests();
+    place.run("apply -y --settle 1s").code(0);
+    let requests = cloud.requests();
+    let made = requests
+        .iter()
+        .filter(|request| request.starts_with("POST") && request.ends_with("/os-keypairs"));
+    assert_eq!(made.count(), 1, "{requests:#?}");
+    place.run("plan").code(0).says("No changes.");
+    place
+        .run("destroy -y")
+        .code(0)
+        .never_says("stays in the account");
+}
