@@ -14,7 +14,7 @@ use cloudbuilder::sandbox::rackspace::ACCOUNTS;
 use cloudbuilder::sandbox::{self, Options};
 use serde_json::{Value, json};
 
-use support::cloud::{Cloud, quick};
+use support::cloud::{Cloud, quick, text};
 use support::program::Place;
 
 const KEYS: &str = "/servers/{region}/v2/{tenant_id}/os-keypairs";
@@ -77,4 +77,36 @@ fn a_lost_key_is_not_mistaken_for_the_one_of_another_account() {
         .run("destroy -y")
         .code(0)
         .never_says("stays in the account");
+}
+
+/// The id that the state has of a server.
+fn id_of(place: &Place, server: &str) -> String {
+    let state: Value = serde_json::from_slice(&place.read("cloud.state.json")).expect("JSON");
+    let resources = state["resources"].as_array().expect("a list");
+    let address = format!("server.{server}");
+    let recorded = resources.iter().find(|one| one["address"] == address);
+    text(&recorded.expect("it is recorded")["id"]).to_owned()
+}
+
+#[test]
+fn a_strangers_server_of_that_name_in_another_account_is_not_ours() {
+    let (cloud, mut place) = begin();
+    place.enter("theirs");
+    write(&cloud, &place, &[("iad", "IAD")], &[("web", "iad")]);
+    place.run("apply -y").code(0);
+    let theirs = id_of(&place, "web");
+
+    place.enter("ours");
+    write(&cloud, &place, BOTH, &[("web", "dfw"), ("db", "iad")]);
+    place.run("apply -y").code(0);
+    let (web, db) = (id_of(&place, "web"), id_of(&place, "db"));
+    place.remove("cloud.state.json");
+    place
+        .run("destroy -y")
+        .one_error("there is no state")
+        .says(&format!("web (account `dfw`, id {web}, lineage "))
+        .says(&format!("db (account `iad`, id {db}, lineage "))
+        .never_says(&theirs);
+    place.run("state rebuild").code(0);
+    place.run("plan").code(0).says("No changes.");
 }

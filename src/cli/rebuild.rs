@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness, Recorded, Value};
 use crate::plan::{self, Input, Op, Step};
-use crate::provider::{OnPause, Readers, Scope};
+use crate::provider::{OnPause, Readers};
 use crate::refresh::{self, Found, Wanted};
 use crate::resource::{KINDS, Kind, domain, record, server};
 use crate::state::{State, Store};
@@ -16,7 +16,7 @@ use super::args::Global;
 use super::deployment::{Configuration, Deployment, shown};
 use super::failure::{Failure, Success};
 use super::signals::Signals;
-use super::survey::any_public_key;
+use super::survey::{any_public_key, namesakes};
 use super::terminal::Terminal;
 
 /// Makes a lost or damaged state again, from marks and names in the account. Sends nothing but
@@ -160,33 +160,18 @@ fn no_such_mark(lineage: &str, observed: &[Observed]) -> Diagnostic {
         .hint("look it up in a copy of the state, or name the account that it was made in")
 }
 
-/// The lineage that the wanted servers carry.
+/// The lineage that the wanted servers carry, each in its own account.
 async fn find_lineage(readers: &Readers, configuration: &Configuration) -> Result<String, Failure> {
-    let scope = Scope {
-        whole: true,
-        ..Scope::default()
-    };
-    let mut servers: Vec<Observed> = Vec::new();
-    for (name, read) in readers.iter() {
-        let listed = read.list(server::KIND.name, scope).await;
-        servers.extend(listed.map_err(|error| readers.naming(name, error))?.found);
-    }
-    let names: BTreeSet<&str> = configuration
-        .cloud
-        .servers
-        .iter()
-        .map(|server| server.name.value.as_str())
-        .collect();
-    let mut marked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for server in &servers {
-        let Some(name) = server
-            .text(server::NAME)
-            .filter(|name| names.contains(name))
-        else {
-            continue;
+    let servers = namesakes(&configuration.cloud, readers).await?;
+    let mut marked: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (account, server) in &servers {
+        let name = server.text(server::NAME).unwrap_or_default();
+        let name = match readers.label(account) {
+            Some(account) => format!("{name} in `{account}`"),
+            None => name.to_owned(),
         };
         for owner in &server.owners {
-            marked.entry(owner).or_default().push(name);
+            marked.entry(owner).or_default().push(name.clone());
         }
     }
     let mut lineages = marked.keys();
@@ -194,7 +179,11 @@ async fn find_lineage(readers: &Readers, configuration: &Configuration) -> Resul
         (Some(only), None) => Ok((*only).to_owned()),
         (None, _) => Err(
             Failure::error("no server that cloud.json names carries a mark")
-                .detail("so the account does not say what this deployment made")
+                .detail(if readers.is_several() {
+                    "so the accounts do not say what this deployment made"
+                } else {
+                    "so the account does not say what this deployment made"
+                })
                 .hint("if it made nothing yet, just apply; or name its lineage with --lineage")
                 .into(),
         ),

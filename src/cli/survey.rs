@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Cloud, PublicKey, Security};
 use crate::model::{Account, Diagnostic, Observed};
 use crate::plan::{self, Input, Means, Plan, Written, guard};
-use crate::provider::Readers;
+use crate::provider::{Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
 use crate::render::Sources;
 use crate::resource::server;
@@ -170,54 +170,87 @@ fn public_key(question: &Question<'_>) -> Result<Option<PublicKey>, Failure> {
         .into())
 }
 
+/// The servers that have a name which cloud.json asks for in their account, each with the account's
+/// name. One of that name in another account is somebody else's.
+///
+/// # Errors
+/// The first account that cannot be looked at.
+pub(super) async fn namesakes(
+    cloud: &Cloud,
+    readers: &Readers,
+) -> Result<Vec<(String, Observed)>, Failure> {
+    let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for server in &cloud.servers {
+        let names = wanted.entry(&server.account.value).or_default();
+        names.insert(&server.name.value);
+    }
+    let scope = Scope {
+        whole: true,
+        ..Scope::default()
+    };
+    let mut namesakes = Vec::new();
+    for (account, read) in readers.iter() {
+        let Some(names) = wanted.get(&**account) else {
+            continue;
+        };
+        let listed = read.list(server::KIND.name, scope).await;
+        let listed = listed.map_err(|error| readers.naming(account, error))?;
+        let named = listed.found.into_iter().filter(|server| {
+            let name = server.text(server::NAME);
+            name.is_some_and(|name| names.contains(name))
+        });
+        namesakes.extend(named.map(|server| (account.to_string(), server)));
+    }
+    Ok(namesakes)
+}
+
 /// What `destroy` would have meant in a directory that has lost its state.
 pub(super) async fn without_state(
     cloud: &Cloud,
     readers: &Readers,
     sources: &Sources,
 ) -> Result<Failure, Failure> {
-    let scope = crate::provider::Scope {
-        whole: true,
-        ..crate::provider::Scope::default()
-    };
-    let mut servers: Vec<Observed> = Vec::new();
-    for (name, read) in readers.iter() {
-        let listed = read.list(server::KIND.name, scope).await;
-        servers.extend(listed.map_err(|error| readers.naming(name, error))?.found);
-    }
-    let mut by_name: BTreeMap<&str, Vec<&Observed>> = BTreeMap::new();
-    for server in &servers {
-        let name = server.text(server::NAME).unwrap_or_default();
-        by_name.entry(name).or_default().push(server);
-    }
+    let found = namesakes(cloud, readers).await?;
     let named: Vec<String> = cloud
         .servers
         .iter()
         .flat_map(|wanted| {
-            by_name
-                .get(wanted.name.value.as_str())
-                .into_iter()
-                .flatten()
-                .map(|server| match server.owners.first() {
-                    Some(lineage) => {
-                        format!(
-                            "{} (id {}, lineage {lineage})",
-                            wanted.name.value, server.id
-                        )
-                    }
-                    None => format!("{} (id {}, no mark)", wanted.name.value, server.id),
-                })
+            let (account, name) = (&wanted.account.value, &wanted.name.value);
+            let theirs = found.iter().filter(move |(of, server)| {
+                of == account && server.text(server::NAME) == Some(name)
+            });
+            theirs.map(move |(_, server)| {
+                let id = &server.id;
+                let place = match readers.label(account) {
+                    Some(account) => format!("account `{account}`, id {id}"),
+                    None => format!("id {id}"),
+                };
+                match server.owners.first() {
+                    Some(lineage) => format!("{name} ({place}, lineage {lineage})"),
+                    None => format!("{name} ({place}, no mark)"),
+                }
+            })
         })
         .collect();
+    let several = readers.is_several();
     let problem = Diagnostic::error("there is no state, so nothing is known to be ours");
     Ok(Failure::Problems(
         vec![if named.is_empty() {
             problem
-                .detail("no server in the account has a name that cloud.json asks for")
+                .detail(if several {
+                    "no server has a name that cloud.json asks for in its account"
+                } else {
+                    "no server in the account has a name that cloud.json asks for"
+                })
                 .hint("there is nothing to destroy")
         } else {
+            let whose = if several {
+                "there are"
+            } else {
+                "the account has"
+            };
             problem
-                .detail(format!("the account has {}", named.join(", ")))
+                .detail(format!("{whose} {}", named.join(", ")))
                 .hint(
                     "if they are this deployment's, run `cloudbuilder state rebuild`, then \
                      destroy again",

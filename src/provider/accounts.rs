@@ -54,13 +54,25 @@ impl<P: ?Sized> Accounts<P> {
     /// An error with the name of its account, where there is more than one.
     #[must_use]
     pub fn naming(&self, account: &str, error: Error) -> Error {
-        if self.0.len() < 2 {
-            return error;
+        match self.label(account) {
+            None => error,
+            Some(account) => Error {
+                request: format!("{account}: {}", error.request),
+                ..error
+            },
         }
-        Error {
-            request: format!("{account}: {}", error.request),
-            ..error
-        }
+    }
+
+    /// Whether there is more than one.
+    #[must_use]
+    pub fn is_several(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    /// What tells an account from the others in a message: its name, where there is more than one.
+    #[must_use]
+    pub fn label<'a>(&self, account: &'a str) -> Option<&'a str> {
+        self.is_several().then_some(account)
     }
 }
 
