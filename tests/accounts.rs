@@ -110,3 +110,27 @@ fn a_strangers_server_of_that_name_in_another_account_is_not_ours() {
     place.run("state rebuild").code(0);
     place.run("plan").code(0).says("No changes.");
 }
+
+#[test]
+fn what_is_gone_from_one_account_can_be_made_in_another() {
+    let (cloud, place) = begin();
+    let servers = [("web", "dfw"), ("db", "dfw")];
+    write(&cloud, &place, BOTH, &servers);
+    place.run("apply -y").code(0);
+    // Somebody deletes it: this deployment itself, whose state is put back then.
+    let before = place.read("cloud.state.json");
+    write(&cloud, &place, BOTH, &servers[1..]);
+    place.run("apply -y").code(0);
+    place.write("cloud.state.json", &before);
+
+    write(&cloud, &place, BOTH, &[("web", "iad"), ("db", "dfw")]);
+    place
+        .run("plan")
+        .one_error("server.web is in the account `dfw`, not in `iad`");
+    place.run("apply -y --settle 0s").code(0);
+    let state = place.text("cloud.state.json");
+    assert_eq!(state.matches("server.web").count(), 1, "{state}");
+    place.run("plan").code(0).says("No changes.");
+    place.run("destroy -y").code(0);
+    place.run("plan --destroy").code(0).says("No changes.");
+}

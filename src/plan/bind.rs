@@ -108,7 +108,10 @@ impl<'b, 'a> Binder<'b, 'a> {
     fn bind(&mut self, kind: &'static Kind, desired: &'a Desired, problems: &mut Vec<Diagnostic>) {
         let address = &desired.address;
         let recorded = self.index.recorded.get(address).copied();
-        if let Some(recorded) = recorded.filter(|recorded| recorded.account != desired.account) {
+        let elsewhere = recorded.filter(|recorded| recorded.account != desired.account);
+        // What is gone from the other account is not moved: it is made anew in this one.
+        let is_gone = self.input.absent.get(address) == Some(&Absence::Gone);
+        if let Some(recorded) = elsewhere.filter(|_| !is_gone) {
             problems.push(moved(desired, recorded));
             // It is known, and no stray.
             if let Some(&at) = self.by_id.get(&id_in_state(recorded)) {
@@ -117,6 +120,7 @@ impl<'b, 'a> Binder<'b, 'a> {
             return;
         }
         if let Some(recorded) = recorded
+            && elsewhere.is_none()
             && self.is_same(kind, desired, recorded)
         {
             if let Some(&at) = self.by_id.get(&id_in_state(recorded)) {

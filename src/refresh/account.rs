@@ -42,15 +42,17 @@ impl Look<'_> {
         shared.map_err(|error| self.named(error))
     }
 
-    /// Whether a server is to be made, or cloud.json asks for something else than last time.
+    /// Whether a server is to be made, or cloud.json asks for something else than last time. One
+    /// that is recorded in another account may be gone from there, and is to be made then.
     pub(super) fn is_unknown(&self, desired: &Desired) -> bool {
         let recorded = self.wanted.recorded.get(&desired.address);
         desired.address.kind() == server::KIND.name
             && recorded.is_none_or(|recorded| {
-                [server::REGION, server::SIZE]
+                let changed = [server::REGION, server::SIZE]
                     .iter()
                     .filter(|attribute| desired.attributes.contains_key(attribute))
-                    .any(|attribute| desired.text(attribute) != recorded.text(attribute))
+                    .any(|attribute| desired.text(attribute) != recorded.text(attribute));
+                changed || recorded.account != desired.account
             })
     }
 

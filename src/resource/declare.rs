@@ -154,9 +154,10 @@ impl<'a> Declaration<'a> {
     fn server(&mut self, wanted: &Server) {
         let address = server_address(wanted);
         let account = &wanted.account.value;
-        // What is made anew is made of what there is now.
+        // What is made anew is made of what there is now, and ids of another account mean nothing.
+        let is_gone = self.setting.gone.contains(&address);
         let recorded = self.setting.recorded.get(&address);
-        let recorded = recorded.filter(|_| !self.setting.gone.contains(&address));
+        let recorded = recorded.filter(|recorded| !is_gone && recorded.account == *account);
         let catalog = self.catalog(account);
         let region = wanted.region.as_ref();
         let mut attributes: Attributes<Value> = Attributes::from([

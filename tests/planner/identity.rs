@@ -1,6 +1,7 @@
 //! Which live resource is which entry of cloud.json.
 
 use cloudbuilder::model::Readiness;
+use cloudbuilder::plan::Verb;
 use serde_json::Value as Json;
 
 use crate::world::{FOREIGN, OURS, World, servers};
@@ -195,4 +196,32 @@ fn without_a_state_all_that_is_ours_is_recognised() {
         assert_eq!(recorded.id, made.recorded[address].id);
         assert_eq!(recorded.refers_to, made.recorded[address].refers_to);
     }
+}
+
+#[test]
+fn what_is_gone_from_another_account_is_made_in_this_one() {
+    let mut world = World::made(&web());
+    world.record_of("server.web").account = "other".to_owned();
+    let refused = "
+        error: server.web is in the account `other`, not in `default`: this version does not move anything from one account to another
+    ";
+    world.seen("server.web").account = "other".into();
+    world.expect(refused);
+    world.lose("server.web");
+    world.too_young.insert("server.web".parse().unwrap());
+    world.expect(refused);
+    world.too_young.clear();
+    let plan = world.plan().unwrap();
+    assert_eq!(
+        plan.actions
+            .iter()
+            .filter(|a| a.verb == Verb::Create)
+            .count(),
+        1
+    );
+    for step in &plan.steps {
+        world.carry_out(step);
+    }
+    assert_eq!(world.record_of("server.web").account, "default");
+    world.expect("");
 }
