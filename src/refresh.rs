@@ -29,7 +29,7 @@ pub struct Wanted<'a> {
     pub cloud: Option<(&'a Cloud, &'a PublicKey)>,
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
-    /// The accounts that the state is about, as far as it says so.
+    /// The accounts in which the state holds anything, as far as it says which they are.
     pub known: &'a BTreeMap<String, Account>,
     /// The deployment's lineage, once it has one.
     pub mark: Option<&'a str>,
@@ -242,7 +242,8 @@ impl<'a> Survey<'a> {
                 look.catalog(unrecorded),
                 look.all_but_records(&servers, whole),
             )?;
-            if let Some(refusal) = guard::other_account(wanted.known.get(&*look.name), &account) {
+            let (label, known) = (look.label(), wanted.known.get(&*look.name));
+            if let Some(refusal) = guard::other_account(label, known, &account) {
                 return Err(Stopped::OtherAccount(Box::new(refusal)));
             }
             Ok((account, catalog, lists))

@@ -134,3 +134,26 @@ fn what_is_gone_from_one_account_can_be_made_in_another() {
     place.run("destroy -y").code(0);
     place.run("plan --destroy").code(0).says("No changes.");
 }
+
+#[test]
+fn an_account_with_nothing_in_it_may_become_another_one() {
+    let (cloud, place) = begin();
+    write(&cloud, &place, &[("rax", "DFW")], &[("web", "rax")]);
+    place.run("apply -y").code(0);
+    write(&cloud, &place, &[("rax", "IAD")], &[("web", "rax")]);
+    for line in ["plan", "apply -y", "destroy -y"] {
+        place
+            .run(line)
+            .one_error("the account is opened in another region than before")
+            .says("name the region DFW again");
+    }
+    write(&cloud, &place, &[("rax", "DFW")], &[("web", "rax")]);
+    place.run("destroy -y").code(0);
+    write(&cloud, &place, &[("rax", "IAD")], &[("web", "rax")]);
+    place.run("apply -y").code(0);
+    assert!(place.text("cloud.state.json").contains("/IAD\""));
+    write(&cloud, &place, &[("rax", "DFW")], &[("web", "rax")]);
+    place
+        .run("plan")
+        .one_error("the account is opened in another region than before");
+}

@@ -73,13 +73,12 @@ async fn rebuild(
     // Another account would not show what this deployment made, and it would be forgotten.
     let own = before.as_ref().filter(|before| before.lineage == lineage);
     refuse_unnamed(&configuration.cloud, own)?;
-    let strangers = BTreeMap::new();
-    let known = own.map_or(&strangers, |before| &before.accounts);
+    let known = own.map(State::accounts_in_use).unwrap_or_default();
     let key = any_public_key(&security);
     let wanted = Wanted {
         cloud: key.as_ref().map(|key| (&configuration.cloud, key)),
         recorded: &nothing,
-        known,
+        known: &known,
         mark: Some(&lineage),
         whole: true,
         settle: Duration::ZERO,

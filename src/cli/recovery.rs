@@ -83,10 +83,12 @@ fn is_cut_off(state: &State) -> bool {
 
 /// In another account nothing would be found, and everything be taken for never made.
 async fn check_accounts(readers: &Readers, state: &State) -> Result<(), Failure> {
+    let known = state.accounts_in_use();
     for (name, read) in readers.iter() {
         let account = read.account().await;
         let account = account.map_err(|error| readers.naming(name, error))?;
-        if let Some(refusal) = guard::other_account(state.accounts.get(&**name), &account) {
+        let label = readers.label(name);
+        if let Some(refusal) = guard::other_account(label, known.get(&**name), &account) {
             return Err(refusal.into());
         }
     }

@@ -60,8 +60,9 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
     let sources = &configuration.sources;
     let problems = |problems: Vec<Diagnostic>| Failure::Problems(problems, sources.clone());
     let recorded = state.map(|state| &state.resources);
-    let (nothing, strangers) = (BTreeMap::new(), BTreeMap::new());
+    let nothing = BTreeMap::new();
     let recorded = recorded.unwrap_or(&nothing);
+    let known = state.map(State::accounts_in_use).unwrap_or_default();
     let key = public_key(question)?;
     let wanted = Wanted {
         cloud: key
@@ -69,7 +70,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
             .filter(|_| !destroying)
             .map(|key| (&configuration.cloud, key)),
         recorded,
-        known: state.map_or(&strangers, |state| &state.accounts),
+        known: &known,
         mark: state.map(|state| state.lineage.as_str()),
         whole: false,
         settle: planning.settle,

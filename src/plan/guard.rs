@@ -73,9 +73,14 @@ fn counted(steps: &[&Step]) -> String {
     )
 }
 
-/// Refuses an account other than the recorded one: everything would look deleted there.
+/// Refuses an account other than the recorded one: everything would look deleted there. `label` is
+/// its name in cloud.json, where there are several.
 #[must_use]
-pub fn other_account(recorded: Option<&Account>, found: &Account) -> Option<Diagnostic> {
+pub fn other_account(
+    label: Option<&str>,
+    recorded: Option<&Account>,
+    found: &Account,
+) -> Option<Diagnostic> {
     let recorded = recorded?;
     // On loopback the port is whatever was free; the account's id tells practice clouds apart.
     let same_api = recorded.api_url == found.api_url
@@ -83,17 +88,40 @@ pub fn other_account(recorded: Option<&Account>, found: &Account) -> Option<Diag
     if recorded.id == found.id && same_api {
         return None;
     }
+    if let Some((was, is)) = regions(recorded, found).filter(|_| same_api) {
+        let account = label.map_or("the account".to_owned(), |label| format!("`{label}`"));
+        return Some(
+            Diagnostic::error(format!("{account} is opened in another region than before"))
+                .detail(format!(
+                    "the state is about what it has in {was}; it is opened in {is} now, and what \
+                     was made in {was} would look deleted"
+                ))
+                .hint(format!(
+                    "name the region {was} again; for servers in {is} too, name another account \
+                     under `providers`"
+                )),
+        );
+    }
     let name =
         |account: &Account| format!("{} ({}, at {})", account.name, account.id, account.api_url);
+    let whose = label.map_or_else(String::new, |label| format!(" of `{label}`"));
     Some(
-        Diagnostic::error("the token belongs to another account than the state")
-            .detail(format!(
-                "the state is about {}; the token opens {}",
-                name(recorded),
-                name(found)
-            ))
-            .hint("use the token of that account, or another directory for another deployment"),
+        Diagnostic::error(format!(
+            "the token{whose} belongs to another account than the state"
+        ))
+        .detail(format!(
+            "the state is about {}; the token opens {}",
+            name(recorded),
+            name(found)
+        ))
+        .hint("use the token of that account, or another directory for another deployment"),
     )
+}
+
+/// The regions of two accounts that differ in nothing else, where an account is one region.
+fn regions<'a>(recorded: &'a Account, found: &'a Account) -> Option<(&'a str, &'a str)> {
+    let (was, is) = (recorded.id.rsplit_once('/')?, found.id.rsplit_once('/')?);
+    (was.0 == is.0).then_some((was.1, is.1))
 }
 
 /// Refuses one account by two names: everything in it would be there twice.
@@ -148,14 +176,50 @@ mod tests {
     #[test]
     fn another_account_or_another_api_is_refused() {
         let known = account("1", "https://api.toy.example");
+        let other_account =
+            |known: Option<&Account>, found: &Account| other_account(None, known, found);
         assert_eq!(other_account(None, &known), None);
         assert_eq!(other_account(Some(&known), &known), None);
-        assert!(other_account(Some(&known), &account("2", "https://api.toy.example")).is_some());
+        let refusal = other_account(Some(&known), &account("2", "https://api.toy.example"));
+        assert_eq!(
+            refusal.unwrap().summary,
+            "the token belongs to another account than the state"
+        );
         assert!(other_account(Some(&known), &account("1", "http://127.0.0.1:1")).is_some());
         let practice = account("1", "http://127.0.0.1:1");
         assert_eq!(
             other_account(Some(&practice), &account("1", "http://127.0.0.1:2")),
             None
         );
+    }
+
+    #[test]
+    fn of_several_accounts_the_one_that_is_refused_is_named() {
+        let known = account("1", "https://api.toy.example");
+        let other = account("2", "https://api.toy.example");
+        let refusal = other_account(Some("work"), Some(&known), &other).unwrap();
+        assert_eq!(
+            refusal.summary,
+            "the token of `work` belongs to another account than the state"
+        );
+    }
+
+    #[test]
+    fn another_region_is_called_so() {
+        let api = "https://api.toy.example";
+        let known = account("1/here", api);
+        let summary = |label, id, api| {
+            let found = account(id, api);
+            other_account(label, Some(&known), &found).unwrap().summary
+        };
+        let region = "is opened in another region than before";
+        assert_eq!(
+            summary(None, "1/there", api),
+            format!("the account {region}")
+        );
+        assert_eq!(summary(Some("a"), "1/there", api), format!("`a` {region}"));
+        for (id, api) in [("2/there", api), ("1/there", "https://other.example")] {
+            assert!(summary(None, id, api).starts_with("the token "), "{id}");
+        }
     }
 }

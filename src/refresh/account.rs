@@ -33,6 +33,11 @@ impl Look<'_> {
         self.readers.naming(&self.name, error)
     }
 
+    /// What tells it from the others in a message.
+    pub(super) fn label(&self) -> Option<&str> {
+        self.readers.label(&self.name)
+    }
+
     pub(super) async fn account(&self) -> Result<Account, Error> {
         self.read.account().await.map_err(|error| self.named(error))
     }

@@ -10,7 +10,7 @@ mod problem;
 mod stamp;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Account, Address, Recorded};
 
@@ -51,6 +51,20 @@ impl State {
             unsettled: BTreeMap::new(),
             progress: None,
         }
+    }
+
+    /// The accounts in which anything is recorded or may have been made. Another one may have been
+    /// put in the place of any other that `accounts` names: there is nothing in it to be lost.
+    #[must_use]
+    pub fn accounts_in_use(&self) -> BTreeMap<String, Account> {
+        let recorded = self.resources.values().map(|recorded| &recorded.account);
+        let in_flight = self.unsettled.values().map(|intent| &intent.account);
+        let used: BTreeSet<&String> = recorded.chain(in_flight).collect();
+        let accounts = self.accounts.iter();
+        accounts
+            .filter(|(name, _)| used.contains(name))
+            .map(|(name, account)| (name.clone(), account.clone()))
+            .collect()
     }
 }
 
