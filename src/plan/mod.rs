@@ -201,9 +201,13 @@ fn all_missing_in(input: &Input<'_>, account: &str, notes: &mut Vec<Diagnostic>)
     let rebuild = input
         .lineage
         .map_or_else(String::new, |lineage| format!(" --lineage {lineage}"));
+    let place = match input.accounts.len() {
+        0 | 1 => "the account".to_owned(),
+        _ => format!("the account `{account}`"),
+    };
     notes.push(
         Diagnostic::error(format!(
-            "none of the {gone} recorded resources is in the account: {}{more}",
+            "none of the {gone} recorded resources is in {place}: {}{more}",
             some.join(", ")
         ))
         .detail("a wrong token, or an API that is out of order, looks just like this")

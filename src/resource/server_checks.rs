@@ -221,8 +221,12 @@ fn check_limit(
     let servers = facts.of_kind(KIND.name);
     let existing = servers.filter(|server| *server.account == *account).count() as u64 + left_out;
     if new > 0 && existing + new as u64 > limit {
+        let account = match facts.accounts.len() {
+            0 | 1 => "the account".to_owned(),
+            _ => format!("the account `{account}`"),
+        };
         found.push(
-            Diagnostic::error(format!("the account may have {limit} servers"))
+            Diagnostic::error(format!("{account} may have {limit} servers"))
                 .detail(format!("it has {existing}, and this plan would add {new}"))
                 .hint("ask the provider for a higher limit, or delete servers first"),
         );

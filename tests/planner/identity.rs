@@ -225,3 +225,18 @@ fn what_is_gone_from_another_account_is_made_in_this_one() {
     assert_eq!(world.record_of("server.web").account, "default");
     world.expect("");
 }
+
+#[test]
+fn of_several_accounts_the_one_that_is_meant_is_named() {
+    let mut world = World::made(&web());
+    world.another = Some("other");
+    world.observed.retain(|observed| observed.kind == "domain");
+    world.expect("error: none of the 2 recorded resources is in the account `default`: server.web, ssh_key.default: a wrong token, or an API that is out of order, looks just like this");
+
+    let mut world = World::new(&web());
+    world.another = Some("other");
+    world.server_limit = 0;
+    world.expect(
+        "error: the account `default` may have 0 servers: it has 0, and this plan would add 1",
+    );
+}

@@ -49,6 +49,8 @@ pub(crate) struct World {
     pub(crate) written: BTreeMap<Address, Arc<str>>,
     pub(crate) destroying: bool,
     pub(crate) server_limit: u64,
+    /// The name of another account, where there is one.
+    pub(crate) another: Option<&'static str>,
     pub(crate) made: u32,
 }
 
@@ -106,6 +108,7 @@ impl World {
             written: BTreeMap::new(),
             destroying: false,
             server_limit: 10,
+            another: None,
             made: 0,
         };
         world.add_zone("acme.com");
@@ -239,7 +242,8 @@ impl World {
             dns_in: None,
             left_out: BTreeMap::new(),
         };
-        [("default".to_owned(), view)].into()
+        let names = ["default"].into_iter().chain(self.another);
+        names.map(|name| (name.to_owned(), view.clone())).collect()
     }
 
     fn declared(&self, catalog: Option<&Catalog>) -> Declared {
