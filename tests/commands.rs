@@ -467,3 +467,31 @@ fn what_a_file_holds_is_in_no_diff_of_what_is_written_back() {
             .never_says(SECRET);
     }
 }
+
+#[test]
+fn two_accounts_that_the_sandbox_has_one_for_are_refused_as_such() {
+    let server = r#"{"provider": "home", "region": "nyc3", "size": "s-1vcpu-1gb",
+        "image": "debian-13-x64"}"#;
+    let named = |accounts: &str| {
+        format!(r#"{{"version": 2, "providers": {{{accounts}}}, "servers": {{"web": {server}}}}}"#)
+    };
+    let do_type = r#"{"type": "digitalocean"}"#;
+    let (_cloud, place) = begin(&named(&format!(r#""work": {do_type}, "home": {do_type}"#)));
+    place
+        .run("plan --sandbox")
+        .one_error("the sandbox has only one account of the type `digitalocean`")
+        .says("`work` and `home` would both be that one")
+        .says("without --sandbox");
+
+    let at = |region: &str| format!(r#"{{"type": "rackspace", "region": "{region}"}}"#);
+    for (region, code) in [("dfw", 1), ("IAD", 0)] {
+        let (a, b) = (at("DFW"), at(region));
+        let accounts = format!(r#""home": {do_type}, "a": {a}, "b": {b}"#);
+        place.write("cloud.json", named(&accounts));
+        let ran = place.run("plan --sandbox").code(code);
+        if code == 1 {
+            ran.one_error("the sandbox has only one account of the type `rackspace` in a region")
+                .says("give one of them another region");
+        }
+    }
+}

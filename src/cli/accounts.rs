@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -66,6 +66,9 @@ impl Opening<'_> {
             return Ok(vec![(DEFAULT_ACCOUNT.to_owned(), connection(login)?)]);
         }
         self.warn_of_unused_entries();
+        if self.deployment.is_sandbox() {
+            refuse_namesakes_in_sandbox(self.cloud)?;
+        }
         let accounts = self.cloud.accounts.iter();
         accounts
             .map(|account| {
@@ -131,6 +134,37 @@ impl Opening<'_> {
             })?;
         Ok(deployment.token_login(token))
     }
+}
+
+/// Refuses two accounts that the sandbox has only one for. A region at Rackspace is a separate
+/// world, so that two accounts there may be two regions of one.
+fn refuse_namesakes_in_sandbox(cloud: &Cloud) -> Result<(), Failure> {
+    let mut known: BTreeMap<(&str, Option<String>), &str> = BTreeMap::new();
+    for account in &cloud.accounts {
+        let (provider, name) = (account.provider.value.as_str(), account.name.value.as_str());
+        let (place, way_out) = match provider {
+            digitalocean::TYPE => ("", "leave one of them out"),
+            rackspace::TYPE => (" in a region", "give one of them another region"),
+            // What it has none of is refused where it is opened.
+            _ => continue,
+        };
+        let region = text(account.settings.region.as_ref()).map(|region| region.to_lowercase());
+        if let Some(other) = known.insert((provider, region), name) {
+            return Err(Failure::error(format!(
+                "the sandbox has only one account of the type `{provider}`{place}"
+            ))
+            .detail(format!(
+                "`{other}` and `{name}` would both be that one, and everything in it be there \
+                 twice"
+            ))
+            .hint(format!(
+                "try it without --sandbox, or {way_out} to practise"
+            ))
+            .at(Some(account.name.place.clone()))
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// The token in an account's own entry of security.json. It must not be passed over for another
