@@ -244,7 +244,13 @@ async fn a_change_that_nobody_heard_of_is_found_by_what_it_was_to_become() {
         let readers = Readers::one("os", reading(&set.opened_at().await));
         let mut state = state.clone();
         let mut journal = Nowhere;
-        let settled = settle(&readers, &mut state, &mut journal, Duration::ZERO, |_, _| {});
+        let settled = settle(
+            &readers,
+            &mut state,
+            &mut journal,
+            Duration::ZERO,
+            |_, _| {},
+        );
         let settled = settled.await.unwrap().unwrap();
         assert_eq!((settled.found, settled.never), (1, 0));
         let now = &state.resources[&address];
