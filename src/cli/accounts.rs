@@ -160,7 +160,6 @@ fn refuse_namesakes_in_sandbox(cloud: &Cloud) -> Result<(), Failure> {
             .hint(format!(
                 "try it without --sandbox, or {way_out} to practise"
             ))
-            .at(Some(account.name.place.clone()))
             .into());
         }
     }
