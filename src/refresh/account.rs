@@ -57,7 +57,11 @@ impl Look<'_> {
                     .iter()
                     .filter(|attribute| desired.attributes.contains_key(attribute))
                     .any(|attribute| desired.text(attribute) != recorded.text(attribute));
-                changed || recorded.account != desired.account
+                // A pattern may mean what it was made from by a name that the state does not have.
+                let image = desired.text(server::IMAGE).unwrap_or_default();
+                let is_unclear =
+                    image.contains(['*', '?', '[']) && recorded.text(server::IMAGE) != Some(image);
+                changed || is_unclear || recorded.account != desired.account
             })
     }
 
