@@ -67,9 +67,9 @@ pub(crate) static OPENSTACK: Provider = Provider {
         besides: r#""size": "m1.small", "files": [{"path": "/etc/motd", "content": "hello"}],"#,
     },
     is_shared: true,
-    // Each takes some ten seconds there: a sample, unless everything is asked for. The simulators go
-    // through all.
-    every: 5,
+    // Each takes half a minute there: the first of each stage, unless everything is asked for. The
+    // simulators go through all.
+    every: 60,
     opening: None,
     first_look: Duration::from_millis(100),
     first_pause: Duration::from_millis(250),
