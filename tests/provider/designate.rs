@@ -3,10 +3,10 @@
 use super::openstack::{connect, login, scripted};
 use super::rackspace::json_answer;
 use super::*;
-use cloudbuilder::apply::{Journal, settle};
-use cloudbuilder::model::{Address, Diagnostic, Origin, Recorded};
+use cloudbuilder::apply::settle;
+use cloudbuilder::model::{Address, Origin, Recorded};
 use cloudbuilder::provider::{Read, Readers, open_read};
-use cloudbuilder::state::{Effect, Entry, Intent, State};
+use cloudbuilder::state::{Effect, Intent, State};
 
 const SOMEBODYS: &str = "198.51.100.9";
 
@@ -194,23 +194,6 @@ fn reading(url: &str) -> Box<dyn Read> {
     open_read(login(url, None)).unwrap()
 }
 
-/// Keeps nothing.
-struct Nowhere;
-
-impl Journal for Nowhere {
-    fn begin(&mut self, _: &mut State) -> Result<(), Diagnostic> {
-        Ok(())
-    }
-
-    fn append(&mut self, _: &[Entry]) -> Result<(), Diagnostic> {
-        Ok(())
-    }
-
-    fn finish(&mut self, _: &mut State) -> Result<(), Diagnostic> {
-        Ok(())
-    }
-}
-
 /// A run was cut off in the middle of a change, which was carried out all the same.
 #[tokio::test]
 async fn a_change_that_nobody_heard_of_is_found_by_what_it_was_to_become() {
@@ -243,7 +226,7 @@ async fn a_change_that_nobody_heard_of_is_found_by_what_it_was_to_become() {
         let set = Set::of("an-older-one", values);
         let readers = Readers::one("os", reading(&set.opened_at().await));
         let mut state = state.clone();
-        let mut journal = Nowhere;
+        let mut journal = NoJournal;
         let settled = settle(
             &readers,
             &mut state,

@@ -2,31 +2,14 @@
 
 use super::rackspace::{connect, control};
 use super::*;
-use cloudbuilder::apply::{Journal, settle};
-use cloudbuilder::model::{Address, Diagnostic};
+use cloudbuilder::apply::settle;
+use cloudbuilder::model::Address;
 use cloudbuilder::provider::Accounts;
 use cloudbuilder::sandbox::Cloud;
 use cloudbuilder::state::{Effect, Entry, Intent, State};
 
 /// Longer than anything that does not wait takes, and far shorter than a job is waited for.
 const JOB: Duration = Duration::from_millis(400);
-
-/// Writes nothing down.
-struct Memory;
-
-impl Journal for Memory {
-    fn begin(&mut self, _: &mut State) -> Result<(), Diagnostic> {
-        Ok(())
-    }
-
-    fn append(&mut self, _: &[Entry]) -> Result<(), Diagnostic> {
-        Ok(())
-    }
-
-    fn finish(&mut self, _: &mut State) -> Result<(), Diagnostic> {
-        Ok(())
-    }
-}
 
 #[tokio::test]
 async fn a_record_whose_job_outlives_the_settling_time_is_found() {
@@ -69,8 +52,14 @@ async fn a_record_whose_job_outlives_the_settling_time_is_found() {
     let readers = Accounts::one("default", write).readers();
     let began = Instant::now();
     let searching = |_: &[String], longest| assert!(longest > JOB, "{longest:?}");
-    let mut memory = Memory;
-    let settled = settle(&readers, &mut state, &mut memory, Duration::ZERO, searching);
+    let mut journal = NoJournal;
+    let settled = settle(
+        &readers,
+        &mut state,
+        &mut journal,
+        Duration::ZERO,
+        searching,
+    );
     let settled = settled.await.expect("the account answers").unwrap();
     assert_eq!((settled.found, settled.never), (1, 0));
     assert!(state.resources.contains_key(&address));

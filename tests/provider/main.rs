@@ -25,11 +25,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cloudbuilder::model::{Attributes, Observed, Secret};
+use cloudbuilder::apply::Journal;
+use cloudbuilder::model::{Attributes, Diagnostic, Observed, Secret};
 use cloudbuilder::provider::{
     Class, Connection, Error, Login, Manner, Scope, Target, Tempo, Write, digitalocean, open_write,
 };
 use cloudbuilder::sandbox::{self, Options, Sandbox};
+use cloudbuilder::state::{Entry, State};
 use futures_util::future::join_all;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,6 +39,23 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// No single thing that a test waits for takes this long.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Writes nothing down.
+struct NoJournal;
+
+impl Journal for NoJournal {
+    fn begin(&mut self, _: &mut State) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    fn append(&mut self, _: &[Entry]) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut State) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+}
 
 /// Listens on loopback and treats each connection as it is told. Gives the port, and how many
 /// connections there were.

@@ -73,7 +73,7 @@ pub(in crate::provider) struct Place<'a> {
     pub(in crate::provider) auth_url: &'a str,
     pub(in crate::provider) region: Option<String>,
     pub(in crate::provider) interface: &'a str,
-    /// A file with certificates to trust besides the system's.
+    /// Certificates, in PEM, to trust besides the system's.
     pub(in crate::provider) also_trust: Option<&'a [u8]>,
 }
 
