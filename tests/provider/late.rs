@@ -50,8 +50,11 @@ async fn a_record_whose_job_outlives_the_settling_time_is_found() {
     }));
 
     let readers = Accounts::one("default", write).readers();
-    let began = Instant::now();
-    let searching = |_: &[String], longest| assert!(longest > JOB, "{longest:?}");
+    let mut looks = 0;
+    let searching = |_: &[String], longest| {
+        looks += 1;
+        assert!(longest > JOB, "{longest:?}");
+    };
     let mut journal = NoJournal;
     let settled = settle(
         &readers,
@@ -63,9 +66,6 @@ async fn a_record_whose_job_outlives_the_settling_time_is_found() {
     let settled = settled.await.expect("the account answers").unwrap();
     assert_eq!((settled.found, settled.never), (1, 0));
     assert!(state.resources.contains_key(&address));
-    assert!(
-        began.elapsed() < JOB * 4,
-        "what is found ends the search: {:?}",
-        began.elapsed()
-    );
+    // Looks double their distance, and eleven of them last as long as a job may.
+    assert!(looks < 11, "what is found ends the search: {looks} looks");
 }

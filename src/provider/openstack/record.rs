@@ -106,13 +106,13 @@ impl adapter::Adapter<ReadClient> for Adapter {
     ) -> Answer<'a, Observed> {
         async move {
             let record = Record::of(attributes)?;
-            let zone = dns::known_zone_id(client.0, record.zone).await?;
+            let zone = dns::known_zone_id(client.0, record.key.zone).await?;
             let path = format!("{ZONES}/{zone}/recordsets");
             let description = dns::description(mark);
             let body = RecordSetRequest {
-                name: dns::with_dot(record.name),
-                record_type: record.record_type,
-                records: [to_wire(record.record_type, record.data)],
+                name: dns::with_dot(record.key.name),
+                record_type: record.key.record_type,
+                records: [to_wire(record.key.record_type, record.data)],
                 description: description.as_deref(),
             };
             let made: Result<RecordSet, Error> =
@@ -127,7 +127,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
                         _ if error.class == Class::Rejected => Err(error),
                         // The name has values of that type already: ours comes to them.
                         Some(set) => {
-                            let zone = (record.zone, zone.as_str());
+                            let zone = (record.key.zone, zone.as_str());
                             rewrite(client, zone, &set.id, record, |set| {
                                 refuse_beside(record, set)?;
                                 Ok(None)
@@ -154,9 +154,9 @@ impl adapter::Adapter<ReadClient> for Adapter {
     ) -> Answer<'a, Observed> {
         async move {
             let record = Record::of(attributes)?;
-            let zone = dns::known_zone_id(client.0, record.zone).await?;
+            let zone = dns::known_zone_id(client.0, record.key.zone).await?;
             let (id, _) = parts(target.id);
-            let zone = (record.zone, zone.as_str());
+            let zone = (record.key.zone, zone.as_str());
             rewrite(client, zone, id, record, |set| {
                 let before = place_of(set, target, mark);
                 if before.is_none() {
@@ -292,8 +292,8 @@ async fn named(
     zone: &str,
     record: Record<'_>,
 ) -> Result<Option<RecordSet>, Error> {
-    let name = dns::with_dot(record.name);
-    let filter = query(&[("name", &name), ("type", record.record_type)]);
+    let name = dns::with_dot(record.key.name);
+    let filter = query(&[("name", &name), ("type", record.key.record_type)]);
     let path = format!("{ZONES}/{zone}/recordsets{filter}");
     let found = client
         .pages::<RecordSets, _>(Service::Dns, &path, |set| set)
@@ -301,7 +301,7 @@ async fn named(
     // The filter takes `*` for anything, and a name may begin with one.
     let is_it = |set: &RecordSet| {
         set.name.eq_ignore_ascii_case(&name)
-            && set.record_type == record.record_type
+            && set.record_type == record.key.record_type
             && set.action != "DELETE"
     };
     Ok(found.into_iter().find(is_it))

@@ -2,7 +2,7 @@
 
 use crate::model::{Attributes, Observed};
 use crate::provider::adapter::required;
-use crate::provider::matching::spelled;
+use crate::provider::matching::{RecordKey, spelled};
 use crate::provider::{Class, Error, Target};
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
@@ -12,31 +12,27 @@ use super::wire::designate::RecordSet;
 /// A record that is asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Record<'a> {
-    pub(super) zone: &'a str,
-    pub(super) name: &'a str,
-    pub(super) record_type: &'a str,
+    pub(super) key: RecordKey<'a>,
     pub(super) data: &'a str,
 }
 
 impl<'a> Record<'a> {
     pub(super) fn of(attributes: &'a Attributes) -> Result<Self, Error> {
         Ok(Self {
-            zone: required(attributes, ZONE)?,
-            name: required(attributes, NAME)?,
-            record_type: required(attributes, TYPE)?,
+            key: RecordKey::of(attributes)?,
             data: required(attributes, DATA)?,
         })
     }
 
     /// It, among what a recordset holds.
     pub(super) fn among(&self, set: &RecordSet) -> Result<Observed, Error> {
-        let found = from_wire(self.zone, set);
-        let data = canonical(self.record_type, self.data);
+        let found = from_wire(self.key.zone, set);
+        let data = canonical(self.key.record_type, self.data);
         let is_it = |record: &Observed| {
-            record.text(DATA) == Some(&data) && record.text(NAME) == Some(self.name)
+            record.text(DATA) == Some(&data) && record.text(NAME) == Some(self.key.name)
         };
         found.into_iter().find(is_it).ok_or_else(|| {
-            let message = format!("the answer does not have {} → {data}", self.name);
+            let message = format!("the answer does not have {} → {data}", self.key.name);
             Error::new(Class::Ambiguous, "recordset", message)
         })
     }
@@ -102,7 +98,7 @@ pub(super) fn place_of(set: &RecordSet, target: Target<'_>, mark: &str) -> Optio
 /// What it leads to.
 pub(super) fn refuse_beside(record: Record<'_>, set: &RecordSet) -> Result<(), Error> {
     let is_ours = |value: &&String| {
-        canonical(record.record_type, value) == canonical(record.record_type, record.data)
+        canonical(record.key.record_type, value) == canonical(record.key.record_type, record.data)
     };
     let others: Vec<&str> = set
         .records
@@ -110,13 +106,13 @@ pub(super) fn refuse_beside(record: Record<'_>, set: &RecordSet) -> Result<(), E
         .filter(|value| !is_ours(value))
         .map(String::as_str)
         .collect();
-    if others.is_empty() || !matches!(record.record_type, "A" | "AAAA" | "CNAME") {
+    if others.is_empty() || !matches!(record.key.record_type, "A" | "AAAA" | "CNAME") {
         return Ok(());
     }
     let message = format!(
         "{} {} leads to {} by now",
-        record.name,
-        record.record_type,
+        record.key.name,
+        record.key.record_type,
         others.join(" and ")
     );
     Err(Error {
