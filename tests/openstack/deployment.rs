@@ -190,6 +190,7 @@ pub(crate) fn seen(cloud: &Cloud, beginnings: &[&str]) -> Value {
 def its(name):
     return (name or '').startswith(tuple(given))
 until('zones are gone', lambda: not any(z.action == 'DELETE' for z in cloud.dns.zones() if its(z.name)))
+until('servers are gone', lambda: not any(s.status == 'DELETED' for s in cloud.compute.servers() if its(s.name)))
 answer = {
     'servers': sorted(s.name for s in cloud.compute.servers() if its(s.name)),
     'zones': sorted(z.name for z in cloud.dns.zones() if its(z.name)),
