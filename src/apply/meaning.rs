@@ -117,10 +117,7 @@ impl Meaning<'_> {
             }
             (
                 Op::Update {
-                    address,
-                    id,
-                    refers_to,
-                    ..
+                    address, refers_to, ..
                 },
                 Outcome::Made(observed),
             ) => {
@@ -129,12 +126,15 @@ impl Meaning<'_> {
                     let is = &observed.attributes;
                     // An id may be made of what was changed.
                     changed.id.clone_from(&observed.id);
+                    changed.ready = observed.readiness == Readiness::Ready;
                     changed.attributes = remember(address.kind(), &part.attributes, is);
                     changed.refers_to.clone_from(refers_to);
                     Change::Put(changed)
                 });
                 let entry = settled(change.unwrap_or(Change::Nothing));
-                (entry, Next::Finish(Some(id.clone())))
+                // What waits for this may take away what it led to before: that takes more than
+                // that somebody took note.
+                (entry, self.made(step, address, &observed))
             }
             (Op::Await { address, id }, _) => {
                 let waiting = self.wait(step, address, id, Until::Ready);
@@ -268,4 +268,88 @@ fn problem(step: &Step, error: &Error) -> Diagnostic {
     Diagnostic::error(summary)
         .detail(error.to_string())
         .hint(error.hint())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::Attributes;
+    use crate::plan::Verb;
+
+    /// What the answer to a change means that has come so far.
+    fn changed(readiness: Readiness) -> (Option<Entry>, Next) {
+        let address = Address::new("record", "www.acme.com/A");
+        let attributes = |data: &str| Attributes::from([("data".to_owned(), data.into())]);
+        let mut state = State::new();
+        let now: Timestamp = "2026-11-27T00:00:00Z".parse().unwrap();
+        let recorded = Recorded {
+            address: address.clone(),
+            account: "default".to_owned(),
+            id: "1".to_owned(),
+            origin: Origin::Created,
+            ready: true,
+            attributes: attributes("192.0.2.1"),
+            refers_to: Vec::new(),
+            recorded_at: now,
+        };
+        state.resources.insert(address.clone(), recorded);
+        let step = Step {
+            number: 1,
+            op: Op::Update {
+                address,
+                id: "1".to_owned(),
+                attributes: [("data".to_owned(), "192.0.2.2".into())].into(),
+                refers_to: Vec::new(),
+                changed: vec!["data".to_owned()],
+            },
+            verb: Verb::Update,
+            kind: "record".to_owned(),
+            label: String::new(),
+            detail: String::new(),
+            monthly: None,
+            loses: None,
+            waits_for: Vec::new(),
+        };
+        let part = Part::new(&step, 1, &state.resources).unwrap();
+        let meaning = Meaning {
+            readers: &Readers::default(),
+            state: &state,
+            options: &Options::default(),
+            now,
+        };
+        let observed = Observed {
+            kind: "record",
+            account: Arc::default(),
+            id: "1".to_owned(),
+            attributes: attributes("192.0.2.2"),
+            owners: Vec::new(),
+            readiness,
+            monthly: None,
+            created: None,
+        };
+        meaning.succeeded(&part, Outcome::Made(observed))
+    }
+
+    #[test]
+    fn a_change_that_is_not_there_yet_is_waited_for_by_the_next_run_too() {
+        for (readiness, is_there) in [
+            (Readiness::Ready, true),
+            (Readiness::Pending("on its way".to_owned()), false),
+        ] {
+            let (entry, next) = changed(readiness);
+            let Some(Entry::Outcome {
+                change: Change::Put(recorded),
+                ..
+            }) = entry
+            else {
+                panic!("nothing is recorded");
+            };
+            assert_eq!(recorded.text("data"), Some("192.0.2.2"));
+            assert_eq!(recorded.ready, is_there);
+            assert_eq!(matches!(next, Next::Finish(_)), is_there);
+            assert_eq!(matches!(next, Next::Wait(..)), !is_there);
+        }
+    }
 }
