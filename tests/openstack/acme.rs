@@ -1,7 +1,10 @@
 //! README's example on an OpenStack: from nothing to nothing.
 
+use std::sync::PoisonError;
+
 use similar::TextDiff;
 
+use crate::EXAMPLE;
 use crate::cloud::Cloud;
 use crate::deployment::{addresses, nothing_but_a_kept_key, nowhere, read, seen, sign_in};
 use crate::left::Left;
@@ -56,6 +59,7 @@ fn is_as_shown(place: &Place, command: &str) {
 
 #[test]
 fn the_example_comes_up_is_answered_and_goes() {
+    let _alone = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
     let left = Left::by(&OURS);
     let cloud = Cloud::here();
     let mut place = nowhere(&cloud);

@@ -1,9 +1,11 @@
 //! The beginning, at a terminal.
 
 use std::fs;
+use std::sync::PoisonError;
 
 use serde_json::{Value, json};
 
+use crate::EXAMPLE;
 use crate::cloud::{Cloud, Who};
 use crate::contract;
 use crate::deployment::nowhere;
@@ -67,6 +69,7 @@ fn init_asks_for_what_opens_the_account_and_tries_it() {
         json!({"accounts": {"os": entry}, "public_ssh_key": key})
     );
     // What it begins with can be carried out.
+    let _alone = EXAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
     let plan = place.run("plan --detailed-exitcode");
     plan.code(2).says("+ server   server1");
 }

@@ -32,3 +32,6 @@ mod support;
 #[path = "../support/tls.rs"]
 mod tls;
 mod torture;
+
+/// Held by whoever needs the names of README's example, with which `init` begins too.
+static EXAMPLE: std::sync::Mutex<()> = std::sync::Mutex::new(());
