@@ -48,8 +48,11 @@ impl Left {
         let names =
             |all: Vec<Value>, name: &dyn Fn(&Value) -> String, whose: &dyn Fn(&Value) -> String| {
                 let its = all.iter().filter(|one| self.is_its(&whose(one)));
+                // Between its task's end and its own a server is of status DELETED for a moment.
                 let its = its.filter(|one| {
-                    one["action"] != "DELETE" && one["OS-EXT-STS:task_state"] != "deleting"
+                    one["action"] != "DELETE"
+                        && one["OS-EXT-STS:task_state"] != "deleting"
+                        && one["status"] != "DELETED"
                 });
                 let mut names: Vec<String> = its.map(name).collect();
                 names.sort();
