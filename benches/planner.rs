@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use cloudbuilder::config::{PublicKey, cloud};
 use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Image, Money,
-    Observed, Origin, Readiness, Recorded, Region, Size, Value,
+    Observed, Origin, Readiness, Recorded, Region, Size, Update, Value,
 };
 use cloudbuilder::plan::{Input, plan};
 use cloudbuilder::resource::{KINDS, Setting, declare, record, server};
@@ -30,7 +30,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     batches: &[],
-    updates: &[("record", "data")],
+    updates: &[Update::at_once("record", &["data"])],
     leaves: &[],
     name_servers: &[],
     boot: Duration::from_secs(40),

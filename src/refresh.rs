@@ -1,7 +1,7 @@
 //! Looking: what the accounts hold, in as few requests as it takes, and what cloud.json means
 //! there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
@@ -100,7 +100,7 @@ pub async fn refresh(readers: &Readers, wanted: &Wanted<'_>) -> Result<Found, St
 
     // What was deleted outside is made again, and what is not visible yet does not tell its
     // price: both take the catalog after all.
-    let more = survey.look_up_catalogs(&absent).await?;
+    let more = survey.look_up_catalogs(&absent, desired).await?;
     let gone = absent.iter().filter(|(_, why)| **why == Absence::Gone);
     survey.gone = gone.map(|(address, _)| address.clone()).collect();
     let mut declared = if more || !survey.gone.is_empty() {
@@ -343,11 +343,12 @@ impl<'a> Survey<'a> {
         Ok(())
     }
 
-    /// Looks up what servers that are to be made again can be made of. Says whether there was
-    /// anything to look up.
+    /// Looks up what servers that are to be made again, or to be changed back, can be made of. Says
+    /// whether there was anything to look up.
     async fn look_up_catalogs(
         &mut self,
         absent: &BTreeMap<Address, Absence>,
+        desired: &[Desired],
     ) -> Result<bool, Error> {
         let is_server = |address: &Address| address.kind() == server::KIND.name;
         let mut any = false;
@@ -356,9 +357,16 @@ impl<'a> Survey<'a> {
             let lost = recorded.any(|recorded| {
                 is_server(&recorded.address) && absent.contains_key(&recorded.address)
             });
+            let seen = self.sight.observed.iter();
+            let seen: HashMap<&str, &Observed> = seen
+                .filter(|seen| seen.kind == server::KIND.name && seen.account == look.name)
+                .map(|seen| (seen.id.as_str(), seen))
+                .collect();
+            let mut wanted = desired.iter().filter(|one| one.account == *look.name);
+            let changed = wanted.any(|desired| look.is_changed(desired, &seen));
             if let Some(view) = self.accounts.get_mut(&*look.name)
                 && view.catalog.is_none()
-                && lost
+                && (lost || changed)
                 && self.wanted.cloud.is_some()
             {
                 view.catalog = look.catalog(true).await?;

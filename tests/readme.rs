@@ -55,6 +55,21 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// What is shown of a longer story is taken from where that is told.
+#[test]
+fn excerpts_are_what_scenarios_print() {
+    let readme = read("README.md");
+    let excerpts = blocks(&readme, "text");
+    assert!(!excerpts.is_empty());
+    let told = read("fixtures/scenarios/size_and_backups_changed/expected.txt");
+    for excerpt in excerpts {
+        assert!(
+            told.contains(excerpt),
+            "no scenario prints this:\n{excerpt}"
+        );
+    }
+}
+
 #[test]
 fn transcripts_are_what_the_program_prints() {
     let readme = read("README.md");

@@ -101,6 +101,13 @@ fn of_type(provider: &str, plan: &Plan) -> Plan {
     }
 }
 
+/// What the plan says so far of the changes of an address.
+fn changes_of(plan: &Builder, whose: &str) -> Vec<Change> {
+    let mut actions = plan.0.actions.iter();
+    let action = actions.find(|action| action.address == address(whose));
+    action.unwrap().changes.clone()
+}
+
 impl Builder {
     fn step(&mut self, op: Op, verb: Verb, kind: &str, label: &str, detail: &str) -> &mut Step {
         self.0.steps.push(Step {
@@ -112,7 +119,10 @@ impl Builder {
             detail: detail.to_owned(),
             monthly: Some(Money::ZERO),
             loses: None,
+            interrupts: false,
+            permanent: false,
             waits_for: Vec::new(),
+            after: Vec::new(),
         });
         self.0.steps.last_mut().unwrap()
     }
@@ -297,7 +307,7 @@ fn mixed() -> Plan {
         id: "3164451".to_owned(),
         attributes: resized,
         refers_to: Vec::new(),
-        changed: vec!["backups".to_owned(), "size".to_owned()],
+        changes: changes_of(&plan, "server.db1"),
     };
     let step = plan.step(
         update,
@@ -343,7 +353,7 @@ fn mixed() -> Plan {
         id: "55".to_owned(),
         attributes: changed,
         refers_to: Vec::new(),
-        changed: vec!["data".to_owned()],
+        changes: changes_of(&plan, "record.db.acme.com/A"),
     };
     plan.step(
         update,

@@ -18,6 +18,7 @@
 //! account N                  from here on the token is one of another account
 //! environment NAME VALUE     set a variable
 //! droplet NAME JSON          make a Droplet outside; the JSON may be left out
+//! action NAME JSON           have a Droplet do something outside, and wait until it is done
 //! key                        upload the key outside
 //! another-key                from here on the user has another key
 //! domain NAME                make a zone outside
@@ -84,9 +85,11 @@ scenarios! {
     addresses_not_written,
     all_deleted_outside,
     catalog_problems_all_at_once,
+    changed_in_the_account,
     conflict_beside_a_right_record,
     conflict_of_each_kind,
     conflict_without_ipv6,
+    cut_off_while_off,
     destroy_keeps_a_zone_with_others_records,
     destroy_keeps_the_key_of_another_deployment,
     destroy_keeps_what_was_found,
@@ -113,13 +116,17 @@ scenarios! {
     record_already_right,
     record_changed_outside,
     record_replaced_outside,
+    region_differs,
     region_without_ipv6,
     sectioned_form,
     server_deleted_outside,
     server_failed_by_quota,
     server_imported,
     server_renamed,
-    size_region_or_backups_differ,
+    shutdown_ignored,
+    size_and_backups_changed,
+    size_change_fails,
+    size_with_its_disk,
     state_lost,
     state_rebuilt_with_a_server_that_left,
     token_without_tags,
@@ -227,6 +234,11 @@ impl Scenario {
                 let more = self.with_lineage(more);
                 let more = serde_json::from_str(&more).expect("attributes");
                 self.cloud.droplet(name, &more);
+            }
+            ("action", [name, ..]) => {
+                let body = rest.split_once(' ').map_or("{}", |(_, body)| body);
+                let body = serde_json::from_str(body).expect("an action");
+                self.cloud.act(name, &body);
             }
             ("another-key", []) => self.place.set("CLOUDBUILDER_PUBLIC_SSH_KEY", ANOTHER_KEY),
             ("key", []) => {

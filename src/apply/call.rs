@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::model::{Address, Attributes, Observed, Recorded, Sealed, Secret, Value};
-use crate::plan::{Op, Step};
-use crate::provider::{Class, Error, Target, Write, Writers};
+use crate::plan::{Change, Op, Step};
+use crate::provider::{Class, Error, Target, Updated, Write, Writers};
+use crate::resource::{kind, show};
 use crate::state::{Effect, Intent};
 
 use super::Options;
@@ -54,6 +55,8 @@ pub(super) struct Part {
     sealed: Vec<(&'static str, Secret)>,
     /// The number of what was written down about it beforehand.
     pub(super) intent: u64,
+    /// Whether that is written down already: it is asked for once more.
+    pub(super) is_reminder: bool,
 }
 
 impl Part {
@@ -67,9 +70,19 @@ impl Part {
         recorded: &BTreeMap<Address, Recorded>,
     ) -> Result<Self, String> {
         let attributes = match &step.op {
-            Op::Create { attributes, .. }
-            | Op::Import { attributes, .. }
-            | Op::Update { attributes, .. } => resolve(attributes, recorded)?,
+            Op::Create { attributes, .. } | Op::Import { attributes, .. } => {
+                resolve(attributes, recorded)?
+            }
+            Op::Update {
+                attributes,
+                changes,
+                address,
+                ..
+            } => {
+                let mut attributes = resolve(attributes, recorded)?;
+                forget_what_is_only_seen(address.kind(), &mut attributes, changes);
+                attributes
+            }
             Op::Delete { address, .. } | Op::Await { address, .. } | Op::Forget { address } => {
                 recorded
                     .get(address)
@@ -103,12 +116,16 @@ impl Part {
             op: step.op.clone(),
             attributes,
             intent,
+            is_reminder: false,
         })
     }
 
     /// What has to be written down before it is sent; `None` if it sends nothing that changes
     /// anything. `clock` is the provider's own time, `marks` whether what is made carries our mark.
     pub(super) fn intent(&self, clock: Option<Timestamp>, marks: bool) -> Option<Intent> {
+        if self.is_reminder {
+            return None;
+        }
         let (effect, id, refers_to) = match &self.op {
             Op::Create { refers_to, .. } => (Effect::Create, None, Some(refers_to)),
             Op::Import {
@@ -259,12 +276,21 @@ impl Call {
                     result => result.map(Outcome::Made),
                 }
             }
-            Op::Update { changed, .. } => {
+            Op::Update { changes, .. } => {
                 let Some(target) = part.target() else {
                     return Ok(Outcome::Accepted);
                 };
-                let updated = write.update(target, &part.attributes, changed, mark).await;
-                updated.map(Outcome::Made)
+                let changed: Vec<String> = changes
+                    .iter()
+                    .map(|change| change.attribute.clone())
+                    .collect();
+                match write
+                    .update(target, &part.attributes, &changed, mark)
+                    .await?
+                {
+                    Updated::Done(observed) => Ok(Outcome::Made(observed)),
+                    Updated::Underway => Ok(Outcome::Accepted),
+                }
             }
             Op::Import { mark: true, .. } => {
                 if let Some(target) = part.target() {
@@ -327,6 +353,22 @@ impl Call {
 
 const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(5);
 
+/// What others may have made of it is no part of what is asked for.
+fn forget_what_is_only_seen(kind_name: &str, attributes: &mut Attributes, changes: &[Change]) {
+    let Some((_, kind)) = kind(kind_name) else {
+        return;
+    };
+    for attribute in kind.attributes.iter().filter(|known| known.is_only_seen()) {
+        let changes = changes.iter();
+        if !changes
+            .map(|change| &change.attribute)
+            .any(|name| name == attribute.name)
+        {
+            attributes.remove(attribute.name);
+        }
+    }
+}
+
 /// Every reference replaced by what it refers to.
 fn resolve(
     wanted: &Attributes<Value>,
@@ -341,7 +383,7 @@ fn resolve(
             .and_then(|recorded| recorded.attributes.get(&reference.attribute))
             .filter(|found| !found.is_null())
             .map(|found| (name, found.clone()))
-            .ok_or_else(|| format!("there is no {}", crate::resource::show(value))),
+            .ok_or_else(|| format!("there is no {}", show(value))),
     });
     resolved.collect()
 }

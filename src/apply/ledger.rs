@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{Diagnostic, Origin};
-use crate::plan::{Op, Plan, Step};
+use crate::model::{Diagnostic, Origin, Recorded, Value};
+use crate::plan::{self, Op, Plan, Step};
 use crate::provider::{Read, Readers};
-use crate::resource::kind;
+use crate::resource::{Kind, kind};
 use crate::state::{Change, Entry, Intent, Progress, State};
 
 use super::call::{Answer, Call, Part};
-use super::meaning::{Lost, Meaning, Next, failed_to_come, too_late};
-use super::outcome::{now, remember};
+use super::meaning::{Lost, Meaning, Next, too_late};
+use super::outcome::now;
 use super::schedule::{Groups, Schedule};
 use super::search::{Candidates, Choice, Failures, choose, is_markable, taken};
 use super::settle::{made, two_or_more};
+use super::sighted::sighted;
 use super::wait::{Looked, Sight, Waiting, may_pass};
 use super::{Event, Options, Report, Surroundings};
 
@@ -44,6 +45,8 @@ pub(super) struct Ledger<'a> {
     /// How often a step's answer was lost.
     attempts: HashMap<usize, u32>,
     next_intent: u64,
+    /// What is asked for once more, by step: the intent that says so already.
+    reminded: HashMap<usize, u64>,
 }
 
 impl<'a> Ledger<'a> {
@@ -85,6 +88,7 @@ impl<'a> Ledger<'a> {
             broken: None,
             held: Vec::new(),
             attempts: HashMap::new(),
+            reminded: HashMap::new(),
         }
     }
 
@@ -151,10 +155,14 @@ impl<'a> Ledger<'a> {
             began.insert(Instant::now());
             self.surroundings.event(&Event::Started { step: number });
         }
-        let intent = self.next_intent;
-        self.next_intent += 1;
+        let reminded = self.reminded.remove(&number);
+        let intent = reminded.unwrap_or(self.next_intent);
+        self.next_intent = self.next_intent.max(intent + 1);
         match Part::new(step, intent, &self.state.resources) {
-            Ok(part) => Some(part),
+            Ok(mut part) => {
+                part.is_reminder = reminded.is_some();
+                Some(part)
+            }
             Err(why) => {
                 let problem = Diagnostic::error(format!("{} cannot be made", step.label));
                 let hint = "run plan again to see what is there";
@@ -309,6 +317,10 @@ impl<'a> Ledger<'a> {
             Next::Finish(id) => self.finish(step, id.as_deref()),
             Next::Fail(problem) => self.fail(step, problem),
             Next::Again { alone } => self.schedule.again(step, alone),
+            Next::Remind { intent } => {
+                self.reminded.insert(step, intent);
+                self.schedule.again(step, true);
+            }
             Next::Wait(mut waiting, why) => {
                 if let Some(why) = why {
                     let id = waiting.id.clone();
@@ -460,39 +472,13 @@ impl<'a> Ledger<'a> {
         let mut entries = Vec::new();
         let mut next = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
-            let (step, address) = (waiting.step, &waiting.address);
-            match sights.remove(&step).unwrap_or(Sight::NotYet) {
-                Sight::NotYet => self.waiting.push(waiting),
-                Sight::Gone => {
-                    let change = Change::Remove(address.clone());
-                    entries.push(match waiting.intent {
-                        Some(number) => Entry::Outcome { number, change },
-                        None => Entry::Change(change),
-                    });
-                    next.push((step, Next::Finish(Some(waiting.id))));
-                }
-                Sight::Ready(observed) => {
-                    if let Some(recorded) = self.state.resources.get(address) {
-                        let mut recorded = recorded.clone();
-                        recorded.ready = true;
-                        let (is, applied) = (&observed.attributes, &recorded.attributes);
-                        recorded.attributes = remember(address.kind(), applied, is);
-                        entries.push(Entry::Change(Change::Put(recorded)));
-                    }
-                    next.push((step, Next::Finish(Some(waiting.id))));
-                }
-                Sight::Lost => {
-                    let problem = Diagnostic::error(format!("{address} is gone"))
-                        .detail(format!(
-                            "{} was made and does not exist any more",
-                            waiting.id
-                        ))
-                        .hint("run it again to have it made anew");
-                    next.push((step, Next::Fail(problem)));
-                }
-                Sight::Failed(why) => {
-                    let problem = failed_to_come(address, &waiting.id, &why);
-                    next.push((step, Next::Fail(problem)));
+            let sight = sights.remove(&waiting.step).unwrap_or(Sight::NotYet);
+            let recorded = self.state.resources.get(&waiting.address);
+            match sighted(&waiting, sight, recorded) {
+                None => self.waiting.push(waiting),
+                Some((entry, then)) => {
+                    entries.extend(entry);
+                    next.push((waiting.step, then));
                 }
             }
         }
@@ -508,7 +494,10 @@ impl<'a> Ledger<'a> {
             .and_then(|address| self.state.resources.get(address))
             .and_then(|recorded| {
                 let (_, kind) = kind(recorded.address.kind())?;
-                Some((kind.outcome)(&recorded.attributes))
+                Some(match op {
+                    Some(Op::Update { changes, .. }) => became(kind, changes, recorded),
+                    _ => (kind.outcome)(&recorded.attributes),
+                })
             });
         self.surroundings.event(&Event::Finished {
             step: number,
@@ -569,6 +558,16 @@ impl<'a> Ledger<'a> {
             Err(error) => self.fail(number, error),
         }
     }
+}
+
+/// What has changed, in a few words.
+fn became(kind: &Kind, changes: &[plan::Change], recorded: &Recorded) -> String {
+    let each = changes.iter().map(|change| {
+        let is = recorded.attributes.get(&change.attribute);
+        let after = is.map_or_else(|| change.after.clone(), |is| Value::Known(is.clone()));
+        (kind.changed)(&change.attribute, &change.before, &after)
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// Something stood in the way of the journal, and not of the state at the end.

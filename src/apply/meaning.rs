@@ -13,7 +13,7 @@ use crate::state::{Change, Entry, Intent, State};
 
 use super::Options;
 use super::call::{Outcome, Part};
-use super::outcome::{missing, recorded, remember};
+use super::outcome::{changed, missing, recorded};
 use super::search::{Search, asked_for};
 use super::wait::{Until, Waiting};
 
@@ -35,6 +35,10 @@ pub(super) enum Next {
     /// It has to be sent again, by itself if it was one of several.
     Again {
         alone: bool,
+    },
+    /// It came to a halt: it has to be asked for once more, which is written down already.
+    Remind {
+        intent: u64,
     },
     /// Nobody knows whether it was carried out.
     Search(Box<Lost>),
@@ -115,26 +119,22 @@ impl Meaning<'_> {
                 };
                 (entry, next)
             }
-            (
-                Op::Update {
-                    address, refers_to, ..
-                },
-                Outcome::Made(observed),
-            ) => {
-                let change = self.state.resources.get(address).map(|recorded| {
-                    let mut changed = recorded.clone();
-                    let is = &observed.attributes;
-                    // An id may be made of what was changed.
-                    changed.id.clone_from(&observed.id);
-                    changed.ready = observed.readiness == Readiness::Ready;
-                    changed.attributes = remember(address.kind(), &part.attributes, is);
-                    changed.refers_to.clone_from(refers_to);
-                    Change::Put(changed)
+            (Op::Update { address, .. }, Outcome::Made(observed)) => {
+                let recorded = self.state.resources.get(address);
+                let change = recorded.map(|recorded| {
+                    let what = (&part.op, &part.attributes);
+                    Change::Put(changed(recorded, what, &observed))
                 });
                 let entry = settled(change.unwrap_or(Change::Nothing));
                 // What waits for this may take away what it led to before: that takes more than
                 // that somebody took note.
                 (entry, self.made(step, address, &observed))
+            }
+            (Op::Update { address, id, .. }, Outcome::Accepted) => {
+                let mut waiting = self.wait(step, address, id, Until::Changed);
+                waiting.intent = Some(number);
+                waiting.becoming = Some(Box::new((part.op.clone(), part.attributes.clone())));
+                (None, Next::Wait(waiting, None))
             }
             (Op::Await { address, id }, _) => {
                 let waiting = self.wait(step, address, id, Until::Ready);
@@ -157,7 +157,7 @@ impl Meaning<'_> {
                 (Some(entry), Next::Finish(id))
             }
             // No provider answers so.
-            (Op::Create { .. } | Op::Update { .. }, Outcome::Accepted)
+            (Op::Create { .. }, Outcome::Accepted)
             | (Op::Update { .. }, Outcome::Found(_))
             | (Op::WriteBack { .. }, _) => (None, Next::Finish(None)),
         }
@@ -223,6 +223,7 @@ impl Meaning<'_> {
             attributes: recorded.map(|r| r.attributes.clone()).unwrap_or_default(),
             until,
             intent: None,
+            becoming: None,
             deadline: Instant::now() + self.options.ready_deadline,
             settled: Instant::now() + unsettled,
         }
@@ -238,6 +239,7 @@ pub(super) fn too_late(waiting: &Waiting, deadline: Duration) -> Diagnostic {
     let minutes = deadline.as_secs() / 60;
     let still = match waiting.until {
         Until::Ready => "is not ready",
+        Until::Changed => "is not changed yet",
         Until::Gone => "is still there",
     };
     Diagnostic::error(format!("{} {still}", waiting.address))
@@ -249,6 +251,13 @@ pub(super) fn failed_to_come(address: &Address, id: &str, why: &str) -> Diagnost
     Diagnostic::error(format!("{address} failed to come up"))
         .detail(format!("{id}: {why}"))
         .hint("delete it by hand, then run it again to have it made anew")
+}
+
+/// A change that was accepted did not come about.
+pub(super) fn not_changed(address: &Address, id: &str, why: &str) -> Diagnostic {
+    Diagnostic::error(format!("{address} was not changed"))
+        .detail(format!("{id}: {why}"))
+        .hint("run plan again to see what is there now")
 }
 
 /// An error of a request as a message about the step.
@@ -264,7 +273,11 @@ fn problem(step: &Step, error: &Error) -> Diagnostic {
         Class::Transient => "failed for now",
         Class::Malformed => "got an answer that makes no sense",
     };
-    let summary = format!("{} {} {became}", step.kind, step.label);
+    let what = match step.op {
+        Op::Update { .. } => "the change of ",
+        _ => "",
+    };
+    let summary = format!("{what}{} {} {became}", step.kind, step.label);
     Diagnostic::error(summary)
         .detail(error.to_string())
         .hint(error.hint())
@@ -295,6 +308,11 @@ mod tests {
             recorded_at: now,
         };
         state.resources.insert(address.clone(), recorded);
+        let change = crate::plan::Change {
+            attribute: "data".to_owned(),
+            before: "192.0.2.1".into(),
+            after: "192.0.2.2".into(),
+        };
         let step = Step {
             number: 1,
             op: Op::Update {
@@ -302,7 +320,7 @@ mod tests {
                 id: "1".to_owned(),
                 attributes: [("data".to_owned(), "192.0.2.2".into())].into(),
                 refers_to: Vec::new(),
-                changed: vec!["data".to_owned()],
+                changes: vec![change],
             },
             verb: Verb::Update,
             kind: "record".to_owned(),
@@ -310,7 +328,10 @@ mod tests {
             detail: String::new(),
             monthly: None,
             loses: None,
+            interrupts: false,
+            permanent: false,
             waits_for: Vec::new(),
+            after: Vec::new(),
         };
         let part = Part::new(&step, 1, &state.resources).unwrap();
         let meaning = Meaning {

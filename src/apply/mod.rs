@@ -22,6 +22,7 @@ mod run;
 mod schedule;
 mod search;
 mod settle;
+mod sighted;
 mod wait;
 
 pub use event::{Event, Report};

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::model::{Address, Attributes, Observed, Origin, Readiness, Recorded};
+use crate::plan::Op;
 use crate::provider::{Read, Readers};
-use crate::resource::{OnChange, kind};
+use crate::resource::{Attribute, OnChange, kind};
 
 /// What to record of something that was made or found; `now` by the provider's clock.
 pub(super) fn recorded(
@@ -36,9 +37,11 @@ pub(super) fn now(readers: &Readers, account: &str) -> Timestamp {
 pub(super) fn remember(kind_name: &str, applied: &Attributes, is: &Attributes) -> Attributes {
     let mut remembered = applied.clone();
     for (name, value) in is {
-        let computed = kind(kind_name)
-            .and_then(|(_, kind)| kind.attribute(name))
-            .is_some_and(|attribute| attribute.on_change == OnChange::Computed);
+        let attribute = kind(kind_name).and_then(|(_, kind)| kind.attribute(name));
+        if attribute.is_some_and(Attribute::is_only_seen) {
+            continue;
+        }
+        let computed = attribute.is_some_and(|attribute| attribute.on_change == OnChange::Computed);
         if computed || !remembered.contains_key(name) {
             remembered.insert(name, value.clone());
         }
@@ -46,10 +49,36 @@ pub(super) fn remember(kind_name: &str, applied: &Attributes, is: &Attributes) -
     remembered
 }
 
+/// What is recorded of something once attributes of it have been changed.
+pub(super) fn changed(
+    recorded: &Recorded,
+    (op, applied): (&Op, &Attributes),
+    observed: &Observed,
+) -> Recorded {
+    let mut changed = recorded.clone();
+    // An id may be made of what was changed.
+    changed.id.clone_from(&observed.id);
+    changed.ready = observed.readiness == Readiness::Ready;
+    if let Op::Update {
+        changes, refers_to, ..
+    } = op
+    {
+        for change in changes {
+            if let Some((name, value)) = applied.get_key_value(&change.attribute) {
+                changed.attributes.insert(name, value.clone());
+            }
+        }
+        changed.refers_to.clone_from(refers_to);
+    }
+    let kind = recorded.address.kind();
+    changed.attributes = remember(kind, &changed.attributes, &observed.attributes);
+    changed
+}
+
 /// Whether what was made can be used; if not, what is missing.
 pub(super) fn missing(observed: &Observed) -> Option<&str> {
     match &observed.readiness {
         Readiness::Ready => None,
-        Readiness::Pending(why) | Readiness::Failed(why) => Some(why),
+        Readiness::Pending(why) | Readiness::Paused(why) | Readiness::Failed(why) => Some(why),
     }
 }

@@ -61,7 +61,10 @@ pub(super) struct Schedule {
 #[derive(Debug)]
 struct Node {
     missing: usize,
+    /// The steps that wait for its being done.
     unblocks: Vec<usize>,
+    /// The steps that wait for its being over.
+    precedes: Vec<usize>,
     status: Status,
     group: Option<usize>,
 }
@@ -80,8 +83,9 @@ impl Schedule {
             .iter()
             .enumerate()
             .map(|(index, step)| Node {
-                missing: step.waits_for.len(),
+                missing: step.waits_for.len() + step.after.len(),
                 unblocks: Vec::new(),
+                precedes: Vec::new(),
                 status: Status::Blocked,
                 group: groups.of.get(index).copied().flatten(),
             })
@@ -92,6 +96,11 @@ impl Schedule {
                     node.unblocks.push(step.number);
                 }
             }
+            for &first in &step.after {
+                if let Some(node) = node(&mut nodes, first) {
+                    node.precedes.push(step.number);
+                }
+            }
         }
         let most = groups.most.iter();
         let mut schedule = Self {
@@ -99,8 +108,10 @@ impl Schedule {
             ready: BTreeSet::new(),
             groups: most.map(|most| (*most, BTreeSet::new())).collect(),
         };
-        for step in steps.iter().filter(|step| step.waits_for.is_empty()) {
-            schedule.make_ready(step.number);
+        for step in steps {
+            if step.waits_for.is_empty() && step.after.is_empty() {
+                schedule.make_ready(step.number);
+            }
         }
         schedule
     }
@@ -151,29 +162,41 @@ impl Schedule {
 
     /// A started step is done; what waited only for it may start.
     pub(super) fn done(&mut self, number: usize) {
-        for next in self.finish(number) {
-            let Some(node) = node(&mut self.nodes, next) else {
-                continue;
-            };
-            node.missing = node.missing.saturating_sub(1);
-            if node.missing == 0 && node.status == Status::Blocked {
-                self.make_ready(next);
-            }
+        let (unblocked, preceded) = self.finish(number);
+        for next in unblocked.into_iter().chain(preceded) {
+            self.one_less(next);
         }
     }
 
-    /// A started step failed. Gives the steps that cannot be done now, in order.
+    /// A started step failed. Gives the steps that cannot be done now, in order; what was only to
+    /// come after it may start.
     pub(super) fn failed(&mut self, number: usize) -> BTreeSet<usize> {
         let mut skipped = BTreeSet::new();
-        let mut behind = self.finish(number);
+        let (mut behind, mut preceded) = self.finish(number);
         while let Some(next) = behind.pop() {
             let blocked = node(&mut self.nodes, next).is_some_and(|n| n.status == Status::Blocked);
             if blocked {
                 skipped.insert(next);
-                behind.extend(self.finish(next));
+                let (further, after) = self.finish(next);
+                behind.extend(further);
+                preceded.extend(after);
             }
         }
+        for next in preceded {
+            self.one_less(next);
+        }
         skipped
+    }
+
+    /// One of those that a step waits for is over.
+    fn one_less(&mut self, number: usize) {
+        let Some(node) = node(&mut self.nodes, number) else {
+            return;
+        };
+        node.missing = node.missing.saturating_sub(1);
+        if node.missing == 0 && node.status == Status::Blocked {
+            self.make_ready(number);
+        }
     }
 
     /// The steps that were not started.
@@ -186,11 +209,14 @@ impl Schedule {
         blocked.map(|(index, _)| index + 1).collect()
     }
 
-    fn finish(&mut self, number: usize) -> Vec<usize> {
-        node(&mut self.nodes, number).map_or_else(Vec::new, |node| {
-            node.status = Status::Over;
-            std::mem::take(&mut node.unblocks)
-        })
+    /// Gives the steps that waited for its being done, and those that waited for its being over.
+    fn finish(&mut self, number: usize) -> (Vec<usize>, Vec<usize>) {
+        let Some(node) = node(&mut self.nodes, number) else {
+            return Default::default();
+        };
+        node.status = Status::Over;
+        let unblocks = std::mem::take(&mut node.unblocks);
+        (unblocks, std::mem::take(&mut node.precedes))
     }
 }
 
@@ -214,7 +240,10 @@ mod tests {
             detail: String::new(),
             monthly: None,
             loses: None,
+            interrupts: false,
+            permanent: false,
             waits_for: waits_for.to_vec(),
+            after: Vec::new(),
         }
     }
 
@@ -285,6 +314,35 @@ mod tests {
         schedule.done(2);
         assert_eq!(start_all(&mut schedule), [[5]]);
         assert!(schedule.not_started().is_empty());
+    }
+
+    #[test]
+    fn what_only_comes_after_is_started_whatever_came_of_it() {
+        // Stop, change, start again; and one that needs the change.
+        let orders: [(&[usize], &[usize]); 4] =
+            [(&[], &[]), (&[1], &[]), (&[1], &[2]), (&[2], &[])];
+        let schedule = || {
+            let forget = Op::Forget {
+                address: Address::new("toy", "x"),
+            };
+            let steps = orders.iter().enumerate();
+            let steps = steps.map(|(index, (waits_for, after))| Step {
+                after: after.to_vec(),
+                ..step(index + 1, forget.clone(), waits_for)
+            });
+            Schedule::new(&steps.collect::<Vec<_>>(), &Groups::default())
+        };
+        let mut changed = schedule();
+        assert_eq!(start_all(&mut changed), [[1]]);
+        changed.done(1);
+        assert_eq!(start_all(&mut changed), [[2]]);
+        assert_eq!(changed.failed(2), BTreeSet::from([4]));
+        assert_eq!(start_all(&mut changed), [[3]]);
+
+        let mut not_stopped = schedule();
+        start_all(&mut not_stopped);
+        assert_eq!(not_stopped.failed(1), BTreeSet::from([2, 3, 4]));
+        assert!(start_all(&mut not_stopped).is_empty());
     }
 
     #[test]

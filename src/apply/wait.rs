@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::model::{Address, Attributes, Observed, Readiness};
+use crate::plan::Op;
 use crate::provider::{Class, Error, Read, Readers, Target};
 
 /// Something that was asked for and has not come about yet.
@@ -19,12 +20,25 @@ pub(super) struct Waiting {
     pub(super) until: Until,
     /// The number of the intent that is settled by its coming about, if it is settled by that.
     pub(super) intent: Option<u64>,
+    /// What it is to become, and the attributes that were sent.
+    pub(super) becoming: Option<Box<(Op, Attributes)>>,
     pub(super) deadline: Instant,
     /// Until then it may merely be invisible still.
     pub(super) settled: Instant,
 }
 
 impl Waiting {
+    /// Whether it is what it was to become.
+    pub(super) fn shows(&self, observed: &Observed) -> bool {
+        self.becoming.as_deref().is_none_or(|(op, sent)| match op {
+            Op::Update { changes, .. } => changes.iter().all(|change| {
+                let name = change.attribute.as_str();
+                observed.attributes.get(name) == sent.get(name)
+            }),
+            _ => true,
+        })
+    }
+
     fn target(&self) -> Target<'_> {
         Target {
             kind: self.address.kind(),
@@ -39,6 +53,8 @@ impl Waiting {
 pub(super) enum Until {
     /// That it can be used.
     Ready,
+    /// That it is as it was asked to become.
+    Changed,
     /// That it is no more.
     Gone,
 }
@@ -49,6 +65,8 @@ pub(super) enum Sight {
     Ready(Box<Observed>),
     /// It is no more.
     Gone,
+    /// It came to a halt and goes on when it is asked for once more.
+    Paused(String),
     /// It will never be ready.
     Failed(String),
     /// It should have come and does not exist.
@@ -108,7 +126,7 @@ async fn look_in(
     let (coming, going): (Vec<&Waiting>, Vec<&Waiting>) = waiting
         .iter()
         .copied()
-        .partition(|waiting| waiting.until == Until::Ready);
+        .partition(|waiting| waiting.until != Until::Gone);
     let kinds: BTreeSet<&str> = coming
         .iter()
         .map(|waiting| waiting.address.kind())
@@ -160,6 +178,7 @@ fn sight(observed: &Observed) -> Sight {
     match &observed.readiness {
         Readiness::Ready => Sight::Ready(Box::new(observed.clone())),
         Readiness::Pending(_) => Sight::NotYet,
+        Readiness::Paused(why) => Sight::Paused(why.clone()),
         Readiness::Failed(why) => Sight::Failed(why.clone()),
     }
 }

@@ -80,6 +80,37 @@ pub(super) fn backups(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// The same of `disk`.
+pub(super) fn disks(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
+    let mut told = HashSet::new();
+    for server in &cloud.servers {
+        let account = cloud.account(&server.account.value);
+        let Some((account, disk)) = account.zip(server.grow_disk.as_ref()) else {
+            continue;
+        };
+        let provider = provider_type(&account.provider.value);
+        if let Some(provider) = provider
+            && !provider.keeps_disk
+            && told.insert(disk.place.range.start)
+        {
+            found.push(
+                Diagnostic::error(format!(
+                    "`disk` means nothing for server `{}`",
+                    server.name.value.escape_debug()
+                ))
+                .detail(format!(
+                    "its account `{}` is of type `{}`, where the size alone says what becomes of \
+                     the disk",
+                    account.name.value.escape_debug(),
+                    provider.name
+                ))
+                .hint("remove `disk`, or write it into the servers that are elsewhere")
+                .at(disk.place.clone()),
+            );
+        }
+    }
+}
+
 /// Where an account is one region, a server cannot be in another.
 pub(super) fn regions(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
     let mut told = HashSet::new();

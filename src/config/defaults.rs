@@ -8,15 +8,17 @@ use super::keys::{firsts, report_duplicate_keys, unknown_key};
 use super::openstack::{self, OpenStack};
 use super::reader::Reader;
 use super::selector::{Selector, Wanted, selector};
+use super::server::disk;
 use crate::model::{Diagnostic, nearest};
 
 /// Its keys.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "provider",
     "region",
     "size",
     "image",
     "backups",
+    "disk",
     "openstack",
 ];
 
@@ -27,6 +29,7 @@ pub(super) struct Defaults {
     pub(super) size: Option<Spanned<Selector>>,
     pub(super) image: Option<Spanned<Selector>>,
     pub(super) backups: Option<Spanned<bool>>,
+    pub(super) grow_disk: Option<Spanned<bool>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
     pub(super) broken: Vec<&'static str>,
@@ -60,6 +63,7 @@ pub(super) fn defaults(
                 defaults.image = selector(reader, "the default `image`", value, Wanted::IMAGE);
             }
             "backups" => defaults.backups = reader.boolean("the default `backups`", value),
+            "disk" => defaults.grow_disk = disk(reader, "the default `disk`", value),
             "openstack" if !accounts.some_openstack() => {
                 let place = reader.name_place(member);
                 reader.report(

@@ -23,6 +23,8 @@ pub struct ProviderType {
     pub region_by_server: bool,
     /// Whether the provider backs servers up.
     pub backups: bool,
+    /// Whether a server that gets another size keeps its disk unless it is asked to grow.
+    pub keeps_disk: bool,
     /// Whether its servers may have the block `openstack`.
     pub openstack: bool,
     /// Values that a server could have, for hints.
@@ -34,6 +36,7 @@ const DIGITALOCEAN: ProviderType = ProviderType {
     settings: &[],
     region_by_server: true,
     backups: true,
+    keeps_disk: true,
     openstack: false,
     examples: [
         ("region", "nyc3"),
@@ -61,6 +64,7 @@ pub const TYPES: [ProviderType; 4] = [
         settings: OPENSTACK_SETTINGS,
         region_by_server: false,
         backups: false,
+        keeps_disk: false,
         openstack: true,
         examples: [
             ("region", "RegionOne"),
@@ -73,6 +77,7 @@ pub const TYPES: [ProviderType; 4] = [
         settings: &["region", "auth_url"],
         region_by_server: false,
         backups: false,
+        keeps_disk: false,
         openstack: false,
         examples: [
             ("region", "DFW"),
@@ -85,6 +90,7 @@ pub const TYPES: [ProviderType; 4] = [
         settings: OPENSTACK_SETTINGS,
         region_by_server: false,
         backups: false,
+        keeps_disk: false,
         openstack: true,
         examples: [
             ("region", "DFW3"),

@@ -17,12 +17,13 @@ use super::{Cloud, Server, Spanned};
 use crate::model::{Diagnostic, Place, nearest};
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [&str; 9] = [
+pub(super) const SERVER_KEYS: [&str; 10] = [
     "provider",
     "region",
     "size",
     "image",
     "backups",
+    "disk",
     "names",
     "files",
     "openstack",
@@ -108,6 +109,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             }
             // Read before all others: what they may be depends on it.
             "provider" => {}
+            "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
                 let account = &server.account.value;
@@ -183,11 +185,36 @@ fn beginning(
             .backups
             .clone()
             .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
+        grow_disk: defaults.grow_disk.clone(),
         names: Vec::new(),
         files: Vec::new(),
         settings: None,
         networks: None,
         name,
+    }
+}
+
+/// Whether the disk grows with the size.
+pub(super) fn disk(
+    reader: &mut Reader<'_, '_>,
+    what: &str,
+    value: &Value<'_>,
+) -> Option<Spanned<bool>> {
+    let text = reader.text(what, value)?;
+    match text.value.as_str() {
+        "grow" => Some(Spanned::new(true, text.place)),
+        "keep" => Some(Spanned::new(false, text.place)),
+        _ => {
+            reader.report(
+                Diagnostic::error(format!("{what} must be `keep` or `grow`"))
+                    .hint(
+                        "`keep` lets a size be taken back; `grow` gives the server all of the new \
+                         size's disk, for good",
+                    )
+                    .at(text.place),
+            );
+            None
+        }
     }
 }
 

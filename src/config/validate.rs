@@ -28,6 +28,10 @@ pub const CHECKS: &[(&str, Check)] = &[
         account_checks::backups,
     ),
     (
+        "only disks that would stay are asked to grow",
+        account_checks::disks,
+    ),
+    (
         "servers are in the region of their account",
         account_checks::regions,
     ),

@@ -9,8 +9,8 @@ pub struct Capabilities {
     pub provider: &'static str,
     /// The kinds it offers, in the order in which they are created.
     pub kinds: &'static [&'static str],
-    /// What can be changed in place: kind and attribute.
-    pub updates: &'static [(&'static str, &'static str)],
+    /// What can be changed in place, in the order in which it is changed if it is several things.
+    pub updates: &'static [Update],
     /// The kinds of which something stays, and is paid for, when one is deleted by hand.
     pub leaves: &'static [&'static str],
     /// What can be created several at once.
@@ -24,6 +24,36 @@ pub struct Capabilities {
     /// Whether sizes and images go by ids when a server is made, because their names may change
     /// or be given twice.
     pub by_id: bool,
+}
+
+/// A change that something can go through and stay what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// Of which kind.
+    pub kind: &'static str,
+    /// The attributes that one request changes.
+    pub attributes: &'static [&'static str],
+    /// Another attribute that has to have this value meanwhile, and is changed before and back
+    /// afterwards if it does not.
+    pub during: Option<(&'static str, &'static str)>,
+    /// Whether it cannot be used while this goes on.
+    pub interrupts: bool,
+    /// How long it usually takes after the answer.
+    pub takes: Duration,
+}
+
+impl Update {
+    /// A change that is made when it is answered.
+    #[must_use]
+    pub const fn at_once(kind: &'static str, attributes: &'static [&'static str]) -> Self {
+        Self {
+            kind,
+            attributes,
+            during: None,
+            interrupts: false,
+            takes: Duration::ZERO,
+        }
+    }
 }
 
 /// Resources of one kind that a single request creates.
@@ -70,10 +100,11 @@ impl Capabilities {
         self.batches.iter().find(|batch| batch.kind == kind)
     }
 
-    /// Whether an attribute can be changed in place.
+    /// How an attribute is changed in place, if it can be.
     #[must_use]
-    pub fn updates(&self, kind: &str, attribute: &str) -> bool {
-        self.updates.contains(&(kind, attribute))
+    pub fn update(&self, kind: &str, attribute: &str) -> Option<&Update> {
+        let mut updates = self.updates.iter();
+        updates.find(|update| update.kind == kind && update.attributes.contains(&attribute))
     }
 }
 

@@ -17,7 +17,7 @@ mod value;
 pub use account::{Account, AccountView, AccountViews};
 pub use address::{Address, ParseAddressError};
 pub use attributes::Attributes;
-pub use capabilities::{Batch, Capabilities};
+pub use capabilities::{Batch, Capabilities, Update};
 pub use catalog::{Catalog, Image, Network, Region, Size};
 pub use chain::chain;
 pub use diagnostic::{Diagnostic, Place, Severity};

@@ -96,6 +96,8 @@ pub enum Readiness {
     Ready,
     /// It is on its way; what is still missing, in words.
     Pending(String),
+    /// A change of it came to a halt and goes on when it is asked for once more; why, in words.
+    Paused(String),
     /// It will not come; why, in words.
     Failed(String),
 }

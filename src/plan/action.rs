@@ -130,6 +130,8 @@ pub enum Reason {
     Destroy,
     /// It was created and was not ready yet when it was last seen.
     NotReady,
+    /// An earlier run was cut off while it changed it.
+    Unfinished,
     /// It stays where it is because it is not ours to delete; the text says why.
     Kept(String),
     /// It is as it should be.
@@ -155,8 +157,14 @@ pub struct Step {
     pub monthly: Option<Money>,
     /// What it loses for good: `its disk`.
     pub loses: Option<&'static str>,
+    /// Whether what it is done to cannot be used from here on until its last step is done.
+    pub interrupts: bool,
+    /// Whether it cannot be taken back.
+    pub permanent: bool,
     /// The numbers of the steps that must be done first.
     pub waits_for: Vec<usize>,
+    /// The numbers of the steps that must be over first, whatever came of them.
+    pub after: Vec<usize>,
 }
 
 /// What a step does.
@@ -200,8 +208,8 @@ pub enum Op {
         attributes: Attributes<Value>,
         /// The resources that it refers to.
         refers_to: Vec<Address>,
-        /// The names of those that change.
-        changed: Vec<String>,
+        /// Those that this step changes.
+        changes: Vec<Change>,
     },
     /// Waits for a resource that an earlier run created.
     Await {
@@ -289,7 +297,10 @@ impl Plan {
             match action.verb {
                 Verb::NoOp => {}
                 Verb::Create => counts.add += 1,
-                Verb::Import => counts.import += 1,
+                Verb::Import => {
+                    counts.import += 1;
+                    counts.change += usize::from(!action.changes.is_empty());
+                }
                 Verb::Update => counts.change += 1,
                 Verb::Delete => counts.destroy += 1,
                 Verb::Forget => counts.forget += 1,

@@ -131,8 +131,9 @@ impl<'a> Decider<'_, 'a> {
             && found.is_some_and(|found| matches!(found.readiness, Readiness::Pending(_)));
         let awaited =
             known_to_state.is_some_and(|recorded| unseen || is_pending || !recorded.ready);
-        let outdated =
-            known_to_state.is_some_and(|r| diff::is_outdated(kind, desired, r, self.facts));
+        let outdated = known_to_state
+            .zip(found)
+            .is_some_and(|(r, found)| diff::is_outdated(kind, desired, r, found, self.facts));
         let (verb, reason) = match (found, how) {
             (None, _) if unseen => (Verb::NoOp, Reason::NotReady),
             (None, _) if self.was_deleted(address) => (Verb::Create, Reason::DeletedOutside),
@@ -141,21 +142,28 @@ impl<'a> Decider<'_, 'a> {
             (Some(_), Some(How::Nature)) => (Verb::Import, Reason::Exists),
             (Some(_), _) if !changes.is_empty() => (
                 Verb::Update,
-                diff::reason(&changes, desired, recorded, self.facts),
+                diff::reason(kind, &changes, desired, recorded, self.facts),
             ),
             // Somebody was faster; the state must know what it leads to now, and no longer does.
             (Some(_), _) if outdated => (Verb::Import, Reason::Exists),
             (Some(_), _) if awaited => (Verb::NoOp, Reason::NotReady),
             (Some(_), _) => (Verb::NoOp, Reason::UpToDate),
         };
+        let catalog = self.catalog(&desired.account);
         let price = match found.and_then(|found| found.monthly) {
             Some(monthly) => Price::Monthly(monthly),
-            None => (kind.price)(&desired.attributes, self.catalog(&desired.account)),
+            None => (kind.price)(&desired.attributes, catalog),
         };
-        let monthly = match price {
-            Price::Monthly(monthly) => Some(monthly),
-            Price::Free | Price::Unknown => None,
-        };
+        let monthly = price.monthly();
+        let after = (verb != Verb::NoOp).then(|| {
+            let is = found.map(|found| &found.attributes);
+            let applied = known_to_state.map(|recorded| &recorded.attributes);
+            self.after(desired, is, applied.filter(|_| found.is_some()), &changes)
+        });
+        let dearer = found
+            .zip(after.as_ref())
+            .filter(|_| !changes.is_empty())
+            .map(|(found, after)| price_change(kind, catalog, &values(&found.attributes), after));
         Decision {
             action: Action {
                 address: address.clone(),
@@ -166,11 +174,13 @@ impl<'a> Decider<'_, 'a> {
                     .map(|found| found.id.clone())
                     .or_else(|| known_to_state.map(|recorded| recorded.id.clone())),
                 before: found.map(|found| found.attributes.clone()),
-                after: (verb != Verb::NoOp)
-                    .then(|| self.after(desired, found.map(|found| &found.attributes), &changes)),
+                after,
                 changes,
                 monthly_before: monthly.filter(|_| found.is_some() || unseen),
-                monthly_after: monthly,
+                monthly_after: match dearer {
+                    Some(dearer) => monthly.zip(dearer).map(|(monthly, more)| monthly + more),
+                    None => monthly,
+                },
                 place: desired.place.clone(),
             },
             rank,
@@ -183,7 +193,7 @@ impl<'a> Decider<'_, 'a> {
             refreshed: known_to_state
                 .zip(found)
                 .and_then(|(recorded, found)| diff::refreshed(kind, recorded, found)),
-            unpriced: price == Price::Unknown,
+            unpriced: price == Price::Unknown || dearer == Some(None),
         }
     }
 
@@ -274,6 +284,7 @@ impl<'a> Decider<'_, 'a> {
         &self,
         desired: &'a Desired,
         is: Option<&Attributes>,
+        applied: Option<&Attributes>,
         changes: &[Change],
     ) -> Attributes<Value> {
         let mut after: Attributes<Value> = is
@@ -282,10 +293,17 @@ impl<'a> Decider<'_, 'a> {
             .map(|(name, value)| (name, Value::Known(value.clone())))
             .collect();
         for (name, wanted) in &desired.attributes {
-            let computed = kind(desired.address.kind())
+            let on_change = kind(desired.address.kind())
                 .and_then(|(_, kind)| kind.attribute(name))
-                .is_some_and(|attribute| attribute.on_change == OnChange::Computed);
-            if computed && after.contains_key(name) {
+                .map(|attribute| attribute.on_change);
+            if on_change == Some(OnChange::Computed) && after.contains_key(name) {
+                continue;
+            }
+            // It keeps what it was made with, whatever is wanted now.
+            if on_change == Some(OnChange::CreateOnly)
+                && let Some(applied) = applied.and_then(|applied| applied.get(name))
+            {
+                after.insert(name, Value::Known(applied.clone()));
                 continue;
             }
             let value = match self.facts.resolve(wanted) {
@@ -306,12 +324,27 @@ impl Change {
     fn is_of(changes: &[Self], attribute: &str) -> bool {
         changes.iter().any(|change| change.attribute == attribute)
     }
+}
 
-    /// The names of the attributes that change.
-    pub(super) fn names(changes: &[Self]) -> Vec<String> {
-        changes
-            .iter()
-            .map(|change| change.attribute.clone())
-            .collect()
+/// By how much something costs more a month with other attributes; `None` if that is not known.
+pub(super) fn price_change(
+    kind: &Kind,
+    catalog: Option<&Catalog>,
+    before: &Attributes<Value>,
+    after: &Attributes<Value>,
+) -> Option<Money> {
+    let price = |attributes| (kind.price)(attributes, catalog);
+    match (price(before), price(after)) {
+        (Price::Monthly(before), Price::Monthly(after)) => Some(after - before),
+        (before, after) if before == after => Some(Money::ZERO),
+        _ => None,
     }
+}
+
+/// Attributes that are there, as values.
+pub(super) fn values(attributes: &Attributes) -> Attributes<Value> {
+    let known = attributes.clone().into_iter();
+    known
+        .map(|(name, value)| (name, Value::Known(value)))
+        .collect()
 }

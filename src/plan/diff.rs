@@ -3,7 +3,7 @@ use serde_json::Value as Json;
 use crate::model::{
     Attributes, Desired, Diagnostic, Observed, Readiness, Recorded, Reference, Value,
 };
-use crate::resource::{Facts, Kind, OnChange, show};
+use crate::resource::{Attribute, Facts, Kind, OnChange, show};
 
 use super::{Change, Input, Reason, Refreshed};
 
@@ -16,6 +16,10 @@ pub(super) fn changes(
 ) -> Vec<Change> {
     let mut changes = Vec::new();
     for attribute in kind.attributes {
+        if let OnChange::Passing(usual) = attribute.on_change {
+            changes.extend(left_otherwise(attribute, usual, desired, observed, facts));
+            continue;
+        }
         // What is bound by its id may have been given another name since.
         let compared = matches!(
             attribute.on_change,
@@ -42,6 +46,24 @@ pub(super) fn changes(
     changes
 }
 
+/// An attribute that a run of ours changed on the way to something else, and could not change back.
+fn left_otherwise(
+    attribute: &Attribute,
+    usual: &str,
+    desired: &Desired,
+    observed: &Observed,
+    facts: &Facts<'_>,
+) -> Option<Change> {
+    let recorded = facts.recorded.get(&desired.address)?;
+    let ours = recorded.attributes.get(attribute.name)?;
+    let is = observed.attributes.get(attribute.name)?;
+    (recorded.id == observed.id && ours == is && is.as_str() != Some(usual)).then(|| Change {
+        attribute: attribute.name.to_owned(),
+        before: is.clone(),
+        after: usual.into(),
+    })
+}
+
 /// Whether the value was taken from `to` before, when that was ready. One that is still on its way
 /// was never asked: what refers to it has the value of another.
 fn was_set_from(desired: &Desired, to: &Reference, facts: &Facts<'_>) -> bool {
@@ -60,17 +82,27 @@ pub(super) fn is_outdated(
     kind: &Kind,
     desired: &Desired,
     recorded: &Recorded,
+    observed: &Observed,
     facts: &Facts<'_>,
 ) -> bool {
-    let compared = kind
-        .attributes
-        .iter()
-        .filter(|attribute| attribute.on_change == OnChange::Update);
-    compared.into_iter().any(|attribute| {
-        let wanted = desired.attributes.get(attribute.name);
-        let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
+    kind.attributes.iter().any(|attribute| {
         let applied = recorded.attributes.get(attribute.name);
-        wanted.is_some() && applied.is_some() && wanted != applied
+        match attribute.on_change {
+            OnChange::Update => {
+                let wanted = desired.attributes.get(attribute.name);
+                let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
+                wanted.is_some() && applied.is_some() && wanted != applied
+            }
+            OnChange::Passing(usual) => {
+                applied.is_some_and(|applied| applied.as_str() != Some(usual))
+                    && observed
+                        .attributes
+                        .get(attribute.name)
+                        .and_then(Json::as_str)
+                        == Some(usual)
+            }
+            _ => false,
+        }
     })
 }
 
@@ -96,18 +128,29 @@ pub(super) fn refreshed(
 
 /// Whether somebody else made it differ, or cloud.json did.
 pub(super) fn reason(
+    kind: &Kind,
     changes: &[Change],
     desired: &Desired,
     recorded: Option<&Recorded>,
     facts: &Facts<'_>,
 ) -> Reason {
+    let passing = |change: &Change| {
+        let attribute = kind.attribute(&change.attribute);
+        attribute.is_some_and(|known| matches!(known.on_change, OnChange::Passing(_)))
+    };
+    if changes.iter().all(passing) {
+        return Reason::Unfinished;
+    }
     let outside = recorded.is_some_and(|recorded| {
-        changes.iter().all(|change| {
-            let applied = recorded.attributes.get(&change.attribute);
-            let wanted = desired.attributes.get(&change.attribute);
-            let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
-            applied.is_some() && applied == wanted && applied != Some(&change.before)
-        })
+        changes
+            .iter()
+            .filter(|change| !passing(change))
+            .all(|change| {
+                let applied = recorded.attributes.get(&change.attribute);
+                let wanted = desired.attributes.get(&change.attribute);
+                let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
+                applied.is_some() && applied == wanted && applied != Some(&change.before)
+            })
     });
     if outside {
         Reason::ChangedOutside
@@ -127,8 +170,8 @@ pub(super) fn refusals(
     let account = input.accounts.get(&desired.account);
     for change in changes {
         if account.is_some_and(|account| {
-            let capabilities = account.capabilities;
-            capabilities.updates(kind.name, &change.attribute)
+            let update = account.capabilities.update(kind.name, &change.attribute);
+            update.is_some()
         }) {
             continue;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::{AccountViews, Address, Attributes, Batch, Value};
 use crate::resource::kind;
 
-use super::{Op, Step};
+use super::{Change, Op, Step};
 
 /// From a request to its answer. A guess: an API answers within some tenths of a second.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -48,6 +48,17 @@ impl Means<'_> {
         boots.max().unwrap_or_default()
     }
 
+    /// How long a change in place takes after its answer, where it takes longest.
+    fn change(&self, address: &Address, changes: &[Change]) -> Duration {
+        let takes = self.accounts.values().flat_map(|view| {
+            changes.iter().filter_map(|change| {
+                let capabilities = view.capabilities;
+                capabilities.update(address.kind(), &change.attribute)
+            })
+        });
+        takes.map(|update| update.takes).max().unwrap_or_default()
+    }
+
     /// How many a request lists where it lists fewest.
     fn page(&self) -> u64 {
         let pages = self.accounts.values().map(|view| view.capabilities.page);
@@ -58,9 +69,8 @@ impl Means<'_> {
 /// What these steps take, which must be all of a plan's.
 #[must_use]
 pub fn estimate(steps: &[Step], means: &Means<'_>) -> Estimate {
-    let boot = means.boot();
-    let work = requests(steps, means.accounts);
-    let longest = longest_chain(steps, boot);
+    let work = requests(steps, means);
+    let longest = longest_chain(steps, means);
     let looks = looks(steps, means, longest.max((means.held_back)(work)));
     let requests = work + looks;
     // However many there are, they go side by side.
@@ -71,14 +81,15 @@ pub fn estimate(steps: &[Step], means: &Means<'_>) -> Estimate {
 }
 
 /// The requests that do something: what can be created together counts as one.
-fn requests(steps: &[Step], accounts: &AccountViews) -> u64 {
+fn requests(steps: &[Step], means: &Means<'_>) -> u64 {
     let mut single = 0;
     let mut together: BTreeMap<(&str, String), (usize, u64)> = BTreeMap::new();
     for step in steps {
         let batch = match &step.op {
             Op::Create {
                 address, account, ..
-            } => accounts
+            } => means
+                .accounts
                 .get(account)
                 .and_then(|account| account.capabilities.batch(address.kind())),
             _ => None,
@@ -97,6 +108,13 @@ fn requests(steps: &[Step], accounts: &AccountViews) -> u64 {
             }
             // The mark is made, then put on.
             (Op::Import { mark: true, .. }, _) => single += 2,
+            // It is looked at before it is changed, where that takes its time.
+            (
+                Op::Update {
+                    address, changes, ..
+                },
+                _,
+            ) if !means.change(address, changes).is_zero() => single += 2,
             (Op::Create { .. } | Op::Update { .. } | Op::Delete { .. }, _) => single += 1,
             (
                 Op::Import { .. } | Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. },
@@ -117,18 +135,25 @@ fn alike(batch: &Batch, account: &str, attributes: &Attributes<Value>) -> String
 
 /// The requests that look at what boots, a page at a time, and at what goes, one by one.
 fn looks(steps: &[Step], means: &Means<'_>, within: Duration) -> u64 {
-    let (mut booting, mut going) = (0_u64, 0_u64);
+    let (mut booting, mut going, mut changing) = (0_u64, 0_u64, 0_u64);
     for step in steps {
         match &step.op {
             Op::Create { address, .. } | Op::Await { address, .. } if lingers(address) => {
                 booting += 1;
             }
             Op::Delete { address, .. } if lingers(address) => going += 1,
+            Op::Update {
+                address, changes, ..
+            } => match means.change(address, changes) {
+                Duration::ZERO => {}
+                // What came of it is asked for by itself once.
+                takes => changing += times(takes) + 1,
+            },
             _ => {}
         }
     }
     let pages = booting.div_ceil(means.page());
-    let all = pages * times(means.boot()) + going * times(GOING);
+    let all = pages * times(means.boot()) + going * times(GOING) + changing;
     let minutes = within.as_secs().div_ceil(60).max(1);
     means
         .a_minute
@@ -144,27 +169,28 @@ fn times(wait: Duration) -> u64 {
 }
 
 /// How long the longest chain of steps takes of which each waits for the one before.
-fn longest_chain(steps: &[Step], boot: Duration) -> Duration {
+fn longest_chain(steps: &[Step], means: &Means<'_>) -> Duration {
     let mut ends: Vec<Duration> = Vec::with_capacity(steps.len());
     for step in steps {
         // A step waits only for those with lower numbers.
-        let before = step
-            .waits_for
-            .iter()
-            .filter_map(|number| ends.get(number.checked_sub(1)?));
+        let before = step.waits_for.iter().chain(&step.after);
+        let before = before.filter_map(|number| ends.get(number.checked_sub(1)?));
         let begin = before.max().copied().unwrap_or_default();
-        ends.push(begin + takes(&step.op, boot));
+        ends.push(begin + takes(&step.op, means));
     }
     ends.into_iter().max().unwrap_or_default()
 }
 
-fn takes(op: &Op, boot: Duration) -> Duration {
+fn takes(op: &Op, means: &Means<'_>) -> Duration {
     match op {
-        Op::Create { address, .. } if lingers(address) => ANSWER + boot,
+        Op::Create { address, .. } if lingers(address) => ANSWER + means.boot(),
         Op::Delete { address, .. } if lingers(address) => ANSWER + GOING,
-        Op::Await { .. } => boot,
+        Op::Await { .. } => means.boot(),
+        Op::Update {
+            address, changes, ..
+        } => ANSWER + means.change(address, changes),
         Op::Import { mark: true, .. } => 2 * ANSWER,
-        Op::Create { .. } | Op::Update { .. } | Op::Delete { .. } => ANSWER,
+        Op::Create { .. } | Op::Delete { .. } => ANSWER,
         Op::Import { .. } | Op::Forget { .. } | Op::WriteBack { .. } => Duration::ZERO,
     }
 }

@@ -21,7 +21,9 @@ mod diff;
 mod estimate;
 mod graph;
 pub mod guard;
+mod stages;
 mod steps;
+mod words;
 
 pub use estimate::{Estimate, Means, estimate};
 

@@ -2,12 +2,13 @@ use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Attributes, Desired, Diagnostic, Money, Value};
-use crate::resource::{OnChange, kind, show};
+use crate::model::{Address, Attributes, Desired, Diagnostic, Value};
+use crate::resource::{OnChange, kind};
 
 use super::bind::How;
-use super::decide::Decision;
-use super::{Action, Change, Input, Op, Reason, Step, Verb, Written, graph};
+use super::decide::{Decision, price_change};
+use super::stages::stages;
+use super::{Input, Op, Reason, Step, Verb, Written, graph, words};
 
 /// The order of the parts of a plan: what is made comes before what is removed, because what is
 /// removed may still be referred to until then.
@@ -24,13 +25,18 @@ pub(super) fn steps(
     decisions: &[Decision<'_>],
     notes: &mut Vec<Diagnostic>,
 ) -> Vec<Step> {
-    let drafts = decisions
-        .iter()
-        .filter_map(|decision| draft(input, decision));
-    let drafts: Vec<Draft<'_>> = drafts.collect();
+    let mut drafts = Vec::with_capacity(decisions.len());
+    for decision in decisions {
+        drafts.extend(draft(input, decision, drafts.len()));
+    }
     let waits_for = waits_for(input, &drafts);
     let ranks: Vec<(Part, usize)> = drafts.iter().map(|draft| draft.rank).collect();
-    let order = match graph::order(&ranks, &waits_for) {
+    let comes_after: Vec<Vec<usize>> = drafts
+        .iter()
+        .zip(&waits_for)
+        .map(|(draft, waits_for)| waits_for.iter().chain(&draft.after).copied().collect())
+        .collect();
+    let order = match graph::order(&ranks, &comes_after) {
         Ok(order) => order,
         Err(cycle) => {
             notes.push(circular(&cycle, &drafts));
@@ -64,6 +70,7 @@ pub(super) fn steps(
         steps.push(Step {
             number: steps.len() + 1,
             waits_for,
+            after: numbers(&draft.after),
             ..draft.step
         });
     }
@@ -79,13 +86,31 @@ struct Draft<'d> {
     rank: (Part, usize),
     address: Address,
     refers_to: Vec<Address>,
+    /// The drafts that must be done first, besides those that follow from what refers to what.
+    needs: Vec<usize>,
+    /// The drafts that must be over first, whatever came of them.
+    after: Vec<usize>,
     /// What the provider gave it and may give to somebody else once it is deleted.
     gives_back: Vec<&'d str>,
     /// What it leads to in the account until it is updated or deleted.
     lets_go: Vec<&'d str>,
 }
 
-fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
+/// The drafts of a decision, the first of which becomes the one numbered `first`, from 0.
+fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec<Draft<'d>> {
+    let mut drafts: Vec<Draft<'d>> = whole(input, decision).into_iter().collect();
+    if matches!(decision.action.verb, Verb::Import | Verb::Update) {
+        let first_of_all = drafts.first().map(|_| first);
+        for mut draft in in_place(input, decision, first + drafts.len()) {
+            draft.needs.extend(first_of_all);
+            drafts.push(draft);
+        }
+    }
+    drafts
+}
+
+/// The draft of what concerns the resource as a whole; `None` if nothing does.
+fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
     let action = &decision.action;
     let address = action.address.clone();
     let refers_to = decision.desired.map(refers_to).unwrap_or_default();
@@ -97,11 +122,11 @@ fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
     };
     let id = || action.id.clone().unwrap_or_default();
     let op = match action.verb {
-        Verb::NoOp if decision.awaited => Op::Await {
+        Verb::NoOp | Verb::Update if decision.awaited => Op::Await {
             address: address.clone(),
             id: id(),
         },
-        Verb::NoOp => return None,
+        Verb::NoOp | Verb::Update => return None,
         Verb::Create => Op::Create {
             address: address.clone(),
             account: account(),
@@ -112,17 +137,10 @@ fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
             address: address.clone(),
             account: account(),
             id: id(),
-            attributes: attributes(),
+            attributes: imported(decision),
             refers_to: refers_to.clone(),
             mark: decision.kind.marked && decision.how == Some(How::Nature),
             ours: decision.ours,
-        },
-        Verb::Update => Op::Update {
-            address: address.clone(),
-            id: id(),
-            attributes: attributes(),
-            refers_to: refers_to.clone(),
-            changed: Change::names(&action.changes),
         },
         Verb::Delete => Op::Delete {
             address: address.clone(),
@@ -142,30 +160,33 @@ fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         .kind
         .loses
         .filter(|_| action.verb == Verb::Delete && is_there);
+    let (verb, detail) = match (&op, &action.id) {
+        (Op::Await { .. }, Some(id)) => (Verb::NoOp, words::awaited(id)),
+        _ => (action.verb, words::detail(decision)),
+    };
     let step = Step {
         number: 0,
         op,
-        verb: action.verb,
+        verb,
         kind: decision.kind.name.to_owned(),
-        label: label(decision),
-        detail: detail(decision) + &whereabouts(input, decision),
-        monthly: monthly(action.monthly_before, action.monthly_after, action.verb),
+        label: words::label(decision),
+        detail: detail + &words::whereabouts(input, decision),
+        monthly: match action.verb {
+            Verb::Create => action.monthly_after,
+            Verb::Delete => action.monthly_before.map(|before| -before),
+            _ => None,
+        },
         loses,
+        interrupts: false,
+        permanent: false,
         waits_for: Vec::new(),
-    };
-    let texts_before = |on_change: OnChange| {
-        let attributes = decision.kind.attributes.iter();
-        attributes
-            .filter(move |attribute| attribute.on_change == on_change)
-            .filter_map(|attribute| action.before.as_ref()?.get(attribute.name)?.as_str())
-            .collect()
+        after: Vec::new(),
     };
     let (gives_back, lets_go) = match action.verb {
         Verb::Delete => (
-            texts_before(OnChange::Computed),
-            texts_before(OnChange::Update),
+            texts_before(decision, OnChange::Computed),
+            texts_before(decision, OnChange::Update),
         ),
-        Verb::Update => (Vec::new(), texts_before(OnChange::Update)),
         _ => (Vec::new(), Vec::new()),
     };
     Some(Draft {
@@ -173,9 +194,118 @@ fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         rank,
         address,
         refers_to,
+        needs: Vec::new(),
+        after: Vec::new(),
         gives_back,
         lets_go,
     })
+}
+
+/// The drafts of what changes in place, each of which follows the one before.
+fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec<Draft<'d>> {
+    let action = &decision.action;
+    let Some(account) = input.accounts.get(&action.account) else {
+        return Vec::new();
+    };
+    let is = action.before.clone().unwrap_or_default();
+    let kind = decision.kind;
+    let stages = stages(account.capabilities, kind.name, &action.changes, &is);
+    let mut attributes = unchanged(decision);
+    let mut drafts = Vec::with_capacity(stages.len());
+    for (at, stage) in stages.into_iter().enumerate() {
+        let before = attributes.clone();
+        for change in &stage.changes {
+            if let Some(attribute) = kind.attribute(&change.attribute) {
+                attributes.insert(attribute.name, change.after.clone());
+            }
+        }
+        let permanent = (kind.permanent)(&before, &attributes);
+        let step = Step {
+            number: 0,
+            verb: Verb::Update,
+            kind: kind.name.to_owned(),
+            label: words::label(decision),
+            detail: words::in_place(decision, &stage, permanent),
+            monthly: price_change(kind, account.catalog.as_ref(), &before, &attributes)
+                .filter(|more| !more.is_zero()),
+            loses: None,
+            interrupts: stage.interrupts,
+            permanent,
+            waits_for: Vec::new(),
+            after: Vec::new(),
+            op: Op::Update {
+                address: action.address.clone(),
+                id: action.id.clone().unwrap_or_default(),
+                attributes: attributes.clone(),
+                refers_to: decision.desired.map(refers_to).unwrap_or_default(),
+                changes: stage.changes,
+            },
+        };
+        drafts.push(Draft {
+            step,
+            rank: (Part::Make, decision.rank),
+            address: action.address.clone(),
+            refers_to: referred(&attributes),
+            needs: stage.needs.iter().map(|needed| first + needed).collect(),
+            after: at
+                .checked_sub(1)
+                .map(|before| first + before)
+                .into_iter()
+                .collect(),
+            gives_back: Vec::new(),
+            lets_go: texts_before(decision, OnChange::Update),
+        });
+    }
+    drafts
+}
+
+/// The attributes as they shall be, but for those that change in place: these are as they are.
+fn unchanged(decision: &Decision<'_>) -> Attributes<Value> {
+    let mut attributes = decision.action.after.clone().unwrap_or_default();
+    for change in &decision.action.changes {
+        if let Some(attribute) = decision.kind.attribute(&change.attribute) {
+            attributes.insert(attribute.name, Value::Known(change.before.clone()));
+        }
+    }
+    attributes
+}
+
+/// What the state shall say of something that is taken over, before anything of it is changed.
+fn imported(decision: &Decision<'_>) -> Attributes<Value> {
+    let mut attributes = unchanged(decision);
+    for attribute in decision.kind.attributes {
+        if attribute.is_only_seen() {
+            attributes.remove(attribute.name);
+        }
+    }
+    attributes
+}
+
+/// The texts of those of its attributes whose change means this.
+fn texts_before<'d>(decision: &'d Decision<'_>, on_change: OnChange) -> Vec<&'d str> {
+    let attributes = decision.kind.attributes.iter();
+    attributes
+        .filter(move |attribute| attribute.on_change == on_change)
+        .filter_map(|attribute| {
+            decision
+                .action
+                .before
+                .as_ref()?
+                .get(attribute.name)?
+                .as_str()
+        })
+        .collect()
+}
+
+/// What values are taken from.
+fn referred(attributes: &Attributes<Value>) -> Vec<Address> {
+    let values = attributes.values();
+    values
+        .filter_map(|value| match value {
+            Value::Reference(reference) => Some(reference.address.clone()),
+            Value::Known(_) | Value::Sealed(_) => None,
+        })
+        .collect()
 }
 
 fn refers_to(desired: &Desired) -> Vec<Address> {
@@ -188,113 +318,20 @@ fn refers_to(desired: &Desired) -> Vec<Address> {
     addresses
 }
 
-fn monthly(before: Option<Money>, after: Option<Money>, verb: Verb) -> Option<Money> {
-    match verb {
-        Verb::Create => after,
-        Verb::Delete => before.map(|before| -before),
-        _ => None,
-    }
-}
-
-/// What is done, in a few words.
-fn detail(decision: &Decision<'_>) -> String {
-    let action = &decision.action;
-    let id = action.id.as_deref().unwrap_or_default();
-    match &action.reason {
-        Reason::New => decision.desired.map_or_else(String::new, |desired| {
-            (decision.kind.detail)(&shown(decision, desired))
-        }),
-        Reason::DeletedOutside if action.verb == Verb::Create => {
-            let made = decision.desired.map_or_else(String::new, |desired| {
-                (decision.kind.detail)(&shown(decision, desired))
-            });
-            format!("{made} · was deleted outside")
-        }
-        Reason::DeletedOutside if action.verb == Verb::Delete => {
-            "was deleted outside · what it may have left goes".to_owned()
-        }
-        Reason::DeletedOutside => "was deleted outside".to_owned(),
-        Reason::Exists if decision.kind.marked && decision.how.is_some() => {
-            format!("take over {id}, with our mark")
-        }
-        Reason::Exists => format!("take over {id}, which is right already"),
-        Reason::OurMark => format!("take back {id}, which carries our mark"),
-        Reason::ChangedOutside => format!("{} · changed outside", changed(&action.changes)),
-        Reason::Configured => changed(&action.changes),
-        Reason::NotConfigured => gone(decision, "no longer in cloud.json"),
-        Reason::Unmet => gone(decision, "there is nothing to lead to"),
-        Reason::Destroy => gone(decision, ""),
-        Reason::NotReady => format!("wait for {id}, which an earlier run made"),
-        Reason::Kept(why) => format!("stays in the account: {why}"),
-        Reason::UpToDate => String::new(),
-    }
-}
-
-/// Where something new is made, if there is more than one place.
-fn whereabouts(input: &Input<'_>, decision: &Decision<'_>) -> String {
-    let is_new = decision.action.verb == Verb::Create;
-    match input.accounts.len() {
-        0 | 1 => String::new(),
-        _ if is_new => format!(" · in {}", decision.action.account),
-        _ => String::new(),
-    }
-}
-
-/// A new resource's attributes as its description shows them.
-fn shown(decision: &Decision<'_>, desired: &Desired) -> Attributes<Value> {
-    decision
-        .action
-        .after
-        .clone()
-        .unwrap_or_else(|| desired.attributes.clone())
-}
-
-fn changed(changes: &[Change]) -> String {
-    let each = changes.iter().map(|change| {
-        format!(
-            "{} → {}",
-            show(&Value::Known(change.before.clone())),
-            show(&change.after)
-        )
-    });
-    each.collect::<Vec<_>>().join(", ")
-}
-
-fn label(decision: &Decision<'_>) -> String {
-    let action = &decision.action;
-    let attributes = action.after.clone().unwrap_or_else(|| before(action));
-    (decision.kind.label)(action.address.name(), &attributes)
-}
-
-/// The attributes that a resource had, as values.
-fn before(action: &Action) -> Attributes<Value> {
-    let before = action.before.clone().unwrap_or_default();
-    before
-        .into_iter()
-        .map(|(name, value)| (name, Value::Known(value)))
-        .collect()
-}
-
-fn gone(decision: &Decision<'_>, why: &str) -> String {
-    let before = before(&decision.action);
-    let what = match decision.kind.loses {
-        Some(lost) => format!("with {lost}"),
-        None => (decision.kind.removed)(&before),
-    };
-    let parts = [what.as_str(), why];
-    parts
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" · ")
-}
-
 /// What each step waits for: those that make what it refers to, and, to remove something, those
 /// that make others stop referring to it, by what the state says and by what the account says.
 fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
+    // Of several the last, which comes after the others.
     let by_address: HashMap<&Address, usize> = drafts
         .iter()
         .enumerate()
+        .map(|(node, draft)| (&draft.address, node))
+        .collect();
+    // What is changed in place is there already.
+    let makers: HashMap<&Address, usize> = drafts
+        .iter()
+        .enumerate()
+        .filter(|(_, draft)| !matches!(draft.step.op, Op::Update { .. }))
         .map(|(node, draft)| (&draft.address, node))
         .collect();
     let removes = |draft: &Draft<'_>| matches!(draft.rank.0, Part::Remove | Part::Forget);
@@ -303,7 +340,8 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         .map(|draft| {
             let targets = draft.refers_to.iter().filter(|_| !removes(draft));
             targets
-                .filter_map(|address| by_address.get(address).copied())
+                .filter_map(|address| makers.get(address).copied())
+                .chain(draft.needs.iter().copied())
                 .collect()
         })
         .collect();
@@ -402,7 +440,10 @@ fn write_back(
         detail: format!("{what} {about} of {}{more}", names.join(", ")),
         monthly: None,
         loses: None,
+        interrupts: false,
+        permanent: false,
         waits_for: Vec::new(),
+        after: Vec::new(),
     })
 }
 

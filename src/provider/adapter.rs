@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Observed};
 
-use super::{Answer, Class, Error, Listed, Resolved, Scope, Target};
+use super::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 
 /// What sends the requests of a provider's adapters. By itself it sends none that change anything.
 pub(super) trait Client: Sync + 'static {
@@ -92,7 +92,7 @@ pub(super) trait Adapter<C: Client>: Sync {
         _attributes: &'a Attributes,
         changed: &'a [String],
         _mark: &'a str,
-    ) -> Answer<'a, Observed> {
+    ) -> Answer<'a, Updated> {
         let message = format!(
             "{} of a {} cannot be changed",
             changed.join(", "),

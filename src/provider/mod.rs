@@ -68,6 +68,26 @@ pub struct Resolved {
     pub problems: Vec<Diagnostic>,
 }
 
+/// How far a change in place has come.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Updated {
+    /// It is done; what the provider says of the resource now.
+    Done(Observed),
+    /// It was accepted, and [`Read::look`] shows when it is done.
+    Underway,
+}
+
+impl Updated {
+    /// What the provider says of the resource, if the change is done.
+    #[must_use]
+    pub fn done(self) -> Option<Observed> {
+        match self {
+            Self::Done(observed) => Some(observed),
+            Self::Underway => None,
+        }
+    }
+}
+
 /// Looking at a cloud.
 pub trait Read: Send + Sync {
     /// What it can do.
@@ -188,15 +208,16 @@ pub trait Write: Read {
         mark: Option<&'a str>,
     ) -> Answer<'a, Vec<Result<Observed, Error>>>;
 
-    /// Gives the resource the attributes named in `changed`, from `attributes`. `mark` is the lineage
-    /// on what is ours.
+    /// Gives the resource the attributes named in `changed`, from `attributes`; asked for once more
+    /// when the change came to a halt ([`Readiness::Paused`](crate::model::Readiness)), it has it go
+    /// on. `mark` is the lineage on what is ours.
     fn update<'a>(
         &'a self,
         target: Target<'a>,
         attributes: &'a Attributes,
         changed: &'a [String],
         mark: &'a str,
-    ) -> Answer<'a, Observed>;
+    ) -> Answer<'a, Updated>;
 
     /// Puts `mark` on an existing resource.
     fn mark<'a>(&'a self, target: Target<'a>, mark: &'a str) -> Answer<'a, ()>;

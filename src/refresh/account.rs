@@ -1,6 +1,6 @@
 //! A look at one account.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
@@ -15,6 +15,9 @@ use super::{Absence, Wanted};
 
 /// How many objects are asked for singly at the same time.
 const AT_ONCE: usize = 8;
+
+/// What of a server only the catalog can tell the price of.
+const PRICED: [&str; 3] = [server::REGION, server::SIZE, server::BACKUPS];
 
 pub(super) struct Look<'a> {
     pub(super) name: Arc<str>,
@@ -53,15 +56,30 @@ impl Look<'_> {
         let recorded = self.wanted.recorded.get(&desired.address);
         desired.address.kind() == server::KIND.name
             && recorded.is_none_or(|recorded| {
-                let changed = [server::REGION, server::SIZE]
-                    .iter()
-                    .filter(|attribute| desired.attributes.contains_key(attribute))
-                    .any(|attribute| desired.text(attribute) != recorded.text(attribute));
+                let changed = PRICED.iter().any(|attribute| {
+                    let wanted = desired.known(attribute);
+                    wanted.is_some() && wanted != recorded.attributes.get(attribute)
+                });
                 // A pattern may mean what it was made from by a name that the state does not have.
                 let image = desired.text(server::IMAGE).unwrap_or_default();
                 let is_unclear =
                     image.contains(['*', '?', '[']) && recorded.text(server::IMAGE) != Some(image);
                 changed || is_unclear || recorded.account != desired.account
+            })
+    }
+
+    /// Whether a server has become another than cloud.json asks for; `seen` are all servers of this
+    /// account that were seen, by id.
+    pub(super) fn is_changed(&self, desired: &Desired, seen: &HashMap<&str, &Observed>) -> bool {
+        let recorded = self.wanted.recorded.get(&desired.address);
+        let recorded = recorded.filter(|recorded| *recorded.account == *self.name);
+        let seen = recorded.and_then(|recorded| seen.get(recorded.id.as_str()));
+        desired.address.kind() == server::KIND.name
+            && seen.is_some_and(|seen| {
+                PRICED.iter().any(|attribute| {
+                    let is = seen.attributes.get(attribute);
+                    is.is_some() && desired.known(attribute).is_some_and(|one| Some(one) != is)
+                })
             })
     }
 

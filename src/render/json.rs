@@ -111,7 +111,11 @@ struct StepJson<'a> {
     /// By how many dollars it changes the monthly bill; null if that is unknown.
     monthly: Option<f64>,
     loses: Option<&'a str>,
+    /// Whether it cannot be used from here on until its last step is done.
+    interrupts: bool,
+    permanent: bool,
     waits_for: &'a [usize],
+    after: &'a [usize],
 }
 
 #[derive(Serialize)]
@@ -359,6 +363,7 @@ fn reason(reason: &Reason) -> (&'static str, Option<&str>) {
         Reason::Unmet => "unmet",
         Reason::Destroy => "destroy",
         Reason::NotReady => "not_ready",
+        Reason::Unfinished => "unfinished",
         Reason::Kept(why) => return ("kept", Some(why)),
         Reason::UpToDate => "up_to_date",
     };
@@ -385,7 +390,10 @@ impl<'a> StepJson<'a> {
             address: step.op.address().map(Address::to_string),
             monthly: step.monthly.map(crate::model::Money::dollars),
             loses: step.loses,
+            interrupts: step.interrupts,
+            permanent: step.permanent,
             waits_for: &step.waits_for,
+            after: &step.after,
         }
     }
 }

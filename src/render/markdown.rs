@@ -81,8 +81,8 @@ fn worth_knowing(plan: &Plan) -> String {
     if let Some(estimate) = &plan.estimate {
         text.push_str(&format!("\nTime: {}\n", phrase::estimate(estimate)));
     }
-    if let Some(lost) = impact.lost {
-        text.push_str(&format!("\n**Lost for good:** {}\n", code_span(&lost)));
+    for (heading, what) in impact.warnings() {
+        text.push_str(&format!("\n**{heading}:** {}\n", code_span(&what)));
     }
     text
 }

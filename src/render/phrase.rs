@@ -163,6 +163,10 @@ pub(super) fn roughly(time: Duration) -> String {
 pub(super) struct Impact {
     /// What is gone for good: `old1 and old2, each with its disk`.
     pub(super) lost: Option<String>,
+    /// What cannot be used for a while: `web1 and web2`.
+    pub(super) stopped: Option<String>,
+    /// Of what something changes that cannot be taken back: `web1`.
+    pub(super) permanent: Option<String>,
     /// Whether it can be promised that nothing is.
     pub(super) harmless: bool,
 }
@@ -183,11 +187,33 @@ pub(super) fn impact(plan: &Plan) -> Impact {
             format!("{}{each} with {what}", listed(labels))
         })
         .collect();
+    let named = |of: fn(&Step) -> bool| {
+        let steps = plan.steps.iter().filter(|step| of(step));
+        let mut labels: Vec<String> = steps.map(|step| step.label.clone()).collect();
+        labels.dedup();
+        (!labels.is_empty()).then(|| listed(labels.into_iter()))
+    };
+    let stopped = named(|step| step.interrupts);
     // What is deleted, a name for instance, may be in use even if no data goes with it.
     let deletes = plan.steps.iter().any(|step| step.verb == Verb::Delete);
     Impact {
-        harmless: lost.is_empty() && !deletes,
+        harmless: lost.is_empty() && !deletes && stopped.is_none(),
         lost: (!lost.is_empty()).then(|| lost.join("; ")),
+        stopped,
+        permanent: named(|step| step.permanent),
+    }
+}
+
+impl Impact {
+    /// What is to be read before anything is agreed to: its heading and what it is about.
+    pub(super) fn warnings(self) -> impl Iterator<Item = (&'static str, String)> {
+        let all = [
+            ("Downtime", self.stopped),
+            ("Cannot be taken back", self.permanent),
+            ("Lost for good", self.lost),
+        ];
+        all.into_iter()
+            .filter_map(|(heading, text)| Some((heading, text?)))
     }
 }
 

@@ -7,7 +7,7 @@ use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, pad, rows, width};
 use crate::model::{Address, Sealed, Value, escape};
-use crate::plan::{Action, Op, Plan, Step, Verb};
+use crate::plan::{Op, Plan, Step, Verb};
 
 /// From how many steps on a plan also counts them by kind: it no longer fits on one screen.
 const LONG: usize = 25;
@@ -50,18 +50,12 @@ pub fn plan_text(plan: &Plan, style: &PlanStyle<'_>) -> String {
     }
     let rows = rows(plan);
     let columns = Columns::of(&rows);
-    let actions: BTreeMap<&Address, &Action> = plan
-        .actions
-        .iter()
-        .map(|action| (&action.address, action))
-        .collect();
     let makers = makers(plan);
     for (step, row) in plan.steps.iter().zip(&rows) {
         text.push_str(&columns.line(row, paint));
         text.push('\n');
-        let action = step.op.address().and_then(|address| actions.get(address));
-        if let Some(action) = action.filter(|_| style.verbose) {
-            for line in attributes(&makers, action, step) {
+        if style.verbose {
+            for line in attributes(&makers, step) {
                 text.push_str(&" ".repeat(columns.indent() + 2));
                 text.push_str(&paint.dim(&line));
                 text.push('\n');
@@ -88,8 +82,8 @@ pub fn plan_text(plan: &Plan, style: &PlanStyle<'_>) -> String {
     if let Some(estimate) = &plan.estimate {
         text.push_str(&format!("Time: {}\n", phrase::estimate(estimate)));
     }
-    if let Some(lost) = impact.lost {
-        text.push_str(&paint.red(&format!("Lost for good: {lost}.")));
+    for (heading, what) in impact.warnings() {
+        text.push_str(&paint.red(&format!("{heading}: {what}.")));
         text.push('\n');
     }
     text
@@ -137,23 +131,24 @@ fn by_kind(plan: &Plan) -> String {
 }
 
 /// The attributes that a step sets or changes, one a line.
-fn attributes(makers: &Makers<'_>, action: &Action, step: &Step) -> Vec<String> {
+fn attributes(makers: &Makers<'_>, step: &Step) -> Vec<String> {
     let lines: Vec<(String, String)> = match &step.op {
         Op::Create { attributes, .. } => attributes
             .iter()
             .map(|(name, value)| (name.to_owned(), wanted(makers, value)))
             .collect(),
-        Op::Import { .. } | Op::Update { .. } => action
-            .changes
+        Op::Update { changes, .. } => changes
             .iter()
             .map(|change| {
                 let (before, after) = (shown(&change.before), wanted(makers, &change.after));
                 (change.attribute.clone(), format!("{before} → {after}"))
             })
             .collect(),
-        Op::Await { .. } | Op::Delete { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
-            Vec::new()
-        }
+        Op::Import { .. }
+        | Op::Await { .. }
+        | Op::Delete { .. }
+        | Op::Forget { .. }
+        | Op::WriteBack { .. } => Vec::new(),
     };
     let lines: Vec<(String, String)> = lines
         .into_iter()

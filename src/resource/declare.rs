@@ -198,6 +198,9 @@ impl<'a> Declaration<'a> {
                     .map(|file| (server::FILES, file.place.clone())),
             );
         }
+        if wanted.grow_disk.as_ref().is_some_and(|grow| grow.value) {
+            attributes.insert(server::DISK, server::GROW.into());
+        }
         if let Some(ipv6) = region.and_then(|region| has_ipv6(catalog, &region.value)) {
             attributes.insert(server::IPV6, ipv6.into());
             if !ipv6 {

@@ -7,7 +7,8 @@ use serde_json::Value as Json;
 use crate::model::{Address, Origin, Recorded};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, free, known_text, no_check, record,
+    Attribute, Facts, Kind, OnChange, Removal, attribute, free, from_to, known_text,
+    never_permanent, no_check, record,
 };
 
 /// Its name: `acme.com`.
@@ -26,6 +27,8 @@ pub const KIND: Kind = Kind {
     label: |name, _| name.to_owned(),
     detail: |_| "new zone".to_owned(),
     removed: |_| "empty zone".to_owned(),
+    permanent: never_permanent,
+    changed: from_to,
     outcome: |_| String::new(),
     lingers: false,
     price: free,

@@ -4,6 +4,8 @@
 //! The planner works from these descriptors and names no kind. A new kind is a file here and a
 //! line in [`KINDS`].
 
+use serde_json::Value as Json;
+
 use crate::model::{Attributes, Catalog, Diagnostic, Money, Recorded, Value};
 
 mod declare;
@@ -55,6 +57,10 @@ pub struct Kind {
     pub detail: fn(&Attributes<Value>) -> String,
     /// What a plan says of one that is deleted, from its attributes.
     pub removed: fn(&Attributes<Value>) -> String,
+    /// Whether a change from these attributes to those cannot be taken back.
+    pub permanent: fn(&Attributes<Value>, &Attributes<Value>) -> bool,
+    /// What a plan says of an attribute that changes in place: from what to what.
+    pub changed: fn(&str, &Json, &Value) -> String,
     /// What is said of one that is done, from its attributes; may be empty.
     pub outcome: fn(&Attributes) -> String,
     /// Whether one may still be seen for a while after its deletion was accepted.
@@ -90,6 +96,13 @@ pub enum OnChange {
     Identity,
     /// The provider sets it.
     Computed,
+    /// It is this but while something else is changed. Nobody asks for it, and what others make of
+    /// it stays; what a run of ours left otherwise is put back.
+    Passing(&'static str),
+    /// It says how others are changed, and is no difference itself.
+    Manner,
+    /// It is looked at when others change, and not remembered.
+    Seen,
 }
 
 /// What something costs a month.
@@ -101,6 +114,17 @@ pub enum Price {
     Monthly(Money),
     /// Something, and the provider does not say how much.
     Unknown,
+}
+
+impl Price {
+    /// What it is, if it is anything and known.
+    #[must_use]
+    pub fn monthly(self) -> Option<Money> {
+        match self {
+            Self::Monthly(monthly) => Some(monthly),
+            Self::Free | Self::Unknown => None,
+        }
+    }
 }
 
 /// What becomes of a resource that is no longer wanted.
@@ -122,6 +146,14 @@ impl Kind {
     }
 }
 
+impl Attribute {
+    /// Whether what is seen of it is never remembered: only what a run of ours made of it is.
+    #[must_use]
+    pub fn is_only_seen(&self) -> bool {
+        matches!(self.on_change, OnChange::Passing(_) | OnChange::Seen)
+    }
+}
+
 const fn attribute(name: &'static str, about: &'static str, on_change: OnChange) -> Attribute {
     Attribute {
         name,
@@ -134,9 +166,9 @@ const fn attribute(name: &'static str, about: &'static str, on_change: OnChange)
 #[must_use]
 pub fn show(value: &Value) -> String {
     match value {
-        Value::Known(serde_json::Value::String(text)) => text.clone(),
+        Value::Known(Json::String(text)) => text.clone(),
         // Lists are long, and mostly not to be read.
-        Value::Known(serde_json::Value::Array(all)) => format!("{} of them", all.len()),
+        Value::Known(Json::Array(all)) => format!("{} of them", all.len()),
         Value::Known(other) => other.to_string(),
         Value::Sealed(sealed) => show(&Value::Known(sealed.shown.clone())),
         Value::Reference(reference) => {
@@ -150,16 +182,22 @@ pub fn show(value: &Value) -> String {
 
 fn text<'a>(attributes: &'a Attributes<Value>, name: &str) -> &'a str {
     let known = attributes.get(name).and_then(Value::known);
-    known
-        .and_then(serde_json::Value::as_str)
-        .unwrap_or_default()
+    known.and_then(Json::as_str).unwrap_or_default()
 }
 
 fn flag(attributes: &Attributes<Value>, name: &str) -> bool {
     let known = attributes.get(name).and_then(Value::known);
-    known
-        .and_then(serde_json::Value::as_bool)
-        .unwrap_or_default()
+    known.and_then(Json::as_bool).unwrap_or_default()
+}
+
+/// `s-1vcpu-1gb → s-2vcpu-2gb`
+fn from_to(_: &str, before: &Json, after: &Value) -> String {
+    format!("{} → {}", show(&Value::Known(before.clone())), show(after))
+}
+
+/// Every change can be taken back.
+fn never_permanent(_: &Attributes<Value>, _: &Attributes<Value>) -> bool {
+    false
 }
 
 fn no_name(_: &Attributes) -> Option<String> {

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, free, known_text, server, show, text,
+    Attribute, Facts, Kind, OnChange, Removal, attribute, free, from_to, known_text,
+    never_permanent, server, show, text,
 };
 
 /// The zone it is in.
@@ -32,6 +33,8 @@ pub const KIND: Kind = Kind {
     label: |name, _| name.replacen('/', " ", 1),
     detail: |attributes| format!("→ {}", attributes.get(DATA).map(show).unwrap_or_default()),
     removed: |attributes| format!("→ {}", text(attributes, DATA)),
+    permanent: never_permanent,
+    changed: from_to,
     outcome: |_| String::new(),
     lingers: false,
     price: free,

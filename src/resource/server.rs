@@ -1,10 +1,12 @@
 //! Servers.
 
+use serde_json::Value as Json;
+
 use crate::model::{Attributes, Catalog, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Price, Removal, attribute, flag, known_text, server_checks,
-    text,
+    Attribute, Facts, Kind, OnChange, Price, Removal, attribute, flag, from_to, known_text,
+    server_checks, text,
 };
 
 /// Its name, which is its hostname too.
@@ -33,6 +35,18 @@ pub const SSH_KEY: &str = "ssh_key";
 pub const IPV4_ADDRESS: &str = "ipv4_address";
 /// Its public IPv6 address.
 pub const IPV6_ADDRESS: &str = "ipv6_address";
+/// Whether it runs: [`ON`] or [`OFF`].
+pub const POWER: &str = "power";
+/// It runs.
+pub const ON: &str = "on";
+/// It does not.
+pub const OFF: &str = "off";
+/// What becomes of its disk when its size changes: [`GROW`], or nothing.
+pub const DISK: &str = "disk";
+/// It grows to what the new size has, for good.
+pub const GROW: &str = "grow";
+/// How large its disk is, in GB.
+pub const DISK_GB: &str = "disk_gb";
 /// Its addresses, in the form cloud.json has them.
 pub const NETWORKS: &str = "networks";
 
@@ -53,6 +67,8 @@ pub const KIND: Kind = Kind {
     label: |name, _| name.to_owned(),
     detail,
     removed: |_| String::new(),
+    permanent: disk_grows,
+    changed,
     outcome: addresses,
     lingers: true,
     price,
@@ -70,6 +86,9 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(SETTINGS, "settings", OnChange::CreateOnly),
     attribute(FILES, "files", OnChange::CreateOnly),
     attribute(BACKUPS, "backups", OnChange::Update),
+    attribute(POWER, "power", OnChange::Passing(ON)),
+    attribute(DISK, "disk", OnChange::Manner),
+    attribute(DISK_GB, "disk's size", OnChange::Seen),
     attribute(IPV6, "IPv6", OnChange::CreateOnly),
     attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),
     attribute(IPV4_ADDRESS, "public IPv4", OnChange::Computed),
@@ -87,6 +106,23 @@ fn detail(attributes: &Attributes<Value>) -> String {
         parts.push("backups");
     }
     parts.join(" · ")
+}
+
+fn changed(attribute: &str, before: &Json, after: &Value) -> String {
+    let after_text = after.known().and_then(Json::as_str);
+    match (attribute, after_text) {
+        (POWER, Some(OFF)) => "shut down".to_owned(),
+        (POWER, _) => "start".to_owned(),
+        (BACKUPS, _) if after.known() == Some(&Json::Bool(true)) => "backups on".to_owned(),
+        (BACKUPS, _) => "backups off".to_owned(),
+        (NAME, _) => format!("rename: {}", from_to(attribute, before, after)),
+        _ => from_to(attribute, before, after),
+    }
+}
+
+/// What has grown never shrinks again.
+fn disk_grows(before: &Attributes<Value>, after: &Attributes<Value>) -> bool {
+    text(after, DISK) == GROW && text(before, SIZE) != text(after, SIZE)
 }
 
 fn addresses(attributes: &Attributes) -> String {

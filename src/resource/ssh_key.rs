@@ -3,7 +3,8 @@
 use crate::model::{Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, free, no_check, no_name, server,
+    Attribute, Facts, Kind, OnChange, Removal, attribute, free, from_to, never_permanent, no_check,
+    no_name, server,
 };
 
 /// Its name in the account.
@@ -26,6 +27,8 @@ pub const KIND: Kind = Kind {
     label: |_, attributes| super::text(attributes, NAME).to_owned(),
     detail: |_| "upload".to_owned(),
     removed: |_| "take out of the account".to_owned(),
+    permanent: never_permanent,
+    changed: from_to,
     outcome: |_| String::new(),
     lingers: false,
     price: free,

@@ -21,11 +21,11 @@ pub(super) struct Call {
     pub(super) base: String,
     /// How long what this call makes cannot be seen, in milliseconds.
     pub(super) lag: i64,
-    /// A scripted failure: how boots begun by this call differ from the usual.
+    /// A scripted failure: how boots and actions begun by this call differ from the usual.
     pub(super) boot: Boot,
 }
 
-/// How long what this call starts takes to boot.
+/// How what this call starts comes about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Boot {
     /// As the options say.
@@ -35,6 +35,10 @@ pub(super) enum Boot {
     Millis(u64),
     /// It never comes up.
     Never,
+    /// An action is carried out and changes nothing.
+    Ignored,
+    /// An action fails.
+    Fails,
 }
 
 impl Call {

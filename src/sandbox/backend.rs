@@ -48,7 +48,7 @@ impl Asked {
 pub(super) struct Twist {
     /// How long what it makes cannot be seen.
     pub(super) lag: Millis,
-    /// How long what it starts takes to boot.
+    /// How what it starts comes about.
     pub(super) boot: Boot,
 }
 

@@ -86,6 +86,10 @@ pub enum Kind {
     Lag,
     /// Done, but what boots never comes up; with `ms`, only that much later.
     NeverActive,
+    /// Done, but an action that begins changes nothing: a server's system does not listen.
+    Ignored,
+    /// Done, but an action that begins fails.
+    Fails,
     /// Not done; the client is killed, by whoever runs the sandbox ([`super::Options::kills`]). If
     /// nobody does, this is a `drop`.
     KillBefore,

@@ -275,6 +275,8 @@ impl Server {
                 kill(self.kills.as_ref()).await;
                 return None;
             }
+            Kind::Ignored => twist.boot = Boot::Ignored,
+            Kind::Fails => twist.boot = Boot::Fails,
             Kind::NeverActive => twist.boot = fault.ms.map_or(Boot::Never, Boot::Millis),
             _ => {}
         }

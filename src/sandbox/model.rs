@@ -73,11 +73,16 @@ pub(super) enum Progress {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Effect {
+    /// The action fails.
+    Fail,
     Boot,
     Status(Status),
     Nothing,
     Rename(String),
-    Resize { size: String, disk: bool },
+    Resize {
+        size: String,
+        disk: bool,
+    },
     Backups(Option<Policy>),
     Ipv6(Ipv6Addr),
     Rebuild(u64),

@@ -226,7 +226,7 @@ impl World {
 
     fn take_effect(&self, effect: &Effect, droplet: &mut Droplet) {
         match effect {
-            Effect::Nothing => {}
+            Effect::Nothing | Effect::Fail => {}
             Effect::Boot => {
                 droplet.status = Status::Active;
                 droplet.booted = true;
@@ -338,7 +338,10 @@ impl Kept for World {
                 // effect take place again.
                 self.write(Entry::Droplet(Box::new(droplet)));
             }
-            action.status = Progress::Completed;
+            action.status = match action.effect {
+                Effect::Fail => Progress::Errored,
+                _ => Progress::Completed,
+            };
             action.completed = Some(due);
             self.write(Entry::Action(action));
         }

@@ -41,6 +41,8 @@ pub(super) struct Server {
     pub(super) name: String,
     pub(super) region: &'static str,
     pub(super) size: &'static str,
+    /// Whether it is backed up.
+    pub(super) backups: bool,
     /// Whether it has an IPv6 address.
     pub(super) ipv6: bool,
     /// Whole DNS names.
@@ -136,6 +138,7 @@ impl Scenario {
             name: format!("{}{name}", terms.prefix),
             region,
             size,
+            backups: false,
             ipv6: region != terms.without_ipv6,
             names: names.iter().map(|name| format!("{name}{zone}")).collect(),
         };
@@ -153,13 +156,19 @@ impl Scenario {
         }
     }
 
-    /// The fixed one, and what comes after: one server goes, one comes, a name moves.
+    /// The fixed one, and what comes after: one server goes, one comes, a name moves, and where that
+    /// can be done in place, one gets another size.
     pub(super) fn fixed_and_changed(terms: &Terms) -> Self {
         let mut scenario = Self::fixed(terms);
         let mut changed = scenario.stages.first().cloned().unwrap_or_default();
         let moved = changed.servers.get_mut(0).and_then(|web1| web1.names.pop());
         let [region, _, _] = terms.regions;
-        let [size, _, _] = terms.sizes;
+        let [size, larger, _] = terms.sizes;
+        if terms.routes.change_server.is_some()
+            && let Some(web1) = changed.servers.get_mut(0)
+        {
+            web1.size = larger;
+        }
         changed
             .servers
             .retain(|server| !server.name.ends_with("web2"));
@@ -167,6 +176,7 @@ impl Scenario {
             name: format!("{}web3", terms.prefix),
             region,
             size,
+            backups: false,
             ipv6: region != terms.without_ipv6,
             names: moved.into_iter().collect(),
         });
@@ -215,6 +225,7 @@ impl<'a> Made<'a> {
             name: format!("{}web{}", self.terms.prefix, self.servers),
             region,
             size,
+            backups: false,
             ipv6: region != self.terms.without_ipv6,
             names,
         }
@@ -230,7 +241,8 @@ impl<'a> Made<'a> {
         }
     }
 
-    /// The next stage: a server goes, one comes, a name moves; one of these at least.
+    /// The next stage: a server goes, one comes, a name moves; one of these at least. Where that can
+    /// be done in place, servers are changed too.
     fn changed(
         &mut self,
         rng: &mut Rng,
@@ -255,7 +267,23 @@ impl<'a> Made<'a> {
                 to.names.extend(moved);
             }
         }
+        if self.terms.routes.change_server.is_some() {
+            for server in &mut stage.servers {
+                self.changed_in_place(rng, server);
+            }
+        }
         stage
+    }
+
+    /// One of four has another size, one of four is backed up. What has a larger disk cannot become
+    /// a size with a smaller one.
+    fn changed_in_place(&self, rng: &mut Rng, server: &mut Server) {
+        if rng.u8(0..4) == 0 {
+            let sizes = self.terms.sizes.iter();
+            let mut larger = sizes.skip_while(|size| **size != server.size).skip(1);
+            server.size = larger.next().unwrap_or(&server.size);
+        }
+        server.backups = rng.u8(0..4) == 0;
     }
 }
 

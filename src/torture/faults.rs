@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::{Fault, FaultKind};
 
-use super::cloud::{Scenario, Stage, zone_of};
+use super::cloud::{Scenario, Server, Stage, zone_of};
 use super::terms::{Route, Terms};
 
 /// Everything that goes wrong in one trial.
@@ -75,6 +75,17 @@ pub(super) fn changing(scenario: &Scenario, terms: &Terms) -> Vec<Aim> {
         }
         for server in had.iter().filter(|server| !has.contains(server)) {
             aims.insert(at(routes.drop_server, server));
+        }
+        for server in &stage.servers {
+            let mut earlier = before.servers.iter();
+            let earlier = earlier.find(|earlier| earlier.name == server.name);
+            let form = |one: &Server| (one.size, one.backups);
+            if let Some(route) = routes.change_server
+                && !stage.destroy
+                && earlier.is_some_and(|earlier| form(earlier) != form(server))
+            {
+                aims.insert(at(route, &server.name));
+            }
         }
         let (had, has) = (leads(before), leads(stage));
         for (record, server) in &has {
@@ -399,6 +410,7 @@ mod tests {
             record("DELETE", "web2.acme.com AAAA"),
             "DELETE /v2/droplets/{droplet_id} web2".to_owned(),
             "POST /v2/droplets web3".to_owned(),
+            "POST /v2/droplets/{droplet_id}/actions web1".to_owned(),
             record("PUT", "acme.com A"),
             record("PUT", "acme.com AAAA"),
         ];

@@ -52,6 +52,8 @@ pub(super) struct Routes {
     pub(super) make_server: Route,
     pub(super) see_server: Route,
     pub(super) drop_server: Route,
+    /// None, where servers cannot be changed in place.
+    pub(super) change_server: Option<Route>,
     pub(super) make_key: Route,
     pub(super) see_key: Route,
     pub(super) drop_key: Route,

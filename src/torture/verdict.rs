@@ -152,6 +152,15 @@ impl Verdict {
                 self.wrong(format!("server {} has the tags {tags:?}", server.name));
             }
         }
+        for server in wanted.servers.iter().filter(|_| !wanted.destroy) {
+            let is = ours.server(&server.name).and_then(|is| is.form.as_ref());
+            let right = is.is_none_or(|is| {
+                is.is_on && is.size == server.size && is.backups == server.backups
+            });
+            if !right {
+                self.wrong(format!("server {} has become {is:?}", server.name));
+            }
+        }
         for (name, count) in names {
             self.duplicates += count.saturating_sub(1);
             if count != 1 {
@@ -296,7 +305,7 @@ mod tests {
     use super::super::Ground;
     use super::super::cloud::{Scenario, Server as Wanted};
     use super::super::terms::Terms;
-    use super::super::world::{Key, Zone};
+    use super::super::world::{Form, Key, Zone};
     use super::*;
     use crate::model::{Attributes, Origin, Recorded};
 
@@ -335,6 +344,7 @@ mod tests {
             name: name.into(),
             tags: tag.map(ToOwned::to_owned).into_iter().collect(),
             addresses: vec![address.into()],
+            form: None,
         }
     }
 
@@ -370,9 +380,15 @@ mod tests {
             state.resources.insert(one.address.clone(), one);
         }
         let mut world = before.clone();
-        world
-            .servers
-            .push(server("11", "web", Some(&tag), "198.18.0.2"));
+        let [size, _, _] = terms().sizes;
+        world.servers.push(Server {
+            form: Some(Form {
+                size: size.to_owned(),
+                backups: false,
+                is_on: true,
+            }),
+            ..server("11", "web", Some(&tag), "198.18.0.2")
+        });
         world.zones.push(zone("acme.com"));
         world.records.push(record("12", "acme.com", "198.18.0.2"));
         world.keys.push(Key {
@@ -445,7 +461,13 @@ mod tests {
 
     #[test]
     fn everything_else_that_can_be_wrong_is() {
-        let wrong: [fn(&mut Bench); 15] = [
+        fn form(bench: &mut Bench) -> &mut Form {
+            bench.world.servers[1].form.as_mut().unwrap()
+        }
+        let wrong: [fn(&mut Bench); 18] = [
+            |bench| form(bench).is_on = false,
+            |bench| form(bench).size.push('0'),
+            |bench| form(bench).backups = true,
             |bench| bench.world.servers[0].name.push('x'),
             |bench| bench.world.servers[0].tags.push("taken".into()),
             |bench| bench.world.records[0].data.push('0'),

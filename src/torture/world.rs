@@ -20,6 +20,16 @@ pub(super) struct Server {
     pub(super) tags: Vec<String>,
     /// Public ones, IPv4 before IPv6.
     pub(super) addresses: Vec<String>,
+    /// What of it can be changed in place; none, where nothing can.
+    pub(super) form: Option<Form>,
+}
+
+/// What a server is like, as far as that can be changed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Form {
+    pub(super) size: String,
+    pub(super) backups: bool,
+    pub(super) is_on: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

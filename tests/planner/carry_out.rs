@@ -67,18 +67,18 @@ impl World {
                 id,
                 attributes,
                 refers_to,
-                changed,
+                changes,
             } => {
                 let attributes = self.resolve(attributes);
                 assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
                 let found = self.found(address, id);
-                for name in changed {
-                    found
-                        .attributes
-                        .insert(name.clone(), attributes[name].clone());
-                }
+                let names = changes.iter().map(|change| change.attribute.clone());
+                let changed: Vec<(String, Json)> = names
+                    .map(|name| (name.clone(), attributes[&name].clone()))
+                    .collect();
+                found.attributes.extend(changed.clone());
                 let recorded = self.recorded.get_mut(address).unwrap();
-                recorded.attributes = attributes;
+                recorded.attributes.extend(changed);
                 recorded.refers_to.clone_from(refers_to);
             }
             Op::Await { address, id } => {

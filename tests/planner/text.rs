@@ -48,8 +48,9 @@ fn step(step: &Step) -> String {
     if let Some(monthly) = step.monthly {
         let _ = write!(text, " {monthly}");
     }
-    if let Op::Update { changed, .. } = &step.op {
-        let _ = write!(text, " [{}]", changed.join(", "));
+    if let Op::Update { changes, .. } = &step.op {
+        let names: Vec<&str> = changes.iter().map(|c| c.attribute.as_str()).collect();
+        let _ = write!(text, " [{}]", names.join(", "));
     }
     if !step.waits_for.is_empty() {
         let numbers: Vec<String> = step.waits_for.iter().map(ToString::to_string).collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cloudbuilder::config::{Cloud, PublicKey, cloud};
 use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Diagnostic,
-    Image, Money, Observed, Readiness, Recorded, Region, Size,
+    Image, Money, Observed, Readiness, Recorded, Region, Size, Update,
 };
 use cloudbuilder::plan::{self, Absence, Input, Plan, Step, Written};
 use cloudbuilder::resource::{Declared, Setting, declare, domain, record, server};
@@ -28,7 +28,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     batches: &[],
-    updates: &[("record", "name"), ("record", "data")],
+    updates: &[Update::at_once("record", &["name", "data"])],
     leaves: &[],
     name_servers: &["ns1.toy.example"],
     boot: Duration::from_secs(40),

@@ -122,7 +122,8 @@ fn recorded<'a>(id: &'a str, attributes: &'a Attributes) -> Target<'a> {
 async fn moved(write: &dyn Write, target: Target<'_>) -> Result<Observed, Error> {
     let wanted = www("203.0.113.2");
     let changed = ["data".to_owned()];
-    write.update(target, &wanted, &changed, MARK).await
+    let updated = write.update(target, &wanted, &changed, MARK).await?;
+    Ok(updated.done().unwrap())
 }
 
 #[tokio::test]

@@ -150,6 +150,8 @@ async fn a_zone_and_its_records_come_change_and_go() {
     let changed = write
         .update(www, &moved, &["data".to_owned()], MARK)
         .await
+        .unwrap()
+        .done()
         .unwrap();
     assert_eq!((&changed.id, &changed.attributes), (&id, &moved));
     assert_eq!(changed.owners, [MARK], "the comment stays");

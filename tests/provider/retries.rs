@@ -101,6 +101,8 @@ async fn a_record_is_set_until_it_is_clear() {
     let set = open(&url)
         .update(target, &record, &changed, MARK)
         .await
+        .unwrap()
+        .done()
         .unwrap();
     assert_eq!(set.id, "7");
     // The last but one answer broke off in its body.

@@ -122,6 +122,12 @@ impl Cloud {
         self.good("POST", "/v2/droplets", &body)["droplet"].clone()
     }
 
+    /// Has a Droplet do something; actions of [`quick`] are done by the next request.
+    pub(crate) fn act(&self, name: &str, action: &Value) {
+        let path = format!("/v2/droplets/{}/actions", self.the_droplet(name)["id"]);
+        self.good("POST", &path, action);
+    }
+
     pub(crate) fn droplets(&self) -> Vec<Value> {
         let mut droplets = self.list("/v2/droplets", "droplets");
         droplets.sort_by_key(|droplet| droplet["id"].as_u64());
@@ -206,12 +212,17 @@ impl Cloud {
                 .as_array()
                 .is_some_and(|features| features.iter().any(|feature| feature == "backups"));
             line(format!(
-                "droplet {} {} {} {}{}",
+                "droplet {} {} {} {}{}{}",
                 text(&droplet["name"]),
                 text(&droplet["region"]["slug"]),
                 text(&droplet["size_slug"]),
                 tags.join(" "),
                 if backups { " backups" } else { "" },
+                if droplet["status"] == "off" {
+                    " off"
+                } else {
+                    ""
+                },
             ));
             for version in ["v4", "v6"] {
                 for network in droplet["networks"][version]

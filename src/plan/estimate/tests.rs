@@ -35,7 +35,10 @@ impl Steps {
             detail: String::new(),
             monthly: None,
             loses: None,
+            interrupts: false,
+            permanent: false,
             waits_for: waits_for.to_vec(),
+            after: Vec::new(),
         });
         number
     }
@@ -157,7 +160,7 @@ fn what_is_there_is_waited_for_changed_marked_or_deleted() {
         id,
         attributes: Attributes::new(),
         refers_to: Vec::new(),
-        changed: Vec::new(),
+        changes: Vec::new(),
     };
     for (op, expected) in [
         (import(true), (2, 1.0)),

@@ -16,9 +16,10 @@ use serde_json::Value as Json;
 
 use crate::provider::adapter::{self, Changing};
 use crate::provider::http::{self, Http, Request, Setup, to_json};
-use crate::provider::{Allowance, Class, Error};
+use crate::provider::{Allowance, Class, Error, Tempo};
 
 use super::births::Births;
+use super::changes::Changes;
 use super::wire::Page;
 use super::{Login, Manner};
 use dialect::Bearer;
@@ -40,6 +41,8 @@ pub(super) struct ReadClient {
     /// How many items the larger collections had when they were listed last, by path.
     totals: Mutex<HashMap<String, u64>>,
     births: Mutex<Births>,
+    changes: Mutex<Changes>,
+    tempo: Tempo,
     /// The token was refused a tag.
     tagless: AtomicBool,
 }
@@ -75,6 +78,8 @@ impl ReadClient {
             base,
             totals: Mutex::default(),
             births: Mutex::default(),
+            changes: Mutex::default(),
+            tempo: manner.tempo,
             tagless: AtomicBool::new(false),
         })
     }
@@ -97,6 +102,16 @@ impl ReadClient {
     /// Which actions bring up what was created.
     pub(super) fn births(&self) -> MutexGuard<'_, Births> {
         self.births.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is under way on Droplets.
+    pub(super) fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How hurried this client is.
+    pub(super) fn tempo(&self) -> Tempo {
+        self.tempo
     }
 
     /// Whether the token may not create tags, as far as that is known.
@@ -224,6 +239,27 @@ impl WriteClient<'_> {
         let body = to_json(&format!("{method} {path}"), body)?;
         let request = self.0.request(method, path, Some(&body))?;
         self.0.http.change(&request).await
+    }
+
+    /// As [`Self::send`], and not repeated.
+    pub(super) async fn send_once<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        let body = to_json(&format!("{method} {path}"), body)?;
+        let request = self.0.request(method, path, Some(&body))?;
+        self.0.http.change_once(&request).await
+    }
+
+    /// Asks again as long as nobody knows what came of it: `ask` must come to the same however
+    /// often it is carried out.
+    pub(super) async fn until_clear<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.0.http.until_clear(ask).await
     }
 
     /// Deletes what is at `path`. What is gone counts as deleted: by somebody else, or by a

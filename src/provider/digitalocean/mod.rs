@@ -9,17 +9,18 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed, Secret};
+use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed, Secret, Update};
 
 use super::adapter::{self, Adapter, Changing};
 use super::forward::LooksThrough;
 use super::{
-    Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Write,
+    Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Updated, Write,
 };
 use client::{ReadClient, WriteClient};
 
 mod births;
 mod catalog;
+mod changes;
 mod client;
 mod domain;
 mod listing;
@@ -56,10 +57,34 @@ const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &record::Adapter,
 ];
 
+/// What an action takes beyond its request. A guess: the small ones take a few seconds.
+const ACTION: Duration = Duration::from_secs(5);
+/// The same for a resize; one that grows the disk takes longer the more there is to copy.
+const RESIZE: Duration = Duration::from_secs(90);
+
+const UPDATES: &[Update] = &[
+    Update::at_once("record", &["name", "data"]),
+    action(&["name"], ACTION),
+    action(&["backups"], ACTION),
+    Update {
+        // It has to be off: "Droplet is currently on. Please power it off to run this event."
+        during: Some(("power", "off")),
+        ..action(&["size"], RESIZE)
+    },
+    action(&["power"], ACTION),
+];
+
+const fn action(attributes: &'static [&'static str], takes: Duration) -> Update {
+    Update {
+        takes,
+        ..Update::at_once("server", attributes)
+    }
+}
+
 static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
     kinds: &["ssh_key", "server", "domain", "record"],
-    updates: &[("record", "name"), ("record", "data")],
+    updates: UPDATES,
     leaves: &[],
     batches: &[server::BATCH],
     name_servers: &[
@@ -258,7 +283,7 @@ impl Write for Writer {
         attributes: &'a Attributes,
         changed: &'a [String],
         mark: &'a str,
-    ) -> Answer<'a, Observed> {
+    ) -> Answer<'a, Updated> {
         async move {
             adapter(target.kind)?
                 .update(self.client(), target, attributes, changed, mark)

@@ -8,7 +8,7 @@ use reqwest::Method;
 use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::adapter::{self, required};
 use crate::provider::matching::{self, RecordKey, spelled};
-use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
+use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient, query};
@@ -79,10 +79,11 @@ impl adapter::Adapter<ReadClient> for Adapter {
         attributes: &'a Attributes,
         _changed: &'a [String],
         _mark: &'a str,
-    ) -> Answer<'a, Observed> {
+    ) -> Answer<'a, Updated> {
         async move {
             let path = path(required(target.attributes, ZONE)?, target.id);
-            send(client, Method::PUT, &path, attributes).await
+            let sent = send(client, Method::PUT, &path, attributes).await;
+            sent.map(Updated::Done)
         }
         .boxed()
     }

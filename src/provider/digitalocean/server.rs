@@ -1,30 +1,31 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::{self, try_join_all};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use crate::model::{Attributes, Batch, Desired, Diagnostic, Money, Observed, Readiness};
+use crate::model::{Attributes, Batch, Desired, Diagnostic, Observed, Readiness};
 use crate::provider::adapter::{self, required};
 use crate::provider::cloud_init;
 use crate::provider::matching;
-use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
-use crate::resource::server::{
-    BACKUPS, DAILY_BACKUPS_PERCENT, FILES, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME,
-    NETWORKS, REGION, SIZE, SSH_KEY,
-};
+use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
+use crate::resource::server::{BACKUPS, FILES, IMAGE, IPV6, KIND, NAME, REGION, SIZE, SSH_KEY};
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
 use super::listing;
 use super::wire::{
     Action, ActionAnswer, Droplet, DropletAnswer, DropletRequest, Droplets, DropletsAnswer,
-    ImageSelector, Links, Names, NetworkV4, NetworkV6, TagRequest, TagResource, TagResources,
+    ImageSelector, Links, Names, TagRequest, TagResource, TagResources,
 };
+
+mod change;
+mod view;
+
+pub(super) use view::from_wire;
 
 /// A server is a Droplet here; our mark is a tag.
 pub(super) struct Adapter;
@@ -58,7 +59,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         async move {
             let path = format!("/v2/droplets/{}", target.id);
             let answer: Option<DropletAnswer> = client.find(&path).await?;
-            Ok(answer.map(|answer| from_wire(answer.droplet)))
+            Ok(answer.map(|answer| seen(client, answer.droplet)))
         }
         .boxed()
     }
@@ -94,6 +95,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
             }
             let failed = stillborn(client, targets, &seen).await?;
             seen.extend(failed);
+            change::follow(client, &mut seen).await?;
             Ok(seen)
         }
         .boxed()
@@ -179,6 +181,17 @@ impl adapter::Adapter<ReadClient> for Adapter {
             Ok(by_name(&names, answer.droplets))
         }
         .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        attributes: &'a Attributes,
+        changed: &'a [String],
+        _mark: &'a str,
+    ) -> Answer<'a, Updated> {
+        change::change(client, target, attributes, changed).boxed()
     }
 
     fn mark<'a>(
@@ -348,12 +361,18 @@ pub(super) async fn list_on(
     path: &str,
     first: Droplets,
 ) -> Result<Vec<Observed>, Error> {
-    let kept = |droplet: Droplet| (droplet.id, from_wire(droplet));
+    let kept = |droplet: Droplet| (droplet.id, seen(client, droplet));
     let mut servers = client.further_pages(path, first, kept).await?;
     // Pages are cut by number: while the collection changes, one can stand on two of them.
     servers.sort_by_key(|&(id, _)| id);
     servers.dedup_by_key(|&mut (id, _)| id);
     Ok(servers.into_iter().map(|(_, server)| server).collect())
+}
+
+/// A Droplet as a server. Whether it is locked says how far a change of it is.
+fn seen(client: &ReadClient, droplet: Droplet) -> Observed {
+    client.changes().seen(droplet.id, droplet.locked);
+    from_wire(droplet)
 }
 
 /// The first of several that go into one request.
@@ -458,118 +477,6 @@ fn against_files(desired: &Desired) -> Vec<Diagnostic> {
     ]
 }
 
-pub(super) fn from_wire(droplet: Droplet) -> Observed {
-    let has = |feature: &str| droplet.features.iter().any(|name| name == feature);
-    let (backups, ipv6) = (has("backups"), has("ipv6"));
-    let ipv4_address = droplet
-        .networks
-        .v4
-        .iter()
-        .find_map(|network| public(&network.scope, &network.ip_address));
-    let ipv6_address = droplet
-        .networks
-        .v6
-        .iter()
-        .find_map(|network| public(&network.scope, &network.ip_address));
-    let readiness = readiness(
-        &droplet,
-        ipv4_address.is_some(),
-        !ipv6 || ipv6_address.is_some(),
-    );
-
-    let mut attributes = Attributes::from([
-        (NAME.to_owned(), droplet.name.into()),
-        (REGION.to_owned(), droplet.region.slug.into()),
-        (SIZE.to_owned(), droplet.size_slug.into()),
-        (BACKUPS.to_owned(), backups.into()),
-        (IPV6.to_owned(), ipv6.into()),
-    ]);
-    if let Some(slug) = droplet.image.and_then(|image| image.slug) {
-        attributes.insert(IMAGE.to_owned(), slug.into());
-    }
-    if readiness == Readiness::Ready {
-        attributes.insert(
-            NETWORKS.to_owned(),
-            networks(&droplet.networks.v4, &droplet.networks.v6),
-        );
-    }
-    if let Some(address) = ipv4_address {
-        attributes.insert(IPV4_ADDRESS.to_owned(), address.into());
-    }
-    match ipv6_address {
-        Some(address) => attributes.insert(IPV6_ADDRESS.to_owned(), address.into()),
-        // The feature says whether there will be an address; without it there is none.
-        None if !ipv6 => attributes.insert(IPV6_ADDRESS.to_owned(), Json::Null),
-        None => None,
-    };
-    let price = droplet
-        .size
-        .and_then(|size| size.price_monthly)
-        .map(Money::from_dollars);
-    let on_top = if backups { DAILY_BACKUPS_PERCENT } else { 0 };
-    Observed {
-        kind: KIND.name,
-        account: Arc::default(),
-        id: droplet.id.to_string(),
-        attributes,
-        owners: droplet
-            .tags
-            .iter()
-            .filter_map(|tag| tag.strip_prefix(MARK))
-            .map(ToOwned::to_owned)
-            .collect(),
-        readiness,
-        monthly: price.map(|price| price + price.percent(on_top)),
-        // One in a form that nobody knows says as little as none.
-        created: droplet.created_at.and_then(|at| at.parse().ok()),
-    }
-}
-
-/// A public address in its one canonical spelling. The order of `networks` is not promised, and
-/// IPv6 may come in upper case.
-fn public(scope: &str, address: &str) -> Option<String> {
-    let address: IpAddr = address.parse().ok()?;
-    (scope == "public" && !address.is_unspecified()).then(|| address.to_string())
-}
-
-/// Addresses appear some time after the status is `active`.
-fn readiness(droplet: &Droplet, has_ipv4: bool, ipv6_settled: bool) -> Readiness {
-    if droplet.status == "new" {
-        Readiness::Pending("it boots".to_owned())
-    } else if !has_ipv4 {
-        Readiness::Pending("it has no public IPv4 yet".to_owned())
-    } else if !ipv6_settled {
-        Readiness::Pending("it has no public IPv6 yet".to_owned())
-    } else {
-        Readiness::Ready
-    }
-}
-
-/// The addresses as cloud.json holds them, public ones first so that the order never changes by
-/// itself.
-fn networks(v4: &[NetworkV4], v6: &[NetworkV6]) -> Json {
-    let mut v4: Vec<&NetworkV4> = v4.iter().collect();
-    v4.sort_by_key(|network| (network.scope != "public", &network.ip_address));
-    let v4 = v4.into_iter().map(|network| {
-        json!({
-            "ip_address": network.ip_address,
-            "netmask": network.netmask,
-            "gateway": network.gateway,
-            "type": network.scope,
-        })
-    });
-    let v6 = v6.iter().map(|network| {
-        let address = public("public", &network.ip_address);
-        json!({
-            "ip_address": address.unwrap_or_else(|| network.ip_address.clone()),
-            "netmask": network.netmask,
-            "gateway": network.gateway,
-            "type": network.scope,
-        })
-    });
-    json!({ "v4": v4.collect::<Vec<_>>(), "v6": v6.collect::<Vec<_>>() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -584,6 +491,7 @@ mod tests {
             ("completed", Some(7), false),
         ] {
             let action = Action {
+                id: 70,
                 status: status.to_owned(),
                 resource_id: resource,
             };

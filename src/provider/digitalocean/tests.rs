@@ -40,6 +40,8 @@ fn an_active_droplet_is_a_server() {
         "size": "s-1vcpu-1gb",
         "image": "debian-13-x64",
         "backups": true,
+        "power": "on",
+        "disk_gb": 25,
         "ipv6": true,
         // Not the private one, which comes first.
         "ipv4_address": "203.0.113.7",
@@ -92,6 +94,7 @@ fn a_droplet_without_ipv6_says_so() {
     assert_eq!(server.attributes["ipv6"], json!(false));
     assert_eq!(server.attributes["backups"], json!(false));
     assert_eq!(server.monthly, Some(Money::from_dollars(6.0)));
+    assert_eq!(server.attributes["power"], json!("off"));
     // Off is not on its way: nobody waits for it.
     assert_eq!(server.readiness, Readiness::Ready);
     let created = server.created.map(|time| time.to_string());
@@ -220,8 +223,11 @@ fn every_adapter_is_a_known_kind_and_a_capability() {
     for kind in kinds {
         assert!(crate::resource::kind(kind).is_some(), "{kind}");
     }
-    for (name, attribute) in CAPABILITIES.updates {
-        let (_, kind) = crate::resource::kind(name).unwrap();
-        assert!(kind.attribute(attribute).is_some(), "{name}.{attribute}");
+    for update in CAPABILITIES.updates {
+        let (_, kind) = crate::resource::kind(update.kind).unwrap();
+        let during = update.during.iter().map(|(attribute, _)| attribute);
+        for attribute in update.attributes.iter().chain(during) {
+            assert!(kind.attribute(attribute).is_some(), "{update:?}");
+        }
     }
 }

@@ -128,8 +128,22 @@ pub(super) struct ActionAnswer {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Action {
+    pub(super) id: u64,
     pub(super) status: String,
     pub(super) resource_id: Option<u64>,
+}
+
+/// What a Droplet is asked to do.
+#[derive(Debug, Serialize)]
+pub(super) struct ActionRequest<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) size: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) disk: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -141,6 +155,11 @@ pub(super) struct Droplet {
     pub(super) features: Vec<String>,
     pub(super) region: Slug,
     pub(super) size_slug: String,
+    /// In GB; after a resize without the disk it is smaller than the size's.
+    pub(super) disk: Option<u64>,
+    /// Whether something is under way on it.
+    #[serde(default)]
+    pub(super) locked: bool,
     pub(super) created_at: Option<String>,
     pub(super) size: Option<DropletSize>,
     pub(super) image: Option<DropletImage>,

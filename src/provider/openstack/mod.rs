@@ -10,12 +10,14 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Network, Observed};
+use crate::model::{
+    Account, Attributes, Capabilities, Catalog, Desired, Network, Observed, Update,
+};
 
 use super::adapter::{self, Adapter, Changing};
 use super::forward::LooksThrough;
 use super::{
-    Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Write,
+    Allowance, Answer, Class, Error, Listed, Manner, Read, Resolved, Scope, Target, Updated, Write,
 };
 use client::{ReadClient, Service, WriteClient};
 
@@ -55,11 +57,13 @@ static OPENSTACK_WITHOUT_DNS: Capabilities = capabilities(profile::OPENSTACK.pro
 static FLEX: Capabilities = capabilities(profile::FLEX.provider, ALL);
 static FLEX_WITHOUT_DNS: Capabilities = capabilities(profile::FLEX.provider, WITHOUT_DNS);
 
+const UPDATES: &[Update] = &[Update::at_once("record", &["data"])];
+
 const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) -> Capabilities {
     Capabilities {
         provider,
         kinds,
-        updates: &[("record", "data")],
+        updates: UPDATES,
         leaves: &["server"],
         batches: &[],
         // Each zone has its own, which its NS records tell.
@@ -264,7 +268,7 @@ impl Write for Writer {
         attributes: &'a Attributes,
         changed: &'a [String],
         mark: &'a str,
-    ) -> Answer<'a, Observed> {
+    ) -> Answer<'a, Updated> {
         async move {
             adapter(target.kind)?
                 .update(self.client(), target, attributes, changed, mark)

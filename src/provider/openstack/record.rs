@@ -15,7 +15,7 @@ use reqwest::Method;
 use crate::model::{Attributes, Desired, Observed};
 use crate::provider::adapter::{self, Client as _, required};
 use crate::provider::matching::{self, RecordKey};
-use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
+use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::record::{KIND, ZONE};
 
 use super::client::{ReadClient, Service, WriteClient, query};
@@ -151,20 +151,20 @@ impl adapter::Adapter<ReadClient> for Adapter {
         attributes: &'a Attributes,
         _changed: &'a [String],
         mark: &'a str,
-    ) -> Answer<'a, Observed> {
+    ) -> Answer<'a, Updated> {
         async move {
             let record = Record::of(attributes)?;
             let zone = dns::known_zone_id(client.0, record.key.zone).await?;
             let (id, _) = parts(target.id);
             let zone = (record.key.zone, zone.as_str());
-            rewrite(client, zone, id, record, |set| {
+            let rewritten = rewrite(client, zone, id, record, |set| {
                 let before = place_of(set, target, mark);
                 if before.is_none() {
                     refuse_beside(record, set)?;
                 }
                 Ok(before.and_then(|at| set.records.get(at).cloned()))
-            })
-            .await
+            });
+            rewritten.await.map(Updated::Done)
         }
         .boxed()
     }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed};
+use crate::model::{
+    Account, Attributes, Capabilities, Catalog, Desired, Diagnostic, Observed, Update,
+};
 
 use super::adapter::{self, Adapter, Changing};
 use super::forward::LooksThrough;
@@ -19,7 +21,9 @@ use super::openstack::{
     self,
     profile::{Files, FixedNetwork, Profile},
 };
-use super::{Allowance, Answer, Error, Listed, Manner, Read, Resolved, Scope, Target, Write};
+use super::{
+    Allowance, Answer, Error, Listed, Manner, Read, Resolved, Scope, Target, Updated, Write,
+};
 use client::{ReadClient, WriteClient};
 
 mod client;
@@ -66,11 +70,13 @@ const CLASSIC: Profile = Profile {
 static ALL: Capabilities = capabilities(&["ssh_key", "server", "domain", "record"]);
 static WITHOUT_DNS: Capabilities = capabilities(&["ssh_key", "server"]);
 
+const UPDATES: &[Update] = &[Update::at_once("record", &["data"])];
+
 const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
     Capabilities {
         provider: TYPE,
         kinds,
-        updates: &[("record", "data")],
+        updates: UPDATES,
         leaves: &[],
         batches: &[record::BATCH],
         name_servers: &["dns1.stabletransit.com", "dns2.stabletransit.com"],
@@ -284,7 +290,7 @@ impl Write for Writer {
         attributes: &'a Attributes,
         changed: &'a [String],
         mark: &'a str,
-    ) -> Answer<'a, Observed> {
+    ) -> Answer<'a, Updated> {
         match adapter(target.kind) {
             Some(adapter) => adapter.update(self.client(), target, attributes, changed, mark),
             None => self.others.update(target, attributes, changed, mark),

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::model::{Attributes, Batch, Observed, Readiness};
 use crate::provider::adapter::{self, required};
 use crate::provider::matching::{self, RecordKey, spelled};
-use crate::provider::{Answer, Class, Error, Listed, Scope, Target};
+use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
 use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient};
@@ -129,7 +129,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         attributes: &'a Attributes,
         _changed: &'a [String],
         _mark: &'a str,
-    ) -> Answer<'a, Observed> {
+    ) -> Answer<'a, Updated> {
         async move {
             let zone = required(target.attributes, ZONE)?;
             let id = id_of(client.0, zone).await?;
@@ -140,7 +140,9 @@ impl adapter::Adapter<ReadClient> for Adapter {
             // What the job says of a change differs; the record itself says what it is now.
             let what = format!("PUT /{path}");
             match self.get(client.0, target).await? {
-                Some(now) if now.attributes.get(DATA) == Some(&spelled(data).into()) => Ok(now),
+                Some(now) if now.attributes.get(DATA) == Some(&spelled(data).into()) => {
+                    Ok(Updated::Done(now))
+                }
                 Some(now) => {
                     let is = now.text(DATA).unwrap_or_default();
                     let message = format!("asked for {name} → {data}, got {name} → {is}");

@@ -191,6 +191,7 @@ impl Backend for Proxy {
         let why = match fault.kind {
             Kind::Lag => "a proxy cannot hide what the cloud behind it has made",
             Kind::NeverActive => "a proxy has no say in what boots in the cloud behind it",
+            Kind::Ignored | Kind::Fails => "a proxy has no say in what the cloud behind it does",
             _ => return None,
         };
         Some(format!("This fault cannot be had here: {why}."))

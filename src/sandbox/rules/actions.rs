@@ -4,9 +4,9 @@ use super::droplet_view::region_of;
 use super::droplets::{check_disk, check_name, check_unlocked, find, find_image};
 use super::{backups, tags};
 use crate::sandbox::address;
-use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
+use crate::sandbox::answer::{Answer, Boot, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
-use crate::sandbox::model::{Action, Droplet, Effect, Entry, Progress, Status, rfc3339};
+use crate::sandbox::model::{Action, Droplet, Effect, Entry, Millis, Progress, Status, rfc3339};
 use crate::sandbox::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ pub(in crate::sandbox) fn start(world: &mut World, call: &Call) -> Outcome {
     let asked: Asked = call.json()?;
     check_unlocked(&droplet)?;
     let (kind, effect) = effect(world, &droplet, asked)?;
-    let action = begin(world, droplet, kind, effect);
+    let action = begin(world, droplet, kind, effect, call.boot);
     Answer::object(201, "action", &view(world, &action))
 }
 
@@ -108,13 +108,19 @@ pub(in crate::sandbox) fn start_tagged(world: &mut World, call: &Call) -> Outcom
     }
     let actions: Vec<Action> = effects
         .into_iter()
-        .map(|(droplet, kind, effect)| begin(world, droplet, kind, effect))
+        .map(|(droplet, kind, effect)| begin(world, droplet, kind, effect, call.boot))
         .collect();
     let views: Vec<_> = actions.iter().map(|action| view(world, action)).collect();
     Answer::object(201, "actions", &views)
 }
 
-fn begin(world: &mut World, mut droplet: Droplet, kind: String, effect: Effect) -> Action {
+fn begin(
+    world: &mut World,
+    mut droplet: Droplet,
+    kind: String,
+    effect: Effect,
+    boot: Boot,
+) -> Action {
     let action = Action {
         id: world.next_id(),
         kind,
@@ -123,8 +129,16 @@ fn begin(world: &mut World, mut droplet: Droplet, kind: String, effect: Effect) 
         status: Progress::Running,
         started: world.now,
         completed: None,
-        due: Some(world.now + world.settings.action),
-        effect,
+        due: match boot {
+            Boot::Usual | Boot::Ignored | Boot::Fails => Some(world.now + world.settings.action),
+            Boot::Millis(ms) => Some(world.now + Millis::try_from(ms).unwrap_or(Millis::MAX / 4)),
+            Boot::Never => None,
+        },
+        effect: match boot {
+            Boot::Ignored => Effect::Nothing,
+            Boot::Fails => Effect::Fail,
+            _ => effect,
+        },
     };
     droplet.busy = Some(action.id);
     world.write(Entry::Droplet(Box::new(droplet)));

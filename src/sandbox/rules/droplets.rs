@@ -185,7 +185,7 @@ fn create_one(
         started: world.now,
         completed: None,
         due: match boot {
-            Boot::Usual => Some(world.now + world.settings.boot),
+            Boot::Usual | Boot::Ignored | Boot::Fails => Some(world.now + world.settings.boot),
             Boot::Millis(ms) => Some(world.now + Millis::try_from(ms).unwrap_or(Millis::MAX / 4)),
             Boot::Never => None,
         },

@@ -12,7 +12,7 @@ use super::super::SETTLE;
 use super::super::cloud::{Before, Stage};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
-use super::super::world::{Key, Record, Server, World, Zone};
+use super::super::world::{Form, Key, Record, Server, World, Zone};
 use super::{Site, ask, text};
 
 const KEY: &str = "ssh-ed25519 \
@@ -24,6 +24,7 @@ const SIZES: [&str; 3] = ["s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-4gb"];
 
 const DROPLETS: &str = "/v2/droplets";
 const DROPLET: &str = "/v2/droplets/{droplet_id}";
+const ACTIONS: &str = "/v2/droplets/{droplet_id}/actions";
 const KEYS: &str = "/v2/account/keys";
 const A_KEY: &str = "/v2/account/keys/{ssh_key_identifier}";
 const DOMAINS: &str = "/v2/domains";
@@ -35,6 +36,7 @@ const ROUTES: Routes = Routes {
     make_server: ("POST", DROPLETS),
     see_server: ("GET", DROPLET),
     drop_server: ("DELETE", DROPLET),
+    change_server: Some(("POST", ACTIONS)),
     make_key: ("POST", KEYS),
     see_key: ("GET", A_KEY),
     drop_key: ("DELETE", A_KEY),
@@ -107,7 +109,7 @@ impl Site for Account {
             .iter()
             .map(|server| {
                 let body = json!({"region": server.region, "size": server.size,
-                    "image": IMAGE, "names": server.names});
+                    "image": IMAGE, "backups": server.backups, "names": server.names});
                 (server.name.clone(), body)
             })
             .collect();
@@ -235,6 +237,10 @@ fn server(droplet: &Value) -> Server {
         .filter_map(|version| droplet.pointer(version)?.as_array())
         .flatten();
     let public = networks.filter(|network| network.get("type") == Some(&json!("public")));
+    let features = droplet
+        .get("features")
+        .and_then(Value::as_array)
+        .into_iter();
     let tags = droplet.get("tags").and_then(Value::as_array);
     Server {
         id: id(droplet),
@@ -245,6 +251,11 @@ fn server(droplet: &Value) -> Server {
             .filter_map(|tag| tag.as_str().map(ToOwned::to_owned))
             .collect(),
         addresses: public.map(|network| text(network, "ip_address")).collect(),
+        form: Some(Form {
+            size: text(droplet, "size_slug"),
+            backups: features.flatten().any(|feature| feature == "backups"),
+            is_on: text(droplet, "status") != "off",
+        }),
     }
 }
 

@@ -33,6 +33,7 @@ const ROUTES: Routes = Routes {
     make_server: ("POST", "/v2.1/servers"),
     see_server: ("GET", "/v2.1/servers/{id}"),
     drop_server: ("DELETE", "/v2.1/servers/{id}"),
+    change_server: None,
     make_key: ("POST", "/v2.1/os-keypairs"),
     see_key: ("GET", "/v2.1/os-keypairs/{id}"),
     drop_key: ("DELETE", "/v2.1/os-keypairs/{id}"),
@@ -399,6 +400,7 @@ fn seen(server: &Value) -> Server {
             .into_iter()
             .collect(),
         addresses: public.into_iter().map(|(_, address)| address).collect(),
+        form: None,
     }
 }
 

@@ -41,6 +41,7 @@ const ROUTES: Routes = Routes {
     make_server: ("POST", SERVERS),
     see_server: ("GET", SERVER),
     drop_server: ("DELETE", SERVER),
+    change_server: None,
     make_key: ("POST", KEYS),
     see_key: ("GET", A_KEY),
     drop_key: ("DELETE", A_KEY),
@@ -303,6 +304,7 @@ fn seen(server: &Value) -> Server {
             .into_iter()
             .collect(),
         addresses: public.into_iter().map(|(_, address)| address).collect(),
+        form: None,
     }
 }
 

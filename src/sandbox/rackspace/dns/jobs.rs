@@ -20,7 +20,7 @@ pub(super) fn take_on(
     let now = world.now;
     let usual = world.settings.action;
     let due = match asked.call.boot {
-        Boot::Usual => Some(now + usual),
+        Boot::Usual | Boot::Ignored | Boot::Fails => Some(now + usual),
         Boot::Millis(ms) => Some(now + Millis::try_from(ms).unwrap_or(Millis::MAX / 4)),
         Boot::Never => None,
     };

@@ -186,7 +186,7 @@ pub(super) fn used(world: &World, asked: &Ask<'_>) -> Used {
 /// where a region has no capacity left.
 fn boots(world: &World, asked: &Ask<'_>, flavor: &Flavor) -> Option<Due> {
     let takes = match asked.call.boot {
-        Boot::Usual => world.settings.boot,
+        Boot::Usual | Boot::Ignored | Boot::Fails => world.settings.boot,
         Boot::Millis(ms) => Millis::try_from(ms).unwrap_or(Millis::MAX / 4),
         Boot::Never => return None,
     };

@@ -1,0 +1,75 @@
+//! What the sight of something that is waited for means: for the state, as an entry of the journal,
+//! and for the step.
+
+use crate::model::{Diagnostic, Observed, Recorded};
+use crate::state::{Change, Entry};
+
+use super::meaning::{Next, failed_to_come, not_changed};
+use super::outcome::{changed, remember};
+use super::wait::{Sight, Until, Waiting};
+
+/// `None` if it is still to be waited for; `recorded` is what the state says of it.
+pub(super) fn sighted(
+    waiting: &Waiting,
+    sight: Sight,
+    recorded: Option<&Recorded>,
+) -> Option<(Option<Entry>, Next)> {
+    let address = &waiting.address;
+    let entry = |change| match waiting.intent {
+        Some(number) => Entry::Outcome { number, change },
+        None => Entry::Change(change),
+    };
+    let finish = || Next::Finish(Some(waiting.id.clone()));
+    match (waiting.until, sight) {
+        (_, Sight::NotYet) | (Until::Ready | Until::Gone, Sight::Paused(_)) => None,
+        (_, Sight::Gone) => Some((Some(entry(Change::Remove(address.clone()))), finish())),
+        (Until::Changed, Sight::Ready(observed)) if !waiting.shows(&observed) => None,
+        (Until::Changed, Sight::Ready(observed)) => {
+            let change = recorded.and_then(|recorded| became(waiting, recorded, &observed));
+            let change = change.unwrap_or(Change::Nothing);
+            Some((Some(entry(change)), finish()))
+        }
+        (Until::Changed, Sight::Paused(why)) => {
+            tracing::debug!("{address}: {why}; asking once more");
+            let intent = waiting.intent?;
+            Some((None, Next::Remind { intent }))
+        }
+        (Until::Changed, Sight::Failed(why)) => {
+            let problem = not_changed(address, &waiting.id, &why);
+            Some((Some(entry(Change::Nothing)), Next::Fail(problem)))
+        }
+        (Until::Changed, Sight::Lost) => {
+            let problem = not_changed(address, &waiting.id, "it does not exist any more");
+            Some((Some(entry(Change::Nothing)), Next::Fail(problem)))
+        }
+        (Until::Ready | Until::Gone, Sight::Ready(observed)) => {
+            let ready = recorded.map(|recorded| {
+                let mut ready = recorded.clone();
+                ready.ready = true;
+                let applied = &recorded.attributes;
+                ready.attributes = remember(address.kind(), applied, &observed.attributes);
+                Entry::Change(Change::Put(ready))
+            });
+            Some((ready, finish()))
+        }
+        (Until::Ready | Until::Gone, Sight::Lost) => {
+            let problem = Diagnostic::error(format!("{address} is gone"))
+                .detail(format!(
+                    "{} was made and does not exist any more",
+                    waiting.id
+                ))
+                .hint("run it again to have it made anew");
+            Some((None, Next::Fail(problem)))
+        }
+        (Until::Ready | Until::Gone, Sight::Failed(why)) => {
+            let problem = failed_to_come(address, &waiting.id, &why);
+            Some((None, Next::Fail(problem)))
+        }
+    }
+}
+
+/// What the state says of it now that it is what it was to become.
+fn became(waiting: &Waiting, recorded: &Recorded, observed: &Observed) -> Option<Change> {
+    let (op, sent) = waiting.becoming.as_deref()?;
+    Some(Change::Put(changed(recorded, (op, sent), observed)))
+}

@@ -1,0 +1,118 @@
+//! What a step is called and what is said of it.
+
+use crate::model::{Attributes, Desired, Value};
+
+use super::decide::{Decision, values};
+use super::stages::Stage;
+use super::{Action, Change, Input, Reason, Verb};
+
+/// What is done, in a few words.
+pub(super) fn detail(decision: &Decision<'_>) -> String {
+    let action = &decision.action;
+    let id = action.id.as_deref().unwrap_or_default();
+    match &action.reason {
+        Reason::New => decision.desired.map_or_else(String::new, |desired| {
+            (decision.kind.detail)(&shown(decision, desired))
+        }),
+        Reason::DeletedOutside if action.verb == Verb::Create => {
+            let made = decision.desired.map_or_else(String::new, |desired| {
+                (decision.kind.detail)(&shown(decision, desired))
+            });
+            format!("{made} · was deleted outside")
+        }
+        Reason::DeletedOutside if action.verb == Verb::Delete => {
+            "was deleted outside · what it may have left goes".to_owned()
+        }
+        Reason::DeletedOutside => "was deleted outside".to_owned(),
+        Reason::Exists if decision.kind.marked && decision.how.is_some() => {
+            format!("take over {id}, with our mark")
+        }
+        Reason::Exists => format!("take over {id}, which is right already"),
+        Reason::OurMark => format!("take back {id}, which carries our mark"),
+        Reason::ChangedOutside | Reason::Configured | Reason::Unfinished => {
+            changed(decision, &action.changes)
+        }
+        Reason::NotConfigured => gone(decision, "no longer in cloud.json"),
+        Reason::Unmet => gone(decision, "there is nothing to lead to"),
+        Reason::Destroy => gone(decision, ""),
+        Reason::NotReady => awaited(id),
+        Reason::Kept(why) => format!("stays in the account: {why}"),
+        Reason::UpToDate => String::new(),
+    }
+}
+
+/// Where something new is made, if there is more than one place.
+pub(super) fn whereabouts(input: &Input<'_>, decision: &Decision<'_>) -> String {
+    let is_new = decision.action.verb == Verb::Create;
+    match input.accounts.len() {
+        0 | 1 => String::new(),
+        _ if is_new => format!(" · in {}", decision.action.account),
+        _ => String::new(),
+    }
+}
+
+/// A new resource's attributes as its description shows them.
+fn shown(decision: &Decision<'_>, desired: &Desired) -> Attributes<Value> {
+    decision
+        .action
+        .after
+        .clone()
+        .unwrap_or_else(|| desired.attributes.clone())
+}
+
+/// What is waited for.
+pub(super) fn awaited(id: &str) -> String {
+    format!("wait for {id}, which an earlier run made")
+}
+
+/// What a step does in place, why, and what that means.
+pub(super) fn in_place(decision: &Decision<'_>, stage: &Stage, permanent: bool) -> String {
+    let mut text = changed(decision, &stage.changes);
+    if stage.interrupts {
+        text.push_str(" · downtime");
+    }
+    if permanent {
+        text.push_str(" · permanent");
+    }
+    text
+}
+
+fn changed(decision: &Decision<'_>, changes: &[Change]) -> String {
+    let each = changes
+        .iter()
+        .map(|change| (decision.kind.changed)(&change.attribute, &change.before, &change.after));
+    let what = each.collect::<Vec<_>>().join(", ");
+    let is_asked_for = |change: &Change| decision.action.changes.contains(change);
+    match decision.action.reason {
+        Reason::ChangedOutside if changes.iter().any(is_asked_for) => {
+            format!("{what} · changed outside")
+        }
+        Reason::Unfinished => format!("{what} · an earlier run left it so"),
+        _ => what,
+    }
+}
+
+pub(super) fn label(decision: &Decision<'_>) -> String {
+    let action = &decision.action;
+    let attributes = action.after.clone().unwrap_or_else(|| before(action));
+    (decision.kind.label)(action.address.name(), &attributes)
+}
+
+/// The attributes that a resource had, as values.
+fn before(action: &Action) -> Attributes<Value> {
+    action.before.as_ref().map(values).unwrap_or_default()
+}
+
+fn gone(decision: &Decision<'_>, why: &str) -> String {
+    let before = before(&decision.action);
+    let what = match decision.kind.loses {
+        Some(lost) => format!("with {lost}"),
+        None => (decision.kind.removed)(&before),
+    };
+    let parts = [what.as_str(), why];
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" · ")
+}

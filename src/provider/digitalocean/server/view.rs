@@ -1,0 +1,136 @@
+//! A Droplet as a server.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use crate::model::{Attributes, Money, Observed, Readiness};
+use crate::resource::server::{
+    BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME,
+    NETWORKS, OFF, ON, POWER, REGION, SIZE,
+};
+
+use super::super::wire::{Droplet, NetworkV4, NetworkV6};
+use super::MARK;
+
+pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
+    let has = |feature: &str| droplet.features.iter().any(|name| name == feature);
+    let (backups, ipv6) = (has("backups"), has("ipv6"));
+    let ipv4_address = droplet
+        .networks
+        .v4
+        .iter()
+        .find_map(|network| public(&network.scope, &network.ip_address));
+    let ipv6_address = droplet
+        .networks
+        .v6
+        .iter()
+        .find_map(|network| public(&network.scope, &network.ip_address));
+    let readiness = readiness(
+        &droplet,
+        ipv4_address.is_some(),
+        !ipv6 || ipv6_address.is_some(),
+    );
+
+    let mut attributes = Attributes::from([
+        (NAME.to_owned(), droplet.name.into()),
+        (REGION.to_owned(), droplet.region.slug.into()),
+        (SIZE.to_owned(), droplet.size_slug.into()),
+        (BACKUPS.to_owned(), backups.into()),
+        (IPV6.to_owned(), ipv6.into()),
+        (POWER.to_owned(), power(&droplet.status).into()),
+    ]);
+    if let Some(disk) = droplet.disk {
+        attributes.insert(DISK_GB.to_owned(), disk.into());
+    }
+    if let Some(slug) = droplet.image.and_then(|image| image.slug) {
+        attributes.insert(IMAGE.to_owned(), slug.into());
+    }
+    if readiness == Readiness::Ready {
+        attributes.insert(
+            NETWORKS.to_owned(),
+            networks(&droplet.networks.v4, &droplet.networks.v6),
+        );
+    }
+    if let Some(address) = ipv4_address {
+        attributes.insert(IPV4_ADDRESS.to_owned(), address.into());
+    }
+    match ipv6_address {
+        Some(address) => attributes.insert(IPV6_ADDRESS.to_owned(), address.into()),
+        // The feature says whether there will be an address; without it there is none.
+        None if !ipv6 => attributes.insert(IPV6_ADDRESS.to_owned(), Json::Null),
+        None => None,
+    };
+    let price = droplet
+        .size
+        .and_then(|size| size.price_monthly)
+        .map(Money::from_dollars);
+    let on_top = if backups { DAILY_BACKUPS_PERCENT } else { 0 };
+    Observed {
+        kind: KIND.name,
+        account: Arc::default(),
+        id: droplet.id.to_string(),
+        attributes,
+        owners: droplet
+            .tags
+            .iter()
+            .filter_map(|tag| tag.strip_prefix(MARK))
+            .map(ToOwned::to_owned)
+            .collect(),
+        readiness,
+        monthly: price.map(|price| price + price.percent(on_top)),
+        // One in a form that nobody knows says as little as none.
+        created: droplet.created_at.and_then(|at| at.parse().ok()),
+    }
+}
+
+/// A public address in its one canonical spelling. The order of `networks` is not promised, and
+/// IPv6 may come in upper case.
+fn public(scope: &str, address: &str) -> Option<String> {
+    let address: IpAddr = address.parse().ok()?;
+    (scope == "public" && !address.is_unspecified()).then(|| address.to_string())
+}
+
+/// Addresses appear some time after the status is `active`.
+fn readiness(droplet: &Droplet, has_ipv4: bool, ipv6_settled: bool) -> Readiness {
+    if droplet.status == "new" {
+        Readiness::Pending("it boots".to_owned())
+    } else if !has_ipv4 {
+        Readiness::Pending("it has no public IPv4 yet".to_owned())
+    } else if !ipv6_settled {
+        Readiness::Pending("it has no public IPv6 yet".to_owned())
+    } else {
+        Readiness::Ready
+    }
+}
+
+/// The addresses as cloud.json holds them, public ones first so that the order never changes by
+/// itself.
+fn networks(v4: &[NetworkV4], v6: &[NetworkV6]) -> Json {
+    let mut v4: Vec<&NetworkV4> = v4.iter().collect();
+    v4.sort_by_key(|network| (network.scope != "public", &network.ip_address));
+    let v4 = v4.into_iter().map(|network| {
+        json!({
+            "ip_address": network.ip_address,
+            "netmask": network.netmask,
+            "gateway": network.gateway,
+            "type": network.scope,
+        })
+    });
+    let v6 = v6.iter().map(|network| {
+        let address = public("public", &network.ip_address);
+        json!({
+            "ip_address": address.unwrap_or_else(|| network.ip_address.clone()),
+            "netmask": network.netmask,
+            "gateway": network.gateway,
+            "type": network.scope,
+        })
+    });
+    json!({ "v4": v4.collect::<Vec<_>>(), "v6": v6.collect::<Vec<_>>() })
+}
+
+/// While it is made it counts as on: it will be.
+fn power(status: &str) -> &'static str {
+    if status == "off" { OFF } else { ON }
+}
