@@ -361,6 +361,31 @@ mod approval {
         assert_eq!(cloud.world(), "");
     }
 
+    /// A yes is soon said.
+    #[test]
+    fn whoever_destroys_several_says_how_many() {
+        let (cloud, place) = with_one_server(quick());
+        let server = json!({"region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64"});
+        let servers = json!({"web": server, "db": server});
+        place.write("cloud.json", servers.to_string());
+        place.run("apply -y").code(0);
+        cloud.forget_requests();
+        for (number, code) in [("1", 1), ("2", 0)] {
+            let mut session = place.at_terminal(WIDE, "destroy");
+            session.until("Enter a value: ");
+            session.enter("yes");
+            session.until("How many does it destroy?");
+            session.until("Enter a value: ");
+            assert_eq!(changes(&cloud), Vec::<String>::new());
+            session.enter(number);
+            let ran = session.end().code(code);
+            if code == 1 {
+                ran.says("The plan destroys 2 servers.");
+            }
+        }
+        assert_eq!(cloud.droplets().len(), 0);
+    }
+
     /// The plan goes to a file, the question to the person.
     #[test]
     fn the_question_is_seen_though_results_go_elsewhere() {

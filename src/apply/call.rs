@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value as Json;
 use tokio::time::{Instant, sleep};
 
 use crate::model::{Address, Attributes, Observed, Recorded, Sealed, Secret, Value};
 use crate::plan::{Change, Op, Step};
 use crate::provider::{Class, Error, Target, Updated, Write, Writers};
-use crate::resource::{kind, show};
+use crate::resource::{Attribute, kind, show};
 use crate::state::{Effect, Intent};
 
 use super::Options;
@@ -123,7 +124,7 @@ impl Part {
     /// What has to be written down before it is sent; `None` if it sends nothing that changes
     /// anything. `clock` is the provider's own time, `marks` whether what is made carries our mark.
     pub(super) fn intent(&self, clock: Option<Timestamp>, marks: bool) -> Option<Intent> {
-        if self.is_reminder {
+        if self.is_reminder || self.sends_nothing() {
             return None;
         }
         let (effect, id, refers_to) = match &self.op {
@@ -147,10 +148,48 @@ impl Part {
             account: self.account.clone(),
             effect,
             id: id.cloned(),
-            attributes: self.attributes.clone(),
+            attributes: self.asked_for(),
             refers_to: refers_to.cloned().unwrap_or_default(),
             sent_at: clock,
             unmarked: effect == Effect::Create && !marks,
+        })
+    }
+
+    /// What is asked for: of a change, what changes, because nothing else tells whether it was made.
+    fn asked_for(&self) -> Attributes {
+        let Op::Update { changes, .. } = &self.op else {
+            return self.attributes.clone();
+        };
+        let names = changes.iter().map(|change| change.attribute.as_str());
+        names
+            .filter_map(|name| self.attributes.get_key_value(name))
+            .map(|(name, value)| (name, value.clone()))
+            .collect()
+    }
+
+    /// What the state has to know before this is sent, because it may take effect whatever becomes
+    /// of the answer: that something is not as it usually is is our doing.
+    pub(super) fn beforehand(&self, recorded: &BTreeMap<Address, Recorded>) -> Option<Recorded> {
+        let passing = self.passing()?;
+        let mut recorded = recorded.get(self.op.address()?)?.clone();
+        let (name, value) = self.attributes.get_key_value(&passing.attribute)?;
+        recorded.attributes.insert(name, value.clone());
+        Some(recorded)
+    }
+
+    /// The change of an attribute that is to be changed back later, if it is one.
+    pub(super) fn passing(&self) -> Option<&Change> {
+        let Op::Update {
+            address, changes, ..
+        } = &self.op
+        else {
+            return None;
+        };
+        let (_, kind) = kind(address.kind())?;
+        changes.iter().find(|change| {
+            let attribute = kind.attribute(&change.attribute);
+            let usual = attribute.and_then(Attribute::usual);
+            usual.is_some() && change.after.known().and_then(Json::as_str) != usual
         })
     }
 
@@ -166,9 +205,10 @@ impl Part {
     }
 
     /// Whether the state alone changes, or nothing.
-    fn sends_nothing(&self) -> bool {
+    pub(super) fn sends_nothing(&self) -> bool {
         match self.op {
-            Op::Create { .. } | Op::Update { .. } | Op::Delete { .. } => false,
+            Op::Update { .. } => self.op.is_for_the_state(),
+            Op::Create { .. } | Op::Delete { .. } => false,
             Op::Import { mark, .. } => !mark,
             Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. } => true,
         }

@@ -17,6 +17,7 @@ use super::schedule::{Groups, Schedule};
 use super::search::{Candidates, Choice, Failures, choose, is_markable, taken};
 use super::settle::{made, two_or_more};
 use super::sighted::sighted;
+use super::stopping::Stopping;
 use super::wait::{Looked, Sight, Waiting, may_pass};
 use super::{Event, Options, Report, Surroundings};
 
@@ -45,6 +46,7 @@ pub(super) struct Ledger<'a> {
     /// How often a step's answer was lost.
     attempts: HashMap<usize, u32>,
     next_intent: u64,
+    stopping: Stopping,
     /// What is asked for once more, by step: the intent that says so already.
     reminded: HashMap<usize, u64>,
 }
@@ -88,6 +90,7 @@ impl<'a> Ledger<'a> {
             broken: None,
             held: Vec::new(),
             attempts: HashMap::new(),
+            stopping: Stopping::new(&plan.steps, options.parallelism),
             reminded: HashMap::new(),
         }
     }
@@ -112,6 +115,11 @@ impl<'a> Ledger<'a> {
             if numbers.is_empty() {
                 break;
             }
+            if let [number] = numbers[..]
+                && self.stopping.has_to_wait(&self.plan.steps, number)
+            {
+                continue;
+            }
             let parts: Vec<Part> = numbers
                 .into_iter()
                 .filter_map(|n| self.prepare(n))
@@ -130,10 +138,14 @@ impl<'a> Ledger<'a> {
             let account = self.readers.of(&part.account).ok();
             part.intent(account.and_then(Read::clock), marks)
         });
-        let intents: Vec<Entry> = intents.map(Entry::Intent).collect();
+        let mut intents: Vec<Entry> = intents.map(Entry::Intent).collect();
         if intents.is_empty() {
             return calls;
         }
+        let parts = calls.iter().flat_map(|call| &call.parts);
+        let resources = &self.state.resources;
+        let known = parts.filter_map(|part| part.beforehand(resources));
+        intents.extend(known.map(|known| Entry::Change(Change::Put(known))));
         if let Err(problem) = self.surroundings.append(&intents) {
             self.broken = Some(problem);
             for part in calls.iter().flat_map(|call| &call.parts) {
@@ -145,6 +157,13 @@ impl<'a> Ledger<'a> {
             self.state.enter(intent);
         }
         calls
+    }
+
+    /// A step is over, one way or another.
+    fn over(&mut self, number: usize) {
+        if let Some(next) = self.stopping.over(number) {
+            self.schedule.again(next, true);
+        }
     }
 
     fn prepare(&mut self, number: usize) -> Option<Part> {
@@ -206,6 +225,9 @@ impl<'a> Ledger<'a> {
     /// What became of it all.
     pub(super) fn close(mut self) -> Report {
         self.save();
+        for step in self.stopping.take_waiting() {
+            self.schedule.again(step, true);
+        }
         self.report.not_started = self.schedule.not_started();
         self.report.pending = self.waiting.iter().map(|waiting| waiting.step).collect();
         let report = &self.report;
@@ -487,6 +509,7 @@ impl<'a> Ledger<'a> {
 
     fn finish(&mut self, number: usize, id: Option<&str>) {
         self.schedule.done(number);
+        self.over(number);
         self.report.done.push(number);
         let op = self.plan.steps.get(number - 1).map(|step| &step.op);
         let outcome = op
@@ -515,7 +538,11 @@ impl<'a> Ledger<'a> {
             elapsed,
         });
         self.report.failed.push((number, error));
-        for step in self.schedule.failed(number) {
+        let skipped = self.schedule.failed(number);
+        for step in skipped.iter().chain([&number]) {
+            self.over(*step);
+        }
+        for step in skipped {
             self.report.skipped.push((step, number));
             self.surroundings.event(&Event::Skipped {
                 step,

@@ -1,5 +1,6 @@
 //! What an answer means: for the state, as an entry of the journal, and for the step.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,9 +14,13 @@ use crate::state::{Change, Entry, Intent, State};
 
 use super::Options;
 use super::call::{Outcome, Part};
-use super::outcome::{changed, missing, recorded};
+use super::outcome::{apply_to, changed, missing, recorded};
 use super::search::{Search, asked_for};
 use super::wait::{Until, Waiting};
+
+/// A change may take this many times as long as something takes to become ready: a disk that grows is
+/// copied.
+const LONGER: u32 = 8;
 
 /// A create whose answer was lost: what it made is looked for.
 pub(super) struct Lost {
@@ -59,6 +64,10 @@ impl Meaning<'_> {
         let step = (part.step, part.account.as_str());
         let settled = |change| Some(Entry::Outcome { number, change });
         match (&part.op, outcome) {
+            // What it was asked for first may come about still.
+            (_, Outcome::Again { .. }) if part.is_reminder => {
+                (None, Next::Remind { intent: number })
+            }
             (_, Outcome::Again { alone }) => (settled(Change::Nothing), Next::Again { alone }),
             (
                 Op::Create {
@@ -130,10 +139,20 @@ impl Meaning<'_> {
                 // that somebody took note.
                 (entry, self.made(step, address, &observed))
             }
+            (Op::Update { address, id, .. }, Outcome::Accepted) if part.sends_nothing() => {
+                let recorded = self.state.resources.get(address);
+                let change = recorded.map(|recorded| {
+                    let mut changed = recorded.clone();
+                    apply_to(&mut changed, &part.op, &part.attributes);
+                    Entry::Change(Change::Put(changed))
+                });
+                (change, Next::Finish(Some(id.clone())))
+            }
             (Op::Update { address, id, .. }, Outcome::Accepted) => {
                 let mut waiting = self.wait(step, address, id, Until::Changed);
                 waiting.intent = Some(number);
-                waiting.becoming = Some(Box::new((part.op.clone(), part.attributes.clone())));
+                waiting.deadline = Instant::now() + self.options.ready_deadline * LONGER;
+                waiting.becoming = Some(Arc::new((part.op.clone(), part.attributes.clone())));
                 (None, Next::Wait(waiting, None))
             }
             (Op::Await { address, id }, _) => {
@@ -179,16 +198,24 @@ impl Meaning<'_> {
                 (None, Next::Search(Box::new(lost)))
             }
             // It can be done again without harm; the next run looks what there is to do.
-            (_, Some(_)) if is_unknown => (None, failed),
+            (_, Some(_)) if is_unknown || part.is_reminder => (None, failed),
             (_, Some(_)) => {
                 let entry = Entry::Outcome {
                     number: part.intent,
-                    change: Change::Nothing,
+                    change: self.not_begun(part).map_or(Change::Nothing, Change::Put),
                 };
                 (Some(entry), failed)
             }
             (_, None) => (None, failed),
         }
+    }
+
+    /// What the state says again of something that is not changed after all.
+    fn not_begun(&self, part: &Part) -> Option<Recorded> {
+        let passing = part.passing()?;
+        let mut recorded = self.state.resources.get(part.op.address()?)?.clone();
+        recorded.attributes.remove(&passing.attribute);
+        Some(recorded)
     }
 
     /// What was made may have to be waited for.
@@ -236,6 +263,10 @@ fn lingers(address: &Address) -> bool {
 }
 
 pub(super) fn too_late(waiting: &Waiting, deadline: Duration) -> Diagnostic {
+    let deadline = match waiting.until {
+        Until::Changed => deadline * LONGER,
+        Until::Ready | Until::Gone => deadline,
+    };
     let minutes = deadline.as_secs() / 60;
     let still = match waiting.until {
         Until::Ready => "is not ready",
@@ -285,8 +316,6 @@ fn problem(step: &Step, error: &Error) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::model::Attributes;
     use crate::plan::Verb;

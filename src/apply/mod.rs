@@ -23,6 +23,7 @@ mod schedule;
 mod search;
 mod settle;
 mod sighted;
+mod stopping;
 mod wait;
 
 pub use event::{Event, Report};
@@ -135,7 +136,8 @@ pub async fn apply(
         }
     }
     let mut ledger = ledger::Ledger::new(plan, writers.readers(), state, surroundings, options);
-    if !plan.is_empty() && !ledger.open() {
+    let is_news = !plan.is_empty() || !plan.refreshed.is_empty();
+    if is_news && !ledger.open() {
         return ledger.close();
     }
     run::run(ledger, writers, interrupts, options).await

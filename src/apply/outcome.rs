@@ -49,16 +49,8 @@ pub(super) fn remember(kind_name: &str, applied: &Attributes, is: &Attributes) -
     remembered
 }
 
-/// What is recorded of something once attributes of it have been changed.
-pub(super) fn changed(
-    recorded: &Recorded,
-    (op, applied): (&Op, &Attributes),
-    observed: &Observed,
-) -> Recorded {
-    let mut changed = recorded.clone();
-    // An id may be made of what was changed.
-    changed.id.clone_from(&observed.id);
-    changed.ready = observed.readiness == Readiness::Ready;
+/// Gives what is recorded the attributes that an update changes.
+pub(super) fn apply_to(changed: &mut Recorded, op: &Op, applied: &Attributes) {
     if let Op::Update {
         changes, refers_to, ..
     } = op
@@ -70,6 +62,19 @@ pub(super) fn changed(
         }
         changed.refers_to.clone_from(refers_to);
     }
+}
+
+/// What is recorded of something once attributes of it have been changed.
+pub(super) fn changed(
+    recorded: &Recorded,
+    (op, applied): (&Op, &Attributes),
+    observed: &Observed,
+) -> Recorded {
+    let mut changed = recorded.clone();
+    // An id may be made of what was changed.
+    changed.id.clone_from(&observed.id);
+    changed.ready = observed.readiness == Readiness::Ready;
+    apply_to(&mut changed, op, applied);
     let kind = recorded.address.kind();
     changed.attributes = remember(kind, &changed.attributes, &observed.attributes);
     changed

@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use crate::model::{Diagnostic, Observed, Origin, Recorded};
+use crate::model::{Diagnostic, Observed, Origin, Readiness, Recorded};
 use crate::provider::{Error, Read, Readers, Target};
+use crate::resource::kind;
 use crate::state::{Change, Effect, Entry, Intent, Progress, State};
 
 use super::Journal;
@@ -16,6 +17,8 @@ use super::search::{Choice, Search, asked_for, choose, is_markable, look_for, ta
 
 /// How many things are asked for singly at the same time.
 const AT_ONCE: usize = 8;
+/// For so long what is seen to be under way is no reason to believe that it never came about.
+const UNDER_WAY: Duration = Duration::from_secs(60 * 60);
 
 /// What became of an earlier run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,14 +77,22 @@ pub async fn settle(
     journal.begin(state)?;
     let mut settled = Settled::default();
     let mut search = Search::new(settling, longest_asked_for(readers, state));
+    let since = Instant::now();
     loop {
         let began = Instant::now();
-        let Look { entries, stopped } = look_once(readers, state).await;
+        let Look {
+            entries,
+            stopped,
+            under_way,
+        } = look_once(readers, state).await;
         settled.found += entries.len();
         write_down(entries, state, journal)?;
         stopped.map_or(Ok(()), Err)?;
         if state.unsettled.is_empty() {
             break;
+        }
+        if under_way && since.elapsed() < UNDER_WAY {
+            search = Search::new(settling, longest_asked_for(readers, state));
         }
         search.narrow(longest_asked_for(readers, state));
         if search.saw_nothing(began) {
@@ -117,7 +128,9 @@ pub async fn peek(readers: &Readers, state: &mut State) -> Result<Option<Settled
         progress: state.progress.take(),
         ..Settled::default()
     };
-    let Look { entries, stopped } = look_once(readers, state).await;
+    let Look {
+        entries, stopped, ..
+    } = look_once(readers, state).await;
     stopped.map_or(Ok(()), Err)?;
     settled.found = entries.len();
     for entry in entries {
@@ -127,12 +140,18 @@ pub async fn peek(readers: &Readers, state: &mut State) -> Result<Option<Settled
     Ok(Some(settled))
 }
 
-/// How long the providers ask to look for what may have been created. What was to be changed or
-/// deleted is not made twice if that happens later: the next plan sees what there is.
+/// How long the providers ask to look for what may have been created, and for changes that take
+/// their time. What was to be deleted is not made twice if that happens later: the next plan sees
+/// what there is.
 fn longest_asked_for(readers: &Readers, state: &State) -> Duration {
     let intents = state.unsettled.values();
-    let creates = intents.filter(|intent| intent.effect == Effect::Create);
-    let asked_for = creates.map(|intent| asked_for(readers, intent));
+    let asked_for = intents.map(|intent| match intent.effect {
+        Effect::Create => asked_for(readers, intent),
+        Effect::Update => readers.of(&intent.account).map_or(Duration::ZERO, |read| {
+            read.settling_of_change(intent.address.kind(), &intent.attributes)
+        }),
+        Effect::Import | Effect::Delete => Duration::ZERO,
+    });
     asked_for.max().unwrap_or_default()
 }
 
@@ -160,6 +179,17 @@ fn write_down(
 struct Look {
     entries: Vec<Entry>,
     stopped: Option<Unsettled>,
+    /// Whether a change was seen to be under way.
+    under_way: bool,
+}
+
+/// What a look shows of a change or a deletion.
+enum Seen {
+    /// It was carried out; what the state must know of it.
+    Done(Change),
+    /// Something is under way there: it may be this.
+    UnderWay,
+    Nothing,
 }
 
 async fn look_once(readers: &Readers, state: &State) -> Look {
@@ -169,6 +199,7 @@ async fn look_once(readers: &Readers, state: &State) -> Look {
         .partition(|intent| intent.effect == Effect::Create);
     let mut entries = Vec::new();
     let mut stopped = None;
+    let mut under_way = false;
     let mut settled = |intent: &Intent, change| {
         entries.push(Entry::Outcome {
             number: intent.number,
@@ -181,8 +212,9 @@ async fn look_once(readers: &Readers, state: &State) -> Look {
             .map(|intent| carried_out(readers, state, intent));
         for (intent, change) in some.iter().zip(join_all(looks).await) {
             match change {
-                Ok(Some(change)) => settled(intent, change),
-                Ok(None) => {}
+                Ok(Seen::Done(change)) => settled(intent, change),
+                Ok(Seen::UnderWay) => under_way = true,
+                Ok(Seen::Nothing) => {}
                 Err(error) => stopped = Some(error.into()),
             }
         }
@@ -205,7 +237,11 @@ async fn look_once(readers: &Readers, state: &State) -> Look {
             Choice::Unclear(ids) => stopped = Some(two_or_more(intent, &ids).into()),
         }
     }
-    Look { entries, stopped }
+    Look {
+        entries,
+        stopped,
+        under_way,
+    }
 }
 
 /// What is recorded of what an intent made.
@@ -229,13 +265,9 @@ pub(super) fn two_or_more(intent: &Intent, ids: &[String]) -> Diagnostic {
         .hint("delete or rename those that are not meant, then run it again")
 }
 
-/// What the state must know of a change that was carried out; `None` if it does not show. A request
-/// may take effect late, so absence is not believed at once here either.
-async fn carried_out(
-    readers: &Readers,
-    state: &State,
-    intent: &Intent,
-) -> Result<Option<Change>, Error> {
+/// What is seen of a change that may have been carried out. A request may take effect late, so absence
+/// is not believed at once here either.
+async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Result<Seen, Error> {
     let known = state.resources.get(&intent.address);
     // A deletion needs what finds it, and that is what was recorded.
     let attributes = known.map_or(&intent.attributes, |recorded| &recorded.attributes);
@@ -250,20 +282,30 @@ async fn carried_out(
         Effect::Create | Effect::Import | Effect::Delete => reader.get(target).await?,
     };
     Ok(match (intent.effect, found, known) {
-        (Effect::Delete, None, _) => Some(Change::Remove(intent.address.clone())),
+        (Effect::Delete, None, _) => Seen::Done(Change::Remove(intent.address.clone())),
+        (Effect::Update, Some(found), _) if is_on_its_way(&found, intent) => Seen::UnderWay,
         (Effect::Update, Some(found), Some(known)) if is_applied(intent, &found) => {
             let kind = intent.address.kind();
             let mut changed = known.clone();
             changed.id.clone_from(&found.id);
-            changed.attributes = remember(kind, &intent.attributes, &found.attributes);
+            changed.ready = found.readiness == Readiness::Ready;
+            changed.attributes.extend(intent.attributes.clone());
+            changed.attributes = remember(kind, &changed.attributes, &found.attributes);
             changed.refers_to.clone_from(&intent.refers_to);
-            Some(Change::Put(changed))
+            Seen::Done(Change::Put(changed))
         }
         (Effect::Import, Some(found), _) if found.owners.contains(&state.lineage) => {
-            Some(Change::Nothing)
+            Seen::Done(Change::Nothing)
         }
-        _ => None,
+        _ => Seen::Nothing,
     })
+}
+
+/// Whether something is under way on it, of what takes its time: what it shows is not to be trusted
+/// then.
+fn is_on_its_way(found: &Observed, intent: &Intent) -> bool {
+    let lingers = kind(intent.address.kind()).is_some_and(|(_, kind)| kind.lingers);
+    lingers && matches!(found.readiness, Readiness::Pending(_))
 }
 
 /// What is there of something that was to be changed. Its id may be made of what changed, so what is
@@ -278,8 +320,9 @@ async fn changed(
     if let Some(seen) = seen.into_iter().next() {
         return Ok(Some(seen));
     }
-    let wanted = [&intent.attributes];
-    let found = reader.find(target.kind, &wanted, lineage).await?;
+    let mut wanted = target.attributes.clone();
+    wanted.extend(intent.attributes.clone());
+    let found = reader.find(target.kind, &[&wanted], lineage).await?;
     let mut candidates = found.into_iter().flatten();
     Ok(candidates.next().filter(|_| candidates.next().is_none()))
 }

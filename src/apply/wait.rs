@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -21,7 +22,7 @@ pub(super) struct Waiting {
     /// The number of the intent that is settled by its coming about, if it is settled by that.
     pub(super) intent: Option<u64>,
     /// What it is to become, and the attributes that were sent.
-    pub(super) becoming: Option<Box<(Op, Attributes)>>,
+    pub(super) becoming: Option<Arc<(Op, Attributes)>>,
     pub(super) deadline: Instant,
     /// Until then it may merely be invisible still.
     pub(super) settled: Instant,

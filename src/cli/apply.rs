@@ -4,14 +4,14 @@ use jiff::Timestamp;
 
 use crate::apply::{self, Event, Journal, Report, Surroundings};
 use crate::model::Diagnostic;
-use crate::plan::{Op, Plan};
+use crate::plan::{Op, Plan, guard};
 use crate::provider::{OnPause, Writers};
 use crate::render::{JsonStream, ReportStyle, report_text};
 use crate::state::{Entry, State};
 
 use super::accounts::{Opening, refuse_unnamed};
 use super::args::{ApplyArgs, CarryingOut, DestroyArgs, Global, Planning};
-use super::confirm::{can_ask, confirm};
+use super::confirm::{can_ask, confirm, confirm_number};
 use super::deployment::{Configuration, Deployment};
 use super::failure::{Failure, Success};
 use super::muted::Muted;
@@ -157,6 +157,9 @@ impl Command<'_> {
         if !plan.is_empty() {
             if !self.carrying_out.auto_approve {
                 confirm(self.question(), terminal, signals).await?;
+                if let Some((number, what)) = guard::several_losses(plan) {
+                    confirm_number((number, &what), terminal, signals).await?;
+                }
             }
             book.0.back_up()?;
         }

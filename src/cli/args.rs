@@ -63,7 +63,7 @@ pub(super) enum Command {
     Destroy(DestroyArgs),
     /// Show the recorded servers, with their addresses and records
     Show,
-    /// Look at the recorded state, or make it anew from the account
+    /// Look at the recorded state, correct it, or make it anew from the account
     #[command(subcommand)]
     State(StateCommand),
     /// Release the lock of a run that was cut off on another machine
@@ -162,6 +162,25 @@ pub(super) enum StateCommand {
     Show {
         /// Its address, such as server.web1
         address: String,
+    },
+    /// Give a recorded resource another address; nothing in the account changes
+    Mv {
+        /// Its address, such as server.web1
+        from: String,
+        /// The new one, such as server.app1
+        to: String,
+        /// How long to wait for another run that holds the lock
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+        lock_timeout: Duration,
+    },
+    /// Drop resources from the state; they stay in the account, and nobody looks after them
+    Forget {
+        /// Their addresses, such as server.web1
+        #[arg(required = true, value_name = "ADDRESS")]
+        addresses: Vec<String>,
+        /// How long to wait for another run that holds the lock
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+        lock_timeout: Duration,
     },
     /// Make a lost or damaged state anew, from marks and names in the account
     Rebuild {

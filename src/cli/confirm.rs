@@ -25,8 +25,30 @@ pub(super) async fn confirm(
     if answer == "yes" {
         return Ok(());
     }
+    Err(not_approved(terminal))
+}
+
+/// Asks how many are destroyed: whoever knows has read the plan.
+///
+/// # Errors
+/// Another number, and an interrupt.
+pub(super) async fn confirm_number(
+    (number, what): (usize, &str),
+    terminal: Terminal,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let prompt = "\nThe plan destroys more than one. How many does it destroy?\n\nEnter a value: ";
+    let answer = signals.unless_interrupted(ask(prompt, terminal)).await?;
+    if answer.parse() == Ok(number) {
+        return Ok(());
+    }
+    terminal.complain(&format!("The plan destroys {what}."));
+    Err(not_approved(terminal))
+}
+
+fn not_approved(terminal: Terminal) -> Failure {
     terminal.complain("Not approved. Nothing was done.");
-    Err(Failure::Said)
+    Failure::Said
 }
 
 /// Prints a prompt and reads a line.

@@ -22,6 +22,7 @@ mod recovery;
 mod sandbox;
 mod show;
 mod signals;
+mod state_edit;
 mod survey;
 mod terminal;
 mod torture;
@@ -33,6 +34,7 @@ mod write_back;
 use args::{Cli, Command, SandboxCommand, StateCommand};
 use failure::{Failure, Success};
 use signals::Signals;
+use state_edit::Edit;
 use terminal::Terminal;
 
 /// Runs the program with the process's arguments and gives its exit code.
@@ -103,6 +105,21 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
         Command::Show => show::run(global, terminal),
         Command::State(StateCommand::List) => show::list(global, terminal),
         Command::State(StateCommand::Show { address }) => show::one(global, address, terminal),
+        Command::State(StateCommand::Mv {
+            from,
+            to,
+            lock_timeout,
+        }) => {
+            let edit = Edit::Move(from, to);
+            state_edit::run(global, edit, *lock_timeout, terminal, signals).await
+        }
+        Command::State(StateCommand::Forget {
+            addresses,
+            lock_timeout,
+        }) => {
+            let edit = Edit::Forget(addresses);
+            state_edit::run(global, edit, *lock_timeout, terminal, signals).await
+        }
         Command::State(StateCommand::Rebuild {
             lineage,
             lock_timeout,

@@ -343,13 +343,17 @@ fn of_step(step: &Step, observed: &Seen<'_>) -> Option<Recorded> {
 fn of_mark(observed: &Observed) -> Option<Recorded> {
     let kind: &Kind = KINDS.iter().find(|kind| kind.name == observed.kind)?;
     let name = (kind.name_of)(&observed.attributes)?;
+    let mut attributes = observed.attributes.clone();
+    for attribute in kind.attributes.iter().filter(|known| known.is_only_seen()) {
+        attributes.remove(attribute.name);
+    }
     Some(Recorded {
         address: Address::new(kind.name, &name),
         account: observed.account.to_string(),
         id: observed.id.clone(),
         origin: Origin::Created,
         ready: observed.readiness == Readiness::Ready,
-        attributes: observed.attributes.clone(),
+        attributes,
         refers_to: Vec::new(),
         recorded_at: Timestamp::now(),
     })

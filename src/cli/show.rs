@@ -1,3 +1,4 @@
+use crate::model::{Address, nearest};
 use crate::render::{ShowStyle, show, state_list, state_show, unfinished};
 use crate::resource::server::{IPV4_ADDRESS, IPV6_ADDRESS, KIND, REGION, SIZE};
 use crate::state::State;
@@ -43,20 +44,22 @@ pub(super) fn one(global: &Global, address: &str, terminal: Terminal) -> Result<
         })?;
     let state = load(global, terminal)?.unwrap_or_default();
     let Some(recorded) = state.resources.get(&address) else {
-        let known = state
-            .resources
-            .keys()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>();
-        let near = crate::model::nearest(&address.to_string(), known.iter().map(String::as_str))
-            .map(|near| format!("did you mean {near}? "))
-            .unwrap_or_default();
-        return Err(Failure::error(format!("the state has no {address}"))
-            .hint(format!("{near}`cloudbuilder state list` lists what it has"))
-            .into());
+        return Err(not_recorded(&state, &address));
     };
     terminal.print(&state_show(recorded))?;
     Ok(Success::Done)
+}
+
+/// There is no such thing in the state, and what may be meant.
+pub(super) fn not_recorded(state: &State, address: &Address) -> Failure {
+    let known = state.resources.keys();
+    let known: Vec<String> = known.map(ToString::to_string).collect();
+    let near = nearest(&address.to_string(), known.iter().map(String::as_str))
+        .map(|near| format!("did you mean {near}? "))
+        .unwrap_or_default();
+    Failure::error(format!("the state has no {address}"))
+        .hint(format!("{near}`cloudbuilder state list` lists what it has"))
+        .into()
 }
 
 fn load(global: &Global, terminal: Terminal) -> Result<Option<State>, Failure> {

@@ -109,7 +109,11 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         max_destroy: planning.max_destroy,
         destroying: *destroying,
     };
-    let refusals = guard::refusals(&plan, limits);
+    // Something that is wrong may be why so much would go.
+    let refusals = match plan.notes.iter().any(Diagnostic::is_error) {
+        true => Vec::new(),
+        false => guard::refusals(&plan, limits),
+    };
     if plan.notes.iter().any(Diagnostic::is_error) || !refusals.is_empty() {
         return Err(problems(plan.notes.into_iter().chain(refusals).collect()));
     }

@@ -12,13 +12,14 @@ use super::server::disk;
 use crate::model::{Diagnostic, nearest};
 
 /// Its keys.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "provider",
     "region",
     "size",
     "image",
     "backups",
     "disk",
+    "protect",
     "openstack",
 ];
 
@@ -30,6 +31,7 @@ pub(super) struct Defaults {
     pub(super) image: Option<Spanned<Selector>>,
     pub(super) backups: Option<Spanned<bool>>,
     pub(super) grow_disk: Option<Spanned<bool>>,
+    pub(super) protect: Option<Spanned<bool>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
     pub(super) broken: Vec<&'static str>,
@@ -63,6 +65,7 @@ pub(super) fn defaults(
                 defaults.image = selector(reader, "the default `image`", value, Wanted::IMAGE);
             }
             "backups" => defaults.backups = reader.boolean("the default `backups`", value),
+            "protect" => defaults.protect = reader.boolean("the default `protect`", value),
             "disk" => defaults.grow_disk = disk(reader, "the default `disk`", value),
             "openstack" if !accounts.some_openstack() => {
                 let place = reader.name_place(member);

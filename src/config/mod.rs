@@ -92,6 +92,8 @@ pub struct Server {
     pub backups: Spanned<bool>,
     /// Whether its disk grows, for good, with its size; `None` if nothing is said, which means no.
     pub grow_disk: Option<Spanned<bool>>,
+    /// Whether nothing may delete it.
+    pub protect: Spanned<bool>,
     /// Names that shall lead to it: lower case, ASCII, without a final dot.
     pub names: Vec<Spanned<String>>,
     /// What is put on it when it is made.

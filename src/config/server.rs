@@ -17,13 +17,14 @@ use super::{Cloud, Server, Spanned};
 use crate::model::{Diagnostic, Place, nearest};
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [&str; 10] = [
+pub(super) const SERVER_KEYS: [&str; 11] = [
     "provider",
     "region",
     "size",
     "image",
     "backups",
     "disk",
+    "protect",
     "names",
     "files",
     "openstack",
@@ -109,6 +110,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             }
             // Read before all others: what they may be depends on it.
             "provider" => {}
+            "protect" => set(&mut server.protect, reader.boolean(&what, value)),
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
@@ -186,6 +188,10 @@ fn beginning(
             .clone()
             .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
         grow_disk: defaults.grow_disk.clone(),
+        protect: defaults
+            .protect
+            .clone()
+            .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
         names: Vec::new(),
         files: Vec::new(),
         settings: None,

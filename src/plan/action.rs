@@ -4,6 +4,8 @@ use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
 
+use crate::resource::kind;
+
 use super::Estimate;
 
 /// What would be done, in the order it would be done, and what that means.
@@ -153,7 +155,7 @@ pub struct Step {
     pub label: String,
     /// What is done, in a few words.
     pub detail: String,
-    /// By how much it changes what is paid a month; `None` if that is unknown.
+    /// By how much it changes what is paid a month; `None` if it does not, or nobody knows how much.
     pub monthly: Option<Money>,
     /// What it loses for good: `its disk`.
     pub loses: Option<&'static str>,
@@ -239,6 +241,19 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it is a change that only the state hears of.
+    #[must_use]
+    pub fn is_for_the_state(&self) -> bool {
+        let Self::Update {
+            address, changes, ..
+        } = self
+        else {
+            return false;
+        };
+        let all = |kind| changes.iter().all(|change| change.is_for_the_state(kind));
+        !changes.is_empty() && kind(address.kind()).is_some_and(|(_, kind)| all(kind))
+    }
+
     /// The resource it is about; a write-back is about a file.
     #[must_use]
     pub fn address(&self) -> Option<&Address> {

@@ -1,3 +1,5 @@
+use serde_json::Value as Json;
+
 use crate::model::{
     Address, Attributes, Catalog, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
 };
@@ -131,9 +133,8 @@ impl<'a> Decider<'_, 'a> {
             && found.is_some_and(|found| matches!(found.readiness, Readiness::Pending(_)));
         let awaited =
             known_to_state.is_some_and(|recorded| unseen || is_pending || !recorded.ready);
-        let outdated = known_to_state
-            .zip(found)
-            .is_some_and(|(r, found)| diff::is_outdated(kind, desired, r, found, self.facts));
+        let outdated =
+            known_to_state.is_some_and(|r| diff::is_outdated(kind, desired, r, self.facts));
         let (verb, reason) = match (found, how) {
             (None, _) if unseen => (Verb::NoOp, Reason::NotReady),
             (None, _) if self.was_deleted(address) => (Verb::Create, Reason::DeletedOutside),
@@ -160,10 +161,17 @@ impl<'a> Decider<'_, 'a> {
             let applied = known_to_state.map(|recorded| &recorded.attributes);
             self.after(desired, is, applied.filter(|_| found.is_some()), &changes)
         });
-        let dearer = found
+        let monthly_after = found
             .zip(after.as_ref())
             .filter(|_| !changes.is_empty())
-            .map(|(found, after)| price_change(kind, catalog, &values(&found.attributes), after));
+            .map_or(monthly, |(found, after)| {
+                let before = values(&found.attributes);
+                match price_change(kind, catalog, &before, after) {
+                    Some(more) => monthly.map(|monthly| monthly + more),
+                    // What it costs now is no longer in the catalog.
+                    None => (kind.price)(after, catalog).monthly(),
+                }
+            });
         Decision {
             action: Action {
                 address: address.clone(),
@@ -177,10 +185,7 @@ impl<'a> Decider<'_, 'a> {
                 after,
                 changes,
                 monthly_before: monthly.filter(|_| found.is_some() || unseen),
-                monthly_after: match dearer {
-                    Some(dearer) => monthly.zip(dearer).map(|(monthly, more)| monthly + more),
-                    None => monthly,
-                },
+                monthly_after,
                 place: desired.place.clone(),
             },
             rank,
@@ -193,7 +198,7 @@ impl<'a> Decider<'_, 'a> {
             refreshed: known_to_state
                 .zip(found)
                 .and_then(|(recorded, found)| diff::refreshed(kind, recorded, found)),
-            unpriced: price == Price::Unknown || dearer == Some(None),
+            unpriced: price == Price::Unknown || monthly.is_some() && monthly_after.is_none(),
         }
     }
 
@@ -218,6 +223,10 @@ impl<'a> Decider<'_, 'a> {
                         ))
                         .hint("run it again in a minute"),
                 );
+                return None;
+            }
+            None if is_protected(kind, recorded) => {
+                self.notes.push(protected(address));
                 return None;
             }
             None => match (kind.removal)(recorded, self.facts) {
@@ -319,7 +328,30 @@ impl<'a> Decider<'_, 'a> {
     }
 }
 
+/// Whether the state says that it must not be deleted.
+fn is_protected(kind: &Kind, recorded: &Recorded) -> bool {
+    let protection = kind
+        .protected_by
+        .and_then(|name| recorded.attributes.get(name));
+    protection == Some(&Json::Bool(true))
+}
+
+fn protected(address: &Address) -> Diagnostic {
+    let name = address.name();
+    Diagnostic::error(format!("{address} is protected"))
+        .detail("the state says so since `protect` was applied for it; nothing deletes it")
+        .hint(format!(
+            "keep {name} in cloud.json; to delete it, first apply it with \"protect\": false"
+        ))
+}
+
 impl Change {
+    /// Whether it is one that only the state hears of.
+    pub(super) fn is_for_the_state(&self, kind: &Kind) -> bool {
+        let attribute = kind.attribute(&self.attribute);
+        attribute.is_some_and(|known| known.on_change == OnChange::Ours)
+    }
+
     /// Whether an attribute is among those that change.
     fn is_of(changes: &[Self], attribute: &str) -> bool {
         changes.iter().any(|change| change.attribute == attribute)
@@ -334,9 +366,10 @@ pub(super) fn price_change(
     after: &Attributes<Value>,
 ) -> Option<Money> {
     let price = |attributes| (kind.price)(attributes, catalog);
+    let mut priced = kind.priced_by.iter();
     match (price(before), price(after)) {
         (Price::Monthly(before), Price::Monthly(after)) => Some(after - before),
-        (before, after) if before == after => Some(Money::ZERO),
+        _ if priced.all(|name| before.get(name) == after.get(name)) => Some(Money::ZERO),
         _ => None,
     }
 }

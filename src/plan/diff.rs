@@ -20,6 +20,10 @@ pub(super) fn changes(
             changes.extend(left_otherwise(attribute, usual, desired, observed, facts));
             continue;
         }
+        if attribute.on_change == OnChange::Ours {
+            changes.extend(ours_changed(attribute, desired, facts));
+            continue;
+        }
         // What is bound by its id may have been given another name since.
         let compared = matches!(
             attribute.on_change,
@@ -44,6 +48,19 @@ pub(super) fn changes(
         });
     }
     changes
+}
+
+/// An attribute for the state alone that cloud.json has changed. One that is not mentioned is off.
+fn ours_changed(attribute: &Attribute, desired: &Desired, facts: &Facts<'_>) -> Option<Change> {
+    let recorded = facts.recorded.get(&desired.address)?;
+    let off = Json::Bool(false);
+    let wanted = desired.known(attribute.name).unwrap_or(&off);
+    let kept = recorded.attributes.get(attribute.name).unwrap_or(&off);
+    (wanted != kept).then(|| Change {
+        attribute: attribute.name.to_owned(),
+        before: kept.clone(),
+        after: Value::Known(wanted.clone()),
+    })
 }
 
 /// An attribute that a run of ours changed on the way to something else, and could not change back.
@@ -82,7 +99,6 @@ pub(super) fn is_outdated(
     kind: &Kind,
     desired: &Desired,
     recorded: &Recorded,
-    observed: &Observed,
     facts: &Facts<'_>,
 ) -> bool {
     kind.attributes.iter().any(|attribute| {
@@ -92,14 +108,6 @@ pub(super) fn is_outdated(
                 let wanted = desired.attributes.get(attribute.name);
                 let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
                 wanted.is_some() && applied.is_some() && wanted != applied
-            }
-            OnChange::Passing(usual) => {
-                applied.is_some_and(|applied| applied.as_str() != Some(usual))
-                    && observed
-                        .attributes
-                        .get(attribute.name)
-                        .and_then(Json::as_str)
-                        == Some(usual)
             }
             _ => false,
         }
@@ -112,10 +120,17 @@ pub(super) fn refreshed(
     recorded: &Recorded,
     observed: &Observed,
 ) -> Option<Refreshed> {
+    let is_as_usual = |attribute: &Attribute| {
+        let is = observed.attributes.get(attribute.name);
+        recorded.attributes.contains_key(attribute.name)
+            && attribute
+                .usual()
+                .is_some_and(|usual| is == Some(&usual.into()))
+    };
     let attributes: Attributes = kind
         .attributes
         .iter()
-        .filter(|attribute| attribute.on_change == OnChange::Computed)
+        .filter(|attribute| attribute.on_change == OnChange::Computed || is_as_usual(attribute))
         .filter_map(|attribute| observed.attributes.get_key_value(attribute.name))
         .filter(|(name, value)| recorded.attributes.get(name) != Some(value))
         .map(|(name, value)| (name, value.clone()))
@@ -169,6 +184,9 @@ pub(super) fn refusals(
 ) {
     let account = input.accounts.get(&desired.account);
     for change in changes {
+        if change.is_for_the_state(kind) {
+            continue;
+        }
         if account.is_some_and(|account| {
             let update = account.capabilities.update(kind.name, &change.attribute);
             update.is_some()

@@ -108,6 +108,7 @@ fn requests(steps: &[Step], means: &Means<'_>) -> u64 {
             }
             // The mark is made, then put on.
             (Op::Import { mark: true, .. }, _) => single += 2,
+            (op, _) if op.is_for_the_state() => {}
             // It is looked at before it is changed, where that takes its time.
             (
                 Op::Update {

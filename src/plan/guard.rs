@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Account, Diagnostic};
 
-use super::{Plan, Step, Verb};
+use super::{Plan, Reason, Step, Verb};
 
 /// What a plan may do unasked.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,13 @@ pub fn refusals(plan: &Plan, limits: Limits) -> Vec<Diagnostic> {
         .collect()
 }
 
-const GUARDS: &[fn(&Plan, Limits) -> Option<Diagnostic>] = &[emptied_configuration, max_destroy];
+const GUARDS: &[fn(&Plan, Limits) -> Option<Diagnostic>] =
+    &[emptied_configuration, large_share, max_destroy];
+
+/// From this many on, a share of what exists that is destroyed may be a slip.
+const LARGE: usize = 3;
+/// That share, in percent.
+const SHARE: usize = 30;
 
 /// An empty cloud.json is more often a broken script than a wish.
 fn emptied_configuration(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
@@ -47,6 +53,40 @@ fn emptied_configuration(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
     )
 }
 
+/// A deployment rarely loses a third of itself on purpose.
+fn large_share(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
+    if limits.destroying || limits.max_destroy.is_some() {
+        return None;
+    }
+    let losses = losses(plan);
+    let kinds: BTreeSet<&str> = losses.iter().map(|step| step.kind.as_str()).collect();
+    let existing = plan.actions.iter().filter(|action| {
+        kinds.contains(action.address.kind())
+            && action.id.is_some()
+            && action.reason != Reason::DeletedOutside
+            && !matches!(action.verb, Verb::Create | Verb::Forget)
+    });
+    let existing = existing.count();
+    let share = losses.len() * 100 / existing.max(1);
+    // All of them is another slip, which is told otherwise.
+    if losses.len() < LARGE || share <= SHARE || emptied_configuration(plan, limits).is_some() {
+        return None;
+    }
+    let number = losses.len();
+    Some(
+        Diagnostic::error(format!(
+            "the plan destroys {} of {existing}",
+            counted(&losses)
+        ))
+        .detail(format!(
+            "{share} % of what exists; more than {SHARE} % is not destroyed unasked"
+        ))
+        .hint(format!(
+            "read the plan; if it is right, allow it with --max-destroy {number}"
+        )),
+    )
+}
+
 fn max_destroy(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
     let (losses, allowed) = (losses(plan), limits.max_destroy?);
     (losses.len() > allowed).then(|| {
@@ -54,6 +94,13 @@ fn max_destroy(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
             .detail(format!("--max-destroy allows {allowed}"))
             .hint("read the plan; if it is right, allow as many as it destroys")
     })
+}
+
+/// What the plan destroys for good, if it is more than one: how many, and in words.
+#[must_use]
+pub fn several_losses(plan: &Plan) -> Option<(usize, String)> {
+    let losses = losses(plan);
+    (losses.len() > 1).then(|| (losses.len(), counted(&losses)))
 }
 
 /// The steps that lose something for good.

@@ -16,6 +16,17 @@ pub(super) struct Stage {
     pub(super) needs: Vec<usize>,
 }
 
+impl Stage {
+    /// What only the state hears of.
+    pub(super) fn noting(changes: Vec<Change>) -> Self {
+        Self {
+            changes,
+            interrupts: false,
+            needs: Vec::new(),
+        }
+    }
+}
+
 /// The stages that `changes` come to, in order: each begins when the one before is over, whatever
 /// came of it, so that what has been stopped for them is started again in any case.
 pub(super) fn stages(

@@ -7,8 +7,8 @@ use crate::resource::{OnChange, kind};
 
 use super::bind::How;
 use super::decide::{Decision, price_change};
-use super::stages::stages;
-use super::{Input, Op, Reason, Step, Verb, Written, graph, words};
+use super::stages::{Stage, stages};
+use super::{Change, Input, Op, Reason, Step, Verb, Written, graph, words};
 
 /// The order of the parts of a plan: what is made comes before what is removed, because what is
 /// removed may still be referred to until then.
@@ -209,7 +209,16 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
     };
     let is = action.before.clone().unwrap_or_default();
     let kind = decision.kind;
-    let stages = stages(account.capabilities, kind.name, &action.changes, &is);
+    let (noted, changes): (Vec<Change>, Vec<Change>) = action
+        .changes
+        .iter()
+        .cloned()
+        .partition(|change| change.is_for_the_state(kind));
+    let mut stages = stages(account.capabilities, kind.name, &changes, &is);
+    if !noted.is_empty() {
+        // Last, so that the others keep their places.
+        stages.push(Stage::noting(noted));
+    }
     let mut attributes = unchanged(decision);
     let mut drafts = Vec::with_capacity(stages.len());
     for (at, stage) in stages.into_iter().enumerate() {
@@ -220,6 +229,8 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             }
         }
         let permanent = (kind.permanent)(&before, &attributes);
+        let changed = stage.changes.iter().map(|change| change.attribute.clone());
+        let changed: Vec<String> = changed.collect();
         let step = Step {
             number: 0,
             verb: Verb::Update,
@@ -245,7 +256,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             step,
             rank: (Part::Make, decision.rank),
             address: action.address.clone(),
-            refers_to: referred(&attributes),
+            refers_to: referred(decision.desired, &changed),
             needs: stage.needs.iter().map(|needed| first + needed).collect(),
             after: at
                 .checked_sub(1)
@@ -297,9 +308,12 @@ fn texts_before<'d>(decision: &'d Decision<'_>, on_change: OnChange) -> Vec<&'d 
         .collect()
 }
 
-/// What values are taken from.
-fn referred(attributes: &Attributes<Value>) -> Vec<Address> {
-    let values = attributes.values();
+/// What these attributes are taken from, also where it is known already: it may have to come up or to
+/// be taken over first.
+fn referred(desired: Option<&Desired>, changed: &[String]) -> Vec<Address> {
+    let values = changed
+        .iter()
+        .filter_map(|name| desired?.attributes.get(name));
     values
         .filter_map(|value| match value {
             Value::Reference(reference) => Some(reference.address.clone()),

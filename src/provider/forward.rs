@@ -82,6 +82,10 @@ impl<W: LooksThrough> Read for W {
         self.reader().settling(kind)
     }
 
+    fn settling_of_change(&self, kind: &str, attributes: &Attributes) -> Duration {
+        self.reader().settling_of_change(kind, attributes)
+    }
+
     fn requests(&self) -> u64 {
         self.reader().requests()
     }

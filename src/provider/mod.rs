@@ -163,6 +163,12 @@ pub trait Read: Send + Sync {
         Duration::ZERO
     }
 
+    /// How long a change of a resource to these attributes may take to come about after it was asked
+    /// for, while nothing shows that it is under way: until then it may come still.
+    fn settling_of_change(&self, _kind: &str, _attributes: &Attributes) -> Duration {
+        Duration::ZERO
+    }
+
     /// How many requests have been sent so far.
     fn requests(&self) -> u64;
 

@@ -108,7 +108,7 @@ struct StepJson<'a> {
     label: &'a str,
     detail: &'a str,
     address: Option<String>,
-    /// By how many dollars it changes the monthly bill; null if that is unknown.
+    /// By how many dollars it changes the monthly bill; null if it does not or that is unknown.
     monthly: Option<f64>,
     loses: Option<&'a str>,
     /// Whether it cannot be used from here on until its last step is done.

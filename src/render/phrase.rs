@@ -59,7 +59,12 @@ pub(super) fn to_do(plan: &Plan) -> String {
 /// "0, 0 and 0" with a step in it would puzzle.
 pub(super) fn waits(plan: &Plan) -> usize {
     let step_waits = |step: &&Step| step.verb == Verb::NoOp && matches!(step.op, Op::Await { .. });
-    plan.steps.iter().filter(step_waits).count()
+    let actions = plan.actions.iter();
+    let acted_on = actions.filter(|action| action.verb != Verb::NoOp);
+    let acted_on: BTreeSet<&Address> = acted_on.map(|action| &action.address).collect();
+    let waits = plan.steps.iter().filter(step_waits);
+    let only = |step: &&Step| step.op.address().is_none_or(|one| !acted_on.contains(one));
+    waits.filter(only).count()
 }
 
 /// How many resources of each verb are done: all their steps are.

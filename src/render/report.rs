@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, Row, rows};
 use crate::apply::Report;
 use crate::model::{Diagnostic, escape};
-use crate::plan::{Op, Plan};
+use crate::plan::{Op, Plan, Verb};
 
 /// How many steps of a group are listed; the rest is counted.
 const LISTED: usize = 10;
@@ -58,18 +58,28 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
             "     It may have been carried out. The next run looks at what is there first.\n",
         );
     }
-    let (leaving, coming): (Vec<usize>, Vec<usize>) = report
-        .pending
-        .iter()
-        .partition(|step| deletes(plan, **step));
+    let of = |is: fn(&Op) -> bool| {
+        let pending = report.pending.iter().copied();
+        let op = |step: usize| Some(&plan.steps.get(step.checked_sub(1)?)?.op);
+        let steps = pending.filter(|step| op(*step).is_some_and(is));
+        steps.collect::<Vec<usize>>()
+    };
+    let deletes = |op: &Op| matches!(op, Op::Delete { .. });
+    let changes = |op: &Op| matches!(op, Op::Update { .. });
+    let comes = |op: &Op| !matches!(op, Op::Delete { .. } | Op::Update { .. });
     for (steps, heading, next) in [
         (
-            coming,
+            of(changes),
+            "Under way, and not seen to be done:",
+            "The next run looks what came of them.",
+        ),
+        (
+            of(comes),
             "Not ready yet, made and recorded:",
             "The next run goes on waiting for them.",
         ),
         (
-            leaving,
+            of(deletes),
             "Not gone yet, to be deleted and still recorded:",
             "The next run looks whether they are gone.",
         ),
@@ -91,6 +101,13 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
         let steps = report.not_started.iter().map(|step| (*step, ""));
         text.push_str(&groups.group("Not started:", steps));
     }
+    let stopped = left_stopped(plan, report);
+    if !stopped.is_empty() {
+        let heading = "Stopped for a change, and not started again:";
+        text.push_str(&format!("\n{}\n", paint.bold(heading)));
+        let labels = phrase::listed(stopped.into_iter());
+        text.push_str(&format!("     {labels}. The next run does that.\n"));
+    }
     let saved = match (&report.unsaved, &report.stopped) {
         (None, None) => "What was done is saved. To go on, run",
         _ => "Mend that first. To go on then, run",
@@ -99,9 +116,24 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
     text
 }
 
-fn deletes(plan: &Plan, number: usize) -> bool {
-    let mut steps = plan.steps.iter();
-    steps.any(|step| step.number == number && matches!(step.op, Op::Delete { .. }))
+/// What was stopped for a change, and not started again.
+fn left_stopped(plan: &Plan, report: &Report) -> Vec<String> {
+    let done: BTreeSet<usize> = report.done.iter().copied().collect();
+    let begun: BTreeSet<usize> = [&report.done, &report.pending, &report.unknown]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect();
+    let stops = plan.steps.iter();
+    let stops = stops.filter(|step| step.interrupts && begun.contains(&step.number));
+    let left = stops.filter(|stop| {
+        let mut later = plan.steps.iter().skip(stop.number);
+        let last = later.rfind(|step| step.op.address() == stop.op.address());
+        last.is_some_and(|last| !done.contains(&last.number))
+    });
+    let mut labels: Vec<String> = left.map(|step| step.label.clone()).collect();
+    labels.dedup();
+    labels
 }
 
 /// Failures with the same message together: a refused token refuses every step.
@@ -145,7 +177,12 @@ impl Groups<'_> {
         for (step, said) in steps.take(LISTED) {
             if let Some(row) = self.rows.get(&step) {
                 let line = self.columns.short_line(row, self.paint);
-                let line = format!("{line}  {}", self.paint.dim(said.as_ref()));
+                // Several changes of one thing are told apart by what they are.
+                let said = match (row.verb, said.as_ref()) {
+                    (Verb::Update, "") => &row.detail,
+                    (_, said) => said,
+                };
+                let line = format!("{line}  {}", self.paint.dim(said));
                 text.push_str(line.trim_end());
                 text.push('\n');
             }

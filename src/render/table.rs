@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -104,8 +104,11 @@ impl Header<'_> {
 /// `By kind: server +200 -3, record +400 ~1.`
 fn by_kind(plan: &Plan) -> String {
     let mut kinds: Vec<(&str, BTreeMap<Verb, usize>)> = Vec::new();
+    let mut counted: BTreeSet<(Verb, &Address)> = BTreeSet::new();
     for step in &plan.steps {
-        if matches!(step.op, Op::WriteBack { .. }) {
+        // What is changed in several steps is changed once.
+        let is_new = |address| counted.insert((step.verb, address));
+        if !step.op.address().is_some_and(is_new) {
             continue;
         }
         let known = kinds.iter().position(|(kind, _)| *kind == step.kind);

@@ -201,6 +201,10 @@ impl<'a> Declaration<'a> {
         if wanted.grow_disk.as_ref().is_some_and(|grow| grow.value) {
             attributes.insert(server::DISK, server::GROW.into());
         }
+        if wanted.protect.value {
+            attributes.insert(server::PROTECT, true.into());
+            places.insert(server::PROTECT, wanted.protect.place.clone());
+        }
         if let Some(ipv6) = region.and_then(|region| has_ipv6(catalog, &region.value)) {
             attributes.insert(server::IPV6, ipv6.into());
             if !ipv6 {

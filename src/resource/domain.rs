@@ -22,6 +22,7 @@ pub const KIND: Kind = Kind {
     name_of: |attributes| known_text(attributes, NAME),
     marked: false,
     // It is deleted only when it is empty.
+    protected_by: None,
     loses: None,
     written_back: None,
     label: |name, _| name.to_owned(),
@@ -31,6 +32,7 @@ pub const KIND: Kind = Kind {
     changed: from_to,
     outcome: |_| String::new(),
     lingers: false,
+    priced_by: &[],
     price: free,
     check: no_check,
     removal,

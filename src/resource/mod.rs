@@ -47,6 +47,8 @@ pub struct Kind {
     pub name_of: fn(&Attributes) -> Option<String>,
     /// Whether several may have the same natural key, so that only our mark tells them apart.
     pub marked: bool,
+    /// The attribute that keeps one from being deleted while the state says so.
+    pub protected_by: Option<&'static str>,
     /// What deleting it loses, for the plan to say.
     pub loses: Option<&'static str>,
     /// The attribute that is written back into the user's file.
@@ -65,6 +67,8 @@ pub struct Kind {
     pub outcome: fn(&Attributes) -> String,
     /// Whether one may still be seen for a while after its deletion was accepted.
     pub lingers: bool,
+    /// The attributes that decide what it costs.
+    pub priced_by: &'static [&'static str],
     /// What it costs a month.
     pub price: fn(&Attributes<Value>, Option<&Catalog>) -> Price,
     /// The rules of this kind that only a look at the account can check.
@@ -103,6 +107,8 @@ pub enum OnChange {
     Manner,
     /// It is looked at when others change, and not remembered.
     Seen,
+    /// It means something to this program alone: the state keeps it, and no provider hears of it.
+    Ours,
 }
 
 /// What something costs a month.
@@ -151,6 +157,15 @@ impl Attribute {
     #[must_use]
     pub fn is_only_seen(&self) -> bool {
         matches!(self.on_change, OnChange::Passing(_) | OnChange::Seen)
+    }
+
+    /// What it is while nothing else is changed, if it is one that passes.
+    #[must_use]
+    pub fn usual(&self) -> Option<&'static str> {
+        match self.on_change {
+            OnChange::Passing(usual) => Some(usual),
+            _ => None,
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub const KIND: Kind = Kind {
         Some(format!("{name}/{record_type}"))
     },
     marked: false,
+    protected_by: None,
     loses: None,
     written_back: None,
     label: |name, _| name.replacen('/', " ", 1),
@@ -37,6 +38,7 @@ pub const KIND: Kind = Kind {
     changed: from_to,
     outcome: |_| String::new(),
     lingers: false,
+    priced_by: &[],
     price: free,
     check,
     removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,

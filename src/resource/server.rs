@@ -45,6 +45,10 @@ pub const OFF: &str = "off";
 pub const DISK: &str = "disk";
 /// It grows to what the new size has, for good.
 pub const GROW: &str = "grow";
+/// Whether something is under way on it just now; absent, if not.
+pub const LOCKED: &str = "locked";
+/// Whether nothing may delete it.
+pub const PROTECT: &str = "protect";
 /// How large its disk is, in GB.
 pub const DISK_GB: &str = "disk_gb";
 /// Its addresses, in the form cloud.json has them.
@@ -62,6 +66,7 @@ pub const KIND: Kind = Kind {
     natural_key: &[NAME],
     name_of: |attributes| known_text(attributes, NAME),
     marked: true,
+    protected_by: Some(PROTECT),
     loses: Some("its disk"),
     written_back: Some(NETWORKS),
     label: |name, _| name.to_owned(),
@@ -71,6 +76,7 @@ pub const KIND: Kind = Kind {
     changed,
     outcome: addresses,
     lingers: true,
+    priced_by: &[SIZE, BACKUPS],
     price,
     check: server_checks::check,
     removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,
@@ -88,6 +94,8 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(BACKUPS, "backups", OnChange::Update),
     attribute(POWER, "power", OnChange::Passing(ON)),
     attribute(DISK, "disk", OnChange::Manner),
+    attribute(LOCKED, "lock", OnChange::Seen),
+    attribute(PROTECT, "protection", OnChange::Ours),
     attribute(DISK_GB, "disk's size", OnChange::Seen),
     attribute(IPV6, "IPv6", OnChange::CreateOnly),
     attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),
@@ -115,6 +123,10 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
         (POWER, _) => "start".to_owned(),
         (BACKUPS, _) if after.known() == Some(&Json::Bool(true)) => "backups on".to_owned(),
         (BACKUPS, _) => "backups off".to_owned(),
+        (PROTECT, _) if after.known() == Some(&Json::Bool(true)) => {
+            "protected from now on".to_owned()
+        }
+        (PROTECT, _) => "no longer protected".to_owned(),
         (NAME, _) => format!("rename: {}", from_to(attribute, before, after)),
         _ => from_to(attribute, before, after),
     }

@@ -1,15 +1,13 @@
-use serde_json::Value as Json;
+use crate::model::{AccountView, Catalog, Desired, Diagnostic, Image, Region, Size, nearest};
 
-use crate::model::{
-    AccountView, Catalog, Desired, Diagnostic, Image, Observed, Region, Size, nearest,
-};
+mod existing;
 
 use super::Facts;
-use super::server::{DISK_GB, IMAGE, IMAGE_ID, KIND, OFF, POWER, REGION, SIZE};
+use super::server::{IMAGE, IMAGE_ID, KIND, REGION, SIZE};
 
 /// Everything about servers that would otherwise fail after the first of them was paid for.
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    note_off(facts, found);
+    existing::note(facts, found);
     for (account, view) in facts.accounts {
         let Some(catalog) = &view.catalog else {
             continue;
@@ -23,16 +21,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         for desired in &new {
             check_selection(desired, catalog, found);
         }
-        for desired in facts.desired {
-            if let Some(server) = facts.bound(&desired.address)
-                && desired.address.kind() == KIND.name
-                && desired.account == *account
-                && *server.account == *account
-                && desired.text(SIZE) != server.text(SIZE)
-            {
-                check_resize(desired, server, catalog, found);
-            }
-        }
+        existing::check(facts, account, catalog, found);
         check_limit(facts, (account, view), catalog, new.len(), found);
         note_sandbox_only(&new, catalog, found);
     }
@@ -130,88 +119,6 @@ fn check_selection(desired: &Desired, catalog: &Catalog, found: &mut Vec<Diagnos
             ))
             .hint("choose a size with a larger disk"),
         );
-    }
-}
-
-/// Whether a server that exists can have another size.
-fn check_resize(
-    desired: &Desired,
-    server: &Observed,
-    catalog: &Catalog,
-    found: &mut Vec<Diagnostic>,
-) {
-    let Some(size) = desired.text(SIZE).and_then(|slug| catalog.size(slug)) else {
-        if desired.attributes.contains_key(SIZE) {
-            found.push(unknown(desired, SIZE, catalog, &usable_sizes(catalog)));
-        }
-        return;
-    };
-    let name = desired.address.name();
-    if let Some(region) = server.text(REGION)
-        && !size.regions.is_empty()
-        && !(size.available && size.regions.contains(region))
-    {
-        let offered: Vec<&str> = catalog
-            .sizes
-            .iter()
-            .filter(|other| other.is_usable() && other.regions.contains(region))
-            .map(|other| other.slug.as_str())
-            .collect();
-        found.push(
-            error(
-                desired,
-                SIZE,
-                format!("size {} is not offered in {region}", size.slug),
-            )
-            .detail(format!("server {name} is there"))
-            .hint(near(&size.slug, &offered, "sizes")),
-        );
-    }
-    let disk = server.attributes.get(DISK_GB).and_then(Json::as_u64);
-    if let Some(disk) = disk.filter(|disk| *disk > size.disk_gb) {
-        let region = server.text(REGION).unwrap_or_default();
-        let fitting = catalog.sizes.iter().filter(|other| {
-            other.is_usable()
-                && !other.sandbox_only
-                && other.disk_gb >= disk
-                && (other.regions.is_empty() || other.regions.contains(region))
-        });
-        let cheapest = fitting.min_by_key(|other| (other.monthly, other.disk_gb));
-        let all = "`cloudbuilder catalog sizes` lists them all";
-        found.push(
-            error(
-                desired,
-                SIZE,
-                format!("server {name} cannot be made as small as {}", size.slug),
-            )
-            .detail(format!(
-                "its disk has {disk} GB, the size has {} GB, and a disk never shrinks",
-                size.disk_gb
-            ))
-            .hint(cheapest.map_or(all.to_owned(), |cheapest| {
-                format!("the cheapest that fits is `{}`; {all}", cheapest.slug)
-            })),
-        );
-    }
-}
-
-/// A server that somebody has turned off stays off, and is paid for all the same.
-fn note_off(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    for desired in facts.desired {
-        let Some(server) = facts.bound(&desired.address) else {
-            continue;
-        };
-        let left_by_us = facts
-            .recorded
-            .get(&desired.address)
-            .is_some_and(|recorded| recorded.text(POWER) == Some(OFF) && recorded.id == server.id);
-        if server.kind == KIND.name && server.text(POWER) == Some(OFF) && !left_by_us {
-            found.push(
-                Diagnostic::note(format!("server {} is off", desired.address.name()))
-                    .detail("it was turned off outside, and nothing here turns it on")
-                    .at(desired.place.clone()),
-            );
-        }
     }
 }
 

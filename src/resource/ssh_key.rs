@@ -22,6 +22,7 @@ pub const KIND: Kind = Kind {
     // Its address is its account's name, which it does not know.
     name_of: no_name,
     marked: false,
+    protected_by: None,
     loses: None,
     written_back: None,
     label: |_, attributes| super::text(attributes, NAME).to_owned(),
@@ -31,6 +32,7 @@ pub const KIND: Kind = Kind {
     changed: from_to,
     outcome: |_| String::new(),
     lingers: false,
+    priced_by: &[],
     price: free,
     check: no_check,
     removal,

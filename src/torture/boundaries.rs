@@ -171,6 +171,7 @@ fn at_step(terms: Terms, scenario: &Scenario, stage: usize, number: usize, machi
             parallelism: IN_ORDER,
             power: machine.then_some(seed),
             boot: Duration::from_millis(5),
+            action: Duration::from_millis(5),
             ..Troubles::none()
         },
     }

@@ -28,6 +28,8 @@ pub(super) struct Troubles {
     pub(super) parallelism: usize,
     /// How long a server boots.
     pub(super) boot: Duration,
+    /// How long a change of one takes.
+    pub(super) action: Duration,
     /// What of unfinished writes is on the disk after a kill, if the machine dies as well.
     pub(super) power: Option<u64>,
     /// Whether the token may not create tags, so that servers carry no mark.
@@ -160,6 +162,7 @@ impl Troubles {
         Self {
             parallelism: 10,
             boot: Duration::from_millis(10),
+            action: Duration::from_millis(5),
             ..Self::default()
         }
     }
@@ -177,6 +180,12 @@ impl Troubles {
                 _ => 10,
             },
             boot: Duration::from_millis(rng.u64(5..=30)),
+            action: Duration::from_millis(match rng.u8(0..8) {
+                // Longer than what settles.
+                0 => rng.u64(1_600..=2_000),
+                1 | 2 => rng.u64(100..=600),
+                _ => rng.u64(1..=10),
+            }),
             power: (rng.u8(0..3) == 0).then(|| rng.u64(..)),
             tagless: rng.u8(0..8) == 0,
             ..Self::default()
@@ -238,7 +247,10 @@ impl Troubles {
 fn at_a_change(rng: &mut Rng, aims: &[Aim], terms: &Terms) -> Option<Fault> {
     let aim = rng.choice(aims)?;
     let nth = if rng.u8(0..5) == 0 { 2 } else { 1 };
+    let changes = Some((aim.0, aim.1)) == terms.routes.change_server;
     let kind = match rng.u8(0..100) {
+        0..14 if changes => FaultKind::Ignored,
+        14..28 if changes => FaultKind::Fails,
         0..20 => FaultKind::KillAfter,
         20..32 => FaultKind::KillBefore,
         32..46 => FaultKind::DoThenDrop,
@@ -386,7 +398,7 @@ mod tests {
             let deaths = troubles.deaths.iter();
             kinds.extend(deaths.filter_map(|death| Some(death.at.split_once(':')?.0.to_owned())));
         }
-        let all = "429 create delay do_then_500 do_then_drop drop garbage kill_after kill_before \
+        let all = "429 create delay do_then_500 do_then_drop drop fails garbage ignored kill_after kill_before \
                    lag never_active refuse remove rename sync sync_directory write";
         assert_eq!(kinds.into_iter().collect::<Vec<_>>().join(" "), all);
     }

@@ -1,12 +1,15 @@
 use super::*;
-use crate::model::{AccountView, Capabilities};
+use crate::model::{AccountView, Capabilities, Update};
 use crate::plan::Verb;
 use crate::provider::Allowance;
 
 static CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
-    updates: &[],
+    updates: &[Update {
+        takes: Duration::from_secs(90),
+        ..Update::at_once("server", &["size"])
+    }],
     leaves: &[],
     batches: &[Batch {
         kind: "server",
@@ -162,11 +165,25 @@ fn what_is_there_is_waited_for_changed_marked_or_deleted() {
         refers_to: Vec::new(),
         changes: Vec::new(),
     };
+    let resize = Op::Update {
+        address: server("a"),
+        id: "1".to_owned(),
+        attributes: Attributes::new(),
+        refers_to: Vec::new(),
+        changes: vec![Change {
+            attribute: "size".to_owned(),
+            before: "small".into(),
+            after: "large".into(),
+        }],
+    };
     for (op, expected) in [
         (import(true), (2, 1.0)),
         (import(false), (0, 0.0)),
         (wait, (21, 40.0)),
         (update, (1, 0.5)),
+        // A look and the request, a look every 1.5 seconds for half a minute and every 10 then, and
+        // what became of it.
+        (resize, (2 + 20 + 6 + 1, 90.5)),
         (delete("record"), (1, 0.5)),
         (delete("server"), (1 + 4, 5.5)),
         (Op::Forget { address }, (0, 0.0)),

@@ -204,6 +204,13 @@ impl Read for Reader {
         async move { adapter(kind)?.resolve(&self.client, wanted).await }.boxed()
     }
 
+    fn settling_of_change(&self, kind: &str, attributes: &Attributes) -> Duration {
+        match kind {
+            "server" => server::settling_of_change(&self.client, attributes),
+            _ => Duration::ZERO,
+        }
+    }
+
     fn requests(&self) -> u64 {
         self.client.sent()
     }

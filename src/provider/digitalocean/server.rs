@@ -25,6 +25,7 @@ use super::wire::{
 mod change;
 mod view;
 
+pub(super) use change::settling_of_change;
 pub(super) use view::from_wire;
 
 /// A server is a Droplet here; our mark is a tag.
@@ -59,7 +60,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         async move {
             let path = format!("/v2/droplets/{}", target.id);
             let answer: Option<DropletAnswer> = client.find(&path).await?;
-            Ok(answer.map(|answer| seen(client, answer.droplet)))
+            Ok(answer.map(|answer| from_wire(answer.droplet)))
         }
         .boxed()
     }
@@ -361,18 +362,12 @@ pub(super) async fn list_on(
     path: &str,
     first: Droplets,
 ) -> Result<Vec<Observed>, Error> {
-    let kept = |droplet: Droplet| (droplet.id, seen(client, droplet));
+    let kept = |droplet: Droplet| (droplet.id, from_wire(droplet));
     let mut servers = client.further_pages(path, first, kept).await?;
     // Pages are cut by number: while the collection changes, one can stand on two of them.
     servers.sort_by_key(|&(id, _)| id);
     servers.dedup_by_key(|&mut (id, _)| id);
     Ok(servers.into_iter().map(|(_, server)| server).collect())
-}
-
-/// A Droplet as a server. Whether it is locked says how far a change of it is.
-fn seen(client: &ReadClient, droplet: Droplet) -> Observed {
-    client.changes().seen(droplet.id, droplet.locked);
-    from_wire(droplet)
 }
 
 /// The first of several that go into one request.

@@ -83,7 +83,7 @@ pub(super) async fn open(trial: &Trial, kills: Kills) -> Result<Account, String>
     let troubles = &trial.troubles;
     let options = sandbox::Options {
         boot: troubles.boot,
-        action: Duration::from_millis(5),
+        action: troubles.action,
         lag: troubles.lag,
         seed: trial.seed,
         without_ipv6: vec![WITHOUT_IPV6.to_owned()],

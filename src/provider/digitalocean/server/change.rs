@@ -1,13 +1,16 @@
 //! Changing a Droplet: by actions, of which it does one at a time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use reqwest::Method;
+use serde_json::Value as Json;
 use tokio::time::Instant;
 
 use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::{Class, Error, Target, Updated};
-use crate::resource::server::{BACKUPS, DISK, GROW, NAME, OFF, POWER, SIZE};
+use crate::resource::server::{BACKUPS, DISK, GROW, LOCKED, NAME, OFF, POWER, SIZE};
 
 use super::super::changes::{Change, Stage};
 use super::super::client::{ReadClient, WriteClient};
@@ -18,6 +21,20 @@ use super::{DROPLETS, required};
 /// How long a Droplet's system has to shut down before its power is cut: systemd gives a service
 /// that does not stop 90 seconds.
 const SHUTDOWN: Duration = Duration::from_secs(120);
+const SHUT_DOWN: &str = "shutdown";
+/// How many actions are asked for at the same time.
+const AT_ONCE: usize = 8;
+
+/// How long a change to these attributes may take while nothing shows that it is under way.
+pub(in super::super) fn settling_of_change(
+    client: &ReadClient,
+    attributes: &Attributes,
+) -> Duration {
+    match attributes.get(POWER).and_then(Json::as_str) {
+        Some(OFF) => client.tempo().of(SHUTDOWN),
+        _ => Duration::ZERO,
+    }
+}
 
 /// Has a Droplet get the one attribute named in `changed`. It is looked at before each try, so that
 /// what an answer that was lost has brought about is not asked for again.
@@ -31,31 +48,80 @@ pub(super) async fn change(
         let message = format!("{} cannot be changed at once", changed.join(" and "));
         return Err(Error::new(Class::Rejected, "update", message));
     };
-    let ask = || change_once(client, target.id, attributes, name);
-    client.until_clear(ask).await
+    let asker = Asker {
+        client,
+        id: target.id,
+        attributes,
+        name,
+        unclear: AtomicBool::new(false),
+    };
+    match client.until_clear(|| asker.ask()).await {
+        // A try before this one may have been carried out.
+        Err(error) if asker.is_unclear() => Err(Class::Ambiguous.of(error)),
+        result => result,
+    }
 }
 
-async fn change_once(
-    client: WriteClient<'_>,
-    id: &str,
-    attributes: &Attributes,
-    name: &str,
-) -> Result<Updated, Error> {
-    let path = format!("{DROPLETS}/{id}");
-    let answer: DropletAnswer = client.0.get(&path).await?;
-    let is = from_wire(answer.droplet);
-    if is.attributes.get(name) == attributes.get(name) {
-        client.0.changes().over(id);
-        return Ok(Updated::Done(is));
+/// Who asks for a change, and what came of it so far.
+struct Asker<'a> {
+    client: WriteClient<'a>,
+    id: &'a str,
+    attributes: &'a Attributes,
+    name: &'a str,
+    /// Whether an answer was lost.
+    unclear: AtomicBool,
+}
+
+impl Asker<'_> {
+    async fn ask(&self) -> Result<Updated, Error> {
+        let path = format!("{DROPLETS}/{}", self.id);
+        if let Some(is) = self.if_so_already(&path).await? {
+            return Ok(Updated::Done(is));
+        }
+        let ignored = self.client.0.changes().on(self.id);
+        let ignored = ignored.is_some_and(|change| change.stage == Stage::Ignored);
+        let request = request(self.attributes, self.name, ignored)?;
+        let actions = format!("{path}/actions");
+        let sent = self
+            .client
+            .send_once::<ActionAnswer>(Method::POST, &actions, &request);
+        let began = |action| {
+            let now = Instant::now();
+            let mut changes = self.client.0.changes();
+            changes.began(self.id, action, request.kind, now);
+            Ok(Updated::Underway)
+        };
+        match sent.await {
+            Ok(answer) => began(Some(answer.action.id)),
+            // What is pending is most likely what was asked for by the try whose answer was lost.
+            Err(error) if error.class == Class::Busy && self.is_unclear() => began(None),
+            Err(error) if error.class == Class::Ambiguous => {
+                self.unclear.store(true, Ordering::Relaxed);
+                Err(error)
+            }
+            // "Droplet is already powered off": it went off by itself since it was looked at.
+            Err(error) if error.class == Class::Rejected => match self.if_so_already(&path).await {
+                Ok(Some(is)) => Ok(Updated::Done(is)),
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
     }
-    let ignored = client.0.changes().on(id);
-    let ignored = ignored.is_some_and(|change| change.stage == Stage::Ignored);
-    let request = request(attributes, name, ignored)?;
-    let path = format!("{path}/actions");
-    let answer: ActionAnswer = client.send_once(Method::POST, &path, &request).await?;
-    let (action, now) = (answer.action.id, Instant::now());
-    client.0.changes().began(id, action, request.kind, now);
-    Ok(Updated::Underway)
+
+    fn is_unclear(&self) -> bool {
+        self.unclear.load(Ordering::Relaxed)
+    }
+
+    /// The Droplet, if it is as it is to become.
+    async fn if_so_already(&self, path: &str) -> Result<Option<Observed>, Error> {
+        let answer: DropletAnswer = self.client.0.get(path).await?;
+        let is = from_wire(answer.droplet);
+        if is.attributes.get(self.name) != self.attributes.get(self.name) {
+            return Ok(None);
+        }
+        self.client.0.changes().over(self.id);
+        Ok(Some(is))
+    }
 }
 
 /// What to ask for; `ignored` if the Droplet's system was asked already and did not listen.
@@ -64,7 +130,7 @@ fn request<'a>(
     name: &str,
     ignored: bool,
 ) -> Result<ActionRequest<'a>, Error> {
-    let on = || attributes.get(name).and_then(serde_json::Value::as_bool) == Some(true);
+    let on = || attributes.get(name).and_then(Json::as_bool) == Some(true);
     let plain = |kind| ActionRequest {
         kind,
         name: None,
@@ -78,14 +144,14 @@ fn request<'a>(
         },
         SIZE => ActionRequest {
             size: Some(required(attributes, SIZE)?),
-            disk: Some(attributes.get(DISK).and_then(serde_json::Value::as_str) == Some(GROW)),
+            disk: Some(attributes.get(DISK).and_then(Json::as_str) == Some(GROW)),
             ..plain("resize")
         },
         BACKUPS if on() => plain("enable_backups"),
         BACKUPS => plain("disable_backups"),
         POWER if required(attributes, POWER)? != OFF => plain("power_on"),
         POWER if ignored => plain("power_off"),
-        POWER => plain("shutdown"),
+        POWER => plain(SHUT_DOWN),
         _ => {
             let message = format!("a Droplet's {name} cannot be changed");
             return Err(Error::new(Class::Rejected, "update", message));
@@ -93,49 +159,68 @@ fn request<'a>(
     })
 }
 
-/// Tells of those of `seen` that this client has something under way on how far that is.
+/// Tells of those of `seen` on which something is under way, and how far what this client has under
+/// way is. What a locked Droplet shows is not to be trusted (so does the official provider for
+/// Terraform, droplet/resource_droplet.go).
 pub(super) async fn follow(client: &ReadClient, seen: &mut [Observed]) -> Result<(), Error> {
+    let mut followed = Vec::new();
     for observed in seen {
         let change = client.changes().on(&observed.id);
-        let Some(change) = change else { continue };
-        if let Some(readiness) = readiness(client, observed, change).await? {
-            observed.readiness = readiness;
+        if observed.attributes.contains_key(LOCKED) {
+            let what = change.map_or("something", |change| change.kind);
+            if observed.readiness == Readiness::Ready {
+                observed.readiness = Readiness::Pending(format!("{what} is under way"));
+            }
+        } else if let Some(change) = change {
+            followed.push((observed, change));
+        }
+    }
+    for some in followed.chunks_mut(AT_ONCE) {
+        let looks = some
+            .iter()
+            .map(|(observed, change)| readiness(client, observed, *change));
+        let looks = join_all(looks).await;
+        for ((observed, _), readiness) in some.iter_mut().zip(looks) {
+            if let Some(readiness) = readiness? {
+                observed.readiness = readiness;
+            }
         }
     }
     Ok(())
 }
 
-/// How far a change is; `None` if the Droplet shows what came of it.
+/// How far a change is, of a Droplet that is not locked; `None` if it shows what came of it.
 async fn readiness(
     client: &ReadClient,
     observed: &Observed,
     change: Change,
 ) -> Result<Option<Readiness>, Error> {
     let id = observed.id.as_str();
-    let pending = || {
-        Some(Readiness::Pending(format!(
-            "a {} is under way",
-            change.kind
-        )))
-    };
+    let pending = || Some(Readiness::Pending(format!("{} is under way", change.kind)));
     let mut errored = false;
-    if change.stage == Stage::Locked {
-        return Ok(pending());
-    }
-    if change.stage == Stage::Unlocked {
-        let path = format!("/v2/actions/{}", change.action);
-        // A new action may answer 404 at first.
-        let answer: Option<ActionAnswer> = client.find(&path).await?;
-        match answer.as_ref().map(|answer| answer.action.status.as_str()) {
-            Some("completed") => client.changes().came_to(id, Stage::Done),
-            Some("errored") => errored = true,
+    if change.stage == Stage::Asked {
+        let status = match change.action {
+            Some(action) => status(client, action).await?,
+            None => None,
+        };
+        match (status.as_deref(), change.action) {
+            (Some("completed"), _) => client.changes().came_to(id, Stage::Over),
+            (Some("errored"), _) => errored = true,
+            (None, None) => {
+                client.changes().came_to(id, Stage::Ignored);
+                let why = format!("nobody knows what came of its {}", change.kind);
+                return Ok(Some(Readiness::Paused(why)));
+            }
             _ => return Ok(pending()),
         }
     }
-    let asks_the_system = change.kind == "shutdown";
-    if asks_the_system && observed.text(POWER) != Some(OFF) {
-        let patience = client.tempo().of(SHUTDOWN);
-        if !errored && change.began.elapsed() < patience {
+    if change.kind == SHUT_DOWN {
+        // Whatever became of the action, the Droplet shows what its system did.
+        if observed.text(POWER) == Some(OFF) {
+            client.changes().over(id);
+            return Ok(None);
+        }
+        if change.began.elapsed() < client.tempo().of(SHUTDOWN) {
             return Ok(pending());
         }
         client.changes().came_to(id, Stage::Ignored);
@@ -143,7 +228,21 @@ async fn readiness(
         return Ok(Some(Readiness::Paused(why.to_owned())));
     }
     client.changes().over(id);
-    let (kind, action) = (change.kind, change.action);
-    let failed = || Readiness::Failed(format!("its {kind} failed (action {action})"));
+    let action = change.action.map(|action| format!(" (action {action})"));
+    let failed = || {
+        let action = action.unwrap_or_default();
+        Readiness::Failed(format!("its {} failed{action}", change.kind))
+    };
     Ok(errored.then(failed))
+}
+
+/// How far an action is; `None` if that is not to be had just now: a new one may answer 404 at
+/// first, and one look that fails shall not hide what the others show.
+async fn status(client: &ReadClient, action: u64) -> Result<Option<String>, Error> {
+    let path = format!("/v2/actions/{action}");
+    match client.find::<ActionAnswer>(&path).await {
+        Ok(answer) => Ok(answer.map(|answer| answer.action.status)),
+        Err(error) if error.class == Class::Unauthorized => Err(error),
+        Err(_) => Ok(None),
+    }
 }

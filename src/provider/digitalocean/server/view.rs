@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 
 use crate::model::{Attributes, Money, Observed, Readiness};
 use crate::resource::server::{
-    BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME,
-    NETWORKS, OFF, ON, POWER, REGION, SIZE,
+    BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, LOCKED,
+    NAME, NETWORKS, OFF, ON, POWER, REGION, SIZE,
 };
 
 use super::super::wire::{Droplet, NetworkV4, NetworkV6};
@@ -41,6 +41,9 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
         (IPV6.to_owned(), ipv6.into()),
         (POWER.to_owned(), power(&droplet.status).into()),
     ]);
+    if droplet.locked {
+        attributes.insert(LOCKED.to_owned(), true.into());
+    }
     if let Some(disk) = droplet.disk {
         attributes.insert(DISK_GB.to_owned(), disk.into());
     }
