@@ -93,6 +93,7 @@ scenarios! {
     destroy_keeps_a_zone_with_others_records,
     destroy_keeps_the_key_of_another_deployment,
     destroy_keeps_what_was_found,
+    drift,
     droplet_limit,
     duplicate_of_a_right_record,
     empty_configuration,

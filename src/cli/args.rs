@@ -61,6 +61,8 @@ pub(super) enum Command {
     Apply(ApplyArgs),
     /// Show what there is, ask, and delete everything that this deployment made
     Destroy(DestroyArgs),
+    /// Show what others changed since it was last applied; changes nothing
+    Drift(DriftArgs),
     /// Show the recorded servers, with their addresses and records
     Show,
     /// Look at the recorded state, correct it, or make it anew from the account
@@ -115,6 +117,17 @@ pub(super) struct DestroyArgs {
     pub(super) planning: Planning,
     #[command(flatten)]
     pub(super) carrying_out: CarryingOut,
+}
+
+/// Options of drift.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct DriftArgs {
+    /// Exit with 2 instead of 0 if anything was changed outside
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+    /// How long what was just made may be missing from the API's lists
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub(super) settle: Duration,
 }
 
 /// Options of plan, apply and destroy.

@@ -11,6 +11,7 @@ mod catalog;
 mod confirm;
 mod credentials;
 mod deployment;
+mod drift;
 mod failure;
 mod init;
 mod local_files;
@@ -102,6 +103,7 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
         Command::Plan(args) => plan::run(global, args, terminal, signals).await,
         Command::Apply(args) => apply::apply(global, args, terminal, signals).await,
         Command::Destroy(args) => apply::destroy(global, args, terminal, signals).await,
+        Command::Drift(args) => drift::run(global, args, terminal, signals).await,
         Command::Show => show::run(global, terminal),
         Command::State(StateCommand::List) => show::list(global, terminal),
         Command::State(StateCommand::Show { address }) => show::one(global, address, terminal),

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::config::{Cloud, PublicKey, Security};
-use crate::model::{Account, Diagnostic, Observed};
+use crate::model::{Account, AccountViews, Diagnostic, Observed};
 use crate::plan::{self, Input, Means, Plan, Written, guard};
 use crate::provider::{Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
@@ -136,17 +136,21 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
     Ok(Survey {
         plan,
         sources: sources.clone(),
-        cloud: if deployment.is_sandbox() {
-            "sandbox".to_owned()
-        } else {
-            let types = accounts.values().map(|view| view.capabilities.provider);
-            let types: BTreeSet<&str> = types.collect();
-            types.into_iter().collect::<Vec<_>>().join(" + ")
-        },
+        cloud: name_of_cloud(deployment, &accounts),
         accounts: identities,
         requests: readers.requests(),
         elapsed: began.elapsed(),
     })
+}
+
+/// What the first line of a plan calls the cloud.
+pub(super) fn name_of_cloud(deployment: &Deployment, accounts: &AccountViews) -> String {
+    if deployment.is_sandbox() {
+        return "sandbox".to_owned();
+    }
+    let types = accounts.values().map(|view| view.capabilities.provider);
+    let types: BTreeSet<&str> = types.collect();
+    types.into_iter().collect::<Vec<_>>().join(" + ")
 }
 
 /// The user's key, or the practice key where any will do.

@@ -18,6 +18,7 @@ mod action;
 mod bind;
 mod decide;
 mod diff;
+mod drift;
 mod estimate;
 mod graph;
 pub mod guard;
@@ -25,6 +26,7 @@ mod stages;
 mod steps;
 mod words;
 
+pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
 
 pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Verb};

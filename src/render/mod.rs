@@ -6,6 +6,7 @@
 //! program goes through [`crate::model::escape`] before it is printed.
 
 mod diagnostic;
+mod drift;
 mod escape;
 mod json;
 mod json_stream;
@@ -20,6 +21,7 @@ mod table;
 mod text_diff;
 
 pub use diagnostic::{Sources, diagnostics};
+pub use drift::drift_text;
 pub use json::plan_json;
 pub use json_stream::JsonStream;
 pub use listing::{

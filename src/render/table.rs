@@ -90,7 +90,7 @@ pub fn plan_text(plan: &Plan, style: &PlanStyle<'_>) -> String {
 }
 
 impl Header<'_> {
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         format!(
             "cloudbuilder {} · {} · {}, {}",
             escape(self.command),

@@ -206,6 +206,8 @@ async fn readiness(
         match (status.as_deref(), change.action) {
             (Some("completed"), _) => client.changes().came_to(id, Stage::Over),
             (Some("errored"), _) => errored = true,
+            // It has the same time as one of which the action is known.
+            (None, None) if change.kind == SHUT_DOWN => client.changes().came_to(id, Stage::Over),
             (None, None) => {
                 client.changes().came_to(id, Stage::Ignored);
                 let why = format!("nobody knows what came of its {}", change.kind);

@@ -1,0 +1,167 @@
+//! What others have made of what is recorded: how it differs from what was last applied, whatever
+//! cloud.json asks for by now.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value as Json;
+
+use crate::model::{Address, Observed, Recorded, Value};
+use crate::resource::{Kind, OnChange, kind};
+
+use super::{Absence, Change};
+
+/// Something that is not as it was last applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drift {
+    /// Whose.
+    pub address: Address,
+    /// The kind it is listed under.
+    pub kind: &'static str,
+    /// What people call it.
+    pub label: String,
+    /// What became of it.
+    pub what: Drifted,
+}
+
+/// What became of something.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Drifted {
+    /// It does not exist any more.
+    Deleted,
+    /// It has become another; in words, from what to what.
+    Changed(Vec<String>),
+}
+
+/// All that differs, in the order of the addresses.
+#[must_use]
+pub fn drift(
+    recorded: &BTreeMap<Address, Recorded>,
+    observed: &[Observed],
+    absent: &BTreeMap<Address, Absence>,
+) -> Vec<Drift> {
+    let seen: HashMap<(&str, &str, &str), &Observed> = observed
+        .iter()
+        .map(|seen| ((&*seen.account, seen.kind, seen.id.as_str()), seen))
+        .collect();
+    let drifted = recorded.values().filter_map(|recorded| {
+        let address = &recorded.address;
+        let (_, kind) = kind(address.kind())?;
+        let place = (recorded.account.as_str(), kind.name, recorded.id.as_str());
+        let what = match (seen.get(&place), absent.get(address)) {
+            (Some(seen), _) => {
+                let changes = changes(kind, recorded, seen);
+                let words = changes
+                    .iter()
+                    .map(|change| (kind.changed)(&change.attribute, &change.before, &change.after));
+                Drifted::Changed(words.collect())
+            }
+            (None, Some(Absence::Gone)) => Drifted::Deleted,
+            (None, _) => return None,
+        };
+        let attributes = super::decide::values(&recorded.attributes);
+        (what != Drifted::Changed(Vec::new())).then(|| Drift {
+            address: address.clone(),
+            kind: kind.name,
+            label: (kind.label)(address.name(), &attributes),
+            what,
+        })
+    });
+    drifted.collect()
+}
+
+fn changes(kind: &Kind, recorded: &Recorded, seen: &Observed) -> Vec<Change> {
+    let attributes = kind.attributes.iter();
+    let changes = attributes.filter_map(|attribute| {
+        let is = seen.attributes.get(attribute.name)?;
+        let applied = recorded.attributes.get(attribute.name);
+        let was = match attribute.on_change {
+            OnChange::Update | OnChange::Replace | OnChange::Identity => applied?.clone(),
+            OnChange::Passing(usual) => applied.cloned().unwrap_or_else(|| Json::from(usual)),
+            _ => return None,
+        };
+        (was != *is).then(|| Change {
+            attribute: attribute.name.to_owned(),
+            before: was,
+            after: Value::Known(is.clone()),
+        })
+    });
+    changes.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{Attributes, Origin, Readiness};
+
+    fn recorded(name: &str, attributes: &[(&str, &str)]) -> Recorded {
+        Recorded {
+            address: Address::new("server", name),
+            account: "default".to_owned(),
+            id: name.to_owned(),
+            origin: Origin::Created,
+            ready: true,
+            attributes: these(attributes),
+            refers_to: Vec::new(),
+            recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn these(attributes: &[(&str, &str)]) -> Attributes {
+        let pairs = attributes.iter();
+        pairs
+            .map(|(name, value)| ((*name).to_owned(), Json::from(*value)))
+            .collect()
+    }
+
+    #[test]
+    fn only_what_others_changed_has_drifted() {
+        let resources = [
+            recorded("as-it-was", &[("size", "s"), ("image", "debian")]),
+            recorded("grown", &[("size", "s")]),
+            recorded("off", &[("size", "s")]),
+            recorded("stopped-by-us", &[("size", "s"), ("power", "off")]),
+            recorded("gone", &[]),
+            recorded("young", &[]),
+        ];
+        let observed = [
+            (
+                "as-it-was",
+                &[("size", "s"), ("image", "debian-new"), ("power", "on")][..],
+            ),
+            ("grown", &[("size", "m")]),
+            ("off", &[("size", "s"), ("power", "off")]),
+            ("stopped-by-us", &[("size", "s"), ("power", "off")]),
+            ("stranger", &[("size", "s")]),
+        ];
+        let observed = observed.map(|(name, attributes)| Observed {
+            kind: "server",
+            account: Arc::from("default"),
+            id: name.to_owned(),
+            attributes: these(attributes),
+            owners: Vec::new(),
+            readiness: Readiness::Ready,
+            monthly: None,
+            created: None,
+        });
+        let recorded = resources.map(|one| (one.address.clone(), one)).into();
+        let absent = [("gone", Absence::Gone), ("young", Absence::TooYoung)];
+        let absent = absent
+            .map(|(name, why)| (Address::new("server", name), why))
+            .into();
+        let told: Vec<(String, Drifted)> = drift(&recorded, &observed, &absent)
+            .into_iter()
+            .map(|drift| (drift.label, drift.what))
+            .collect();
+        let changed = |words: &str| Drifted::Changed(vec![words.to_owned()]);
+        assert_eq!(
+            told,
+            [
+                ("gone".to_owned(), Drifted::Deleted),
+                ("grown".to_owned(), changed("s → m")),
+                ("off".to_owned(), changed("shut down")),
+            ]
+        );
+    }
+}
