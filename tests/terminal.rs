@@ -374,7 +374,7 @@ mod approval {
             let mut session = place.at_terminal(WIDE, "destroy");
             session.until("Enter a value: ");
             session.enter("yes");
-            session.until("How many does it destroy?");
+            session.until("How many servers does it destroy for good?");
             session.until("Enter a value: ");
             assert_eq!(changes(&cloud), Vec::<String>::new());
             session.enter(number);

@@ -159,13 +159,6 @@ impl<'a> Ledger<'a> {
         calls
     }
 
-    /// A step is over, one way or another.
-    fn over(&mut self, number: usize) {
-        if let Some(next) = self.stopping.over(number) {
-            self.schedule.again(next, true);
-        }
-    }
-
     fn prepare(&mut self, number: usize) -> Option<Part> {
         let plan = self.plan;
         let step = plan.steps.get(number.checked_sub(1)?)?;
@@ -228,8 +221,14 @@ impl<'a> Ledger<'a> {
         for step in self.stopping.take_waiting() {
             self.schedule.again(step, true);
         }
-        self.report.not_started = self.schedule.not_started();
-        self.report.pending = self.waiting.iter().map(|waiting| waiting.step).collect();
+        // What was to be asked for once more is under way since it was asked for first.
+        let not_started = self.schedule.not_started().into_iter();
+        let (reminded, not_started) =
+            not_started.partition(|step| self.reminded.contains_key(step));
+        self.report.not_started = not_started;
+        self.report.pending = reminded;
+        let waiting = self.waiting.iter().map(|waiting| waiting.step);
+        self.report.pending.extend(waiting);
         let report = &self.report;
         let failed = report.failed.iter().map(|(number, _)| number);
         // What was to be sent again has an answer to its first request.
@@ -509,7 +508,9 @@ impl<'a> Ledger<'a> {
 
     fn finish(&mut self, number: usize, id: Option<&str>) {
         self.schedule.done(number);
-        self.over(number);
+        if let Some(next) = self.stopping.done(number) {
+            self.schedule.again(next, true);
+        }
         self.report.done.push(number);
         let op = self.plan.steps.get(number - 1).map(|step| &step.op);
         let outcome = op
@@ -538,11 +539,11 @@ impl<'a> Ledger<'a> {
             elapsed,
         });
         self.report.failed.push((number, error));
-        let skipped = self.schedule.failed(number);
-        for step in skipped.iter().chain([&number]) {
-            self.over(*step);
+        let op = self.plan.steps.get(number - 1).map(|step| &step.op);
+        if let Some(address) = op.and_then(Op::address) {
+            self.stopping.failed(address);
         }
-        for step in skipped {
+        for step in self.schedule.failed(number) {
             self.report.skipped.push((step, number));
             self.surroundings.event(&Event::Skipped {
                 step,

@@ -276,6 +276,10 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
         id: intent.id.as_deref().unwrap_or_default(),
         attributes,
     };
+    if intent.effect == Effect::Update && known.is_none() {
+        // Nobody looks after it any more, and nothing says what would find it.
+        return Ok(Seen::Done(Change::Nothing));
+    }
     let reader = readers.of(&intent.account)?;
     let found = match intent.effect {
         Effect::Update => changed(reader, target, intent, &state.lineage).await?,

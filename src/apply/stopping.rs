@@ -15,6 +15,9 @@ pub(super) struct Stopping {
     stopped: BTreeMap<usize, Address>,
     /// Steps that would stop more.
     waiting: BTreeSet<usize>,
+    /// Whether something that was stopped did not become what it was stopped for, or was not started
+    /// again: then nothing more is stopped.
+    halted: bool,
 }
 
 impl Stopping {
@@ -33,6 +36,7 @@ impl Stopping {
             last,
             stopped: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            halted: false,
         }
     }
 
@@ -47,7 +51,7 @@ impl Stopping {
         if !step.interrupts || is_stopped {
             return false;
         }
-        if self.stopped.len() >= self.most {
+        if self.halted || self.stopped.len() >= self.most {
             self.waiting.insert(number);
             return true;
         }
@@ -56,11 +60,19 @@ impl Stopping {
         false
     }
 
-    /// A step is over, one way or another. Gives one that may start now, if this was the last of
-    /// something that was stopped.
-    pub(super) fn over(&mut self, number: usize) -> Option<usize> {
+    /// A step is done. Gives one that may start now, if this was the last of something that was
+    /// stopped.
+    pub(super) fn done(&mut self, number: usize) -> Option<usize> {
         self.stopped.remove(&number)?;
+        if self.halted {
+            return None;
+        }
         self.waiting.pop_first()
+    }
+
+    /// A step of this failed.
+    pub(super) fn failed(&mut self, address: &Address) {
+        self.halted |= self.stopped.values().any(|stopped| stopped == address);
     }
 
     /// The steps that wait still.
@@ -103,12 +115,24 @@ mod tests {
         assert!(stopping.has_to_wait(&steps, 4) && stopping.has_to_wait(&steps, 7));
         // What goes on with the first.
         assert!(!stopping.has_to_wait(&steps, 2));
-        assert_eq!(stopping.over(2), None);
-        assert_eq!(stopping.over(3), Some(4));
+        assert_eq!(stopping.done(2), None);
+        assert_eq!(stopping.done(3), Some(4));
         assert!(!stopping.has_to_wait(&steps, 4));
-        // It failed, and what was to follow is skipped.
-        assert_eq!(stopping.over(4), None);
-        assert_eq!(stopping.over(6), Some(7));
+        assert_eq!(stopping.done(6), Some(7));
         assert_eq!(stopping.take_waiting(), BTreeSet::new());
+    }
+
+    #[test]
+    fn nothing_more_is_stopped_once_a_change_failed() {
+        let steps = steps(3);
+        let mut stopping = Stopping::new(&steps, 1);
+        assert!(!stopping.has_to_wait(&steps, 1));
+        assert!(stopping.has_to_wait(&steps, 4));
+        // Another's failure is no reason.
+        stopping.failed(&Address::new("toy", "1"));
+        stopping.failed(&Address::new("toy", "0"));
+        assert_eq!(stopping.done(3), None);
+        assert!(stopping.has_to_wait(&steps, 7));
+        assert_eq!(stopping.take_waiting(), BTreeSet::from([4, 7]));
     }
 }

@@ -157,8 +157,8 @@ impl Command<'_> {
         if !plan.is_empty() {
             if !self.carrying_out.auto_approve {
                 confirm(self.question(), terminal, signals).await?;
-                if let Some((number, what)) = guard::several_losses(plan) {
-                    confirm_number((number, &what), terminal, signals).await?;
+                if let Some(losses) = guard::several_losses(plan) {
+                    confirm_number(losses, terminal, signals).await?;
                 }
             }
             book.0.back_up()?;

@@ -33,16 +33,16 @@ pub(super) async fn confirm(
 /// # Errors
 /// Another number, and an interrupt.
 pub(super) async fn confirm_number(
-    (number, what): (usize, &str),
+    (number, kind): (usize, &str),
     terminal: Terminal,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
-    let prompt = "\nThe plan destroys more than one. How many does it destroy?\n\nEnter a value: ";
-    let answer = signals.unless_interrupted(ask(prompt, terminal)).await?;
+    let prompt = format!("\nHow many {kind}s does it destroy for good?\n\nEnter a value: ");
+    let answer = signals.unless_interrupted(ask(&prompt, terminal)).await?;
     if answer.parse() == Ok(number) {
         return Ok(());
     }
-    terminal.complain(&format!("The plan destroys {what}."));
+    terminal.complain(&format!("The plan destroys {number} {kind}s."));
     Err(not_approved(terminal))
 }
 

@@ -8,7 +8,7 @@ use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness,
 use crate::plan::{self, Input, Op, Step};
 use crate::provider::{OnPause, Readers};
 use crate::refresh::{self, Found, Wanted};
-use crate::resource::{KINDS, Kind, domain, record, server};
+use crate::resource::{KINDS, Kind, OnChange, domain, record, server};
 use crate::state::{State, Store};
 
 use super::accounts::{Opening, refuse_unnamed};
@@ -92,6 +92,11 @@ async fn rebuild(
     let mut state = recognise(&found, &lineage)
         .map_err(|problems| Failure::Problems(problems, configuration.sources.clone()))?;
     state.accounts.clone_from(&found.identities);
+    for (address, kept) in before.iter().filter(|_| is_own).flat_map(|b| &b.resources) {
+        if let Some(recorded) = state.resources.get_mut(address) {
+            keep_ours(recorded, kept);
+        }
+    }
     // What may have been made without anybody knowing is looked for by the next apply, not now.
     if let Some(before) = before.as_ref().filter(|_| is_own) {
         state.unsettled.clone_from(&before.unsettled);
@@ -357,6 +362,26 @@ fn of_mark(observed: &Observed) -> Option<Recorded> {
         refers_to: Vec::new(),
         recorded_at: Timestamp::now(),
     })
+}
+
+/// What only the old state tells of the same thing: whether it is protected, and what a run of ours
+/// left otherwise than it usually is.
+fn keep_ours(recorded: &mut Recorded, kept: &Recorded) {
+    let Some(kind) = KINDS
+        .iter()
+        .find(|kind| kind.name == recorded.address.kind())
+    else {
+        return;
+    };
+    if (&recorded.id, &recorded.account) != (&kept.id, &kept.account) {
+        return;
+    }
+    for attribute in kind.attributes {
+        let is_ours = attribute.usual().is_some() || attribute.on_change == OnChange::Ours;
+        if let Some(value) = kept.attributes.get(attribute.name).filter(|_| is_ours) {
+            recorded.attributes.insert(attribute.name, value.clone());
+        }
+    }
 }
 
 /// Records that lead to a server which is recorded only for its mark: nobody wants them any more,

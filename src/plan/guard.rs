@@ -68,8 +68,9 @@ fn large_share(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
     });
     let existing = existing.count();
     let share = losses.len() * 100 / existing.max(1);
+    let is_large = losses.len() >= LARGE && losses.len() * 100 > SHARE * existing;
     // All of them is another slip, which is told otherwise.
-    if losses.len() < LARGE || share <= SHARE || emptied_configuration(plan, limits).is_some() {
+    if !is_large || emptied_configuration(plan, limits).is_some() {
         return None;
     }
     let number = losses.len();
@@ -96,11 +97,12 @@ fn max_destroy(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
     })
 }
 
-/// What the plan destroys for good, if it is more than one: how many, and in words.
+/// What the plan destroys for good, if it is more than one: how many of which kind.
 #[must_use]
-pub fn several_losses(plan: &Plan) -> Option<(usize, String)> {
+pub fn several_losses(plan: &Plan) -> Option<(usize, &str)> {
     let losses = losses(plan);
-    (losses.len() > 1).then(|| (losses.len(), counted(&losses)))
+    let kind = losses.first()?.kind.as_str();
+    (losses.len() > 1).then_some((losses.len(), kind))
 }
 
 /// The steps that lose something for good.

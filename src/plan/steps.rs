@@ -216,8 +216,10 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
         .partition(|change| change.is_for_the_state(kind));
     let mut stages = stages(account.capabilities, kind.name, &changes, &is);
     if !noted.is_empty() {
-        // Last, so that the others keep their places.
-        stages.push(Stage::noting(noted));
+        for stage in &mut stages {
+            stage.needs.iter_mut().for_each(|needed| *needed += 1);
+        }
+        stages.insert(0, Stage::noting(noted));
     }
     let mut attributes = unchanged(decision);
     let mut drafts = Vec::with_capacity(stages.len());

@@ -1,5 +1,7 @@
 //! The rules for servers that exist: what they may become.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde_json::Value as Json;
 
 use crate::model::{Catalog, Desired, Diagnostic, Observed, Recorded};
@@ -140,32 +142,39 @@ fn note_renames(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     if new.is_empty() {
         return;
     }
-    let is_gone = |recorded: &&Recorded| {
+    let seen: HashSet<(&str, &str)> = facts
+        .of_kind(KIND.name)
+        .map(|seen| (&*seen.account, seen.id.as_str()))
+        .collect();
+    let going = facts.recorded.values().filter(|recorded| {
         let address = &recorded.address;
         address.kind() == KIND.name
             && !facts.wanted.contains_key(address)
-            && facts.observed.iter().any(|seen| {
-                seen.kind == KIND.name
-                    && seen.id == recorded.id
-                    && *seen.account == *recorded.account
-            })
-    };
-    let going: Vec<&Recorded> = facts.recorded.values().filter(is_gone).collect();
+            && seen.contains(&(recorded.account.as_str(), recorded.id.as_str()))
+    });
+    // Where several are alike, nobody knows which is which.
+    let mut pairs: BTreeMap<String, (Vec<&Desired>, Vec<&Recorded>)> = BTreeMap::new();
+    for recorded in going {
+        let like = likeness(&recorded.account, |name| recorded.attributes.get(name));
+        pairs.entry(like).or_default().1.push(recorded);
+    }
     for desired in new {
-        let address = &desired.address;
+        let like = likeness(&desired.account, |name| desired.known(name));
+        if let Some((new, _)) = pairs.get_mut(&like) {
+            new.push(desired);
+        }
+    }
+    for (new, going) in pairs.values() {
+        let ([desired], [alike]) = (&new[..], &going[..]) else {
+            continue;
+        };
         let account = facts.accounts.get(&desired.account);
         let can_rename = account.is_some_and(|account| {
             let rename = account.capabilities.update(KIND.name, NAME);
             rename.is_some()
         });
-        if !can_rename {
-            continue;
-        }
-        let alike = going.iter().find(|going| {
-            let same = |name: &&str| desired.known(name) == going.attributes.get(name);
-            going.account == desired.account && [REGION, SIZE, IMAGE, BACKUPS].iter().all(same)
-        });
-        if let Some(alike) = alike {
+        if can_rename {
+            let address = &desired.address;
             found.push(
                 Diagnostic::warning(format!(
                     "{address} is made, and {} destroyed, which is just like it",
@@ -180,4 +189,10 @@ fn note_renames(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             );
         }
     }
+}
+
+/// What makes two servers of an account the same but for their names.
+fn likeness<'a>(account: &str, value: impl Fn(&str) -> Option<&'a Json>) -> String {
+    let values = [REGION, SIZE, IMAGE, BACKUPS].map(value);
+    format!("{account} {values:?}")
 }
