@@ -157,10 +157,19 @@ impl Part {
 
     /// What is asked for: of a change, what changes, because nothing else tells whether it was made.
     fn asked_for(&self) -> Attributes {
-        let Op::Update { changes, .. } = &self.op else {
+        let Op::Update {
+            address, changes, ..
+        } = &self.op
+        else {
             return self.attributes.clone();
         };
-        let names = changes.iter().map(|change| change.attribute.as_str());
+        let kind = kind(address.kind()).map(|(_, kind)| kind);
+        let names = changes.iter().flat_map(|change| {
+            let along = kind.into_iter();
+            let along = along.flat_map(|kind| kind.along_with(&change.attribute));
+            let along = along.map(|attribute| attribute.name);
+            along.chain([change.attribute.as_str()])
+        });
         names
             .filter_map(|name| self.attributes.get_key_value(name))
             .map(|(name, value)| (name, value.clone()))

@@ -20,7 +20,7 @@ pub(super) fn recorded(
         account: account.to_owned(),
         id: observed.id.clone(),
         origin,
-        ready: observed.readiness == Readiness::Ready,
+        ready: is_there(observed),
         attributes: remember(address.kind(), applied, &observed.attributes),
         refers_to: refers_to.to_vec(),
         recorded_at: now,
@@ -41,7 +41,12 @@ pub(super) fn remember(kind_name: &str, applied: &Attributes, is: &Attributes) -
         if attribute.is_some_and(Attribute::is_only_seen) {
             continue;
         }
-        let computed = attribute.is_some_and(|attribute| attribute.on_change == OnChange::Computed);
+        let on_change = attribute.map(|attribute| attribute.on_change);
+        // How something is changed is asked for, and no trait of it.
+        if on_change == Some(OnChange::Manner) {
+            continue;
+        }
+        let computed = on_change == Some(OnChange::Computed);
         if computed || !remembered.contains_key(name) {
             remembered.insert(name, value.clone());
         }
@@ -55,9 +60,15 @@ pub(super) fn apply_to(changed: &mut Recorded, op: &Op, applied: &Attributes) {
         changes, refers_to, ..
     } = op
     {
+        let kind = kind(changed.address.kind()).map(|(_, kind)| kind);
         for change in changes {
-            if let Some((name, value)) = applied.get_key_value(&change.attribute) {
-                changed.attributes.insert(name, value.clone());
+            let along = kind.into_iter();
+            let along = along.flat_map(|kind| kind.along_with(&change.attribute));
+            let names = along.map(|attribute| attribute.name);
+            for name in names.chain([change.attribute.as_str()]) {
+                if let Some((name, value)) = applied.get_key_value(name) {
+                    changed.attributes.insert(name, value.clone());
+                }
             }
         }
         changed.refers_to.clone_from(refers_to);
@@ -73,17 +84,22 @@ pub(super) fn changed(
     let mut changed = recorded.clone();
     // An id may be made of what was changed.
     changed.id.clone_from(&observed.id);
-    changed.ready = observed.readiness == Readiness::Ready;
+    changed.ready = is_there(observed);
     apply_to(&mut changed, op, applied);
     let kind = recorded.address.kind();
     changed.attributes = remember(kind, &changed.attributes, &observed.attributes);
     changed
 }
 
-/// Whether what was made can be used; if not, what is missing.
+/// Whether what was made can be used; if not, what is missing. It can be while a change of it waits
+/// to go on.
 pub(super) fn missing(observed: &Observed) -> Option<&str> {
     match &observed.readiness {
-        Readiness::Ready => None,
-        Readiness::Pending(why) | Readiness::Paused(why) | Readiness::Failed(why) => Some(why),
+        Readiness::Ready | Readiness::Paused { .. } => None,
+        Readiness::Pending(why) | Readiness::Failed(why) => Some(why),
     }
+}
+
+fn is_there(observed: &Observed) -> bool {
+    missing(observed).is_none()
 }

@@ -12,7 +12,7 @@ use crate::resource::kind;
 use crate::state::{Change, Effect, Entry, Intent, Progress, State};
 
 use super::Journal;
-use super::outcome::{now, recorded, remember};
+use super::outcome::{missing, now, recorded, remember};
 use super::search::{Choice, Search, asked_for, choose, is_markable, look_for, taken};
 
 /// How many things are asked for singly at the same time.
@@ -292,7 +292,7 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
             let kind = intent.address.kind();
             let mut changed = known.clone();
             changed.id.clone_from(&found.id);
-            changed.ready = found.readiness == Readiness::Ready;
+            changed.ready = missing(&found).is_none();
             changed.attributes.extend(intent.attributes.clone());
             changed.attributes = remember(kind, &changed.attributes, &found.attributes);
             changed.refers_to.clone_from(&intent.refers_to);

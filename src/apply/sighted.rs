@@ -21,7 +21,7 @@ pub(super) fn sighted(
     };
     let finish = || Next::Finish(Some(waiting.id.clone()));
     match (waiting.until, sight) {
-        (_, Sight::NotYet) | (Until::Ready | Until::Gone, Sight::Paused(_)) => None,
+        (_, Sight::NotYet) => None,
         (_, Sight::Gone) => Some((Some(entry(Change::Remove(address.clone()))), finish())),
         (Until::Changed, Sight::Ready(observed)) if !waiting.shows(&observed) => None,
         (Until::Changed, Sight::Ready(observed)) => {
@@ -29,7 +29,7 @@ pub(super) fn sighted(
             let change = change.unwrap_or(Change::Nothing);
             Some((Some(entry(change)), finish()))
         }
-        (Until::Changed, Sight::Paused(why)) => {
+        (Until::Changed, Sight::Paused(_, why)) => {
             tracing::debug!("{address}: {why}; asking once more");
             let intent = waiting.intent?;
             Some((None, Next::Remind { intent }))
@@ -42,7 +42,7 @@ pub(super) fn sighted(
             let problem = not_changed(address, &waiting.id, "it does not exist any more");
             Some((Some(entry(Change::Nothing)), Next::Fail(problem)))
         }
-        (Until::Ready | Until::Gone, Sight::Ready(observed)) => {
+        (Until::Ready | Until::Gone, Sight::Ready(observed) | Sight::Paused(observed, _)) => {
             let ready = recorded.map(|recorded| {
                 let mut ready = recorded.clone();
                 ready.ready = true;

@@ -66,8 +66,8 @@ pub(super) enum Sight {
     Ready(Box<Observed>),
     /// It is no more.
     Gone,
-    /// It came to a halt and goes on when it is asked for once more.
-    Paused(String),
+    /// It is there, and a change of it goes on when it is asked for once more; why, in words.
+    Paused(Box<Observed>, String),
     /// It will never be ready.
     Failed(String),
     /// It should have come and does not exist.
@@ -179,7 +179,7 @@ fn sight(observed: &Observed) -> Sight {
     match &observed.readiness {
         Readiness::Ready => Sight::Ready(Box::new(observed.clone())),
         Readiness::Pending(_) => Sight::NotYet,
-        Readiness::Paused(why) => Sight::Paused(why.clone()),
+        Readiness::Paused { why, .. } => Sight::Paused(Box::new(observed.clone()), why.clone()),
         Readiness::Failed(why) => Sight::Failed(why.clone()),
     }
 }

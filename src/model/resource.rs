@@ -82,6 +82,13 @@ impl Observed {
         self.attributes.get(attribute).and_then(Json::as_str)
     }
 
+    /// Whether a change of this attribute is not over, and has to be asked for once more.
+    #[must_use]
+    pub fn is_halfway(&self, attribute: &str) -> bool {
+        let readiness = &self.readiness;
+        matches!(readiness, Readiness::Paused { attribute: paused, .. } if *paused == attribute)
+    }
+
     /// Whether it can be a deployment's: it carries the deployment's mark, or none.
     #[must_use]
     pub fn may_be_of(&self, lineage: &str) -> bool {
@@ -96,8 +103,13 @@ pub enum Readiness {
     Ready,
     /// It is on its way; what is still missing, in words.
     Pending(String),
-    /// A change of it came to a halt and goes on when it is asked for once more; why, in words.
-    Paused(String),
+    /// It is there, and a change of it is not over: it goes on when it is asked for once more.
+    Paused {
+        /// The attribute that changes.
+        attribute: &'static str,
+        /// What it waits for, in words.
+        why: String,
+    },
     /// It will not come; why, in words.
     Failed(String),
 }

@@ -35,7 +35,8 @@ pub(super) fn changes(
             continue;
         };
         let after = match (facts.resolve(wanted), wanted) {
-            (Some(known), _) if known == is => continue,
+            // What is not over has to be brought to its end.
+            (Some(known), _) if known == is && !observed.is_halfway(attribute.name) => continue,
             (Some(known), _) => Value::Known(known.clone()),
             // It does not say just now, and nothing suggests that it changed.
             (None, Value::Reference(to)) if was_set_from(desired, to, facts) => continue,

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Capabilities, Value};
+use crate::model::{Attributes, Capabilities, Update, Value};
 
 use super::Change;
 
@@ -61,8 +61,8 @@ pub(super) fn stages(
     let mut stages: Vec<Stage> = plain
         .into_iter()
         .map(|(update, changes)| Stage {
+            interrupts: interrupts(update, &changes),
             changes: changes.into_iter().cloned().collect(),
-            interrupts: update.interrupts,
             needs: Vec::new(),
         })
         .collect();
@@ -88,8 +88,8 @@ pub(super) fn stages(
             },
         };
         stages.push(Stage {
+            interrupts: interrupts(update, &changes),
             changes: changes.into_iter().cloned().collect(),
-            interrupts: update.interrupts,
             needs,
         });
     }
@@ -113,6 +113,13 @@ pub(super) fn stages(
     stages
 }
 
+/// Whether it cannot be used meanwhile. What has the value already, and only has to be brought to its
+/// end, can.
+fn interrupts(update: &Update, changes: &[&Change]) -> bool {
+    let mut changes = changes.iter();
+    update.interrupts && changes.any(|change| change.after.known() != Some(&change.before))
+}
+
 /// What has to be changed first, unless it is so already.
 fn open(name: &str, value: &str, is: &Attributes) -> Option<Change> {
     let before = is.get(name)?;
@@ -128,7 +135,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::Update;
 
     static TOYS: Capabilities = Capabilities {
         provider: "toys",

@@ -229,8 +229,13 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             if let Some(attribute) = kind.attribute(&change.attribute) {
                 attributes.insert(attribute.name, change.after.clone());
             }
+            for along in kind.along_with(&change.attribute) {
+                let after = action.after.as_ref();
+                let after = after.and_then(|after| after.get(along.name));
+                attributes.extend(after.map(|after| (along.name, after.clone())));
+            }
         }
-        let permanent = (kind.permanent)(&before, &attributes);
+        let permanent = (kind.permanent)(&before, &attributes, account.catalog.as_ref());
         let changed = stage.changes.iter().map(|change| change.attribute.clone());
         let changed: Vec<String> = changed.collect();
         let step = Step {
@@ -278,6 +283,9 @@ fn unchanged(decision: &Decision<'_>) -> Attributes<Value> {
     for change in &decision.action.changes {
         if let Some(attribute) = decision.kind.attribute(&change.attribute) {
             attributes.insert(attribute.name, Value::Known(change.before.clone()));
+        }
+        for along in decision.kind.along_with(&change.attribute) {
+            attributes.remove(along.name);
         }
     }
     attributes

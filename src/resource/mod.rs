@@ -60,7 +60,7 @@ pub struct Kind {
     /// What a plan says of one that is deleted, from its attributes.
     pub removed: fn(&Attributes<Value>) -> String,
     /// Whether a change from these attributes to those cannot be taken back.
-    pub permanent: fn(&Attributes<Value>, &Attributes<Value>) -> bool,
+    pub permanent: fn(&Attributes<Value>, &Attributes<Value>, Option<&Catalog>) -> bool,
     /// What a plan says of an attribute that changes in place: from what to what.
     pub changed: fn(&str, &Json, &Value) -> String,
     /// What is said of one that is done, from its attributes; may be empty.
@@ -105,6 +105,9 @@ pub enum OnChange {
     Passing(&'static str),
     /// It says how others are changed, and is no difference itself.
     Manner,
+    /// It says the same as this other attribute, in the provider's words: it is changed along with
+    /// it, and is no difference itself.
+    Along(&'static str),
     /// It is looked at when others change, and not remembered.
     Seen,
     /// It means something to this program alone: the state keeps it, and no provider hears of it.
@@ -149,6 +152,14 @@ impl Kind {
         self.attributes
             .iter()
             .find(|attribute| attribute.name == name)
+    }
+}
+
+impl Kind {
+    /// The attributes that are changed along with this one.
+    pub fn along_with(&self, name: &str) -> impl Iterator<Item = &'static Attribute> {
+        let all = self.attributes.iter();
+        all.filter(move |one| matches!(one.on_change, OnChange::Along(other) if other == name))
     }
 }
 
@@ -211,7 +222,7 @@ fn from_to(_: &str, before: &Json, after: &Value) -> String {
 }
 
 /// Every change can be taken back.
-fn never_permanent(_: &Attributes<Value>, _: &Attributes<Value>) -> bool {
+fn never_permanent(_: &Attributes<Value>, _: &Attributes<Value>, _: Option<&Catalog>) -> bool {
     false
 }
 

@@ -86,7 +86,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(NAME, "name", OnChange::Update),
     attribute(REGION, "region", OnChange::Replace),
     attribute(SIZE, "size", OnChange::Update),
-    attribute(SIZE_ID, "size's id", OnChange::CreateOnly),
+    attribute(SIZE_ID, "size's id", OnChange::Along(SIZE)),
     attribute(IMAGE, "image", OnChange::CreateOnly),
     attribute(IMAGE_ID, "image's id", OnChange::CreateOnly),
     attribute(SETTINGS, "settings", OnChange::CreateOnly),
@@ -127,14 +127,26 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
             "protected from now on".to_owned()
         }
         (PROTECT, _) => "no longer protected".to_owned(),
+        // It has it already, and whoever gave it that has not said yet that it is to stay so.
+        (SIZE, Some(size)) if before.as_str() == Some(size) => format!("confirm {size}"),
         (NAME, _) => format!("rename: {}", from_to(attribute, before, after)),
         _ => from_to(attribute, before, after),
     }
 }
 
 /// What has grown never shrinks again.
-fn disk_grows(before: &Attributes<Value>, after: &Attributes<Value>) -> bool {
-    text(after, DISK) == GROW && text(before, SIZE) != text(after, SIZE)
+fn disk_grows(
+    before: &Attributes<Value>,
+    after: &Attributes<Value>,
+    catalog: Option<&Catalog>,
+) -> bool {
+    let size = text(after, SIZE);
+    let becomes = catalog.and_then(|catalog| catalog.size(size));
+    let is = before.get(DISK_GB).and_then(Value::known);
+    let stays = becomes
+        .zip(is.and_then(Json::as_u64))
+        .is_some_and(|(size, is)| size.disk_gb <= is);
+    text(after, DISK) == GROW && text(before, SIZE) != size && !stays
 }
 
 fn addresses(attributes: &Attributes) -> String {

@@ -275,7 +275,7 @@ impl<'a> Made<'a> {
         stage
     }
 
-    /// One of four has another size, one of four is backed up. What has a larger disk cannot become
+    /// One of four has another size; one of four is backed up, where that can be. What has a larger disk cannot become
     /// a size with a smaller one.
     fn changed_in_place(&self, rng: &mut Rng, server: &mut Server) {
         if rng.u8(0..4) == 0 {
@@ -283,7 +283,9 @@ impl<'a> Made<'a> {
             let mut larger = sizes.skip_while(|size| **size != server.size).skip(1);
             server.size = larger.next().unwrap_or(&server.size);
         }
-        server.backups = rng.u8(0..4) == 0;
+        if self.terms.has_backups {
+            server.backups = rng.u8(0..4) == 0;
+        }
     }
 }
 

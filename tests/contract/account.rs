@@ -60,6 +60,8 @@ pub(crate) struct Words {
     pub(crate) is_flat: bool,
     /// What every server says.
     pub(crate) server: &'static str,
+    /// What one says that is larger.
+    pub(crate) larger: &'static str,
     /// What one of them says besides.
     pub(crate) besides: &'static str,
 }

@@ -1,4 +1,5 @@
-//! One deployment's life, the same with every provider: names move, a server comes and one goes.
+//! One deployment's life, the same with every provider: names move, a server comes, one goes, and one
+//! becomes larger.
 
 use super::account::Account;
 
@@ -14,9 +15,9 @@ pub(crate) fn life(account: &Account) -> [(&'static str, Option<String>); 3] {
             ),
         ),
         (
-            "a name moves, a server comes, one goes",
+            "a name moves, a server comes, one goes, one grows",
             servers(
-                r#"{"a": {SERVER "names": ["acme.com", "b.acme.com"]},
+                r#"{"a": {LARGER "names": ["acme.com", "b.acme.com"]},
                     "c": {SERVER "names": ["www.acme.com", "c.other.net"]}}"#,
             ),
         ),
@@ -40,6 +41,7 @@ fn with_servers(account: &Account, text: &str) -> String {
     let words = &account.provider.words;
     let mut text = text
         .replace("SERVER", words.server)
+        .replace("LARGER", words.larger)
         .replace("BESIDES", words.besides);
     for server in ["a", "b", "c"] {
         let own = format!("\"{}{server}\": {{", account.prefix);

@@ -11,6 +11,7 @@ mod accounts;
 mod carry_out;
 mod conflicts;
 mod identity;
+mod in_place;
 mod order;
 mod properties;
 mod removal;

@@ -24,7 +24,7 @@ pub(crate) const FOREIGN: &str = "theirs";
 const KEY: &str = "ssh-ed25519 \
     AAAAC3NzaC1lZDI1NTE5AAAAIIg0ag/aPG7xuwU1RWjS6kj1jqKD+yHMYBnUws6g3oef key@acme.com";
 
-static CAPABILITIES: Capabilities = Capabilities {
+const CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     batches: &[],
@@ -34,6 +34,16 @@ static CAPABILITIES: Capabilities = Capabilities {
     boot: Duration::from_secs(40),
     page: 200,
     by_id: false,
+};
+
+/// The same, where a server can become another size, and sizes go by ids.
+pub(crate) static RESIZING: Capabilities = Capabilities {
+    updates: &[Update {
+        interrupts: true,
+        ..Update::at_once("server", &["size"])
+    }],
+    by_id: true,
+    ..CAPABILITIES
 };
 
 /// Everything a plan depends on, in a form that is easily changed.
@@ -52,6 +62,7 @@ pub(crate) struct World {
     /// The name of another account, where there is one.
     pub(crate) another: Option<&'static str>,
     pub(crate) made: u32,
+    pub(crate) capabilities: &'static Capabilities,
 }
 
 /// Short enough to be read when a property fails.
@@ -110,6 +121,7 @@ impl World {
             server_limit: 10,
             another: None,
             made: 0,
+            capabilities: &CAPABILITIES,
         };
         world.add_zone("acme.com");
         world
@@ -237,7 +249,7 @@ impl World {
 
     fn accounts(&self, catalog: Option<&Catalog>) -> AccountViews {
         let view = AccountView {
-            capabilities: &CAPABILITIES,
+            capabilities: self.capabilities,
             catalog: catalog.cloned(),
             dns_in: None,
             left_out: BTreeMap::new(),
@@ -271,7 +283,7 @@ impl World {
                 && (!self.recorded.contains_key(&desired.address)
                     || gone.contains_key(&desired.address))
         });
-        needed.then(|| catalog(self.server_limit))
+        (needed || self.capabilities.by_id).then(|| catalog(self.server_limit))
     }
 
     fn with_input<T>(&self, ask: impl FnOnce(&Input<'_>, Vec<Diagnostic>) -> T) -> T {

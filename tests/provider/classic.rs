@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use cloudbuilder::model::{Desired, Readiness, Value};
 use md5::{Digest as _, Md5};
 
-fn server(name: &str) -> Attributes {
+pub(super) fn server(name: &str) -> Attributes {
     attributes(&[
         ("name", name),
         ("size", "general1-1"),
@@ -25,13 +25,13 @@ fn key() -> Attributes {
 }
 
 /// A client of an account that has the key.
-async fn with_key(sandbox: &Sandbox) -> Box<dyn Write> {
+pub(super) async fn with_key(sandbox: &Sandbox) -> Box<dyn Write> {
     let write = connect(HURRIED, sandbox.url(), 0, None);
     write.create("ssh_key", &key(), Some(MARK)).await.unwrap();
     write
 }
 
-fn target(observed: &Observed) -> Target<'_> {
+pub(super) fn target(observed: &Observed) -> Target<'_> {
     Target {
         kind: observed.kind,
         id: &observed.id,
@@ -39,7 +39,7 @@ fn target(observed: &Observed) -> Target<'_> {
     }
 }
 
-async fn look(write: &dyn Write, observed: &Observed) -> Option<Observed> {
+pub(super) async fn look(write: &dyn Write, observed: &Observed) -> Option<Observed> {
     let seen = write.look("server", &[target(observed)], MARK).await;
     seen.unwrap().pop()
 }

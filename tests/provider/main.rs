@@ -15,6 +15,7 @@ mod late;
 mod looking;
 mod openstack;
 mod rackspace;
+mod resizing;
 mod retries;
 mod tagless;
 #[path = "../support/tls.rs"]

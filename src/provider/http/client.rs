@@ -246,6 +246,11 @@ impl<D: Dialect> Http<D> {
             })
     }
 
+    /// As [`Self::change_once`], of what is answered with nothing.
+    pub(in crate::provider) async fn act_once(&self, request: &Request<'_>) -> Result<(), Error> {
+        self.send(request).await.map(drop)
+    }
+
     /// Asks again as long as nobody knows what came of it: `ask` must come to the same however
     /// often it is carried out.
     pub(in crate::provider) async fn until_clear<T, F>(

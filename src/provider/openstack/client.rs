@@ -14,10 +14,11 @@ use tokio::sync::OnceCell;
 
 use crate::provider::adapter::{self, Changing};
 use crate::provider::http::{Http, Request, Setup, allowed, to_json};
-use crate::provider::{Allowance, Class, Error, Manner};
+use crate::provider::{Allowance, Class, Error, Manner, Tempo};
 
 use super::login::Login;
 use super::profile::Profile;
+use super::resizes::Resizes;
 use super::wire::Page;
 use super::wire::nova::VersionAnswer;
 use super::wire::{glance, neutron, nova};
@@ -80,6 +81,7 @@ pub(in crate::provider) struct Place<'a> {
 /// Sends requests that only look.
 pub(in crate::provider) struct ReadClient {
     http: Http<Session>,
+    tempo: Tempo,
     profile: Profile,
     region: Option<String>,
     interface: String,
@@ -92,6 +94,7 @@ pub(in crate::provider) struct ReadClient {
     pub(super) groups: OnceCell<Vec<neutron::SecurityGroup>>,
     /// The ids of zones by their names, as far as they were asked for.
     zones: Mutex<HashMap<String, String>>,
+    resizes: Mutex<Resizes>,
     notes: Mutex<BTreeSet<String>>,
 }
 
@@ -135,6 +138,7 @@ impl ReadClient {
             tempo: manner.tempo,
         };
         Ok(Self {
+            tempo: manner.tempo,
             http: Http::new(Session::new(identity, place.profile.credentials), setup)?,
             profile: place.profile,
             region: place.region,
@@ -146,6 +150,7 @@ impl ReadClient {
             subnets: OnceCell::new(),
             groups: OnceCell::new(),
             zones: Mutex::default(),
+            resizes: Mutex::default(),
             notes: Mutex::default(),
         })
     }
@@ -196,6 +201,15 @@ impl ReadClient {
     /// The ids of zones, by their names.
     pub(super) fn zones(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.zones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is under way on servers.
+    pub(super) fn resizes(&self) -> MutexGuard<'_, Resizes> {
+        self.resizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tempo(&self) -> Tempo {
+        self.tempo
     }
 
     /// The account's region: the one that was given, or the user's own, or the only one there is.
@@ -420,6 +434,18 @@ impl WriteClient<'_> {
         let body = to_json(&format!("{method} {path}"), body)?;
         let request = self.0.request(method, service, path, Some(&body)).await?;
         self.0.http.change_once(&request).await
+    }
+
+    /// As [`Self::send_once`], of what is answered with nothing.
+    pub(super) async fn act_once(
+        self,
+        service: Service,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(), Error> {
+        let body = to_json(&format!("POST {path}"), body)?;
+        let request = self.0.request(Method::POST, service, path, Some(&body));
+        self.0.http.act_once(&request.await?).await
     }
 
     /// As [`Self::delete`], as [`Self::send_once`].

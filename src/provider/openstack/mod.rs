@@ -34,6 +34,7 @@ mod placement;
 pub mod profile;
 mod record;
 mod recordset;
+mod resizes;
 mod resolve;
 mod server;
 mod ssh_key;
@@ -57,7 +58,23 @@ static OPENSTACK_WITHOUT_DNS: Capabilities = capabilities(profile::OPENSTACK.pro
 static FLEX: Capabilities = capabilities(profile::FLEX.provider, ALL);
 static FLEX_WITHOUT_DNS: Capabilities = capabilities(profile::FLEX.provider, WITHOUT_DNS);
 
-const UPDATES: &[Update] = &[Update::at_once("record", &["data"])];
+const UPDATES: &[Update] = &[
+    Update::at_once("record", &["data"]),
+    RENAME,
+    resize(Duration::from_secs(30)),
+];
+
+/// How a server gets its name back.
+pub(super) const RENAME: Update = Update::at_once("server", &["name"]);
+
+/// How a server gets another size: the cloud stops and starts it.
+pub(super) const fn resize(takes: Duration) -> Update {
+    Update {
+        interrupts: true,
+        takes,
+        ..Update::at_once("server", &["size"])
+    }
+}
 
 const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) -> Capabilities {
     Capabilities {

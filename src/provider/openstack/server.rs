@@ -9,7 +9,7 @@ use crate::model::{Attributes, Desired, Observed, Readiness};
 use crate::provider::adapter::{self, required};
 use crate::provider::cloud_init;
 use crate::provider::matching;
-use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target};
+use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::server::{
     FILES, IMAGE, IMAGE_ID, IPV4_ADDRESS, IPV6_ADDRESS, KIND, NAME, SETTINGS, SIZE, SIZE_ID,
     SSH_KEY,
@@ -29,6 +29,7 @@ use super::wire::nova::{
 };
 use view::View;
 
+mod change;
 mod view;
 
 /// Our mark is in a server's metadata, and in a tag where servers can have tags.
@@ -110,7 +111,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
                 states.extend(join_all(steps).await);
             }
             // What was given just now is seen with the next look.
-            let seen = view.observed(servers).into_iter().zip(states);
+            let seen = followed(client.0, &view, servers).into_iter().zip(states);
             Ok(seen
                 .map(|(observed, state)| waiting(client.0, observed, state))
                 .collect())
@@ -156,6 +157,17 @@ impl adapter::Adapter<ReadClient> for Adapter {
             Ok(view::born(answer.server.id, attributes, &region, mark))
         }
         .boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        client: WriteClient<'a>,
+        target: Target<'a>,
+        attributes: &'a Attributes,
+        changed: &'a [String],
+        _mark: &'a str,
+    ) -> Answer<'a, Updated> {
+        change::change(client, target, attributes, changed).boxed()
     }
 
     fn mark<'a>(
@@ -286,7 +298,17 @@ async fn several(client: &ReadClient, targets: &[Target<'_>]) -> Result<Vec<Serv
 
 async fn observed(client: &ReadClient, servers: Vec<Server>) -> Result<Vec<Observed>, Error> {
     let view = View::of(client, &servers).await?;
-    Ok(view.observed(servers))
+    Ok(followed(client, &view, servers))
+}
+
+/// Servers as they are seen, and of those that this client has something under way on how far it is.
+fn followed(client: &ReadClient, view: &View, servers: Vec<Server>) -> Vec<Observed> {
+    let statuses: Vec<String> = servers.iter().map(|one| one.status.clone()).collect();
+    let mut seen = view.observed(servers);
+    for (observed, status) in seen.iter_mut().zip(statuses) {
+        change::follow(client, observed, &status);
+    }
+    seen
 }
 
 /// What is refused may be quoted by who refuses it, and files may hold secrets.
@@ -323,10 +345,7 @@ async fn to_create_request<'a>(
                 .map(|trouble| format!("{}: {}", trouble.what, trouble.hint));
             refused(told.collect::<Vec<_>>().join("; "))
         })?;
-    let flavor = match attributes.get(SIZE_ID).and_then(|id| id.as_str()) {
-        Some(id) => id.to_owned(),
-        None => catalog::flavor_id(client, required(attributes, SIZE)?).await?,
-    };
+    let flavor = flavor(client, attributes).await?;
     let image = match attributes.get(IMAGE_ID).and_then(|id| id.as_str()) {
         Some(id) => id.to_owned(),
         None => catalog::image_id(client, required(attributes, IMAGE)?).await?,
@@ -364,6 +383,14 @@ async fn to_create_request<'a>(
             personality,
         },
     })
+}
+
+/// The id of the flavor that is asked for.
+async fn flavor(client: &ReadClient, attributes: &Attributes) -> Result<String, Error> {
+    match attributes.get(SIZE_ID).and_then(|id| id.as_str()) {
+        Some(id) => Ok(id.to_owned()),
+        None => catalog::flavor_id(client, required(attributes, SIZE)?).await,
+    }
 }
 
 /// What a later run must know of a server that it only finds.

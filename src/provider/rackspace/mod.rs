@@ -70,7 +70,12 @@ const CLASSIC: Profile = Profile {
 static ALL: Capabilities = capabilities(&["ssh_key", "server", "domain", "record"]);
 static WITHOUT_DNS: Capabilities = capabilities(&["ssh_key", "server"]);
 
-const UPDATES: &[Update] = &[Update::at_once("record", &["data"])];
+const UPDATES: &[Update] = &[
+    Update::at_once("record", &["data"]),
+    openstack::RENAME,
+    // A guess: the disk is copied.
+    openstack::resize(Duration::from_secs(300)),
+];
 
 const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
     Capabilities {

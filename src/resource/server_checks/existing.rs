@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::model::{Catalog, Desired, Diagnostic, Observed, Recorded};
+use crate::model::{Catalog, Desired, Diagnostic, Observed, Readiness, Recorded};
 use crate::resource::Facts;
 use crate::resource::server::{BACKUPS, DISK_GB, IMAGE, KIND, NAME, OFF, POWER, REGION, SIZE};
 
@@ -33,6 +33,7 @@ pub(super) fn check(
 /// What should be known of servers that exist.
 pub(super) fn note(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     note_off(facts, found);
+    note_halfway(facts, found);
     note_renames(facts, found);
 }
 
@@ -87,6 +88,7 @@ fn check_resize(
         let fitting = catalog.sizes.iter().filter(|other| {
             other.is_usable()
                 && !other.sandbox_only
+                && other.monthly.is_some()
                 && other.disk_gb >= disk
                 && (other.regions.is_empty() || other.regions.contains(region))
         });
@@ -124,6 +126,28 @@ fn note_off(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
                 Diagnostic::note(format!("server {} is off", desired.address.name()))
                     .detail("it was turned off outside, and nothing here turns it on")
                     .at(desired.place.clone()),
+            );
+        }
+    }
+}
+
+/// Whoever began a change that is not over may have meant something else by it than cloud.json does.
+fn note_halfway(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
+    for desired in facts.desired {
+        let Some(server) = facts.bound(&desired.address) else {
+            continue;
+        };
+        if let Readiness::Paused { attribute, why } = &server.readiness
+            && server.kind == KIND.name
+            && desired.attributes.contains_key(attribute)
+        {
+            let name = desired.address.name();
+            found.push(
+                Diagnostic::note(format!(
+                    "server {name}: a change of its {attribute} is not over"
+                ))
+                .detail(format!("{why}; this plan brings it to its end"))
+                .at(desired.place_of(attribute)),
             );
         }
     }

@@ -60,6 +60,8 @@ pub(super) enum Then {
     Delete,
     Reboot,
     Resize,
+    /// No host has room for what it should become.
+    Stay,
     Confirm,
     Revert,
 }
@@ -100,6 +102,9 @@ pub(super) struct Server {
     pub(super) flavor: String,
     /// What a resize that is not confirmed may go back to.
     pub(super) flavor_before: Option<String>,
+    /// What a resize on its way makes of it.
+    #[serde(default)]
+    pub(super) flavor_wanted: Option<String>,
     pub(super) image: String,
     pub(super) status: Status,
     pub(super) task: Option<String>,
@@ -128,6 +133,11 @@ pub(super) struct Server {
 }
 
 impl Server {
+    /// Whether its resize is confirmed, and that does not show yet.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.status == Status::VerifyResize && self.flavor_before.is_none()
+    }
+
     /// Whether it is there for those who do not ask for the past.
     pub(super) fn lives(&self) -> bool {
         self.status != Status::Deleted

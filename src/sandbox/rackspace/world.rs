@@ -178,6 +178,7 @@ impl World {
                 server.status,
                 Status::Build | Status::Reboot | Status::Resize | Status::RevertResize
             ) || server.task.as_deref() == Some("deleting")
+                || server.is_confirmed()
         };
         let servers: Vec<Server> = self.servers.values().filter(waits).cloned().collect();
         for mut server in servers {
@@ -375,6 +376,7 @@ fn after(mut server: Server, at: Millis) -> Server {
         Some(Then::Fail) => {
             server.status = Status::Error;
             server.task = None;
+            server.flavor_wanted = None;
             server.fault = Some(Broken {
                 code: 500,
                 message: "No valid host was found. There are not enough hosts available.".into(),
@@ -392,11 +394,19 @@ fn after(mut server: Server, at: Millis) -> Server {
         Some(Then::Resize) => {
             server.status = Status::VerifyResize;
             server.task = None;
+            if let Some(wanted) = server.flavor_wanted.take() {
+                server.flavor_before = Some(std::mem::replace(&mut server.flavor, wanted));
+            }
             server.due = Some(Due {
                 from: at,
                 at: at + DAY,
                 then: Then::Confirm,
             });
+        }
+        Some(Then::Stay) => {
+            server.status = Status::Active;
+            server.task = None;
+            server.flavor_wanted = None;
         }
         Some(Then::Confirm) => {
             server.status = Status::Active;

@@ -71,6 +71,7 @@ pub(super) fn terms() -> Terms {
         most_strangers: 2,
         routes: ROUTES,
         simulated: true,
+        has_backups: true,
         may_lack_tags: true,
         tempo: 0.01,
         settle: SETTLE,

@@ -14,7 +14,7 @@ use super::super::SETTLE;
 use super::super::cloud::{Before, Stage};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
-use super::super::world::{Key, Record, Server, World, Zone};
+use super::super::world::{Form, Key, Record, Server, World, Zone};
 use super::{Site, ask, in_one_account, key, text};
 
 const ACCOUNT: &str = "rax";
@@ -30,6 +30,7 @@ const BETWEEN: Duration = Duration::from_millis(10);
 
 const SERVERS: &str = "/servers/{region}/v2/{tenant_id}/servers";
 const SERVER: &str = "/servers/{region}/v2/{tenant_id}/servers/{server_id}";
+const ACTION: &str = "/servers/{region}/v2/{tenant_id}/servers/{server_id}/action";
 const KEYS: &str = "/servers/{region}/v2/{tenant_id}/os-keypairs";
 const A_KEY: &str = "/servers/{region}/v2/{tenant_id}/os-keypairs/{keypair_name}";
 const DOMAINS: &str = "/dns/v1.0/{account}/domains";
@@ -41,7 +42,7 @@ const ROUTES: Routes = Routes {
     make_server: ("POST", SERVERS),
     see_server: ("GET", SERVER),
     drop_server: ("DELETE", SERVER),
-    change_server: None,
+    change_server: Some(("POST", ACTION)),
     make_key: ("POST", KEYS),
     see_key: ("GET", A_KEY),
     drop_key: ("DELETE", A_KEY),
@@ -79,6 +80,7 @@ pub(super) fn terms() -> Terms {
         most_strangers: 2,
         routes: ROUTES,
         simulated: true,
+        has_backups: false,
         may_lack_tags: false,
         tempo: 0.01,
         settle: SETTLE,
@@ -304,7 +306,16 @@ fn seen(server: &Value) -> Server {
             .into_iter()
             .collect(),
         addresses: public.into_iter().map(|(_, address)| address).collect(),
-        form: None,
+        form: Some(Form {
+            size: server
+                .pointer("/flavor/id")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            backups: false,
+            // Not if a change of it is left to be confirmed either.
+            is_on: text(server, "status") == "ACTIVE",
+        }),
     }
 }
 

@@ -219,7 +219,8 @@ async fn readiness(
             (None, None) => {
                 client.changes().came_to(id, Stage::Ignored);
                 let why = format!("nobody knows what came of its {}", change.kind);
-                return Ok(Some(Readiness::Paused(why)));
+                let attribute = attribute_of(change.kind);
+                return Ok(Some(Readiness::Paused { attribute, why }));
             }
             _ => return Ok(pending()),
         }
@@ -234,8 +235,10 @@ async fn readiness(
             return Ok(pending());
         }
         client.changes().came_to(id, Stage::Ignored);
-        let why = "its system did not shut down when it was asked to";
-        return Ok(Some(Readiness::Paused(why.to_owned())));
+        return Ok(Some(Readiness::Paused {
+            attribute: POWER,
+            why: "its system did not shut down when it was asked to".to_owned(),
+        }));
     }
     client.changes().over(id);
     let action = change.action.map(|action| format!(" (action {action})"));
@@ -244,6 +247,16 @@ async fn readiness(
         Readiness::Failed(format!("its {} failed{action}", change.kind))
     };
     Ok(errored.then(failed))
+}
+
+/// What an action of this type changes.
+fn attribute_of(kind: &str) -> &'static str {
+    match kind {
+        "rename" => NAME,
+        "resize" => SIZE,
+        "enable_backups" | "disable_backups" => BACKUPS,
+        _ => POWER,
+    }
 }
 
 /// How far an action is; `None` if that is not to be had just now: a new one may answer 404 at

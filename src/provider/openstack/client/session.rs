@@ -220,6 +220,8 @@ fn class_of(status: StatusCode, method: &Method, message: &str) -> Class {
     };
     match status.as_u16() {
         403 | 409 | 413 if says(&["quota", "over_limit", "limit exceeded"]) => Class::Rejected,
+        // Not the login is refused, but this size for this server.
+        403 if says(&["resize"]) && !says(&["policy"]) => Class::Rejected,
         // A wait that did not help.
         413 | 429 if says(&["retry", "rate"]) => Class::RateLimited,
         413 => Class::Rejected,
@@ -270,6 +272,16 @@ mod tests {
             (
                 403,
                 "Quota exceeded for cores, instances: Requested 40, 40, but already used 2, 2",
+                Class::Rejected,
+            ),
+            (
+                403,
+                "Policy doesn't allow os_compute_api:servers:resize to be performed.",
+                Class::Unauthorized,
+            ),
+            (
+                403,
+                "Resize of a server from flavor general1-2 to general1-1 is not allowed.",
                 Class::Rejected,
             ),
             (404, "Instance nope could not be found.", Class::NotFound),

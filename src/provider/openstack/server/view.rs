@@ -14,9 +14,11 @@ use crate::provider::openstack::wire::neutron::FloatingIp;
 use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
 use crate::resource::server::{
-    BACKUPS, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS, REGION, SIZE,
+    BACKUPS, DISK, DISK_GB, GROW, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS,
+    REGION, SIZE,
 };
 
+use super::change::{RESIZE, REVERT_RESIZE, VERIFY_RESIZE};
 use super::{FLOATING, HAS_IPV4, MARK, NO_IPV6, PUBLIC, TAG};
 
 /// What it takes to understand servers.
@@ -24,8 +26,9 @@ pub(super) struct View {
     region: String,
     /// The names of networks that lead outside by themselves.
     external: BTreeSet<String>,
-    /// The names of flavors by their ids, where servers tell only these.
-    sizes: HashMap<String, String>,
+    /// What cloud.json calls flavors, and their disks in GB, by their ids, where servers tell only
+    /// these.
+    sizes: HashMap<String, (String, u64)>,
     /// The floating IPs that servers have, as far as they matter.
     floating: BTreeMap<String, IpAddr>,
     /// Whether the progress of a server that is built is told.
@@ -56,7 +59,7 @@ impl View {
                 .iter()
                 .map(|flavor| {
                     let slug = if by_id { &flavor.id } else { &flavor.name };
-                    (flavor.id.clone(), slug.clone())
+                    (flavor.id.clone(), (slug.clone(), flavor.disk))
                 })
                 .collect();
         }
@@ -108,17 +111,23 @@ impl View {
             access: [access(&server.access_v4), access(&server.access_v6)],
         };
         let public = rule.public(&addresses);
+        let is_image = matches!(server.image, Some(ImageOf::Image { .. }));
+        let (size, disk) = self.size(&server);
+        let size = size.map(ToOwned::to_owned);
         let readiness = self.readiness(&server, &addresses, public);
         let is_settled = readiness == Readiness::Ready;
+        let readiness = resizing(&server.status, size.as_deref()).unwrap_or(readiness);
         let mut attributes = Attributes::from([
             (NAME.to_owned(), server.name.into()),
             (REGION.to_owned(), self.region.as_str().into()),
             (BACKUPS.to_owned(), false.into()),
         ]);
-        if let Some(flavor) = server.flavor {
-            let by_id = flavor.id.and_then(|id| self.sizes.get(&id).cloned());
-            let size = flavor.original_name.or(by_id);
-            attributes.extend(size.map(|size| (SIZE.to_owned(), size.into())));
+        attributes.extend(size.map(|size| (SIZE.to_owned(), size.into())));
+        // What a server was made with from a volume is that volume's; and where a flavor says 0, the
+        // disk is as large as the image.
+        if let Some(disk) = disk.filter(|disk| is_image && *disk > 0) {
+            attributes.insert(DISK_GB.to_owned(), disk.into());
+            attributes.insert(DISK.to_owned(), GROW.into());
         }
         if let Some(ImageOf::Image { id }) = server.image {
             attributes.insert(IMAGE_ID.to_owned(), id.into());
@@ -141,18 +150,23 @@ impl View {
         }
     }
 
+    /// What cloud.json calls a server's flavor, and how large its disk is, in GB.
+    pub(super) fn size<'s>(&'s self, server: &'s Server) -> (Option<&'s str>, Option<u64>) {
+        let Some(flavor) = &server.flavor else {
+            return (None, None);
+        };
+        let by_id = flavor.id.as_ref().and_then(|id| self.sizes.get(id));
+        let size = flavor.original_name.as_ref();
+        (
+            size.or(by_id.map(|(slug, _)| slug)).map(String::as_str),
+            flavor.disk.or(by_id.map(|(_, disk)| *disk)),
+        )
+    }
+
     /// Nova's status counts, and that there are the addresses that are yet to come.
     fn readiness(&self, server: &Server, addresses: &[Address], public: Public) -> Readiness {
         match server.status.as_str() {
-            "ERROR" => {
-                let fault = server.fault.as_ref().map(|fault| fault.message.trim());
-                let fault = fault.filter(|fault| !fault.is_empty());
-                Readiness::Failed(
-                    fault
-                        .unwrap_or("the cloud says no more than ERROR")
-                        .to_owned(),
-                )
-            }
+            "ERROR" => Readiness::Failed(fault(server).to_owned()),
             "BUILD" | "UNKNOWN" => {
                 let progress = server.progress.filter(|_| self.tells_progress);
                 Readiness::Pending(match progress {
@@ -171,6 +185,31 @@ impl View {
             _ => Readiness::Ready,
         }
     }
+}
+
+/// Why a server is in the status ERROR.
+pub(super) fn fault(server: &Server) -> &str {
+    let fault = server.fault.as_ref().map(|fault| fault.message.trim());
+    let fault = fault.filter(|fault| !fault.is_empty());
+    fault.unwrap_or("the cloud says no more than ERROR")
+}
+
+/// How far a server is that gets another size, if it does.
+fn resizing(status: &str, size: Option<&str>) -> Option<Readiness> {
+    let why = match status {
+        RESIZE => "it is being resized".to_owned(),
+        VERIFY_RESIZE => format!(
+            "it has become {}, and that waits to be confirmed",
+            size.unwrap_or("another size")
+        ),
+        REVERT_RESIZE => {
+            let why = "it goes back to the size that it had";
+            return Some(Readiness::Pending(why.to_owned()));
+        }
+        _ => return None,
+    };
+    let attribute = SIZE;
+    Some(Readiness::Paused { attribute, why })
 }
 
 /// What is known of addresses. That there is none is known only once all have come.
@@ -257,7 +296,7 @@ mod tests {
         View {
             region: "RegionOne".to_owned(),
             external: ["public".to_owned()].into(),
-            sizes: [("f1".to_owned(), "m1.tiny".to_owned())].into(),
+            sizes: [("f1".to_owned(), ("m1.tiny".to_owned(), 1))].into(),
             floating: BTreeMap::new(),
             tells_progress: false,
             nets: Nets::default(),

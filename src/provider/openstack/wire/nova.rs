@@ -53,6 +53,7 @@ pub(in super::super) struct Address {
 pub(in super::super) struct FlavorOf {
     pub(in super::super) id: Option<String>,
     pub(in super::super) original_name: Option<String>,
+    pub(in super::super) disk: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -146,6 +147,29 @@ pub(in super::super) struct Injected {
 #[derive(Serialize)]
 pub(in super::super) struct MetadataRequest<'a> {
     pub(in super::super) metadata: BTreeMap<&'static str, &'a str>,
+}
+
+/// A new name.
+#[derive(Serialize)]
+pub(in super::super) struct RenameRequest<'a> {
+    pub(in super::super) server: Renamed<'a>,
+}
+
+#[derive(Serialize)]
+pub(in super::super) struct Renamed<'a> {
+    pub(in super::super) name: &'a str,
+}
+
+/// What `POST /servers/{id}/action` takes, by the name of the action.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) enum ActionRequest {
+    Resize {
+        #[serde(rename = "flavorRef")]
+        flavor: String,
+    },
+    /// Nothing goes with it.
+    ConfirmResize(()),
 }
 
 #[derive(Clone, Debug, Deserialize)]

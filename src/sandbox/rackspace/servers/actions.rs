@@ -3,10 +3,11 @@
 
 use super::super::answer::{Answer, Ask, Fault, Outcome};
 use super::super::catalog::{Flavor, GENERAL, STANDARD, find_flavor, find_image};
-use super::super::model::{Due, Entry, Server, Status, Then};
+use super::super::model::{Due, Entry, Millis, Server, Status, Then};
 use super::super::world::World;
 use super::create::within_quota;
 use super::{find, must_be};
+use crate::sandbox::answer::Boot;
 use serde_json::Value;
 
 pub(in super::super) fn act(world: &mut World, asked: &Ask<'_>) -> Outcome {
@@ -37,11 +38,20 @@ fn begin(world: &mut World, server: Server, status: Status, task: &str, then: Th
         at: now + world.settings.action,
         then,
     };
+    begin_due(world, server, (status, task), Some(due))
+}
+
+fn begin_due(
+    world: &mut World,
+    server: Server,
+    (status, task): (Status, &str),
+    due: Option<Due>,
+) -> Outcome {
     let server = Server {
         status,
         task: Some(task.to_owned()),
-        updated: now,
-        due: Some(due),
+        updated: world.now,
+        due,
         ..server
     };
     world.write(Entry::Server(Box::new(server)));
@@ -76,17 +86,24 @@ fn resize(world: &mut World, asked: &Ask<'_>, server: Server, detail: &Value) ->
     }
     within_quota(world, asked, to.ram.saturating_sub(from.ram), 0)?;
     let server = Server {
-        flavor_before: Some(server.flavor),
-        flavor: to.id.to_owned(),
+        flavor_wanted: Some(to.id.to_owned()),
         ..server
     };
-    begin(
-        world,
-        server,
-        Status::Resize,
-        "resize_migrating",
-        Then::Resize,
-    )
+    let takes = match asked.call.boot {
+        Boot::Usual | Boot::Ignored | Boot::Fails => Some(world.settings.action),
+        Boot::Millis(ms) => Some(Millis::try_from(ms).unwrap_or(Millis::MAX / 4)),
+        Boot::Never => None,
+    };
+    let due = takes.map(|takes| Due {
+        from: world.now,
+        at: world.now + takes,
+        then: match asked.call.boot {
+            Boot::Ignored => Then::Stay,
+            Boot::Fails => Then::Fail,
+            _ => Then::Resize,
+        },
+    });
+    begin_due(world, server, (Status::Resize, "resize_migrating"), due)
 }
 
 /// Standard servers can become smaller and larger, those for general purposes larger only, others
@@ -100,21 +117,35 @@ fn may_become(from: &Flavor, to: &Flavor) -> bool {
         }
 }
 
+/// Accepts what a resize has made of a server. That shows some moments later, and cannot be accepted
+/// again meanwhile.
 fn confirm(world: &mut World, server: Server) -> Outcome {
-    must_be(&server, "confirmResize", &[Status::VerifyResize])?;
+    must_be_resized(&server, "confirmResize")?;
+    let now = world.now;
     let server = Server {
-        status: Status::Active,
         flavor_before: None,
-        due: None,
-        updated: world.now,
+        due: Some(Due {
+            from: now,
+            at: now + world.settings.action,
+            then: Then::Confirm,
+        }),
+        updated: now,
         ..server
     };
     world.write(Entry::Server(Box::new(server)));
     Answer::empty(204)
 }
 
+fn must_be_resized(server: &Server, what: &str) -> Result<(), Fault> {
+    must_be(server, what, &[Status::VerifyResize])?;
+    match server.is_confirmed() {
+        true => Err(Fault::bad("Instance has not been resized.")),
+        false => Ok(()),
+    }
+}
+
 fn revert(world: &mut World, server: Server) -> Outcome {
-    must_be(&server, "revertResize", &[Status::VerifyResize])?;
+    must_be_resized(&server, "revertResize")?;
     begin(
         world,
         server,

@@ -60,6 +60,7 @@ pub(in super::super) fn create(world: &mut World, asked: &Ask<'_>) -> Outcome {
         name,
         flavor: flavor.id.to_owned(),
         flavor_before: None,
+        flavor_wanted: None,
         image: image.to_owned(),
         status: Status::Build,
         task: Some("scheduling".into()),
@@ -168,7 +169,10 @@ pub(super) fn used(world: &World, asked: &Ask<'_>) -> Used {
     let flavors = servers
         .iter()
         .filter(|server| server.lives())
-        .filter_map(|server| find_flavor(&server.flavor));
+        .filter_map(|server| {
+            let flavor = server.flavor_wanted.as_ref().unwrap_or(&server.flavor);
+            find_flavor(flavor)
+        });
     let mut used = Used {
         servers: 0,
         ram: 0,

@@ -256,16 +256,21 @@ fn a_resize_waits_to_be_confirmed_or_reverted() {
             202
         );
         assert_eq!(status(&mut world, &url), "RESIZE");
+        assert_eq!(flavor(&mut world), "general1-1");
         assert_eq!(
             ask(&mut world, "POST", &action, &json!({ end: null })).0,
             409
         );
         pass(&mut world, 1000);
         assert_eq!(status(&mut world, &url), "VERIFY_RESIZE");
+        assert_eq!(flavor(&mut world), "general1-2");
         assert_eq!(
             ask(&mut world, "POST", &action, &json!({ end: null })).0,
             code
         );
+        // It takes some moments, and is not asked for twice.
+        let again = ask(&mut world, "POST", &action, &json!({ end: null })).0;
+        assert_eq!(again, if end == "confirmResize" { 400 } else { 409 });
         pass(&mut world, 1000);
         assert_eq!(status(&mut world, &url), "ACTIVE");
         assert_eq!(flavor(&mut world), left);
@@ -281,6 +286,25 @@ fn a_resize_waits_to_be_confirmed_or_reverted() {
         "confirmed by itself after a day"
     );
     assert_eq!(flavor(&mut world), "general1-4");
+}
+
+#[test]
+fn a_resize_may_fail_or_come_to_nothing() {
+    for (boot, left) in [(Boot::Ignored, "ACTIVE"), (Boot::Fails, "ERROR")] {
+        let mut world = test_world();
+        let url = server(&mut world, &body("web", "general1-1"));
+        pass(&mut world, 2000);
+        let resize = json!({"resize": {"flavorRef": "general1-2"}});
+        let action = format!("{url}/action");
+        let (accepted, _) = ask_booting(&mut world, "POST", &action, &resize, boot);
+        assert_eq!(accepted, 202);
+        assert_eq!(status(&mut world, &url), "RESIZE");
+        pass(&mut world, 1000);
+        let seen = get(&mut world, &url)["server"].clone();
+        assert_eq!(seen["status"], left);
+        assert_eq!(seen["flavor"]["id"], "general1-1");
+        assert_eq!(seen.get("fault").is_some(), left == "ERROR");
+    }
 }
 
 #[test]
