@@ -130,6 +130,7 @@ scenarios! {
     server_renamed,
     shutdown_ignored,
     size_and_backups_changed,
+    size_at_rackspace,
     size_change_fails,
     size_with_its_disk,
     state_forgotten,

@@ -73,3 +73,71 @@ fn became(waiting: &Waiting, recorded: &Recorded, observed: &Observed) -> Option
     let (op, sent) = waiting.becoming.as_deref()?;
     Some(Change::Put(changed(recorded, (op, sent), observed)))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::model::{Address, Attributes, Origin, Readiness};
+
+    /// What it means for what waits that a change of something is not over.
+    fn paused(until: Until, intent: Option<u64>) -> Option<(Option<Entry>, Next)> {
+        let address = Address::new("server", "web1");
+        let now = Instant::now();
+        let waiting = Waiting {
+            step: 1,
+            account: "default".to_owned(),
+            address: address.clone(),
+            id: "7".to_owned(),
+            attributes: Attributes::default(),
+            until,
+            intent,
+            becoming: None,
+            deadline: now,
+            settled: now,
+        };
+        let observed = Observed {
+            kind: "server",
+            account: "default".into(),
+            id: "7".to_owned(),
+            attributes: Attributes::default(),
+            owners: Vec::new(),
+            readiness: Readiness::Paused {
+                attribute: "size",
+                why: String::new(),
+            },
+            monthly: None,
+            created: None,
+        };
+        let recorded = Recorded {
+            address,
+            account: "default".to_owned(),
+            id: "7".to_owned(),
+            origin: Origin::Created,
+            ready: false,
+            attributes: Attributes::default(),
+            refers_to: Vec::new(),
+            recorded_at: Timestamp::UNIX_EPOCH,
+        };
+        let sight = Sight::Paused(Box::new(observed), String::new());
+        sighted(&waiting, sight, Some(&recorded))
+    }
+
+    #[test]
+    fn what_is_paused_is_asked_for_once_more_by_whoever_changes_it() {
+        let next = paused(Until::Changed, Some(3));
+        assert!(matches!(next, Some((None, Next::Remind { intent: 3 }))));
+    }
+
+    #[test]
+    fn what_is_paused_is_there_for_everybody_else() {
+        let Some((Some(Entry::Change(Change::Put(ready))), Next::Finish(_))) =
+            paused(Until::Ready, None)
+        else {
+            panic!("it is still waited for")
+        };
+        assert!(ready.ready);
+    }
+}

@@ -70,7 +70,7 @@ pub(crate) static OPENSTACK: Provider = Provider {
         besides: r#""size": "m1.small", "files": [{"path": "/etc/motd", "content": "hello"}],"#,
     },
     is_shared: true,
-    // All 53 take a quarter of an hour there: they are gone through only if everything is asked for.
+    // All of them take a quarter of an hour there: they are gone through only if everything is asked for.
     // The simulators always do.
     every: 8,
     opening: None,

@@ -25,6 +25,7 @@ mod lost;
 mod names;
 mod python;
 mod refused;
+mod resized;
 mod several;
 mod smoke;
 #[path = "../support/mod.rs"]

@@ -15,13 +15,13 @@ use crate::sandbox::{self, Kills, Sandbox};
 use super::super::cloud::{Before, Stage};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
-use super::super::world::{Key, Record, Server, World, Zone};
+use super::super::world::{Form, Key, Record, Server, World, Zone};
 use super::{Site, in_one_account, key, text};
 use api::Api;
 
 const ACCOUNT: &str = "os";
 const IMAGE: &str = "debian-12";
-const SIZES: [&str; 3] = ["m1.tiny", "m1.small", "m1.tiny"];
+const SIZES: [&str; 3] = ["m1.tiny", "m1.small", "m1.medium"];
 /// The network whose addresses can be reached from everywhere.
 const NETWORK: &str = "public";
 
@@ -33,7 +33,7 @@ const ROUTES: Routes = Routes {
     make_server: ("POST", "/v2.1/servers"),
     see_server: ("GET", "/v2.1/servers/{id}"),
     drop_server: ("DELETE", "/v2.1/servers/{id}"),
-    change_server: None,
+    change_server: Some(("POST", "/v2.1/servers/{id}/action")),
     make_key: ("POST", "/v2.1/os-keypairs"),
     see_key: ("GET", "/v2.1/os-keypairs/{id}"),
     drop_key: ("DELETE", "/v2.1/os-keypairs/{id}"),
@@ -185,10 +185,11 @@ impl Site for Account {
     fn look(&self) -> BoxFuture<'_, Result<World, String>> {
         async move {
             let mut world = World::default();
+            let flavors = self.api.list("compute", "/flavors", "flavors").await?;
             for server in self.servers().await? {
                 // What is on its way out is gone for its user.
                 if server.get("OS-EXT-STS:task_state") != Some(&json!("deleting")) {
-                    world.servers.push(seen(&server));
+                    world.servers.push(seen(&server, &flavors));
                 }
             }
             for listed in self.api.list("compute", "/os-keypairs", "keypairs").await? {
@@ -377,7 +378,11 @@ fn whose(address: &Value) -> String {
         .to_owned()
 }
 
-fn seen(server: &Value) -> Server {
+/// A server, and what it is like by the names of these flavors.
+fn seen(server: &Value, flavors: &[Value]) -> Server {
+    let flavor = server.get("flavor").map(|flavor| text(flavor, "id"));
+    let mut named = flavors.iter();
+    let flavor = named.find(|one| flavor.as_ref() == Some(&text(one, "id")));
     let mark = server
         .pointer("/metadata/cloudbuilder")
         .and_then(Value::as_str);
@@ -401,7 +406,12 @@ fn seen(server: &Value) -> Server {
             .into_iter()
             .collect(),
         addresses: public.into_iter().map(|(_, address)| address).collect(),
-        form: None,
+        form: Some(Form {
+            size: flavor.map(|one| text(one, "name")).unwrap_or_default(),
+            backups: false,
+            // Not if a change of it is left to be confirmed either.
+            is_on: text(server, "status") == "ACTIVE",
+        }),
     }
 }
 

@@ -418,6 +418,34 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_gets_another_size_is_there_all_the_while() {
+        for status in [RESIZE, VERIFY_RESIZE] {
+            let mut halfway = server(PUBLIC_SERVER);
+            halfway.status = status.to_owned();
+            let seen = view().seen(halfway);
+            assert!(seen.is_halfway(SIZE), "{seen:?}");
+            let there = view().seen(server(PUBLIC_SERVER));
+            assert_eq!(seen.attributes, there.attributes);
+        }
+        let mut back = server(PUBLIC_SERVER);
+        back.status = REVERT_RESIZE.to_owned();
+        let seen = view().seen(back);
+        assert!(matches!(seen.readiness, Readiness::Pending(_)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_disk_that_does_not_come_with_the_size_is_not_told() {
+        let seen = view().seen(server(PUBLIC_SERVER));
+        assert_eq!(seen.attributes[DISK_GB], 1);
+        let mut on_volume = server(PUBLIC_SERVER);
+        on_volume.image = None;
+        assert_eq!(view().seen(on_volume).attributes.get(DISK_GB), None);
+        let mut as_the_image = server(PUBLIC_SERVER);
+        as_the_image.flavor.as_mut().unwrap().disk = Some(0);
+        assert_eq!(view().seen(as_the_image).attributes.get(DISK_GB), None);
+    }
+
+    #[test]
     fn the_first_version_of_the_api_tells_a_flavor_by_its_id() {
         let mut old = server(OLD);
         let id = old.flavor.as_mut().unwrap().id.replace("f1".to_owned());
