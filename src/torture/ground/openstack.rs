@@ -252,6 +252,8 @@ impl Account {
             .list("compute", "/servers/detail", "servers")
             .await?;
         servers.retain(|server| text(server, "name").starts_with(&self.terms.prefix));
+        // Nova lists one for a moment longer than it is there.
+        servers.retain(|server| text(server, "status") != "DELETED");
         Ok(servers)
     }
 
