@@ -287,7 +287,6 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
     };
     Ok(match (intent.effect, found, known) {
         (Effect::Delete, None, _) => Seen::Done(Change::Remove(intent.address.clone())),
-        (Effect::Update, Some(found), _) if is_on_its_way(&found, intent) => Seen::UnderWay,
         (Effect::Update, Some(found), Some(known)) if is_applied(intent, &found) => {
             let kind = intent.address.kind();
             let mut changed = known.clone();
@@ -298,6 +297,7 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
             changed.refers_to.clone_from(&intent.refers_to);
             Seen::Done(Change::Put(changed))
         }
+        (Effect::Update, Some(found), _) if is_on_its_way(&found, intent) => Seen::UnderWay,
         (Effect::Import, Some(found), _) if found.owners.contains(&state.lineage) => {
             Seen::Done(Change::Nothing)
         }
@@ -305,8 +305,7 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
     })
 }
 
-/// Whether something is under way on it, of what takes its time: what it shows is not to be trusted
-/// then.
+/// Whether something is under way on it, of what takes its time: this change may be that.
 fn is_on_its_way(found: &Observed, intent: &Intent) -> bool {
     let lingers = kind(intent.address.kind()).is_some_and(|(_, kind)| kind.lingers);
     lingers && matches!(found.readiness, Readiness::Pending(_))

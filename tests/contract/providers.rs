@@ -72,7 +72,7 @@ pub(crate) static OPENSTACK: Provider = Provider {
     is_shared: true,
     // All of them take a quarter of an hour there: they are gone through only if everything is asked for.
     // The simulators always do.
-    every: 8,
+    every: 16,
     opening: None,
     first_look: Duration::from_millis(100),
     first_pause: Duration::from_millis(250),
