@@ -492,8 +492,9 @@ impl<'a> Ledger<'a> {
         let mut sights: HashMap<usize, Sight> = sights.into_iter().collect();
         let mut entries = Vec::new();
         let mut next = Vec::new();
-        for waiting in std::mem::take(&mut self.waiting) {
+        for mut waiting in std::mem::take(&mut self.waiting) {
             let sight = sights.remove(&waiting.step).unwrap_or(Sight::NotYet);
+            waiting.note(&sight);
             let recorded = self.state.resources.get(&waiting.address);
             match sighted(&waiting, sight, recorded) {
                 None => self.waiting.push(waiting),

@@ -252,6 +252,8 @@ impl Meaning<'_> {
             intent: None,
             becoming: None,
             deadline: Instant::now() + self.options.ready_deadline,
+            idle: None,
+            patience: self.options.settle,
             settled: Instant::now() + unsettled,
         }
     }

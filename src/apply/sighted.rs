@@ -23,7 +23,12 @@ pub(super) fn sighted(
     match (waiting.until, sight) {
         (_, Sight::NotYet) => None,
         (_, Sight::Gone) => Some((Some(entry(Change::Remove(address.clone()))), finish())),
-        (Until::Changed, Sight::Ready(observed)) if !waiting.shows(&observed) => None,
+        (Until::Changed, Sight::Ready(observed)) if !waiting.shows(&observed) => {
+            let why = "it was accepted and came to nothing";
+            let problem = not_changed(address, &waiting.id, why);
+            let failed = (Some(entry(Change::Nothing)), Next::Fail(problem));
+            waiting.came_to_nothing().then_some(failed)
+        }
         (Until::Changed, Sight::Ready(observed)) => {
             let change = recorded.and_then(|recorded| became(waiting, recorded, &observed));
             let change = change.unwrap_or(Change::Nothing);
@@ -96,6 +101,8 @@ mod tests {
             intent,
             becoming: None,
             deadline: now,
+            idle: None,
+            patience: std::time::Duration::ZERO,
             settled: now,
         };
         let observed = Observed {

@@ -24,6 +24,10 @@ pub(super) struct Waiting {
     /// What it is to become, and the attributes that were sent.
     pub(super) becoming: Option<Arc<(Op, Attributes)>>,
     pub(super) deadline: Instant,
+    /// Since when nothing is seen to be under way, and it is not what it was to become either.
+    pub(super) idle: Option<Instant>,
+    /// How long it may be so: what is seen may be old.
+    pub(super) patience: Duration,
     /// Until then it may merely be invisible still.
     pub(super) settled: Instant,
 }
@@ -38,6 +42,22 @@ impl Waiting {
             }),
             _ => true,
         })
+    }
+
+    /// Takes note of whether something is seen to be under way.
+    pub(super) fn note(&mut self, sight: &Sight) {
+        self.idle = match sight {
+            Sight::Ready(observed) if !self.shows(observed) => {
+                self.idle.or_else(|| Some(Instant::now()))
+            }
+            _ => None,
+        };
+    }
+
+    /// Whether it came to nothing.
+    pub(super) fn came_to_nothing(&self) -> bool {
+        let idle = self.idle;
+        idle.is_some_and(|since| since.elapsed() >= self.patience)
     }
 
     fn target(&self) -> Target<'_> {
