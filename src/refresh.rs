@@ -352,23 +352,30 @@ impl<'a> Survey<'a> {
     ) -> Result<bool, Error> {
         let is_server = |address: &Address| address.kind() == server::KIND.name;
         let mut any = false;
+        if self.wanted.cloud.is_none() {
+            return Ok(false);
+        }
         for look in &self.looks {
+            let Some(view) = self.accounts.get_mut(&*look.name) else {
+                continue;
+            };
+            if view.catalog.is_some() {
+                continue;
+            }
             let mut recorded = look.recorded.iter();
             let lost = recorded.any(|recorded| {
                 is_server(&recorded.address) && absent.contains_key(&recorded.address)
             });
             let seen = self.sight.observed.iter();
-            let seen: HashMap<&str, &Observed> = seen
-                .filter(|seen| seen.kind == server::KIND.name && seen.account == look.name)
-                .map(|seen| (seen.id.as_str(), seen))
-                .collect();
-            let mut wanted = desired.iter().filter(|one| one.account == *look.name);
-            let changed = wanted.any(|desired| look.is_changed(desired, &seen));
-            if let Some(view) = self.accounts.get_mut(&*look.name)
-                && view.catalog.is_none()
-                && (lost || changed)
-                && self.wanted.cloud.is_some()
-            {
+            let seen = seen.filter(|seen| seen.kind == server::KIND.name);
+            let seen = seen.filter(|seen| seen.account == look.name);
+            let is_changed = || {
+                let by_id: HashMap<&str, &Observed> =
+                    seen.map(|seen| (seen.id.as_str(), seen)).collect();
+                let mut wanted = desired.iter().filter(|one| one.account == *look.name);
+                wanted.any(|desired| look.is_changed(desired, &by_id))
+            };
+            if lost || is_changed() {
                 view.catalog = look.catalog(true).await?;
                 any = true;
             }

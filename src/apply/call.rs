@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep};
 use crate::model::{Address, Attributes, Observed, Recorded, Sealed, Secret, Value};
 use crate::plan::{Change, Op, Step};
 use crate::provider::{Class, Error, Target, Updated, Write, Writers};
-use crate::resource::{Attribute, kind, show};
+use crate::resource::{kind, show};
 use crate::state::{Effect, Intent};
 
 use super::Options;
+use super::outcome::asked_for;
 
 /// Whether nothing new shall be sent: the user wants to stop, or nothing can be saved.
 #[derive(Clone, Debug, Default)]
@@ -155,25 +156,14 @@ impl Part {
         })
     }
 
-    /// What is asked for: of a change, what changes, because nothing else tells whether it was made.
-    fn asked_for(&self) -> Attributes {
-        let Op::Update {
-            address, changes, ..
-        } = &self.op
-        else {
-            return self.attributes.clone();
-        };
-        let kind = kind(address.kind()).map(|(_, kind)| kind);
-        let names = changes.iter().flat_map(|change| {
-            let along = kind.into_iter();
-            let along = along.flat_map(|kind| kind.along_with(&change.attribute));
-            let along = along.map(|attribute| attribute.name);
-            along.chain([change.attribute.as_str()])
-        });
-        names
-            .filter_map(|name| self.attributes.get_key_value(name))
-            .map(|(name, value)| (name, value.clone()))
-            .collect()
+    /// What is asked for: of a change, what changes.
+    pub(super) fn asked_for(&self) -> Attributes {
+        match &self.op {
+            Op::Update {
+                address, changes, ..
+            } => asked_for(address, changes, &self.attributes),
+            _ => self.attributes.clone(),
+        }
     }
 
     /// What the state has to know before this is sent, because it may take effect whatever becomes
@@ -196,8 +186,7 @@ impl Part {
         };
         let (_, kind) = kind(address.kind())?;
         changes.iter().find(|change| {
-            let attribute = kind.attribute(&change.attribute);
-            let usual = attribute.and_then(Attribute::usual);
+            let usual = change.usual(kind);
             usual.is_some() && change.after.known().and_then(Json::as_str) != usual
         })
     }

@@ -14,7 +14,7 @@ use crate::state::{Change, Entry, Intent, State};
 
 use super::Options;
 use super::call::{Outcome, Part};
-use super::outcome::{apply_to, changed, missing, recorded};
+use super::outcome::{changed, missing, recorded};
 use super::search::{Search, asked_for};
 use super::wait::{Until, Waiting};
 
@@ -128,11 +128,16 @@ impl Meaning<'_> {
                 };
                 (entry, next)
             }
-            (Op::Update { address, .. }, Outcome::Made(observed)) => {
+            (
+                Op::Update {
+                    address, refers_to, ..
+                },
+                Outcome::Made(observed),
+            ) => {
                 let recorded = self.state.resources.get(address);
                 let change = recorded.map(|recorded| {
-                    let what = (&part.op, &part.attributes);
-                    Change::Put(changed(recorded, what, &observed))
+                    let asked_for = part.asked_for();
+                    Change::Put(changed(recorded, &asked_for, refers_to, &observed))
                 });
                 let entry = settled(change.unwrap_or(Change::Nothing));
                 // What waits for this may take away what it led to before: that takes more than
@@ -143,7 +148,7 @@ impl Meaning<'_> {
                 let recorded = self.state.resources.get(address);
                 let change = recorded.map(|recorded| {
                     let mut changed = recorded.clone();
-                    apply_to(&mut changed, &part.op, &part.attributes);
+                    changed.attributes.extend(part.asked_for());
                     Entry::Change(Change::Put(changed))
                 });
                 (change, Next::Finish(Some(id.clone())))

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::{Address, Attributes, Observed, Origin, Readiness, Recorded};
-use crate::plan::Op;
+use crate::plan::Change;
 use crate::provider::{Read, Readers};
 use crate::resource::{Attribute, OnChange, kind};
 
@@ -54,40 +54,37 @@ pub(super) fn remember(kind_name: &str, applied: &Attributes, is: &Attributes) -
     remembered
 }
 
-/// Gives what is recorded the attributes that an update changes.
-pub(super) fn apply_to(changed: &mut Recorded, op: &Op, applied: &Attributes) {
-    if let Op::Update {
-        changes, refers_to, ..
-    } = op
-    {
-        let kind = kind(changed.address.kind()).map(|(_, kind)| kind);
-        for change in changes {
-            let along = kind.into_iter();
-            let along = along.flat_map(|kind| kind.along_with(&change.attribute));
-            let names = along.map(|attribute| attribute.name);
-            for name in names.chain([change.attribute.as_str()]) {
-                if let Some((name, value)) = applied.get_key_value(name) {
-                    changed.attributes.insert(name, value.clone());
-                }
-            }
-        }
-        changed.refers_to.clone_from(refers_to);
-    }
+/// Of the attributes that are sent, those that a change asks for: nothing else tells whether it was
+/// made, and nothing else is another afterwards.
+pub(super) fn asked_for(address: &Address, changes: &[Change], sent: &Attributes) -> Attributes {
+    let kind = kind(address.kind()).map(|(_, kind)| kind);
+    let names = changes.iter().flat_map(|change| {
+        let along = kind.into_iter();
+        let along = along.flat_map(|kind| kind.along_with(&change.attribute));
+        let along = along.map(|attribute| attribute.name);
+        along.chain([change.attribute.as_str()])
+    });
+    names
+        .filter_map(|name| sent.get_key_value(name))
+        .map(|(name, value)| (name, value.clone()))
+        .collect()
 }
 
-/// What is recorded of something once attributes of it have been changed.
+/// What is recorded of something once it has what a change asked for.
 pub(super) fn changed(
     recorded: &Recorded,
-    (op, applied): (&Op, &Attributes),
+    asked_for: &Attributes,
+    refers_to: &[Address],
     observed: &Observed,
 ) -> Recorded {
     let mut changed = recorded.clone();
     // An id may be made of what was changed.
     changed.id.clone_from(&observed.id);
     changed.ready = is_there(observed);
-    apply_to(&mut changed, op, applied);
+    changed.attributes.extend(asked_for.clone());
     let kind = recorded.address.kind();
     changed.attributes = remember(kind, &changed.attributes, &observed.attributes);
+    changed.refers_to = refers_to.to_vec();
     changed
 }
 

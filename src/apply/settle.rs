@@ -12,7 +12,7 @@ use crate::resource::kind;
 use crate::state::{Change, Effect, Entry, Intent, Progress, State};
 
 use super::Journal;
-use super::outcome::{missing, now, recorded, remember};
+use super::outcome::{self, now, recorded};
 use super::search::{Choice, Search, asked_for, choose, is_markable, look_for, taken};
 
 /// How many things are asked for singly at the same time.
@@ -288,13 +288,8 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
     Ok(match (intent.effect, found, known) {
         (Effect::Delete, None, _) => Seen::Done(Change::Remove(intent.address.clone())),
         (Effect::Update, Some(found), Some(known)) if is_applied(intent, &found) => {
-            let kind = intent.address.kind();
-            let mut changed = known.clone();
-            changed.id.clone_from(&found.id);
-            changed.ready = missing(&found).is_none();
-            changed.attributes.extend(intent.attributes.clone());
-            changed.attributes = remember(kind, &changed.attributes, &found.attributes);
-            changed.refers_to.clone_from(&intent.refers_to);
+            let (asked_for, refers_to) = (&intent.attributes, &intent.refers_to);
+            let changed = outcome::changed(known, asked_for, refers_to, &found);
             Seen::Done(Change::Put(changed))
         }
         (Effect::Update, Some(found), _) if is_on_its_way(&found, intent) => Seen::UnderWay,

@@ -2,10 +2,11 @@
 //! and for the step.
 
 use crate::model::{Diagnostic, Observed, Recorded};
+use crate::plan::Op;
 use crate::state::{Change, Entry};
 
 use super::meaning::{Next, failed_to_come, not_changed};
-use super::outcome::{changed, remember};
+use super::outcome::{asked_for, changed, remember};
 use super::wait::{Sight, Until, Waiting};
 
 /// `None` if it is still to be waited for; `recorded` is what the state says of it.
@@ -76,7 +77,19 @@ pub(super) fn sighted(
 /// What the state says of it now that it is what it was to become.
 fn became(waiting: &Waiting, recorded: &Recorded, observed: &Observed) -> Option<Change> {
     let (op, sent) = waiting.becoming.as_deref()?;
-    Some(Change::Put(changed(recorded, (op, sent), observed)))
+    let Op::Update {
+        address,
+        changes,
+        refers_to,
+        ..
+    } = op
+    else {
+        return None;
+    };
+    let asked_for = asked_for(address, changes, sent);
+    Some(Change::Put(changed(
+        recorded, &asked_for, refers_to, observed,
+    )))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use serde_json::Value as Json;
 use crate::model::{
     Address, Attributes, Catalog, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
 };
-use crate::resource::{Facts, Kind, OnChange, Price, Removal, kind};
+use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
 
 use super::bind::{Bindings, How, observed};
 use super::{Absence, Action, Change, Cost, Index, Input, Reason, Refreshed, Verb, diff};
@@ -350,6 +350,11 @@ impl Change {
     pub(super) fn is_for_the_state(&self, kind: &Kind) -> bool {
         let attribute = kind.attribute(&self.attribute);
         attribute.is_some_and(|known| known.on_change == OnChange::Ours)
+    }
+
+    /// What the attribute is while nothing else is changed, if it is one that passes.
+    pub(crate) fn usual(&self, kind: &Kind) -> Option<&'static str> {
+        kind.attribute(&self.attribute).and_then(Attribute::usual)
     }
 
     /// Whether an attribute is among those that change.

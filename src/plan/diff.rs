@@ -150,10 +150,7 @@ pub(super) fn reason(
     recorded: Option<&Recorded>,
     facts: &Facts<'_>,
 ) -> Reason {
-    let passing = |change: &Change| {
-        let attribute = kind.attribute(&change.attribute);
-        attribute.is_some_and(|known| matches!(known.on_change, OnChange::Passing(_)))
-    };
+    let passing = |change: &Change| change.usual(kind).is_some();
     if changes.iter().all(passing) {
         return Reason::Unfinished;
     }

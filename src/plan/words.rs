@@ -82,12 +82,9 @@ fn changed(decision: &Decision<'_>, changes: &[Change]) -> String {
         .iter()
         .map(|change| (decision.kind.changed)(&change.attribute, &change.before, &change.after));
     let what = each.collect::<Vec<_>>().join(", ");
-    let passes = |change: &Change| {
-        let attribute = decision.kind.attribute(&change.attribute);
-        attribute.is_some_and(|known| known.usual().is_some())
+    let is_asked_for = |change: &Change| {
+        decision.action.changes.contains(change) && change.usual(decision.kind).is_none()
     };
-    let is_asked_for =
-        |change: &Change| decision.action.changes.contains(change) && !passes(change);
     match decision.action.reason {
         Reason::ChangedOutside if changes.iter().any(is_asked_for) => {
             format!("{what} · changed outside")
