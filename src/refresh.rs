@@ -11,10 +11,10 @@ use crate::model::{
     Account, AccountView, AccountViews, Address, Attributes, Catalog, Desired, Diagnostic,
     Observed, Recorded,
 };
-use crate::plan::guard;
+use crate::plan::{guard, needs_another};
 use crate::provider::{Error, Readers};
 use crate::resource::{
-    Declared, KINDS, Setting, Zones, declare, declare_servers, domain, record, server,
+    Declared, KINDS, Kind, Setting, Zones, declare, declare_servers, domain, record, server,
 };
 
 mod account;
@@ -394,13 +394,21 @@ impl<'a> Survey<'a> {
             !self.wanted.recorded.contains_key(&desired.address)
                 || absent.get(&desired.address) == Some(&Absence::Gone)
         };
+        let is_replaced = |kind: &Kind, desired: &Desired| {
+            let recorded = self.wanted.recorded.get(&desired.address);
+            // What one keeps for as long as it is was recorded as well as it can be seen.
+            recorded.is_some_and(|recorded| {
+                recorded.account == desired.account
+                    && needs_another(kind, desired, recorded, &recorded.attributes)
+            })
+        };
         let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
         // What leads to something else has nothing of its own to be looked up.
         for kind in KINDS.iter().filter(|kind| kind.natural_key.len() == 1) {
             let of_kind = desired.iter().enumerate();
             let of_kind = of_kind.filter(|(_, desired)| desired.address.kind() == kind.name);
             let new: Vec<_> = of_kind
-                .filter(|(_, desired)| is_unrecorded(desired))
+                .filter(|(_, desired)| is_unrecorded(desired) || is_replaced(kind, desired))
                 .collect();
             if new.is_empty() {
                 continue;
@@ -409,7 +417,8 @@ impl<'a> Survey<'a> {
             for (place, desired) in new {
                 let name = kind.natural_key.first().and_then(|key| desired.text(key));
                 let name = name.unwrap_or_default().to_ascii_lowercase();
-                if !taken.contains(&(desired.account.as_str(), name)) {
+                let is_new = !taken.contains(&(desired.account.as_str(), name));
+                if is_new || is_replaced(kind, desired) {
                     let group = (desired.account.as_str(), kind.name);
                     groups.entry(group).or_default().push(place);
                 }

@@ -141,6 +141,7 @@ impl Builder {
         let address = address(of);
         let kind = address.kind().to_owned();
         let op = Op::Create {
+            replaces: None,
             address,
             account: "default".to_owned(),
             attributes: wanted,

@@ -129,7 +129,11 @@ impl Part {
             return None;
         }
         let (effect, id, refers_to) = match &self.op {
-            Op::Create { refers_to, .. } => (Effect::Create, None, Some(refers_to)),
+            Op::Create {
+                refers_to,
+                replaces,
+                ..
+            } => (Effect::Create, replaces.as_ref(), Some(refers_to)),
             Op::Import {
                 id,
                 refers_to,

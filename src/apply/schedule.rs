@@ -279,6 +279,7 @@ mod tests {
             let attributes = attributes
                 .map(|(key, value)| (key.to_owned(), Value::Known(value.to_owned().into())));
             let op = Op::Create {
+                replaces: None,
                 address: Address::new("toy", &name),
                 account: "default".to_owned(),
                 attributes: attributes.into(),

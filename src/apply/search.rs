@@ -144,13 +144,15 @@ pub(super) async fn look_for(
 }
 
 /// What is recorded already and was not made by `intent`. What is recorded at its own address may
-/// be: a name that serves as an id, which is to be made again, is the same as before. What is
-/// recorded in another account is another thing, and may have the same name there.
+/// be: a name that serves as an id, which is to be made again, is the same as before; but not what
+/// `intent` makes another for. What is recorded in another account is another thing, and may have the
+/// same name there.
 pub(super) fn taken<'a>(state: &'a State, intent: &Intent) -> impl Fn(&Observed) -> bool + 'a {
     let (address, account) = (intent.address.clone(), intent.account.clone());
+    let replaced = intent.id.clone();
     move |found| {
         state.resources.values().any(|recorded| {
-            recorded.address != address
+            (recorded.address != address || replaced.as_ref() == Some(&recorded.id))
                 && recorded.account == account
                 && recorded.address.kind() == found.kind
                 && recorded.id == found.id

@@ -44,6 +44,20 @@ impl Address {
     pub fn name(&self) -> &str {
         self.text.get(self.dot + 1..).unwrap_or_default()
     }
+
+    /// What the resource with this id is called once another has its address, until it is gone:
+    /// `server.web1@3164444`. No name that can be asked for has an `@`.
+    #[must_use]
+    pub fn set_aside(&self, id: &str) -> Self {
+        Self::new(self.kind(), &format!("{}@{id}", self.name()))
+    }
+
+    /// The address that it had, and its id, if it was set aside for another.
+    #[must_use]
+    pub fn had(&self) -> Option<(Self, &str)> {
+        let (name, id) = self.name().rsplit_once('@')?;
+        Some((Self::new(self.kind(), name), id))
+    }
 }
 
 impl Hash for Address {
@@ -80,6 +94,15 @@ impl FromStr for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_set_aside_says_what_it_was() {
+        let web1 = Address::new("server", "web1");
+        assert_eq!(web1.had(), None);
+        let aside = web1.set_aside("3164444");
+        assert_eq!(aside.to_string(), "server.web1@3164444");
+        assert_eq!(aside.had(), Some((web1, "3164444")));
+    }
 
     #[test]
     fn only_kind_dot_name_is_an_address() {

@@ -45,6 +45,8 @@ pub enum Verb {
     NoOp,
     /// It is made.
     Create,
+    /// Another is made, and it is deleted when that serves in its place.
+    Replace,
     /// It exists and is taken into the state.
     Import,
     /// It is changed in place.
@@ -62,6 +64,7 @@ impl Verb {
         match self {
             Self::NoOp => "…",
             Self::Create => "+",
+            Self::Replace => "+/-",
             Self::Import => "&",
             Self::Update => "~",
             Self::Delete => "-",
@@ -88,7 +91,7 @@ pub struct Action {
     /// Its attributes afterwards; `None` if it will not be, or if nothing happens to it: a plan of
     /// which most is a no-op should not copy everything twice.
     pub after: Option<Attributes<Value>>,
-    /// The attributes that change in place.
+    /// The attributes that change in place; of one that is replaced, those that it is replaced for.
     pub changes: Vec<Change>,
     /// What it costs a month before; `None` if that is unknown or nothing.
     pub monthly_before: Option<Money>,
@@ -132,6 +135,10 @@ pub enum Reason {
     Destroy,
     /// It was created and was not ready yet when it was last seen.
     NotReady,
+    /// It differs in what one keeps for as long as it is.
+    Differs,
+    /// Another one serves in its place.
+    Replaced,
     /// An earlier run was cut off while it changed it.
     Unfinished,
     /// It stays where it is because it is not ours to delete; the text says why.
@@ -176,6 +183,8 @@ pub enum Op {
     Create {
         /// Whose.
         address: Address,
+        /// The id of the one that it takes the place of, which is set aside once it is made.
+        replaces: Option<String>,
         /// The named account it is made in.
         account: String,
         /// With which attributes; references are resolved when the step starts.
@@ -312,6 +321,10 @@ impl Plan {
             match action.verb {
                 Verb::NoOp => {}
                 Verb::Create => counts.add += 1,
+                Verb::Replace => {
+                    counts.add += 1;
+                    counts.destroy += usize::from(deletes_replaced(action, &self.steps));
+                }
                 Verb::Import => {
                     counts.import += 1;
                     counts.change += usize::from(!action.changes.is_empty());
@@ -323,4 +336,16 @@ impl Plan {
         }
         counts
     }
+}
+
+/// Whether the one that another is made for goes with these steps, and not only with a later plan.
+fn deletes_replaced(action: &Action, steps: &[Step]) -> bool {
+    let Some(id) = action.id.as_deref() else {
+        return false;
+    };
+    let mut goes = steps.iter().filter_map(|step| match &step.op {
+        Op::Delete { address, id } => Some((address, id)),
+        _ => None,
+    });
+    goes.any(|(address, goes)| address.kind() == action.address.kind() && goes == id)
 }

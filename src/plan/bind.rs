@@ -356,7 +356,7 @@ fn by_nature(observed: &[Observed]) -> HashMap<(&str, &'static str, String), Vec
 
 /// The values of the natural key, folded into one text; `None` while one of them is not known.
 /// Names are compared without regard to case, as the clouds do.
-fn nature<'v>(kind: &Kind, value: impl Fn(&str) -> Option<&'v Json>) -> Option<String> {
+pub(super) fn nature<'v>(kind: &Kind, value: impl Fn(&str) -> Option<&'v Json>) -> Option<String> {
     let mut nature = String::new();
     for attribute in kind.natural_key {
         match value(attribute)? {

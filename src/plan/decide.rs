@@ -6,7 +6,7 @@ use crate::model::{
 use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
 
 use super::bind::{Bindings, How, observed};
-use super::{Absence, Action, Change, Cost, Index, Input, Reason, Refreshed, Verb, diff};
+use super::{Absence, Action, Change, Cost, Index, Input, Reason, Refreshed, Verb, diff, replace};
 
 /// An action with what its steps need besides.
 pub(super) struct Decision<'a> {
@@ -43,7 +43,12 @@ pub(super) fn decide<'a>(
     };
     let mut decisions = Vec::with_capacity(input.desired.len());
     for &(rank, kind, desired) in &index.by_kind {
-        if !facts.unwanted.contains(&desired.address) {
+        if facts.unwanted.contains(&desired.address) {
+            continue;
+        }
+        if facts.replaced.contains(&desired.address) {
+            decisions.extend(decider.replace(rank, kind, desired));
+        } else {
             decisions.push(decider.keep(rank, kind, desired));
         }
     }
@@ -202,6 +207,63 @@ impl<'a> Decider<'_, 'a> {
         }
     }
 
+    /// What to do with something that another is made for.
+    fn replace(
+        &mut self,
+        rank: usize,
+        kind: &'static Kind,
+        desired: &'a Desired,
+    ) -> Option<Decision<'a>> {
+        let address = &desired.address;
+        let recorded = self.index.recorded.get(address).copied()?;
+        let found = observed(self.input, self.bindings.at.get(address))?;
+        let changes = replace::causes(kind, desired, recorded, found);
+        if is_protected(kind, recorded) {
+            let place = changes
+                .first()
+                .and_then(|change| desired.place_of(&change.attribute));
+            self.notes
+                .push(protected_from_another(kind, address, &changes).at(place));
+            return None;
+        }
+        if let Some(twin) = replace::twin(kind, desired, self.input.lineage, self.facts) {
+            self.notes.push(
+                Diagnostic::error(format!("{address} cannot be replaced while it has a twin"))
+                    .detail(format!(
+                        "{} {} has its name and this deployment's mark too",
+                        kind.name, twin.id
+                    ))
+                    .hint("delete that by hand, then run it again")
+                    .at(desired.place.clone()),
+            );
+            return None;
+        }
+        let price = (kind.price)(&desired.attributes, self.catalog(&desired.account));
+        Some(Decision {
+            action: Action {
+                address: address.clone(),
+                account: desired.account.clone(),
+                verb: Verb::Replace,
+                reason: Reason::Differs,
+                id: Some(found.id.clone()),
+                before: Some(found.attributes.clone()),
+                after: Some(self.after(desired, None, None, &[])),
+                changes,
+                monthly_before: found.monthly,
+                monthly_after: price.monthly(),
+                place: desired.place.clone(),
+            },
+            rank,
+            kind,
+            desired: Some(desired),
+            how: None,
+            ours: true,
+            awaited: false,
+            refreshed: None,
+            unpriced: price == Price::Unknown,
+        })
+    }
+
     /// What to do with something that is recorded and no longer wanted.
     fn remove(
         &mut self,
@@ -231,6 +293,9 @@ impl<'a> Decider<'_, 'a> {
             }
             None => match (kind.removal)(recorded, self.facts) {
                 Removal::Delete if self.input.destroying => (Verb::Delete, Reason::Destroy),
+                Removal::Delete if self.serves_in_its_place(address) => {
+                    (Verb::Delete, Reason::Replaced)
+                }
                 Removal::Delete if self.facts.unwanted.contains(address) => {
                     (Verb::Delete, Reason::Unmet)
                 }
@@ -282,6 +347,12 @@ impl<'a> Decider<'_, 'a> {
         recorded.origin == Origin::Created
             && account
                 .is_some_and(|view| view.capabilities.leaves.contains(&recorded.address.kind()))
+    }
+
+    /// Whether something is wanted at the address that it had.
+    fn serves_in_its_place(&self, address: &Address) -> bool {
+        let had = address.had();
+        had.is_some_and(|(had, _)| self.index.wanted.contains_key(&had))
     }
 
     fn was_deleted(&self, address: &Address) -> bool {
@@ -342,6 +413,24 @@ fn protected(address: &Address) -> Diagnostic {
         .detail("the state says so since `protect` was applied for it; nothing deletes it")
         .hint(format!(
             "keep {name} in cloud.json; to delete it, first apply it with \"protect\": false"
+        ))
+}
+
+/// It would be deleted in the end.
+fn protected_from_another(kind: &Kind, address: &Address, changes: &[Change]) -> Diagnostic {
+    let name = address.name();
+    let what = changes.first().map_or("", |change| {
+        let attribute = kind.attribute(&change.attribute);
+        attribute.map_or("", |attribute| attribute.about)
+    });
+    Diagnostic::error(format!("{address} is protected"))
+        .detail(format!(
+            "another {what} takes another {}, and this one would be deleted",
+            kind.name
+        ))
+        .hint(format!(
+            "give {name} its {what} back in cloud.json; to have it replaced, first apply it with \
+             \"protect\": false"
         ))
 }
 

@@ -87,7 +87,7 @@ fn left_otherwise(
 fn was_set_from(desired: &Desired, to: &Reference, facts: &Facts<'_>) -> bool {
     let recorded = facts.recorded.get(&desired.address);
     let target = facts.recorded.get(&to.address);
-    let bound = facts.bound(&to.address);
+    let bound = facts.kept(&to.address);
     recorded.is_some_and(|recorded| recorded.refers_to.contains(&to.address))
         && target.zip(bound).is_some_and(|(target, bound)| {
             let is_pending = matches!(bound.readiness, Readiness::Pending(_));

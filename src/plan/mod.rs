@@ -22,12 +22,14 @@ mod drift;
 mod estimate;
 mod graph;
 pub mod guard;
+mod replace;
 mod stages;
 mod steps;
 mod words;
 
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
+pub use replace::needs_another;
 
 pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Verb};
 
@@ -80,8 +82,9 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     not_offered(input, &mut notes);
     let index = Index::of(input);
     let bindings = bind::bind(input, &index, &mut notes);
-    let unwanted = unmet_conditions(input, &index, &bindings, &mut notes);
-    let facts = facts(input, &index, &bindings, &unwanted);
+    let replaced = replace::replaced(&index, input, &bindings);
+    let unwanted = unmet_conditions(input, &index, &bindings, &replaced, &mut notes);
+    let facts = facts(input, &index, &bindings, (&unwanted, &replaced));
     for kind in KINDS {
         (kind.check)(&facts, &mut notes);
     }
@@ -118,8 +121,9 @@ pub fn recognise(input: &Input<'_>) -> (Vec<Step>, Vec<Diagnostic>) {
     let mut notes = Vec::new();
     let index = Index::of(input);
     let bindings = bind::bind(input, &index, &mut notes);
-    let unwanted = unmet_conditions(input, &index, &bindings, &mut notes);
-    let facts = facts(input, &index, &bindings, &unwanted);
+    let replaced = replace::replaced(&index, input, &bindings);
+    let unwanted = unmet_conditions(input, &index, &bindings, &replaced, &mut notes);
+    let facts = facts(input, &index, &bindings, (&unwanted, &replaced));
     let mut differences = Vec::new();
     let decisions = decide::decide(input, &index, &bindings, &facts, &mut differences);
     let steps = steps::steps(input, &decisions, &mut differences);
@@ -252,6 +256,7 @@ fn unmet_conditions<'a>(
     input: &Input<'a>,
     index: &Index<'a>,
     bindings: &bind::Bindings<'a>,
+    replaced: &HashSet<&'a Address>,
     notes: &mut Vec<Diagnostic>,
 ) -> HashSet<&'a Address> {
     let mut unmet = HashSet::new();
@@ -260,7 +265,8 @@ fn unmet_conditions<'a>(
         let Some(condition) = &desired.only_if else {
             continue;
         };
-        let value = match bind::observed(input, bindings.at.get(&condition.address)) {
+        let bound = bind::observed(input, bindings.at.get(&condition.address));
+        let value = match bound.filter(|_| !replaced.contains(&condition.address)) {
             // One that boots does not say yet; what it was made to be does.
             Some(target) => target.attributes.get(&condition.attribute).or_else(|| {
                 let recorded = input.recorded.get(&condition.address)?;
@@ -298,7 +304,7 @@ fn facts<'a>(
     input: &Input<'a>,
     index: &'a Index<'a>,
     bindings: &'a bind::Bindings<'a>,
-    unwanted: &'a HashSet<&'a Address>,
+    (unwanted, replaced): (&'a HashSet<&'a Address>, &'a HashSet<&'a Address>),
 ) -> Facts<'a> {
     Facts {
         desired: input.desired,
@@ -308,6 +314,7 @@ fn facts<'a>(
         recorded: input.recorded,
         bound: &bindings.at,
         unwanted,
+        replaced,
         lineage: input.lineage,
     }
 }

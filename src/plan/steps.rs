@@ -99,6 +99,9 @@ struct Draft<'d> {
 /// The drafts of a decision, the first of which becomes the one numbered `first`, from 0.
 fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec<Draft<'d>> {
     let mut drafts: Vec<Draft<'d>> = whole(input, decision).into_iter().collect();
+    if decision.action.verb == Verb::Replace {
+        drafts.extend(replaced(decision));
+    }
     if matches!(decision.action.verb, Verb::Import | Verb::Update) {
         let first_of_all = drafts.first().map(|_| first);
         for mut draft in in_place(input, decision, first + drafts.len()) {
@@ -127,8 +130,9 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
             id: id(),
         },
         Verb::NoOp | Verb::Update => return None,
-        Verb::Create => Op::Create {
+        Verb::Create | Verb::Replace => Op::Create {
             address: address.clone(),
+            replaces: action.id.clone().filter(|_| action.verb == Verb::Replace),
             account: account(),
             attributes: attributes(),
             refers_to: refers_to.clone(),
@@ -172,7 +176,7 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         label: words::label(decision),
         detail: detail + &words::whereabouts(input, decision),
         monthly: match action.verb {
-            Verb::Create => action.monthly_after,
+            Verb::Create | Verb::Replace => action.monthly_after,
             Verb::Delete => action.monthly_before.map(|before| -before),
             _ => None,
         },
@@ -198,6 +202,40 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         after: Vec::new(),
         gives_back,
         lets_go,
+    })
+}
+
+/// The draft of what goes when another serves in its place.
+fn replaced<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
+    let action = &decision.action;
+    let id = action.id.clone()?;
+    let address = action.address.set_aside(&id);
+    let step = Step {
+        number: 0,
+        verb: Verb::Delete,
+        kind: decision.kind.name.to_owned(),
+        label: words::label_of(decision.kind, &address, &Attributes::new()),
+        detail: words::replaced(decision.kind),
+        monthly: action.monthly_before.map(|before| -before),
+        loses: decision.kind.loses,
+        interrupts: false,
+        permanent: false,
+        waits_for: Vec::new(),
+        after: Vec::new(),
+        op: Op::Delete {
+            address: address.clone(),
+            id,
+        },
+    };
+    Some(Draft {
+        step,
+        rank: (Part::Remove, usize::MAX - decision.rank),
+        address,
+        refers_to: Vec::new(),
+        needs: Vec::new(),
+        after: Vec::new(),
+        gives_back: texts_before(decision, OnChange::Computed),
+        lets_go: texts_before(decision, OnChange::Update),
     })
 }
 
@@ -363,9 +401,14 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         .iter()
         .map(|draft| {
             let targets = draft.refers_to.iter().filter(|_| !removes(draft));
+            let serves = draft.address.had();
+            let serves = serves.and_then(|(had, _)| makers.get(&had).copied());
+            let serves = serves.filter(|&node| !drafts.get(node).is_some_and(removes));
             targets
                 .filter_map(|address| makers.get(address).copied())
                 .chain(draft.needs.iter().copied())
+                // What is replaced goes once there is something in its place.
+                .chain(serves)
                 .collect()
         })
         .collect();

@@ -1,6 +1,7 @@
 //! What a step is called and what is said of it.
 
-use crate::model::{Attributes, Desired, Value};
+use crate::model::{Address, Attributes, Desired, Value};
+use crate::resource::{Kind, show};
 
 use super::decide::{Decision, values};
 use super::stages::Stage;
@@ -32,6 +33,8 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
         Reason::ChangedOutside | Reason::Configured | Reason::Unfinished => {
             changed(decision, &action.changes)
         }
+        Reason::Differs => format!("another in place of {id} · {}", differs(decision)),
+        Reason::Replaced => replaced(decision.kind),
         Reason::NotConfigured => gone(decision, "no longer in cloud.json"),
         Reason::Unmet => gone(decision, "there is nothing to lead to"),
         Reason::Destroy => gone(decision, ""),
@@ -41,9 +44,26 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
     }
 }
 
+/// What is said of something that goes because another serves in its place.
+pub(super) fn replaced(kind: &Kind) -> String {
+    let what = kind.loses.map(|lost| format!("with {lost} · "));
+    format!("{}another serves in its place", what.unwrap_or_default())
+}
+
+/// What another one is made for: `image debian-12-x64 → debian-13-x64`.
+fn differs(decision: &Decision<'_>) -> String {
+    let each = decision.action.changes.iter().map(|change| {
+        let attribute = decision.kind.attribute(&change.attribute);
+        let about = attribute.map_or("", |attribute| attribute.about);
+        let before = show(&Value::Known(change.before.clone()));
+        format!("{about} {before} → {}", show(&change.after))
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// Where something new is made, if there is more than one place.
 pub(super) fn whereabouts(input: &Input<'_>, decision: &Decision<'_>) -> String {
-    let is_new = decision.action.verb == Verb::Create;
+    let is_new = matches!(decision.action.verb, Verb::Create | Verb::Replace);
     match input.accounts.len() {
         0 | 1 => String::new(),
         _ if is_new => format!(" · in {}", decision.action.account),
@@ -97,7 +117,15 @@ fn changed(decision: &Decision<'_>, changes: &[Change]) -> String {
 pub(super) fn label(decision: &Decision<'_>) -> String {
     let action = &decision.action;
     let attributes = action.after.clone().unwrap_or_else(|| before(action));
-    (decision.kind.label)(action.address.name(), &attributes)
+    label_of(decision.kind, &action.address, &attributes)
+}
+
+/// What people call it; one that was set aside by its id too: `web1 (3164444)`.
+pub(super) fn label_of(kind: &Kind, address: &Address, attributes: &Attributes<Value>) -> String {
+    match address.had() {
+        Some((had, id)) => format!("{} ({id})", (kind.label)(had.name(), attributes)),
+        None => (kind.label)(address.name(), attributes),
+    }
 }
 
 /// The attributes that a resource had, as values.

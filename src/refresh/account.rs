@@ -56,7 +56,8 @@ impl Look<'_> {
         let recorded = self.wanted.recorded.get(&desired.address);
         desired.address.kind() == server::KIND.name
             && recorded.is_none_or(|recorded| {
-                let changed = PRICED.iter().any(|attribute| {
+                let mut looked_up = PRICED.iter().chain([&server::IMAGE]);
+                let changed = looked_up.any(|attribute| {
                     let wanted = desired.known(attribute);
                     wanted.is_some() && wanted != recorded.attributes.get(attribute)
                 });

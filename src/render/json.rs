@@ -66,7 +66,7 @@ struct ResourceChange<'a> {
 
 #[derive(Serialize)]
 struct ChangeJson {
-    actions: [&'static str; 1],
+    actions: &'static [&'static str],
     before: Option<Attributes>,
     after: Option<Attributes>,
     after_unknown: BTreeMap<String, bool>,
@@ -286,16 +286,21 @@ impl ChangeJson {
         // What is created anew has no "before", even if something of its name was known once.
         let before = match action.verb {
             Verb::Create => None,
-            Verb::NoOp | Verb::Import | Verb::Update | Verb::Delete | Verb::Forget => {
-                action.before.clone().map(|before| with_id(before, action))
-            }
+            Verb::NoOp
+            | Verb::Import
+            | Verb::Update
+            | Verb::Replace
+            | Verb::Delete
+            | Verb::Forget => action.before.clone().map(|before| with_id(before, action)),
         };
         let mut after_unknown = BTreeMap::new();
         let after = match action.verb {
             Verb::NoOp => before.clone(),
             Verb::Delete | Verb::Forget => None,
-            Verb::Create | Verb::Import | Verb::Update => {
-                let mut after = before.clone().unwrap_or_default();
+            Verb::Create | Verb::Replace | Verb::Import | Verb::Update => {
+                // Nothing of the one that goes is known of the other.
+                let kept = before.clone().filter(|_| action.verb != Verb::Replace);
+                let mut after = kept.unwrap_or_default();
                 for (name, value) in action.after.iter().flatten() {
                     match value {
                         Value::Known(value) | Value::Sealed(Sealed { shown: value, .. }) => {
@@ -314,14 +319,15 @@ impl ChangeJson {
             }
         };
         Self {
-            actions: [match action.verb {
-                Verb::NoOp => "no-op",
-                Verb::Import if action.changes.is_empty() => "no-op",
-                Verb::Create => "create",
-                Verb::Import | Verb::Update => "update",
-                Verb::Delete => "delete",
-                Verb::Forget => "forget",
-            }],
+            actions: match action.verb {
+                Verb::NoOp => &["no-op"],
+                Verb::Import if action.changes.is_empty() => &["no-op"],
+                Verb::Create => &["create"],
+                Verb::Replace => &["create", "delete"],
+                Verb::Import | Verb::Update => &["update"],
+                Verb::Delete => &["delete"],
+                Verb::Forget => &["forget"],
+            },
             before_sensitive: Sensitive::beside(before.as_ref()),
             after_sensitive: Sensitive::beside(after.as_ref()),
             before,
@@ -346,6 +352,7 @@ fn with_id(mut attributes: Attributes, action: &Action) -> Attributes {
 pub(super) fn action_reason(action: &Action) -> Option<&'static str> {
     match (&action.reason, action.verb) {
         (Reason::NotConfigured, Verb::Delete) => Some("delete_because_no_resource_config"),
+        (Reason::Differs, Verb::Replace) => Some("replace_because_cannot_update"),
         _ => None,
     }
 }
@@ -359,6 +366,8 @@ fn reason(reason: &Reason) -> (&'static str, Option<&str>) {
         Reason::OurMark => "our_mark",
         Reason::ChangedOutside => "changed_outside",
         Reason::Configured => "configured",
+        Reason::Differs => "differs",
+        Reason::Replaced => "replaced",
         Reason::NotConfigured => "not_configured",
         Reason::Unmet => "unmet",
         Reason::Destroy => "destroy",

@@ -80,8 +80,11 @@ pub(super) fn done_counts(plan: &Plan, report: &Report) -> Counts {
         .actions
         .iter()
         .filter(|action| !unfinished.contains(&action.address));
+    let steps = plan.steps.iter();
+    let steps = steps.filter(|step| done.contains(&step.number));
     let finished = Plan {
         actions: finished.cloned().collect(),
+        steps: steps.cloned().collect(),
         ..Plan::default()
     };
     finished.counts()

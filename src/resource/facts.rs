@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub bound: &'a HashMap<&'a Address, usize>,
     /// Addresses that are wanted no longer, or whose condition is not met.
     pub unwanted: &'a HashSet<&'a Address>,
+    /// Addresses that another resource is made for, in the place of the one bound to it.
+    pub replaced: &'a HashSet<&'a Address>,
     /// The deployment's identity, once it has one.
     pub lineage: Option<&'a str>,
 }
@@ -64,13 +66,21 @@ impl<'a> Facts<'a> {
             .filter(move |observed| *observed.account == *account)
     }
 
-    /// A desired value as far as it is known now: a reference to something that exists already is.
+    /// The observed resource that an address is bound to and stays bound to.
+    #[must_use]
+    pub fn kept(&self, address: &Address) -> Option<&'a Observed> {
+        let stays = !self.replaced.contains(address);
+        stays.then(|| self.bound(address)).flatten()
+    }
+
+    /// A desired value as far as it is known now: a reference to something that exists already, and
+    /// stays, is.
     #[must_use]
     pub fn resolve(&self, value: &'a Value) -> Option<&'a Json> {
         match value {
             Value::Known(_) | Value::Sealed(_) => value.known(),
             Value::Reference(reference) => {
-                let attributes: &Attributes = &self.bound(&reference.address)?.attributes;
+                let attributes: &Attributes = &self.kept(&reference.address)?.attributes;
                 attributes.get(&reference.attribute)
             }
         }

@@ -94,6 +94,9 @@ pub enum OnChange {
     Update,
     /// Only a new resource can have it.
     Replace,
+    /// As [`Self::Replace`], but what counts is what it was made from, as the state says it:
+    /// what the provider tells of it later may be another name for it, or nothing.
+    MadeFrom,
     /// It matters when the resource is created and is never compared with what is live.
     CreateOnly,
     /// Another value is another resource: the recorded one is let go.

@@ -141,14 +141,15 @@ fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
     let mut given_back = HashMap::new();
     for recorded in facts.recorded.values() {
         let address = &recorded.address;
-        if address.kind() != server::KIND.name || facts.wanted.contains_key(address) {
+        let stays = facts.wanted.contains_key(address) && !facts.replaced.contains(address);
+        if address.kind() != server::KIND.name || stays {
             continue;
         }
         for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
             if let Some(data) = recorded.text(attribute)
                 && holders.get(data).is_none_or(|&id| id == recorded.id)
             {
-                given_back.insert(data, address.name());
+                given_back.insert(data, recorded.text(server::NAME).unwrap_or(address.name()));
             }
         }
     }

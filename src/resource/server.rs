@@ -87,7 +87,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(REGION, "region", OnChange::Replace),
     attribute(SIZE, "size", OnChange::Update),
     attribute(SIZE_ID, "size's id", OnChange::Along(SIZE)),
-    attribute(IMAGE, "image", OnChange::CreateOnly),
+    attribute(IMAGE, "image", OnChange::MadeFrom),
     attribute(IMAGE_ID, "image's id", OnChange::CreateOnly),
     attribute(SETTINGS, "settings", OnChange::CreateOnly),
     attribute(FILES, "files", OnChange::CreateOnly),

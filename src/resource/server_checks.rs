@@ -16,7 +16,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             .desired
             .iter()
             .filter(|desired| desired.address.kind() == KIND.name && desired.account == *account)
-            .filter(|desired| facts.bound(&desired.address).is_none())
+            .filter(|desired| facts.kept(&desired.address).is_none())
             .collect();
         for desired in &new {
             check_selection(desired, catalog, found);

@@ -19,7 +19,8 @@ pub struct Intent {
     pub account: String,
     /// What is done.
     pub effect: Effect,
-    /// The provider's id, where there is one already.
+    /// The provider's id, where there is one already. Of something new, the id of the one whose
+    /// place it takes.
     pub id: Option<String>,
     /// What is sent, all of it known. Never a secret.
     pub attributes: Attributes,
@@ -92,7 +93,8 @@ impl State {
                 self.unsettled.insert(intent.number, intent);
             }
             Entry::Outcome { number, change } => {
-                self.unsettled.remove(&number);
+                let intent = self.unsettled.remove(&number);
+                self.set_aside(intent.as_ref(), &change);
                 self.change(change);
             }
             Entry::Change(change) => self.change(change),
@@ -106,6 +108,22 @@ impl State {
     pub fn next_number(&self) -> u64 {
         let highest = self.unsettled.last_key_value();
         highest.map_or(1, |(number, _)| number.saturating_add(1))
+    }
+
+    /// What something new takes the place of is there still, and keeps an address.
+    fn set_aside(&mut self, intent: Option<&Intent>, change: &Change) {
+        let (Some(intent), Change::Put(new)) = (intent, change) else {
+            return;
+        };
+        let replaced = self.resources.get(&new.address).filter(|replaced| {
+            intent.effect == Effect::Create
+                && intent.id.as_ref() == Some(&replaced.id)
+                && replaced.id != new.id
+        });
+        if let Some(mut replaced) = replaced.cloned() {
+            replaced.address = replaced.address.set_aside(&replaced.id);
+            self.resources.insert(replaced.address.clone(), replaced);
+        }
     }
 
     fn change(&mut self, change: Change) {

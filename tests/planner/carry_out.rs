@@ -31,10 +31,11 @@ impl World {
         match &step.op {
             Op::Create {
                 address,
+                replaces,
                 account,
                 attributes,
                 refers_to,
-            } => self.create(address, account, attributes, refers_to),
+            } => self.create(address, replaces.as_ref(), account, attributes, refers_to),
             Op::Import {
                 address,
                 account,
@@ -87,6 +88,7 @@ impl World {
             Op::Delete { address, id } => {
                 assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
                 self.assert_unused(address);
+                self.assert_served(address);
             }
             Op::Forget { address } => {
                 self.recorded.remove(address);
@@ -146,18 +148,30 @@ impl World {
     fn create(
         &mut self,
         address: &Address,
+        replaces: Option<&String>,
         account: &str,
         attributes: &Attributes<Value>,
         refers_to: &[Address],
     ) {
+        if let Some(id) = replaces {
+            let mut replaced = self.recorded.remove(address).unwrap();
+            assert_eq!(replaced.id, *id, "{address} is not what is replaced");
+            replaced.address = address.set_aside(id);
+            self.recorded.insert(replaced.address.clone(), replaced);
+        }
         let (_, kind) = kind(address.kind()).unwrap();
         let attributes = self.resolve(attributes);
         let mut shown = attributes.clone();
         let owners = match address.kind() {
             "server" => {
+                let aside = |id: &str| {
+                    let mut recorded = self.recorded.values();
+                    recorded.any(|one| one.id == id && one.address.had().is_some())
+                };
                 let twin = self.observed.iter().find(|o| {
                     o.owners.iter().any(|owner| owner == OURS)
                         && o.text(server::NAME) == Some(address.name())
+                        && !aside(&o.id)
                 });
                 assert!(twin.is_none(), "{address} would be there twice");
                 shown.remove(server::SSH_KEY);
@@ -244,6 +258,17 @@ impl World {
             }
         });
         resolved.collect()
+    }
+
+    /// What is replaced goes only when another can be used in its place.
+    fn assert_served(&self, address: &Address) {
+        let wanted = self.desired().into_iter().map(|desired| desired.address);
+        let wanted: Vec<Address> = wanted.collect();
+        if let Some((had, _)) = address.had().filter(|(had, _)| wanted.contains(had)) {
+            let other = self.recorded.get(&had);
+            let serves = other.is_some_and(|other| other.ready);
+            assert!(serves, "{address} goes, and nothing serves in its place");
+        }
     }
 
     fn found(&mut self, address: &Address, id: &str) -> &mut Observed {

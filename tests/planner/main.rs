@@ -15,5 +15,6 @@ mod in_place;
 mod order;
 mod properties;
 mod removal;
+mod replacement;
 mod text;
 mod world;

@@ -28,6 +28,8 @@ struct Asked {
     servers: Vec<bool>,
     names: Vec<Option<usize>>,
     domains: Vec<bool>,
+    /// Which servers are made from the newer image.
+    newer: Vec<bool>,
 }
 
 impl Asked {
@@ -45,8 +47,9 @@ impl Asked {
                     .collect();
                 // A server stays where it is, so its region hangs on its name.
                 let region = if at == 1 { "old1" } else { "new1" };
+                let image = if self.newer[at] { "newer" } else { "deb" };
                 let server_json =
-                    json!({"region": region, "size": "small", "image": "deb", "names": names});
+                    json!({"region": region, "size": "small", "image": image, "names": names});
                 ((*server).to_owned(), server_json)
             })
             .collect();
@@ -64,11 +67,13 @@ fn asked() -> impl Strategy<Value = Asked> {
         prop::collection::vec(prop::bool::weighted(0.7), SERVERS.len()),
         prop::collection::vec(prop::option::weighted(0.7, 0..SERVERS.len()), NAMES.len()),
         prop::collection::vec(prop::bool::weighted(0.3), 2),
+        prop::collection::vec(prop::bool::weighted(0.3), SERVERS.len()),
     )
-        .prop_map(|(servers, names, domains)| Asked {
+        .prop_map(|(servers, names, domains, newer)| Asked {
             servers,
             names,
             domains,
+            newer,
         })
 }
 
@@ -273,13 +278,22 @@ fn set(observed: &mut Observed, attribute: &str, value: &str) {
 /// What must hold for a plan by itself.
 fn assert_sound(world: &World, plan: &Plan) {
     let mut addresses = BTreeSet::new();
+    let mut taken_over = BTreeSet::new();
     let mut number_of = BTreeMap::new();
     for (at, step) in plan.steps.iter().enumerate() {
         assert_eq!(step.number, at + 1);
         assert!(step.waits_for.iter().all(|first| *first < step.number));
         assert!(step.waits_for.is_sorted());
         if let Some(address) = step.op.address() {
-            assert!(addresses.insert(address), "{address} has two steps");
+            // What is taken over may be led elsewhere in the same plan.
+            let is_changed = matches!(step.op, Op::Update { .. }) && taken_over.contains(address);
+            assert!(
+                addresses.insert(address) || is_changed,
+                "{address} has two steps"
+            );
+            if matches!(step.op, Op::Import { .. }) {
+                taken_over.insert(address);
+            }
             number_of.insert(address, step.number);
         }
     }

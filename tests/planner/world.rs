@@ -280,8 +280,11 @@ impl World {
         let gone = self.absent();
         let needed = self.declared(None).desired.iter().any(|desired| {
             desired.address.kind() == server::KIND.name
-                && (!self.recorded.contains_key(&desired.address)
-                    || gone.contains_key(&desired.address))
+                && (gone.contains_key(&desired.address)
+                    || self.recorded.get(&desired.address).is_none_or(|recorded| {
+                        let mut chosen = [server::IMAGE, server::REGION].into_iter();
+                        chosen.any(|name| recorded.text(name) != desired.text(name))
+                    }))
         });
         (needed || self.capabilities.by_id).then(|| catalog(self.server_limit))
     }
@@ -408,6 +411,7 @@ fn catalog(server_limit: u64) -> Catalog {
             image("1", Some("deb"), open, 10),
             image("2", Some("huge"), open, 40),
             image("3", Some("local"), &["old1"], 10),
+            image("4", Some("newer"), open, 10),
             image("4711", None, open, 0),
         ],
         server_limit: Some(server_limit),

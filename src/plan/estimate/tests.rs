@@ -48,6 +48,7 @@ impl Steps {
 
     fn create(&mut self, kind: &str, name: &str, size: &str, waits_for: &[usize]) -> usize {
         let op = Op::Create {
+            replaces: None,
             address: Address::new(kind, name),
             account: "default".to_owned(),
             attributes: Attributes::from([("name", name.into()), ("size", size.into())]),

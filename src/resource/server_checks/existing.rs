@@ -19,7 +19,7 @@ pub(super) fn check(
     found: &mut Vec<Diagnostic>,
 ) {
     for desired in facts.desired {
-        if let Some(server) = facts.bound(&desired.address)
+        if let Some(server) = facts.kept(&desired.address)
             && desired.address.kind() == KIND.name
             && desired.account == *account
             && *server.account == *account
@@ -114,7 +114,7 @@ fn check_resize(
 /// A server that somebody has turned off stays off, and is paid for all the same.
 fn note_off(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     for desired in facts.desired {
-        let Some(server) = facts.bound(&desired.address) else {
+        let Some(server) = facts.kept(&desired.address) else {
             continue;
         };
         let left_by_us = facts
@@ -134,7 +134,7 @@ fn note_off(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
 /// Whoever began a change that is not over may have meant something else by it than cloud.json does.
 fn note_halfway(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     for desired in facts.desired {
-        let Some(server) = facts.bound(&desired.address) else {
+        let Some(server) = facts.kept(&desired.address) else {
             continue;
         };
         if let Readiness::Paused { attribute, why } = &server.readiness
@@ -174,6 +174,7 @@ fn note_renames(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         let address = &recorded.address;
         address.kind() == KIND.name
             && !facts.wanted.contains_key(address)
+            && address.had().is_none()
             && seen.contains(&(recorded.account.as_str(), recorded.id.as_str()))
     });
     // Where several are alike, nobody knows which is which.

@@ -1,0 +1,89 @@
+//! What another resource is made for: it differs in something that one keeps for as long as it is.
+
+use std::collections::HashSet;
+
+use serde_json::Value as Json;
+
+use crate::model::{Address, Attributes, Desired, Observed, Recorded, Value};
+use crate::resource::{Facts, Kind, OnChange};
+
+use super::bind::{Bindings, nature, observed};
+use super::{Change, Index, Input};
+
+/// The addresses that another resource is made for. Only what the state knows is replaced: what is
+/// taken over was never made from what cloud.json says.
+pub(super) fn replaced<'a>(
+    index: &Index<'a>,
+    input: &Input<'a>,
+    bindings: &Bindings<'a>,
+) -> HashSet<&'a Address> {
+    let replaced = index.by_kind.iter().filter_map(|&(_, kind, desired)| {
+        let address = &desired.address;
+        let recorded = index.recorded.get(address)?;
+        let found = observed(input, bindings.at.get(address))?;
+        let is_known = !bindings.how.contains_key(address) && recorded.account == desired.account;
+        (is_known && needs_another(kind, desired, recorded, &found.attributes)).then_some(address)
+    });
+    replaced.collect()
+}
+
+/// Whether only another resource can be what is wanted, where one was recorded so and is so now.
+#[must_use]
+pub fn needs_another(kind: &Kind, desired: &Desired, recorded: &Recorded, is: &Attributes) -> bool {
+    differences(kind, desired, recorded, is).next().is_some()
+}
+
+/// What only another resource can have.
+pub(super) fn causes(
+    kind: &Kind,
+    desired: &Desired,
+    recorded: &Recorded,
+    found: &Observed,
+) -> Vec<Change> {
+    let differences = differences(kind, desired, recorded, &found.attributes);
+    let changes = differences.map(|(name, before, after)| Change {
+        attribute: name.to_owned(),
+        before: before.clone(),
+        after: Value::Known(after.clone()),
+    });
+    changes.collect()
+}
+
+/// Something else with the natural key of what is replaced and with our mark: if the answer to the
+/// request for another were lost, nothing would tell which of the two it made.
+pub(super) fn twin<'a>(
+    kind: &'static Kind,
+    desired: &Desired,
+    lineage: Option<&str>,
+    facts: &Facts<'a>,
+) -> Option<&'a Observed> {
+    let wanted = nature(kind, |attribute| {
+        let value = desired.attributes.get(attribute);
+        value.and_then(Value::known)
+    });
+    facts.unbound(kind.name).find(|other| {
+        let is_ours = other
+            .owners
+            .iter()
+            .any(|owner| Some(owner.as_str()) == lineage);
+        let is = nature(kind, |attribute| other.attributes.get(attribute));
+        is_ours && *other.account == *desired.account && is == wanted
+    })
+}
+
+fn differences<'d>(
+    kind: &'d Kind,
+    desired: &'d Desired,
+    recorded: &'d Recorded,
+    is: &'d Attributes,
+) -> impl Iterator<Item = (&'static str, &'d Json, &'d Json)> {
+    kind.attributes.iter().filter_map(|attribute| {
+        let before = match attribute.on_change {
+            OnChange::Replace => is.get(attribute.name),
+            OnChange::MadeFrom => recorded.attributes.get(attribute.name),
+            _ => None,
+        }?;
+        let after = desired.known(attribute.name)?;
+        (before != after).then_some((attribute.name, before, after))
+    })
+}

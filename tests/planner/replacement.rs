@@ -1,0 +1,160 @@
+//! Another is made for one that cannot become what is wanted, and takes its place first.
+
+use crate::world::{World, servers};
+
+const WEB: &[(&str, &[&str])] = &[("web", &["www.acme.com"])];
+
+fn from_a_newer_image() -> String {
+    servers(WEB).replace("deb", "newer")
+}
+
+#[test]
+fn another_image_takes_another_server() {
+    World::made(&servers(WEB))
+        .asking_for(&from_a_newer_image())
+        .expect(
+            "
+        1 +/- server web: another in place of 2 · image deb → newer $6.00
+        2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
+        3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
+        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
+        5 ~ file cloud.json: write networks of web
+    ",
+        );
+}
+
+#[test]
+fn another_region_takes_another_server_and_the_name_goes_that_has_nothing_to_lead_to() {
+    World::made(&servers(WEB))
+        .asking_for(&servers(WEB).replace("new1", "old1"))
+        .expect(
+            "
+        1 +/- server web: another in place of 2 · region new1 → old1 $6.00
+        2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
+        3 - record www.acme.com AAAA: → 2001:db8::2 · there is nothing to lead to
+        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
+        5 ~ file cloud.json: write networks of web
+        note: web has no public IPv6: so there will be no www.acme.com AAAA
+    ",
+        );
+}
+
+#[test]
+fn what_is_not_ready_yet_is_waited_for_before_the_other_goes() {
+    let mut world = World::made(&servers(WEB)).asking_for(&from_a_newer_image());
+    let plan = world.plan().unwrap();
+    world.begin(&plan.steps[0]);
+    world.expect(
+        "
+        1 … server web: wait for 5, which an earlier run made
+        2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
+        3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
+        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
+        5 ~ file cloud.json: write networks of web
+    ",
+    );
+}
+
+#[test]
+fn the_names_are_led_on_before_the_other_goes() {
+    let mut world = World::made(&servers(WEB)).asking_for(&from_a_newer_image());
+    let plan = world.plan().unwrap();
+    world.carry_out(&plan.steps[0]);
+    world.expect(
+        "
+        1 ~ record www.acme.com A: 10.0.0.2 → 10.0.0.5 [data]
+        2 ~ record www.acme.com AAAA: 2001:db8::2 → 2001:db8::5 [data]
+        3 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2)
+        4 ~ file cloud.json: write networks of web
+    ",
+    );
+    // Another image once more is another server once more.
+    world.asking_for(&servers(WEB)).expect(
+        "
+        1 +/- server web: another in place of 5 · image newer → deb $6.00
+        2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
+        3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
+        4 - server web (5): with its disk · another serves in its place -$6.00 (after 1)
+        5 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
+        6 ~ file cloud.json: write networks of web
+    ",
+    );
+}
+
+#[test]
+fn what_is_protected_is_not_replaced() {
+    let protected = r#"{"version": 2, "servers": {"web":
+        {"region": "new1", "size": "small", "image": "deb", "protect": true}}}"#;
+    let asked = protected.replace("deb", "newer");
+    World::made(protected).asking_for(&asked).expect("
+        error: server.web is protected: another image takes another server, and this one would be deleted
+    ");
+    let asked = asked.replace("true", "false");
+    World::made(protected).asking_for(&asked).expect("
+        error: server.web is protected: another image takes another server, and this one would be deleted
+    ");
+}
+
+#[test]
+fn one_more_than_the_account_may_have_is_refused() {
+    let mut world = World::made(&servers(WEB)).asking_for(&from_a_newer_image());
+    world.server_limit = 1;
+    world.expect(
+        "
+        error: the account may have 1 servers: it has 1, and this plan would add 1
+    ",
+    );
+}
+
+#[test]
+fn what_takes_the_place_of_another_and_is_gone_is_made_again() {
+    let mut world = World::made(&servers(WEB)).asking_for(&from_a_newer_image());
+    let plan = world.plan().unwrap();
+    world.carry_out(&plan.steps[0]);
+    world.lose("server.web");
+    world.expect(
+        "
+        1 + server web: new1 · small · newer · ipv6 · was deleted outside $6.00
+        2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
+        3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
+        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
+        5 ~ file cloud.json: write networks of web
+    ",
+    );
+}
+
+#[test]
+fn both_go_when_neither_is_wanted() {
+    let mut world = World::made(&servers(WEB)).asking_for(&from_a_newer_image());
+    let plan = world.plan().unwrap();
+    world.carry_out(&plan.steps[0]);
+    world.destroying = true;
+    world.expect(
+        "
+        1 - record www.acme.com A: → 10.0.0.2
+        2 - record www.acme.com AAAA: → 2001:db8::2
+        3 - server web: with its disk -$6.00 (after 1, 2)
+        4 - server web (2): with its disk -$6.00 (after 1, 2)
+        5 - ssh_key key@acme.com: take out of the account (after 3, 4)
+        6 ~ file cloud.json: take out networks of web
+    ",
+    );
+}
+
+#[test]
+fn what_is_not_in_the_state_is_not_replaced() {
+    let mut world = World::new(&servers(WEB).replace("new1", "old1"));
+    world.add_server("web", &[]);
+    world.expect("
+        error: server.web: its region is new1, cloud.json asks for old1: this version cannot change the region of one that exists
+    ");
+}
+
+#[test]
+fn what_has_a_twin_is_not_replaced() {
+    let mut world = World::made(&servers(WEB)).asking_for(&from_a_newer_image());
+    world.add_server("web", &[crate::world::OURS]);
+    world.expect("
+        error: server.web cannot be replaced while it has a twin: server 5 has its name and this deployment's mark too
+    ");
+}
