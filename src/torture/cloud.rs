@@ -41,6 +41,7 @@ pub(super) struct Server {
     pub(super) name: String,
     pub(super) region: &'static str,
     pub(super) size: &'static str,
+    pub(super) image: &'static str,
     /// Whether it is backed up.
     pub(super) backups: bool,
     /// Whether it has an IPv6 address.
@@ -134,10 +135,12 @@ impl Scenario {
         let [region, _, _] = terms.regions;
         let [small, larger, _] = terms.sizes;
         let [zone, _] = &terms.zones;
+        let [image, _] = terms.images;
         let server = |name: &str, size, names: &[&str]| Server {
             name: format!("{}{name}", terms.prefix),
             region,
             size,
+            image,
             backups: false,
             ipv6: region != terms.without_ipv6,
             names: names.iter().map(|name| format!("{name}{zone}")).collect(),
@@ -157,7 +160,8 @@ impl Scenario {
     }
 
     /// The fixed one, and what comes after: one server goes, one comes, a name moves, and where that
-    /// can be done in place, one gets another size.
+    /// can be done in place, one gets another size. Where there is another image, two are replaced,
+    /// one of which has a name.
     pub(super) fn fixed_and_changed(terms: &Terms) -> Self {
         let mut scenario = Self::fixed(terms);
         let mut changed = scenario.stages.first().cloned().unwrap_or_default();
@@ -172,10 +176,18 @@ impl Scenario {
         changed
             .servers
             .retain(|server| !server.name.ends_with("web2"));
+        let [image, other] = terms.images;
+        let replaced = ["web1", "db1"];
+        for server in &mut changed.servers {
+            if replaced.iter().any(|name| server.name.ends_with(name)) {
+                server.image = other;
+            }
+        }
         changed.servers.push(Server {
             name: format!("{}web3", terms.prefix),
             region,
             size,
+            image,
             backups: false,
             ipv6: region != terms.without_ipv6,
             names: moved.into_iter().collect(),
@@ -221,10 +233,12 @@ impl<'a> Made<'a> {
             _ => alike,
         };
         let names = (0..rng.usize(0..=3)).map(|_| self.name(rng)).collect();
+        let [image, _] = self.terms.images;
         Server {
             name: format!("{}web{}", self.terms.prefix, self.servers),
             region,
             size,
+            image,
             backups: false,
             ipv6: region != self.terms.without_ipv6,
             names,
@@ -270,6 +284,13 @@ impl<'a> Made<'a> {
         if self.terms.routes.change_server.is_some() {
             for server in &mut stage.servers {
                 self.changed_in_place(rng, server);
+            }
+        }
+        // One of five is replaced.
+        let [_, other] = self.terms.images;
+        for server in &mut stage.servers {
+            if rng.u8(0..5) == 0 {
+                server.image = other;
             }
         }
         stage

@@ -83,12 +83,12 @@ pub(super) trait Site: Send + Sync {
 
 /// The file of a deployment with everything in one account: each server without a region, which is
 /// the account's.
-fn in_one_account(stage: &Stage, (name, account): (&str, Value), image: &str) -> String {
+fn in_one_account(stage: &Stage, (name, account): (&str, Value)) -> String {
     let servers: Map<String, Value> = stage
         .servers
         .iter()
         .map(|server| {
-            let body = json!({"size": server.size, "image": image, "names": server.names});
+            let body = json!({"size": server.size, "image": server.image, "names": server.names});
             (server.name.clone(), body)
         })
         .collect();

@@ -14,6 +14,8 @@ pub(super) struct Terms {
     /// The region whose servers have no IPv6.
     pub(super) without_ipv6: &'static str,
     pub(super) sizes: [&'static str; 3],
+    /// What servers are made from: at first, and later. The same, where there is but one.
+    pub(super) images: [&'static str; 2],
     /// What the names of servers begin with.
     pub(super) prefix: String,
     /// The public key of every server. Nobody has its other half.

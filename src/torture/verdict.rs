@@ -155,7 +155,11 @@ impl Verdict {
         for server in wanted.servers.iter().filter(|_| !wanted.destroy) {
             let is = ours.server(&server.name).and_then(|is| is.form.as_ref());
             let right = is.is_none_or(|is| {
-                is.is_on && is.size == server.size && is.backups == server.backups
+                let image = is.image.as_deref();
+                is.is_on
+                    && is.size == server.size
+                    && is.backups == server.backups
+                    && image.is_none_or(|image| image == server.image)
             });
             if !right {
                 self.wrong(format!("server {} has become {is:?}", server.name));
@@ -384,6 +388,7 @@ mod tests {
         world.servers.push(Server {
             form: Some(Form {
                 size: size.to_owned(),
+                image: None,
                 backups: false,
                 is_on: true,
             }),

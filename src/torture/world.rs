@@ -28,6 +28,8 @@ pub(super) struct Server {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Form {
     pub(super) size: String,
+    /// What it was made from, where that is looked up.
+    pub(super) image: Option<String>,
     pub(super) backups: bool,
     pub(super) is_on: bool,
 }

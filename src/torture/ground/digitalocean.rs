@@ -19,7 +19,7 @@ const KEY: &str = "ssh-ed25519 \
     AAAAC3NzaC1lZDI1NTE5AAAAIHByYWN0aWNlLWtleS1ub2JvZHktaGFzLWl0LXRydWx5 torture@example.com";
 /// The one region without IPv6.
 const WITHOUT_IPV6: &str = "sgp1";
-const IMAGE: &str = "debian-13-x64";
+const IMAGES: [&str; 2] = ["debian-12-x64", "debian-13-x64"];
 const SIZES: [&str; 3] = ["s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-4gb"];
 
 const DROPLETS: &str = "/v2/droplets";
@@ -62,6 +62,7 @@ pub(super) fn terms() -> Terms {
         regions: ["nyc3", "fra1", WITHOUT_IPV6],
         without_ipv6: WITHOUT_IPV6,
         sizes: SIZES,
+        images: IMAGES,
         prefix: String::new(),
         key: KEY.to_owned(),
         key_name: "torture@example.com".to_owned(),
@@ -110,7 +111,7 @@ impl Site for Account {
             .iter()
             .map(|server| {
                 let body = json!({"region": server.region, "size": server.size,
-                    "image": IMAGE, "backups": server.backups, "names": server.names});
+                    "image": server.image, "backups": server.backups, "names": server.names});
                 (server.name.clone(), body)
             })
             .collect();
@@ -222,7 +223,8 @@ fn request(before: &Before) -> (String, Value) {
             (format!("/v2/domains/{zone}/records"), body)
         }
         Before::Server(name) => {
-            let body = json!({"name": name, "region": "nyc3", "size": SIZES[0], "image": IMAGE});
+            let body =
+                json!({"name": name, "region": "nyc3", "size": SIZES[0], "image": IMAGES[0]});
             (DROPLETS.to_owned(), body)
         }
         Before::Key(name) => {
@@ -254,6 +256,7 @@ fn server(droplet: &Value) -> Server {
         addresses: public.map(|network| text(network, "ip_address")).collect(),
         form: Some(Form {
             size: text(droplet, "size_slug"),
+            image: droplet.get("image").map(|image| text(image, "slug")),
             backups: features.flatten().any(|feature| feature == "backups"),
             is_on: text(droplet, "status") != "off",
         }),

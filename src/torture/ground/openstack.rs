@@ -86,6 +86,7 @@ pub(super) fn terms(seed: u64) -> Terms {
         regions: [""; 3],
         without_ipv6: "nowhere",
         sizes: SIZES,
+        images: [IMAGE; 2],
         prefix: prefix(seed),
         key_name: key::name(&key),
         key: key::text(&key),
@@ -142,7 +143,7 @@ impl Site for Account {
     fn cloud_json(&self, stage: &Stage) -> String {
         let account = json!({"type": "openstack", "auth_url": self.proxy.url(),
             "networks": [NETWORK], "public_network": NETWORK});
-        in_one_account(stage, (ACCOUNT, account), IMAGE)
+        in_one_account(stage, (ACCOUNT, account))
     }
 
     fn files(&self) -> Vec<(&'static str, String)> {
@@ -410,6 +411,7 @@ fn seen(server: &Value, flavors: &[Value]) -> Server {
         addresses: public.into_iter().map(|(_, address)| address).collect(),
         form: Some(Form {
             size: flavor.map(|one| text(one, "name")).unwrap_or_default(),
+            image: None,
             backups: false,
             // Not if a change of it is left to be confirmed either.
             is_on: text(server, "status") == "ACTIVE",

@@ -18,7 +18,10 @@ use super::super::world::{Form, Key, Record, Server, World, Zone};
 use super::{Site, ask, in_one_account, key, text};
 
 const ACCOUNT: &str = "rax";
-const IMAGE: &str = "Debian 12 (Bookworm) (Cloud)";
+const IMAGES: [&str; 2] = [
+    "Debian 12 (Bookworm) (Cloud)",
+    "Ubuntu 24.04 LTS (Noble Numbat) (Cloud)",
+];
 const SIZES: [&str; 3] = ["general1-1", "general1-2", "general1-4"];
 const REGION: &str = "DFW";
 /// The network whose addresses can be reached from everywhere.
@@ -71,6 +74,7 @@ pub(super) fn terms() -> Terms {
         regions: [REGION; 3],
         without_ipv6: "nowhere",
         sizes: SIZES,
+        images: IMAGES,
         prefix: String::new(),
         key_name: key::name(&key),
         key: key::text(&key),
@@ -116,7 +120,7 @@ impl Site for Account {
     fn cloud_json(&self, stage: &Stage) -> String {
         let account = json!({"type": "rackspace", "region": REGION,
             "auth_url": format!("{}/v2.0", self.sandbox.url())});
-        in_one_account(stage, (ACCOUNT, account), IMAGE)
+        in_one_account(stage, (ACCOUNT, account))
     }
 
     fn files(&self) -> Vec<(&'static str, String)> {
@@ -228,7 +232,7 @@ impl Account {
             Before::Server(name) => {
                 let [size, _, _] = SIZES;
                 let images = self.list(&servers("/images/detail"), "images").await?;
-                let image = images.iter().find(|image| text(image, "name") == IMAGE);
+                let image = images.iter().find(|image| text(image, "name") == IMAGES[0]);
                 let image = image.map(|image| text(image, "id"));
                 let server = json!({"name": name, "flavorRef": size, "imageRef": image});
                 let body = json!({"server": server});
@@ -312,6 +316,7 @@ fn seen(server: &Value) -> Server {
                 .and_then(Value::as_str)
                 .unwrap_or_default()
                 .to_owned(),
+            image: None,
             backups: false,
             // Not if a change of it is left to be confirmed either.
             is_on: text(server, "status") == "ACTIVE",
