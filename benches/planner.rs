@@ -131,6 +131,8 @@ impl World {
                 accounts: &accounts,
                 written: None,
                 destroying: self.destroying,
+                now: jiff::Timestamp::UNIX_EPOCH,
+                drains: true,
             };
             let began = Clock::start();
             let planned = black_box(plan(black_box(&input)));

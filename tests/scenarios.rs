@@ -123,6 +123,8 @@ scenarios! {
     region_without_ipv6,
     renamed_by_state_mv,
     replaced,
+    replaced_and_cut_off,
+    replaced_by_and_by,
     replaced_in_another_region,
     sectioned_form,
     server_deleted_outside,

@@ -85,12 +85,13 @@ impl Part {
                 forget_what_is_only_seen(address.kind(), &mut attributes, changes);
                 attributes
             }
-            Op::Delete { address, .. } | Op::Await { address, .. } | Op::Forget { address } => {
-                recorded
-                    .get(address)
-                    .map(|recorded| recorded.attributes.clone())
-                    .unwrap_or_default()
-            }
+            Op::Delete { address, .. }
+            | Op::Await { address, .. }
+            | Op::Drain { address, .. }
+            | Op::Forget { address } => recorded
+                .get(address)
+                .map(|recorded| recorded.attributes.clone())
+                .unwrap_or_default(),
             Op::WriteBack { .. } => Attributes::new(),
         };
         let account = match &step.op {
@@ -142,7 +143,11 @@ impl Part {
             } => (Effect::Import, Some(id), Some(refers_to)),
             Op::Update { id, refers_to, .. } => (Effect::Update, Some(id), Some(refers_to)),
             Op::Delete { id, .. } => (Effect::Delete, Some(id), None),
-            Op::Import { .. } | Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
+            Op::Import { .. }
+            | Op::Await { .. }
+            | Op::Drain { .. }
+            | Op::Forget { .. }
+            | Op::WriteBack { .. } => {
                 return None;
             }
         };
@@ -212,7 +217,7 @@ impl Part {
             Op::Update { .. } => self.op.is_for_the_state(),
             Op::Create { .. } | Op::Delete { .. } => false,
             Op::Import { mark, .. } => !mark,
-            Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. } => true,
+            Op::Await { .. } | Op::Drain { .. } | Op::Forget { .. } | Op::WriteBack { .. } => true,
         }
     }
 
@@ -356,9 +361,11 @@ impl Call {
                 }
             }
             // The state alone changes, or a file, or nothing.
-            Op::Import { .. } | Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
-                Ok(Outcome::Accepted)
-            }
+            Op::Import { .. }
+            | Op::Await { .. }
+            | Op::Drain { .. }
+            | Op::Forget { .. }
+            | Op::WriteBack { .. } => Ok(Outcome::Accepted),
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Ledger<'a> {
     began: HashMap<usize, Instant>,
     waiting: Vec<Waiting>,
     lost: Vec<Lost>,
+    /// Steps that are done at some time, and nothing else has to happen for it.
+    draining: Vec<(Instant, usize, String)>,
     /// Why nothing can be added to the journal any more.
     broken: Option<Diagnostic>,
     /// What would have gone on, had it been durable.
@@ -87,6 +89,7 @@ impl<'a> Ledger<'a> {
             began: HashMap::new(),
             waiting: Vec::new(),
             lost: Vec::new(),
+            draining: Vec::new(),
             broken: None,
             held: Vec::new(),
             attempts: HashMap::new(),
@@ -199,6 +202,22 @@ impl<'a> Ledger<'a> {
         self.lost.iter().map(|lost| lost.search.next_look()).min()
     }
 
+    /// When the next step is done by itself; `None` if there is no such step.
+    pub(super) fn next_drained(&self) -> Option<Instant> {
+        self.draining.iter().map(|(at, ..)| *at).min()
+    }
+
+    /// Takes note of the steps that are done by themselves by now.
+    pub(super) fn drained(&mut self) {
+        let now = Instant::now();
+        let (over, draining) = std::mem::take(&mut self.draining)
+            .into_iter()
+            .partition(|(at, ..)| *at <= now);
+        self.draining = draining;
+        let next = |(_, step, id): (Instant, usize, String)| (step, Next::Finish(Some(id)));
+        self.write_down(Vec::new(), over.into_iter().map(next).collect());
+    }
+
     /// What may have been made.
     pub(super) fn lost(&self) -> Vec<Intent> {
         self.lost.iter().map(|lost| lost.intent.clone()).collect()
@@ -229,6 +248,8 @@ impl<'a> Ledger<'a> {
         self.report.pending = reminded;
         let waiting = self.waiting.iter().map(|waiting| waiting.step);
         self.report.pending.extend(waiting);
+        let draining = self.draining.iter().map(|(_, step, _)| *step);
+        self.report.pending.extend(draining);
         let report = &self.report;
         let failed = report.failed.iter().map(|(number, _)| number);
         // What was to be sent again has an answer to its first request.
@@ -325,7 +346,7 @@ impl<'a> Ledger<'a> {
         }
         for (step, next) in next {
             match (&self.broken, next) {
-                (Some(_), next @ (Next::Finish(_) | Next::Wait(..))) => {
+                (Some(_), next @ (Next::Finish(_) | Next::Wait(..) | Next::Drain(..))) => {
                     self.held.push((step, next));
                 }
                 (_, next) => self.go_on(step, next),
@@ -351,6 +372,16 @@ impl<'a> Ledger<'a> {
                     waiting.attributes.clone_from(&recorded.attributes);
                 }
                 self.waiting.push(waiting);
+            }
+            Next::Drain(at, id) => {
+                let why = "its address may be remembered".to_owned();
+                let event = id.clone();
+                self.surroundings.event(&Event::Waiting {
+                    step,
+                    id: event,
+                    why,
+                });
+                self.draining.push((at, step, id));
             }
             Next::Search(lost) => {
                 self.surroundings.event(&Event::Lost {
@@ -520,6 +551,8 @@ impl<'a> Ledger<'a> {
             .and_then(|recorded| {
                 let (_, kind) = kind(recorded.address.kind())?;
                 Some(match op {
+                    Some(Op::Drain { wait: true, .. }) => "forgotten".to_owned(),
+                    Some(Op::Drain { .. }) => String::new(),
                     Some(Op::Update { changes, .. }) => became(kind, changes, recorded),
                     _ => (kind.outcome)(&recorded.attributes),
                 })

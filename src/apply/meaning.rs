@@ -45,6 +45,8 @@ pub(super) enum Next {
     Remind {
         intent: u64,
     },
+    /// It is done at that time: the id of what serves on until then.
+    Drain(Instant, String),
     /// Nobody knows whether it was carried out.
     Search(Box<Lost>),
 }
@@ -164,6 +166,7 @@ impl Meaning<'_> {
                 let waiting = self.wait(step, address, id, Until::Ready);
                 (None, Next::Wait(waiting, Some("not ready yet".to_owned())))
             }
+            (Op::Drain { address, id, .. }, _) => self.drains(address, id, &part.op),
             // What is on its way out is still there: it is settled when it is gone.
             (Op::Delete { address, id }, _) if lingers(address) => {
                 let mut waiting = self.wait(step, address, id, Until::Gone);
@@ -185,6 +188,35 @@ impl Meaning<'_> {
             | (Op::Update { .. }, Outcome::Found(_))
             | (Op::WriteBack { .. }, _) => (None, Next::Finish(None)),
         }
+    }
+
+    /// When what led to something is forgotten is known to the next run as well.
+    fn drains(&self, address: &Address, id: &str, op: &Op) -> (Option<Entry>, Next) {
+        let finished = Next::Finish(Some(id.to_owned()));
+        let Op::Drain {
+            seconds,
+            until,
+            wait,
+            ..
+        } = op
+        else {
+            return (None, finished);
+        };
+        let longest = self.options.longest_drain;
+        let time = Duration::from_secs(*seconds).min(longest);
+        let until = until.unwrap_or_else(|| self.now.saturating_add(time).unwrap_or(self.now));
+        let name = kind(address.kind()).and_then(|(_, kind)| kind.forgotten_at);
+        let recorded = self.state.resources.get(address).zip(name);
+        let entry = recorded.map(|(recorded, name)| {
+            let mut told = recorded.clone();
+            told.attributes.insert(name, until.to_string().into());
+            Entry::Change(Change::Put(told))
+        });
+        let next = match wait {
+            true => Next::Drain(Instant::now() + time, id.to_owned()),
+            false => finished,
+        };
+        (entry, next)
     }
 
     /// What an answer means that is none, or says that it was not done.

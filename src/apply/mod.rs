@@ -43,6 +43,8 @@ pub struct Options {
     pub settle: Duration,
     /// When something that is not ready is looked at first; later looks come further apart.
     pub first_look: Duration,
+    /// For no longer than this what is replaced serves on because somebody may remember it.
+    pub longest_drain: Duration,
     /// How long answers are waited for after an interrupt.
     pub grace: Duration,
 }
@@ -55,6 +57,7 @@ impl Default for Options {
             busy_deadline: Duration::from_secs(5 * 60),
             settle: Duration::from_secs(60),
             first_look: Duration::from_millis(200),
+            longest_drain: Duration::MAX,
             grace: Duration::from_secs(2),
         }
     }

@@ -46,7 +46,9 @@ pub(super) async fn run<'a>(
         // Starting may have found that nothing can be saved.
         let stopping = stopping || ledger.is_broken();
         let next_search = ledger.next_search();
-        let nothing_to_come = ledger.waiting().is_empty() && next_search.is_none();
+        let next_drained = ledger.next_drained();
+        let nothing_to_come =
+            ledger.waiting().is_empty() && next_search.is_none() && next_drained.is_none();
         if running.is_empty() && (stopping || nothing_to_come) {
             break;
         }
@@ -93,6 +95,8 @@ pub(super) async fn run<'a>(
                 let (lost, mark) = (ledger.lost(), ledger.mark().to_owned());
                 searching = Some(search(writers.readers(), lost, mark).boxed());
             }
+            () = sleep_until(next_drained.unwrap_or_else(Instant::now)),
+                if next_drained.is_some() && !stopping => ledger.drained(),
             signal = interrupts.recv(), if listening => match signal {
                 None => listening = false,
                 Some(()) if grace_ends.is_some() => break,

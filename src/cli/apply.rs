@@ -57,6 +57,17 @@ pub(super) async fn destroy(
     command.run(global, terminal, signals).await
 }
 
+/// In practice nobody remembers an address for long.
+const PRACTICE_DRAIN: std::time::Duration = std::time::Duration::from_secs(2);
+
+fn longest_drain(deployment: &Deployment) -> std::time::Duration {
+    let practice = deployment.practice();
+    match deployment.is_sandbox() || practice.is_told_its_tempo() {
+        true => practice.pause(PRACTICE_DRAIN),
+        false => std::time::Duration::MAX,
+    }
+}
+
 /// How often a program that reads the stream is told that steps are still running.
 const SIGN_OF_LIFE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -222,6 +233,7 @@ impl Command<'_> {
             parallelism: self.planning.parallelism,
             settle: self.planning.settle,
             first_look: session.deployment.practice().pause(usual.first_look),
+            longest_drain: longest_drain(session.deployment),
             ..usual
         };
         let voice = session.voice.clone();

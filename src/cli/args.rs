@@ -154,6 +154,9 @@ pub(super) struct Planning {
     /// Refuse to destroy more servers than this; needed if cloud.json has none left
     #[arg(long, value_name = "N")]
     pub(super) max_destroy: Option<usize>,
+    /// Do not wait until the addresses of replaced servers are forgotten; a later run deletes those
+    #[arg(long)]
+    pub(super) no_drain: bool,
     /// Do not write addresses into cloud.json
     #[arg(long)]
     pub(super) no_write_back: bool,

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use crate::plan::{self, Action, Input, Reason, Verb};
 use crate::provider::OnPause;
 use crate::refresh::{self, Wanted};
@@ -80,6 +82,8 @@ async fn drift(
             values: &nothing_written,
         }),
         destroying: false,
+        now: Timestamp::now(),
+        drains: true,
     };
     // Whatever stands against a plan is no drift; `plan` says what it is.
     let to_do = plan::plan(&input).ok();

@@ -103,6 +103,11 @@ impl Practice {
         .hint(format!("unset {VARIABLE}")))
     }
 
+    /// Whether pauses are shorter than usual.
+    pub(super) fn is_told_its_tempo(&self) -> bool {
+        self.told.tempo.is_some()
+    }
+
     /// How long a pause takes here.
     pub(super) fn pause(&self, usual: Duration) -> Duration {
         self.told

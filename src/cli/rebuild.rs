@@ -221,6 +221,8 @@ fn recognise(found: &Found, lineage: &str) -> Result<State, Vec<Diagnostic>> {
         accounts: &found.accounts,
         written: None,
         destroying: false,
+        now: Timestamp::now(),
+        drains: true,
     };
     let (steps, notes) = plan::recognise(&input);
     let observed: Seen<'_> = found

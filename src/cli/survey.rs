@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::config::{Cloud, PublicKey, Security};
 use crate::model::{Account, AccountViews, Diagnostic, Observed};
 use crate::plan::{self, Input, Means, Plan, Written, guard};
@@ -97,6 +99,8 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
             values: &values,
         }),
         destroying: *destroying,
+        now: Timestamp::now(),
+        drains: !planning.no_drain,
     };
     let known = recovered.iter().copied().chain(&configuration.notes);
     let notes: Vec<Diagnostic> = known.cloned().chain(notes).collect();

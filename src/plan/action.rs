@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
@@ -139,6 +140,8 @@ pub enum Reason {
     Differs,
     /// Another one serves in its place.
     Replaced,
+    /// Another one serves in its place, and somebody may remember it still.
+    Remembered,
     /// An earlier run was cut off while it changed it.
     Unfinished,
     /// It stays where it is because it is not ours to delete; the text says why.
@@ -229,6 +232,19 @@ pub enum Op {
         /// The provider's id.
         id: String,
     },
+    /// Waits until nobody remembers what led to the resource.
+    Drain {
+        /// Whose.
+        address: Address,
+        /// The provider's id.
+        id: String,
+        /// How many seconds that takes from now on.
+        seconds: u64,
+        /// When it is over, if that is known already.
+        until: Option<Timestamp>,
+        /// Whether to wait for it, and not only to write it down.
+        wait: bool,
+    },
     /// Deletes the resource and waits until it is gone.
     Delete {
         /// Whose.
@@ -271,6 +287,7 @@ impl Op {
             | Self::Import { address, .. }
             | Self::Update { address, .. }
             | Self::Await { address, .. }
+            | Self::Drain { address, .. }
             | Self::Delete { address, .. }
             | Self::Forget { address } => Some(address),
             Self::WriteBack { .. } => None,

@@ -6,7 +6,10 @@ use crate::model::{
 use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
 
 use super::bind::{Bindings, How, observed};
-use super::{Absence, Action, Change, Cost, Index, Input, Reason, Refreshed, Verb, diff, replace};
+use super::drain::{self, Drain};
+use super::{
+    Absence, Action, Change, Cost, Index, Input, Reason, Refreshed, Verb, diff, replace, words,
+};
 
 /// An action with what its steps need besides.
 pub(super) struct Decision<'a> {
@@ -22,6 +25,8 @@ pub(super) struct Decision<'a> {
     pub(super) awaited: bool,
     /// What the state does not know of it yet.
     pub(super) refreshed: Option<Refreshed>,
+    /// What a new one costs a month, if that is anything and known.
+    pub(super) price: Option<Money>,
     /// Its cost is something, and not known.
     unpriced: bool,
 }
@@ -203,6 +208,7 @@ impl<'a> Decider<'_, 'a> {
             refreshed: known_to_state
                 .zip(found)
                 .and_then(|(recorded, found)| diff::refreshed(kind, recorded, found)),
+            price: monthly,
             unpriced: price == Price::Unknown || monthly.is_some() && monthly_after.is_none(),
         }
     }
@@ -239,6 +245,10 @@ impl<'a> Decider<'_, 'a> {
             return None;
         }
         let price = (kind.price)(&desired.attributes, self.catalog(&desired.account));
+        let drain = drain::of(self.input, kind, address, None);
+        let stays = !self.input.drains && drain.is_some();
+        let monthly = price.monthly();
+        let both = || Some(monthly? + found.monthly.unwrap_or(Money::ZERO));
         Some(Decision {
             action: Action {
                 address: address.clone(),
@@ -250,7 +260,7 @@ impl<'a> Decider<'_, 'a> {
                 after: Some(self.after(desired, None, None, &[])),
                 changes,
                 monthly_before: found.monthly,
-                monthly_after: price.monthly(),
+                monthly_after: if stays { both() } else { monthly },
                 place: desired.place.clone(),
             },
             rank,
@@ -260,6 +270,7 @@ impl<'a> Decider<'_, 'a> {
             ours: true,
             awaited: false,
             refreshed: None,
+            price: monthly,
             unpriced: price == Price::Unknown,
         })
     }
@@ -294,7 +305,13 @@ impl<'a> Decider<'_, 'a> {
             None => match (kind.removal)(recorded, self.facts) {
                 Removal::Delete if self.input.destroying => (Verb::Delete, Reason::Destroy),
                 Removal::Delete if self.serves_in_its_place(address) => {
-                    (Verb::Delete, Reason::Replaced)
+                    match self.drain(kind, recorded).filter(|_| !self.input.drains) {
+                        None => (Verb::Delete, Reason::Replaced),
+                        Some(drain) => {
+                            self.notes.push(remembered(address, drain));
+                            (Verb::NoOp, Reason::Remembered)
+                        }
+                    }
                 }
                 Removal::Delete if self.facts.unwanted.contains(address) => {
                     (Verb::Delete, Reason::Unmet)
@@ -312,6 +329,7 @@ impl<'a> Decider<'_, 'a> {
         let found = observed(self.input, self.bindings.at.get(address));
         let monthly = found.and_then(|found| found.monthly);
         let before = found.map_or(&recorded.attributes, |found| &found.attributes);
+        let stays = verb == Verb::NoOp;
         Some(Decision {
             action: Action {
                 address: address.clone(),
@@ -323,7 +341,7 @@ impl<'a> Decider<'_, 'a> {
                 after: None,
                 changes: Vec::new(),
                 monthly_before: monthly,
-                monthly_after: None,
+                monthly_after: monthly.filter(|_| stays),
                 place: None,
             },
             rank,
@@ -333,6 +351,7 @@ impl<'a> Decider<'_, 'a> {
             ours: recorded.origin == Origin::Created,
             awaited: false,
             refreshed: None,
+            price: None,
             unpriced: false,
         })
     }
@@ -353,6 +372,12 @@ impl<'a> Decider<'_, 'a> {
     fn serves_in_its_place(&self, address: &Address) -> bool {
         let had = address.had();
         had.is_some_and(|(had, _)| self.index.wanted.contains_key(&had))
+    }
+
+    /// How long something that was set aside has to serve on.
+    fn drain(&self, kind: &Kind, recorded: &Recorded) -> Option<Drain> {
+        let (had, _) = recorded.address.had()?;
+        drain::of(self.input, kind, &had, Some(recorded))
     }
 
     fn was_deleted(&self, address: &Address) -> bool {
@@ -414,6 +439,17 @@ fn protected(address: &Address) -> Diagnostic {
         .hint(format!(
             "keep {name} in cloud.json; to delete it, first apply it with \"protect\": false"
         ))
+}
+
+/// It is paid for until a later run deletes it.
+fn remembered(address: &Address, drain: Drain) -> Diagnostic {
+    let until = match drain.until {
+        Some(until) => format!("until {}", words::time(until)),
+        None => format!("for {} more", words::minutes(drain.seconds)),
+    };
+    Diagnostic::note(format!("{address} stays {until}"))
+        .detail("another serves in its place, and whoever remembers its address finds it still")
+        .hint("a later run deletes it")
 }
 
 /// It would be deleted in the end.

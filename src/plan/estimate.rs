@@ -118,7 +118,11 @@ fn requests(steps: &[Step], means: &Means<'_>) -> u64 {
             ) if !means.change(address, changes).is_zero() => single += 2,
             (Op::Create { .. } | Op::Update { .. } | Op::Delete { .. }, _) => single += 1,
             (
-                Op::Import { .. } | Op::Await { .. } | Op::Forget { .. } | Op::WriteBack { .. },
+                Op::Import { .. }
+                | Op::Await { .. }
+                | Op::Drain { .. }
+                | Op::Forget { .. }
+                | Op::WriteBack { .. },
                 _,
             ) => {}
         }
@@ -191,8 +195,15 @@ fn takes(op: &Op, means: &Means<'_>) -> Duration {
             address, changes, ..
         } => ANSWER + means.change(address, changes),
         Op::Import { mark: true, .. } => 2 * ANSWER,
+        Op::Drain {
+            seconds,
+            wait: true,
+            ..
+        } => Duration::from_secs(*seconds),
         Op::Create { .. } | Op::Delete { .. } => ANSWER,
-        Op::Import { .. } | Op::Forget { .. } | Op::WriteBack { .. } => Duration::ZERO,
+        Op::Import { .. } | Op::Drain { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
+            Duration::ZERO
+        }
     }
 }
 

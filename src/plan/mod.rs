@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::model::{
@@ -18,6 +19,7 @@ mod action;
 mod bind;
 mod decide;
 mod diff;
+mod drain;
 mod drift;
 mod estimate;
 mod graph;
@@ -52,6 +54,10 @@ pub struct Input<'a> {
     pub written: Option<Written<'a>>,
     /// Whether everything is to go.
     pub destroying: bool,
+    /// What time it is. Nothing is read from a clock here.
+    pub now: Timestamp,
+    /// Whether to wait until what is replaced can go, and not to leave that to a later run.
+    pub drains: bool,
 }
 
 /// What the user's file holds of the attributes that are written back.

@@ -10,6 +10,8 @@ use super::decide::{Decision, price_change};
 use super::stages::{Stage, stages};
 use super::{Change, Input, Op, Reason, Step, Verb, Written, graph, words};
 
+mod replaced;
+
 /// The order of the parts of a plan: what is made comes before what is removed, because what is
 /// removed may still be referred to until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +31,8 @@ pub(super) fn steps(
     for decision in decisions {
         drafts.extend(draft(input, decision, drafts.len()));
     }
-    let waits_for = waits_for(input, &drafts);
+    let mut waits_for = waits_for(input, &drafts);
+    replaced::add_drains(input, &mut drafts, &mut waits_for);
     let ranks: Vec<(Part, usize)> = drafts.iter().map(|draft| draft.rank).collect();
     let comes_after: Vec<Vec<usize>> = drafts
         .iter()
@@ -100,7 +103,7 @@ struct Draft<'d> {
 fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec<Draft<'d>> {
     let mut drafts: Vec<Draft<'d>> = whole(input, decision).into_iter().collect();
     if decision.action.verb == Verb::Replace {
-        drafts.extend(replaced(decision));
+        drafts.extend(replaced::goes(input, decision));
     }
     if matches!(decision.action.verb, Verb::Import | Verb::Update) {
         let first_of_all = drafts.first().map(|_| first);
@@ -125,6 +128,9 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
     };
     let id = || action.id.clone().unwrap_or_default();
     let op = match action.verb {
+        Verb::NoOp if action.reason == Reason::Remembered => {
+            return replaced::stays(input, decision);
+        }
         Verb::NoOp | Verb::Update if decision.awaited => Op::Await {
             address: address.clone(),
             id: id(),
@@ -176,7 +182,9 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         label: words::label(decision),
         detail: detail + &words::whereabouts(input, decision),
         monthly: match action.verb {
-            Verb::Create | Verb::Replace => action.monthly_after,
+            Verb::Create => action.monthly_after,
+            // The one that it takes the place of may be paid for as well.
+            Verb::Replace => decision.price,
             Verb::Delete => action.monthly_before.map(|before| -before),
             _ => None,
         },
@@ -202,40 +210,6 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         after: Vec::new(),
         gives_back,
         lets_go,
-    })
-}
-
-/// The draft of what goes when another serves in its place.
-fn replaced<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
-    let action = &decision.action;
-    let id = action.id.clone()?;
-    let address = action.address.set_aside(&id);
-    let step = Step {
-        number: 0,
-        verb: Verb::Delete,
-        kind: decision.kind.name.to_owned(),
-        label: words::label_of(decision.kind, &address, &Attributes::new()),
-        detail: words::replaced(decision.kind),
-        monthly: action.monthly_before.map(|before| -before),
-        loses: decision.kind.loses,
-        interrupts: false,
-        permanent: false,
-        waits_for: Vec::new(),
-        after: Vec::new(),
-        op: Op::Delete {
-            address: address.clone(),
-            id,
-        },
-    };
-    Some(Draft {
-        step,
-        rank: (Part::Remove, usize::MAX - decision.rank),
-        address,
-        refers_to: Vec::new(),
-        needs: Vec::new(),
-        after: Vec::new(),
-        gives_back: texts_before(decision, OnChange::Computed),
-        lets_go: texts_before(decision, OnChange::Update),
     })
 }
 

@@ -1,9 +1,12 @@
 //! What a step is called and what is said of it.
 
+use jiff::Timestamp;
+
 use crate::model::{Address, Attributes, Desired, Value};
 use crate::resource::{Kind, show};
 
 use super::decide::{Decision, values};
+use super::drain::Drain;
 use super::stages::Stage;
 use super::{Action, Change, Input, Reason, Verb};
 
@@ -35,6 +38,7 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
         }
         Reason::Differs => format!("another in place of {id} · {}", differs(decision)),
         Reason::Replaced => replaced(decision.kind),
+        Reason::Remembered => String::new(),
         Reason::NotConfigured => gone(decision, "no longer in cloud.json"),
         Reason::Unmet => gone(decision, "there is nothing to lead to"),
         Reason::Destroy => gone(decision, ""),
@@ -48,6 +52,28 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
 pub(super) fn replaced(kind: &Kind) -> String {
     let what = kind.loses.map(|lost| format!("with {lost} · "));
     format!("{}another serves in its place", what.unwrap_or_default())
+}
+
+/// What is said of something that serves on.
+pub(super) fn drains(drain: Drain, wait: bool) -> String {
+    let time = match drain.until {
+        Some(until) => format!("until {}", time(until)),
+        None => minutes(drain.seconds),
+    };
+    match wait {
+        true => format!("wait {time} · its address may be remembered"),
+        false => "its address may be remembered · a later run deletes it".to_owned(),
+    }
+}
+
+/// `10:32 UTC`; with its day, for it may be tomorrow's.
+pub(super) fn time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// `30 min`, rounded up.
+pub(super) fn minutes(seconds: u64) -> String {
+    format!("{} min", seconds.div_ceil(60))
 }
 
 /// What another one is made for: `image debian-12-x64 → debian-13-x64`.

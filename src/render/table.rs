@@ -149,6 +149,7 @@ fn attributes(makers: &Makers<'_>, step: &Step) -> Vec<String> {
             .collect(),
         Op::Import { .. }
         | Op::Await { .. }
+        | Op::Drain { .. }
         | Op::Delete { .. }
         | Op::Forget { .. }
         | Op::WriteBack { .. } => Vec::new(),

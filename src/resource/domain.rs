@@ -23,6 +23,8 @@ pub const KIND: Kind = Kind {
     marked: false,
     // It is deleted only when it is empty.
     protected_by: None,
+    remembered_for: None,
+    forgotten_at: None,
     loses: None,
     written_back: None,
     label: |name, _| name.to_owned(),

@@ -49,6 +49,10 @@ pub struct Kind {
     pub marked: bool,
     /// The attribute that keeps one from being deleted while the state says so.
     pub protected_by: Option<&'static str>,
+    /// The attribute that says for how many seconds others remember what it said.
+    pub remembered_for: Option<&'static str>,
+    /// The attribute in which the state says when nobody remembers it any more.
+    pub forgotten_at: Option<&'static str>,
     /// What deleting it loses, for the plan to say.
     pub loses: Option<&'static str>,
     /// The attribute that is written back into the user's file.

@@ -17,6 +17,8 @@ pub const NAME: &str = "name";
 pub const TYPE: &str = "type";
 /// What the name leads to: an address, for A and AAAA.
 pub const DATA: &str = "data";
+/// For how many seconds whoever asked may go on with the answer.
+pub const TTL: &str = "ttl";
 
 /// The descriptor.
 pub const KIND: Kind = Kind {
@@ -29,6 +31,8 @@ pub const KIND: Kind = Kind {
     },
     marked: false,
     protected_by: None,
+    remembered_for: Some(TTL),
+    forgotten_at: None,
     loses: None,
     written_back: None,
     label: |name, _| name.replacen('/', " ", 1),
@@ -49,6 +53,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(NAME, "name", OnChange::Identity),
     attribute(TYPE, "type", OnChange::Identity),
     attribute(DATA, "data", OnChange::Update),
+    attribute(TTL, "TTL", OnChange::Seen),
 ];
 
 /// The address of the record of a type that a name has.

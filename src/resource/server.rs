@@ -49,6 +49,8 @@ pub const GROW: &str = "grow";
 pub const LOCKED: &str = "locked";
 /// Whether nothing may delete it.
 pub const PROTECT: &str = "protect";
+/// When nobody remembers the address of one that another took the place of, as RFC 3339 has it.
+pub const FORGOTTEN_AT: &str = "forgotten_at";
 /// How large its disk is, in GB.
 pub const DISK_GB: &str = "disk_gb";
 /// Its addresses, in the form cloud.json has them.
@@ -67,6 +69,8 @@ pub const KIND: Kind = Kind {
     name_of: |attributes| known_text(attributes, NAME),
     marked: true,
     protected_by: Some(PROTECT),
+    remembered_for: None,
+    forgotten_at: Some(FORGOTTEN_AT),
     loses: Some("its disk"),
     written_back: Some(NETWORKS),
     label: |name, _| name.to_owned(),
@@ -96,6 +100,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(DISK, "disk", OnChange::Manner),
     attribute(LOCKED, "lock", OnChange::Seen),
     attribute(PROTECT, "protection", OnChange::Ours),
+    attribute(FORGOTTEN_AT, "time", OnChange::Ours),
     attribute(DISK_GB, "disk's size", OnChange::Seen),
     attribute(IPV6, "IPv6", OnChange::CreateOnly),
     attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),

@@ -23,6 +23,8 @@ pub const KIND: Kind = Kind {
     name_of: no_name,
     marked: false,
     protected_by: None,
+    remembered_for: None,
+    forgotten_at: None,
     loses: None,
     written_back: None,
     label: |_, attributes| super::text(attributes, NAME).to_owned(),

@@ -160,28 +160,25 @@ impl Scenario {
     }
 
     /// The fixed one, and what comes after: one server goes, one comes, a name moves, and where that
-    /// can be done in place, one gets another size. Where there is another image, two are replaced,
-    /// one of which has a name.
+    /// can be done in place, one gets another size. Where there is another image, one with a name is
+    /// replaced.
     pub(super) fn fixed_and_changed(terms: &Terms) -> Self {
         let mut scenario = Self::fixed(terms);
         let mut changed = scenario.stages.first().cloned().unwrap_or_default();
         let moved = changed.servers.get_mut(0).and_then(|web1| web1.names.pop());
         let [region, _, _] = terms.regions;
-        let [size, larger, _] = terms.sizes;
+        let [size, _, largest] = terms.sizes;
         if terms.routes.change_server.is_some()
-            && let Some(web1) = changed.servers.get_mut(0)
+            && let Some(db1) = changed.servers.last_mut()
         {
-            web1.size = larger;
+            db1.size = largest;
         }
         changed
             .servers
             .retain(|server| !server.name.ends_with("web2"));
         let [image, other] = terms.images;
-        let replaced = ["web1", "db1"];
-        for server in &mut changed.servers {
-            if replaced.iter().any(|name| server.name.ends_with(name)) {
-                server.image = other;
-            }
+        if let Some(web1) = changed.servers.get_mut(0) {
+            web1.image = other;
         }
         changed.servers.push(Server {
             name: format!("{}web3", terms.prefix),

@@ -101,6 +101,8 @@ pub(crate) fn with_input<T>(
         accounts: &found.accounts,
         written: None,
         destroying,
+        now: jiff::Timestamp::now(),
+        drains: true,
     })
 }
 

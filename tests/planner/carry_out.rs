@@ -85,6 +85,21 @@ impl World {
             Op::Await { address, id } => {
                 assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
             }
+            Op::Drain {
+                address,
+                id,
+                seconds,
+                until,
+                wait: _,
+            } => {
+                let at = until.unwrap_or(self.now + std::time::Duration::from_secs(*seconds));
+                let recorded = self.recorded.get_mut(address).unwrap();
+                assert_eq!(recorded.id, *id, "{address} is not ours");
+                let at = at.to_string();
+                recorded.attributes.insert(server::FORGOTTEN_AT, at.into());
+                self.assert_unused(address);
+                self.assert_served(address);
+            }
             Op::Delete { address, id } => {
                 assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
                 self.assert_unused(address);

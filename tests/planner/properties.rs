@@ -278,7 +278,7 @@ fn set(observed: &mut Observed, attribute: &str, value: &str) {
 /// What must hold for a plan by itself.
 fn assert_sound(world: &World, plan: &Plan) {
     let mut addresses = BTreeSet::new();
-    let mut taken_over = BTreeSet::new();
+    let mut first = BTreeSet::new();
     let mut number_of = BTreeMap::new();
     for (at, step) in plan.steps.iter().enumerate() {
         assert_eq!(step.number, at + 1);
@@ -286,13 +286,15 @@ fn assert_sound(world: &World, plan: &Plan) {
         assert!(step.waits_for.is_sorted());
         if let Some(address) = step.op.address() {
             // What is taken over may be led elsewhere in the same plan.
-            let is_changed = matches!(step.op, Op::Update { .. }) && taken_over.contains(address);
+            // What is replaced is waited for, and then it goes.
+            let is_second =
+                matches!(step.op, Op::Update { .. } | Op::Delete { .. }) && first.contains(address);
             assert!(
-                addresses.insert(address) || is_changed,
+                addresses.insert(address) || is_second,
                 "{address} has two steps"
             );
-            if matches!(step.op, Op::Import { .. }) {
-                taken_over.insert(address);
+            if matches!(step.op, Op::Import { .. } | Op::Drain { .. }) {
+                first.insert(address);
             }
             number_of.insert(address, step.number);
         }
@@ -356,23 +358,27 @@ fn random_world() -> impl Strategy<Value = World> {
         prop::collection::vec(meddling(), 0..4),
         prop_oneof![asked().prop_map(Some), Just(None)],
         prop::bool::weighted(0.1),
+        prop::bool::weighted(0.8),
     )
-        .prop_map(|(zones, old, choices, cut, meddling, new, destroying)| {
-            let mut world = World::new(&old.text());
-            for (zone, _) in ZONES.iter().zip(zones).filter(|(_, there)| *there) {
-                world.add_zone(zone);
-            }
-            let plan = world.plan().expect("an empty account takes everything");
-            carry_out_some(&mut world, &plan, &choices, cut);
-            for meddling in &meddling {
-                world.meddle(meddling);
-            }
-            if let Some(new) = new {
-                world.cloud = new.text();
-            }
-            world.destroying = destroying;
-            world
-        })
+        .prop_map(
+            |(zones, old, choices, cut, meddling, new, destroying, drains)| {
+                let mut world = World::new(&old.text());
+                for (zone, _) in ZONES.iter().zip(zones).filter(|(_, there)| *there) {
+                    world.add_zone(zone);
+                }
+                let plan = world.plan().expect("an empty account takes everything");
+                carry_out_some(&mut world, &plan, &choices, cut);
+                for meddling in &meddling {
+                    world.meddle(meddling);
+                }
+                if let Some(new) = new {
+                    world.cloud = new.text();
+                }
+                world.destroying = destroying;
+                world.drains = drains;
+                world
+            },
+        )
 }
 
 /// The plan after everything was carried out; what could be planned is no error then.

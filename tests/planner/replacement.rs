@@ -17,8 +17,9 @@ fn another_image_takes_another_server() {
         1 +/- server web: another in place of 2 · image deb → newer $6.00
         2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
         3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
-        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
-        5 ~ file cloud.json: write networks of web
+        4 … server web (2): wait 60 min · its address may be remembered (after 1, 2, 3)
+        5 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3, 4)
+        6 ~ file cloud.json: write networks of web
     ",
         );
 }
@@ -32,8 +33,9 @@ fn another_region_takes_another_server_and_the_name_goes_that_has_nothing_to_lea
         1 +/- server web: another in place of 2 · region new1 → old1 $6.00
         2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
         3 - record www.acme.com AAAA: → 2001:db8::2 · there is nothing to lead to
-        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
-        5 ~ file cloud.json: write networks of web
+        4 … server web (2): wait 60 min · its address may be remembered (after 1, 2, 3)
+        5 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3, 4)
+        6 ~ file cloud.json: write networks of web
         note: web has no public IPv6: so there will be no www.acme.com AAAA
     ",
         );
@@ -49,8 +51,9 @@ fn what_is_not_ready_yet_is_waited_for_before_the_other_goes() {
         1 … server web: wait for 5, which an earlier run made
         2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
         3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
-        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
-        5 ~ file cloud.json: write networks of web
+        4 … server web (2): wait 60 min · its address may be remembered (after 1, 2, 3)
+        5 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3, 4)
+        6 ~ file cloud.json: write networks of web
     ",
     );
 }
@@ -64,8 +67,9 @@ fn the_names_are_led_on_before_the_other_goes() {
         "
         1 ~ record www.acme.com A: 10.0.0.2 → 10.0.0.5 [data]
         2 ~ record www.acme.com AAAA: 2001:db8::2 → 2001:db8::5 [data]
-        3 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2)
-        4 ~ file cloud.json: write networks of web
+        3 … server web (2): wait 60 min · its address may be remembered (after 1, 2)
+        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
+        5 ~ file cloud.json: write networks of web
     ",
     );
     // Another image once more is another server once more.
@@ -74,9 +78,11 @@ fn the_names_are_led_on_before_the_other_goes() {
         1 +/- server web: another in place of 5 · image newer → deb $6.00
         2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
         3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
-        4 - server web (5): with its disk · another serves in its place -$6.00 (after 1)
-        5 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
-        6 ~ file cloud.json: write networks of web
+        4 … server web (5): wait 60 min · its address may be remembered (after 1)
+        5 - server web (5): with its disk · another serves in its place -$6.00 (after 1, 4)
+        6 … server web (2): wait 60 min · its address may be remembered (after 1, 2, 3)
+        7 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3, 6)
+        8 ~ file cloud.json: write networks of web
     ",
     );
 }
@@ -117,8 +123,9 @@ fn what_takes_the_place_of_another_and_is_gone_is_made_again() {
         1 + server web: new1 · small · newer · ipv6 · was deleted outside $6.00
         2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
         3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
-        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
-        5 ~ file cloud.json: write networks of web
+        4 … server web (2): wait 60 min · its address may be remembered (after 1, 2, 3)
+        5 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3, 4)
+        6 ~ file cloud.json: write networks of web
     ",
     );
 }
@@ -157,4 +164,39 @@ fn what_has_a_twin_is_not_replaced() {
     world.expect("
         error: server.web cannot be replaced while it has a twin: server 5 has its name and this deployment's mark too
     ");
+}
+
+#[test]
+fn what_is_left_to_a_later_run_stays_until_nobody_remembers_it() {
+    let mut world = World::made(&servers(WEB)).asking_for(&from_a_newer_image());
+    world.drains = false;
+    world.expect(
+        "
+        1 +/- server web: another in place of 2 · image deb → newer $6.00
+        2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
+        3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
+        4 … server web (2): its address may be remembered · a later run deletes it (after 1, 2, 3)
+        5 ~ file cloud.json: write networks of web
+    ",
+    );
+    let plan = world.plan().unwrap();
+    for step in &plan.steps {
+        world.carry_out(step);
+    }
+    world.expect("
+        note: server.web@2 stays until 1970-01-01 01:00 UTC: another serves in its place, and whoever remembers its address finds it still
+    ");
+    world.drains = true;
+    world.expect(
+        "
+        1 … server web (2): wait until 1970-01-01 01:00 UTC · its address may be remembered
+        2 - server web (2): with its disk · another serves in its place -$6.00 (after 1)
+    ",
+    );
+    world.now += std::time::Duration::from_secs(60 * 60);
+    world.expect(
+        "
+        1 - server web (2): with its disk · another serves in its place -$6.00
+    ",
+    );
 }

@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub(crate) lineage: Option<&'static str>,
     pub(crate) written: BTreeMap<Address, Arc<str>>,
     pub(crate) destroying: bool,
+    pub(crate) now: Timestamp,
+    pub(crate) drains: bool,
     pub(crate) server_limit: u64,
     /// The name of another account, where there is one.
     pub(crate) another: Option<&'static str>,
@@ -118,6 +120,8 @@ impl World {
             lineage: Some(OURS),
             written: BTreeMap::new(),
             destroying: false,
+            now: now(),
+            drains: true,
             server_limit: 10,
             another: None,
             made: 0,
@@ -304,6 +308,8 @@ impl World {
                 values: &self.written,
             }),
             destroying: self.destroying,
+            now: self.now,
+            drains: self.drains,
         };
         ask(&input, notes)
     }

@@ -9,7 +9,7 @@ use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::adapter::{self, required};
 use crate::provider::matching::{self, RecordKey, spelled};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
-use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
+use crate::resource::record::{DATA, KIND, NAME, TTL, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient, query};
 use super::listing;
@@ -199,16 +199,18 @@ pub(super) fn from_wire(zone: &str, record: Record) -> Observed {
         "CNAME" if record.data == "@" => zone.to_owned(),
         _ => record.data,
     };
+    let mut attributes = Attributes::from([
+        (ZONE, zone.into()),
+        (NAME, absolute(&record.name, zone).into()),
+        (TYPE, record.record_type.into()),
+        (DATA, data.into()),
+    ]);
+    attributes.extend(record.ttl.map(|ttl| (TTL, ttl.into())));
     Observed {
         kind: KIND.name,
         account: Arc::default(),
         id: record.id.to_string(),
-        attributes: Attributes::from([
-            (ZONE.to_owned(), zone.into()),
-            (NAME.to_owned(), absolute(&record.name, zone).into()),
-            (TYPE.to_owned(), record.record_type.into()),
-            (DATA.to_owned(), data.into()),
-        ]),
+        attributes,
         owners: Vec::new(),
         readiness: Readiness::Ready,
         monthly: None,

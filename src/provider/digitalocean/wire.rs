@@ -287,6 +287,7 @@ pub(super) struct Record {
     pub(super) name: String,
     #[serde(default)]
     pub(super) data: String,
+    pub(super) ttl: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]

@@ -4,7 +4,7 @@ use crate::model::{Attributes, Observed};
 use crate::provider::adapter::required;
 use crate::provider::matching::{RecordKey, spelled};
 use crate::provider::{Class, Error, Target};
-use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
+use crate::resource::record::{DATA, KIND, NAME, TTL, TYPE, ZONE};
 
 use super::dns;
 use super::wire::designate::RecordSet;
@@ -154,16 +154,19 @@ pub(super) fn from_wire(zone: &str, set: &RecordSet) -> Vec<Observed> {
     let owner = dns::owner(set.description.as_deref()).filter(|_| the_only(set).is_some());
     let of_value = |value: &String| {
         let data = canonical(&set.record_type, value);
+        let ttl = set.ttl.map(|ttl| (TTL.to_owned(), ttl.into()));
+        let mut attributes = Attributes::from([
+            (ZONE.to_owned(), zone.into()),
+            (NAME.to_owned(), name.as_str().into()),
+            (TYPE.to_owned(), set.record_type.as_str().into()),
+            (DATA.to_owned(), data.as_str().into()),
+        ]);
+        attributes.extend(ttl);
         Observed {
             kind: KIND.name,
             account: Default::default(),
             id: format!("{}/{data}", set.id),
-            attributes: Attributes::from([
-                (ZONE.to_owned(), zone.into()),
-                (NAME.to_owned(), name.as_str().into()),
-                (TYPE.to_owned(), set.record_type.as_str().into()),
-                (DATA.to_owned(), data.into()),
-            ]),
+            attributes,
             owners: owner.map(ToOwned::to_owned).into_iter().collect(),
             readiness: dns::readiness(&set.status),
             monthly: None,

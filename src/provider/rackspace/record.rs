@@ -10,7 +10,7 @@ use crate::model::{Attributes, Batch, Observed, Readiness};
 use crate::provider::adapter::{self, required};
 use crate::provider::matching::{self, RecordKey, spelled};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
-use crate::resource::record::{DATA, KIND, NAME, TYPE, ZONE};
+use crate::resource::record::{DATA, KIND, NAME, TTL, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient};
 use super::instant;
@@ -27,7 +27,7 @@ pub(super) const BATCH: Batch = Batch {
 };
 
 /// The shortest that is allowed, in seconds, so that a change is soon seen everywhere.
-const TTL: u32 = 300;
+const SECONDS: u32 = 300;
 /// How many zones are listed at the same time.
 const AT_ONCE: usize = 4;
 /// Singly, up to so many in a zone; more of them take fewer requests in a list.
@@ -241,7 +241,7 @@ fn to_wire<'a>(attributes: &'a Attributes, mark: Option<&str>) -> Result<RecordR
         name: required(attributes, NAME)?,
         record_type: required(attributes, TYPE)?,
         data: required(attributes, DATA)?,
-        ttl: TTL,
+        ttl: SECONDS,
         comment: mark.map(comment),
     })
 }
@@ -303,16 +303,18 @@ fn from_wire(zone: &str, record: Record) -> Observed {
         "CNAME" => record.data.trim_end_matches('.').to_ascii_lowercase(),
         _ => record.data,
     };
+    let mut attributes = Attributes::from([
+        (ZONE, zone.into()),
+        (NAME, name.into()),
+        (TYPE, record.record_type.into()),
+        (DATA, data.into()),
+    ]);
+    attributes.extend(record.ttl.map(|ttl| (TTL, ttl.into())));
     Observed {
         kind: KIND.name,
         account: Arc::default(),
         id: record.id,
-        attributes: Attributes::from([
-            (ZONE, zone.into()),
-            (NAME, name.into()),
-            (TYPE, record.record_type.into()),
-            (DATA, data.into()),
-        ]),
+        attributes,
         owners: owners(record.comment.as_deref()),
         readiness: Readiness::Ready,
         monthly: None,
@@ -343,10 +345,9 @@ mod tests {
             "data": "2001:0DB8:0000::0001", "ttl": 300, "comment": "cloudbuilder:5d2e",
             "created": "2011-05-18T19:53:09.000+0000"});
         let record = from_wire("acme.com", serde_json::from_value(wire).unwrap());
-        assert_eq!(
-            record.attributes,
-            wanted("www.acme.com", "AAAA", "2001:db8::1")
-        );
+        let mut attributes = wanted("www.acme.com", "AAAA", "2001:db8::1");
+        attributes.insert(TTL, 300.into());
+        assert_eq!(record.attributes, attributes);
         assert_eq!(record.owners, ["5d2e"]);
         assert_eq!(record.created.unwrap().to_string(), "2011-05-18T19:53:09Z");
     }

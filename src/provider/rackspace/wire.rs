@@ -128,6 +128,7 @@ pub(super) struct Record {
     pub(super) name: String,
     #[serde(default)]
     pub(super) data: String,
+    pub(super) ttl: Option<u64>,
     pub(super) comment: Option<String>,
     pub(super) created: Option<String>,
 }

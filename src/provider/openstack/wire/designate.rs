@@ -57,6 +57,8 @@ pub(in super::super) struct RecordSet {
     /// A set: their order says nothing and varies.
     pub(in super::super) records: Vec<String>,
     pub(in super::super) description: Option<String>,
+    /// Its zone's, if it has none of its own.
+    pub(in super::super) ttl: Option<u64>,
     pub(in super::super) status: String,
     #[serde(default)]
     pub(in super::super) action: String,

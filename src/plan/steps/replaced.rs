@@ -1,0 +1,143 @@
+//! The steps of what goes because another serves in its place.
+
+use crate::model::{Address, Attributes};
+use crate::plan::decide::Decision;
+use crate::plan::drain::{self, Drain};
+use crate::plan::{Input, Op, Step, Verb, words};
+use crate::resource::{Kind, OnChange, kind};
+
+use super::{Draft, Part, texts_before};
+
+/// The draft of what a later run deletes, if the state does not know yet when that may be.
+pub(super) fn stays<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
+    let address = &decision.action.address;
+    let recorded = input.recorded.get(address)?;
+    let (had, _) = address.had()?;
+    let drain = drain::of(input, decision.kind, &had, Some(recorded))?;
+    let is_told = drain::is_told(decision.kind, recorded);
+    (!is_told).then(|| {
+        let id = recorded.id.clone();
+        draining(decision, address.clone(), id, drain)
+    })
+}
+
+/// The draft of what serves on while a later run is left to delete it.
+fn draining<'d>(
+    decision: &'d Decision<'_>,
+    address: Address,
+    id: String,
+    drain: Drain,
+) -> Draft<'d> {
+    Draft {
+        step: drain_step(decision.kind, &address, id, drain, false),
+        rank: (Part::Remove, usize::MAX - decision.rank),
+        address,
+        refers_to: Vec::new(),
+        needs: Vec::new(),
+        after: Vec::new(),
+        gives_back: texts_before(decision, OnChange::Computed),
+        lets_go: Vec::new(),
+    }
+}
+
+fn drain_step(kind: &Kind, address: &Address, id: String, drain: Drain, wait: bool) -> Step {
+    Step {
+        number: 0,
+        verb: Verb::NoOp,
+        kind: kind.name.to_owned(),
+        label: words::label_of(kind, address, &Attributes::new()),
+        detail: words::drains(drain, wait),
+        monthly: None,
+        loses: None,
+        interrupts: false,
+        permanent: false,
+        waits_for: Vec::new(),
+        after: Vec::new(),
+        op: Op::Drain {
+            address: address.clone(),
+            id,
+            seconds: drain.seconds,
+            until: drain.until,
+            wait,
+        },
+    }
+}
+
+/// What was set aside for another is deleted when nobody remembers its address any more.
+pub(super) fn add_drains(
+    input: &Input<'_>,
+    drafts: &mut Vec<Draft<'_>>,
+    waits_for: &mut Vec<Vec<usize>>,
+) {
+    for node in 0..drafts.len() {
+        let Some(draft) = drafts.get(node) else {
+            continue;
+        };
+        let (Op::Delete { address, id }, Some((had, _))) = (&draft.step.op, draft.address.had())
+        else {
+            continue;
+        };
+        let is_wanted = input.desired.iter().any(|desired| desired.address == had);
+        let Some((_, kind)) = kind(had.kind()).filter(|_| is_wanted) else {
+            continue;
+        };
+        let Some(drain) = drain::of(input, kind, &had, input.recorded.get(address)) else {
+            continue;
+        };
+        let drain = Draft {
+            step: drain_step(kind, address, id.clone(), drain, true),
+            rank: draft.rank,
+            address: address.clone(),
+            refers_to: Vec::new(),
+            needs: Vec::new(),
+            after: Vec::new(),
+            gives_back: Vec::new(),
+            lets_go: Vec::new(),
+        };
+        let first = waits_for.get(node).cloned().unwrap_or_default();
+        if let Some(waits) = waits_for.get_mut(node) {
+            waits.push(drafts.len());
+        }
+        waits_for.push(first);
+        drafts.push(drain);
+    }
+}
+
+/// The draft of what goes when another serves in its place.
+pub(super) fn goes<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
+    let action = &decision.action;
+    let id = action.id.clone()?;
+    let address = action.address.set_aside(&id);
+    if !input.drains
+        && let Some(drain) = drain::of(input, decision.kind, &action.address, None)
+    {
+        return Some(draining(decision, address, id, drain));
+    }
+    let step = Step {
+        number: 0,
+        verb: Verb::Delete,
+        kind: decision.kind.name.to_owned(),
+        label: words::label_of(decision.kind, &address, &Attributes::new()),
+        detail: words::replaced(decision.kind),
+        monthly: action.monthly_before.map(|before| -before),
+        loses: decision.kind.loses,
+        interrupts: false,
+        permanent: false,
+        waits_for: Vec::new(),
+        after: Vec::new(),
+        op: Op::Delete {
+            address: address.clone(),
+            id,
+        },
+    };
+    Some(Draft {
+        step,
+        rank: (Part::Remove, usize::MAX - decision.rank),
+        address,
+        refers_to: Vec::new(),
+        needs: Vec::new(),
+        after: Vec::new(),
+        gives_back: texts_before(decision, OnChange::Computed),
+        lets_go: texts_before(decision, OnChange::Update),
+    })
+}
