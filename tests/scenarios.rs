@@ -113,6 +113,7 @@ scenarios! {
     names_swapped,
     no_names,
     no_such_thing,
+    outputs_for_programs,
     plan_as_json,
     plan_as_markdown,
     practice,

@@ -173,7 +173,7 @@ fn own_token(account: &str, entry: &Secret) -> Result<Secret, Failure> {
     let members = entry.as_object();
     let token = members
         .filter(|members| members.len() == 1)
-        .and_then(|members| members.get("token")?.as_str())
+        .and_then(|members| members.get(digitalocean::ENTRY_KEY)?.as_str())
         .map(str::trim)
         .filter(|token| !token.is_empty());
     let token =

@@ -64,7 +64,9 @@ pub(super) enum Command {
     /// Show what others changed since it was last applied; changes nothing
     Drift(DriftArgs),
     /// Show the recorded servers, with their addresses and records
-    Show,
+    Show(ShowArgs),
+    /// Log in to a recorded server, or run a command there
+    Ssh(SshArgs),
     /// Look at the recorded state, correct it, or make it anew from the account
     #[command(subcommand)]
     State(StateCommand),
@@ -76,6 +78,14 @@ pub(super) enum Command {
     /// Run the practice cloud for other programs, or empty it
     #[command(subcommand)]
     Sandbox(SandboxCommand),
+    /// Print the JSON Schema of cloud.json, by which editors check and complete it
+    Schema {
+        /// That of security.json instead
+        #[arg(long)]
+        security: bool,
+    },
+    /// Print the manual page of this program or of a command
+    Man(ManArgs),
     /// Print a script that makes a shell complete this program's command lines
     Completions {
         /// Which shell
@@ -168,6 +178,59 @@ pub(super) struct CarryingOut {
     /// Do not ask for approval
     #[arg(short = 'y', long)]
     pub(super) auto_approve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// Print everything that is recorded as one JSON document
+    #[arg(long, conflicts_with_all = ["inventory", "ssh_config"])]
+    pub(super) json: bool,
+    /// Print the servers as Ansible takes them from an inventory script
+    #[arg(long, conflicts_with = "ssh_config")]
+    pub(super) inventory: bool,
+    /// With --inventory: all servers, as without it; Ansible says so
+    #[arg(long, requires = "inventory")]
+    pub(super) list: bool,
+    /// With --inventory: the variables of one server
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "inventory",
+        conflicts_with = "list"
+    )]
+    pub(super) host: Option<String>,
+    /// Print the servers as ssh takes them from its configuration, for an Include
+    #[arg(long)]
+    pub(super) ssh_config: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "cloudbuilder ssh [OPTIONS] NAME [COMMAND]...\n       \
+                            cloudbuilder ssh [OPTIONS] NAME -- [SSH-OPTION]... [COMMAND]..."
+)]
+pub(super) struct SshArgs {
+    /// Who logs in; by default root where that is known to be right, else whom ssh takes
+    #[arg(short = 'l', long, value_name = "USER")]
+    pub(super) user: Option<String>,
+    /// Connect to its IPv6 address
+    #[arg(short = '6', long = "ipv6")]
+    pub(super) ipv6: bool,
+    /// The server's name, or a DNS name that leads to it
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    /// What to run there; after `--`, options of ssh may come first
+    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    pub(super) words: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Write the pages of all commands into this directory instead
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(super) dir: Option<PathBuf>,
+    /// The command, such as `state mv`; without one, the program
+    pub(super) command: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -367,9 +430,13 @@ pub(super) fn from_terraform(args: impl Iterator<Item = OsString>) -> Vec<OsStri
         args.push("--help".into());
     }
     let mut verbatim = false;
+    let mut before = OsString::new();
     args.into_iter()
         .map(|arg| {
-            verbatim |= arg == "--";
+            // What follows `ssh` may be a command for another machine.
+            let is_directory = before == "-C" || before == "--chdir";
+            verbatim |= arg == "--" || arg == "ssh" && !is_directory;
+            before.clone_from(&arg);
             let Some(text) = arg.to_str().filter(|_| !verbatim) else {
                 return arg;
             };
@@ -412,6 +479,28 @@ mod tests {
         };
         assert!(apply.carrying_out.auto_approve);
         assert_eq!(apply.planning.parallelism, 3);
+    }
+
+    #[test]
+    fn what_runs_elsewhere_is_spelled_as_it_was_typed() {
+        let typed = |line: &str| from_terraform(line.split(' ').map(OsString::from));
+        let line = "cloudbuilder ssh web1 terraform plan -json";
+        assert_eq!(typed(line).last().unwrap(), "-json");
+        let line = "cloudbuilder -C ssh plan -json";
+        assert_eq!(typed(line).last().unwrap(), "--json");
+        let line = "cloudbuilder ssh -l me web1 ls -la -- -j";
+        let cli = Cli::try_parse_from(typed(line)).unwrap();
+        let Command::Ssh(ssh) = cli.command else {
+            panic!("not ssh")
+        };
+        assert_eq!(ssh.user.as_deref(), Some("me"));
+        assert_eq!(
+            (ssh.name.as_str(), ssh.words),
+            (
+                "web1",
+                ["ls", "-la", "--", "-j"].map(str::to_owned).to_vec()
+            )
+        );
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub(super) enum Success {
     Done,
     /// With `--detailed-exitcode`: there is something to do.
     Changes,
+    /// What another program ended with, where this one cannot become that.
+    #[cfg(not(unix))]
+    Status(u8),
 }
 
 impl Failure {
@@ -60,6 +63,8 @@ impl From<Success> for ExitCode {
         match success {
             Success::Done => Self::SUCCESS,
             Success::Changes => Self::from(2),
+            #[cfg(not(unix))]
+            Success::Status(code) => Self::from(code),
         }
     }
 }

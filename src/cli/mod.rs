@@ -13,16 +13,20 @@ mod credentials;
 mod deployment;
 mod drift;
 mod failure;
+mod hosts;
 mod init;
 mod local_files;
+mod man;
 mod muted;
 mod plan;
 mod practice;
 mod rebuild;
 mod recovery;
 mod sandbox;
+mod schema;
 mod show;
 mod signals;
+mod ssh;
 mod state_edit;
 mod survey;
 mod terminal;
@@ -90,8 +94,11 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
     // What neither waits nor changes anything ends by a signal as any program does.
     let signals = &mut match cli.command {
         Command::Validate
-        | Command::Show
+        | Command::Show(_)
+        | Command::Ssh(_)
+        | Command::Man(_)
         | Command::State(StateCommand::List | StateCommand::Show { .. })
+        | Command::Schema { .. }
         | Command::Completions { .. } => Signals::deaf(),
         _ => Signals::listen().map_err(|error| {
             Failure::error("the program cannot listen for signals").detail(error.to_string())
@@ -104,7 +111,8 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
         Command::Apply(args) => apply::apply(global, args, terminal, signals).await,
         Command::Destroy(args) => apply::destroy(global, args, terminal, signals).await,
         Command::Drift(args) => drift::run(global, args, terminal, signals).await,
-        Command::Show => show::run(global, terminal),
+        Command::Show(args) => show::run(global, args, terminal),
+        Command::Ssh(args) => ssh::run(global, args, terminal),
         Command::State(StateCommand::List) => show::list(global, terminal),
         Command::State(StateCommand::Show { address }) => show::one(global, address, terminal),
         Command::State(StateCommand::Mv {
@@ -138,6 +146,8 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
         Command::Sandbox(SandboxCommand::Torture(args)) => {
             torture::run(args, terminal, signals).await
         }
+        Command::Schema { security } => schema::run(*security, terminal),
+        Command::Man(args) => man::run(args, terminal),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "cloudbuilder", &mut script);

@@ -3,17 +3,47 @@
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
 use super::accounts::{Accounts, Named};
-use super::defaults::{Defaults, defaults};
-use super::keys::{report_duplicate_keys, unknown_key};
+use super::defaults::{self, Defaults, defaults};
+use super::keys::{
+    Form as ObjectForm, Key, SCHEMA, Shape, is_schema, names, report_duplicate_keys, unknown_key,
+};
 use super::providers::providers;
 use super::reader::Reader;
-use super::server::{Around, FLAT_KEYS, SERVER_KEYS, servers};
+use super::server::{self, Around, FLAT_KEYS, SERVER_KEYS, servers};
 use super::source::Source;
 use super::{Cloud, Domain, Spanned, dns_name, syntax, validate};
 use crate::model::{Diagnostic, nearest};
 
 /// The keys of the sectioned form.
-const SECTIONS: [&str; 5] = ["version", "providers", "defaults", "servers", "domains"];
+pub(super) const SECTIONS: [Key; 6] = [
+    Key::new("version", "The version of this form.", Shape::Number(2)),
+    Key::new(
+        "providers",
+        "The accounts by name. Without it there is one, at DigitalOcean.",
+        Shape::Named(&Shape::Account),
+    ),
+    Key::new(
+        "defaults",
+        "What servers have that do not say otherwise.",
+        Shape::Object(&ObjectForm::of(&defaults::KEYS)),
+    ),
+    Key::new(
+        "servers",
+        "The servers by name, which becomes the hostname.",
+        Shape::Named(&Shape::Object(&ObjectForm::of(&SERVER_KEYS))),
+    ),
+    Key::new(
+        "domains",
+        "Zones that shall exist whether a name needs them or not.",
+        Shape::Either(&[
+            Shape::List(&Shape::Text),
+            Shape::Named(&Shape::Object(&ObjectForm::of(&DOMAIN_KEYS))),
+        ]),
+    ),
+    SCHEMA,
+];
+/// The keys of a domain.
+const DOMAIN_KEYS: [Key; 1] = [server::PROVIDER];
 /// Sections that the format has a place for and this version does not read.
 const LATER_SECTIONS: [&str; 3] = ["records", "volumes", "firewalls"];
 /// The one version of the sectioned form.
@@ -124,7 +154,7 @@ fn lacks_version(root: &Object<'_>) -> bool {
                     .all(|member| member.value.as_object().is_some())
                 && !members
                     .iter()
-                    .any(|member| FLAT_KEYS.contains(&member.name.as_str()))
+                    .any(|member| names(&FLAT_KEYS).any(|known| known == member.name.as_str()))
         })
 }
 
@@ -160,6 +190,7 @@ fn sectioned(reader: &mut Reader<'_, '_>, root: &Object<'_>, cloud: &mut Cloud) 
             }
             // Read before all others.
             "providers" | "defaults" => {}
+            _ if is_schema(reader, member) => {}
             "servers" => {
                 if let Some(section) = reader.object("`servers`", &member.value) {
                     servers(reader, section, &around, cloud);
@@ -179,7 +210,7 @@ fn sectioned(reader: &mut Reader<'_, '_>, root: &Object<'_>, cloud: &mut Cloud) 
 fn unknown_section(key: &str, value: &Value<'_>) -> Diagnostic {
     let is_server = value.as_object().is_some_and(|object| {
         let mut keys = object.properties.iter().map(|member| member.name.as_str());
-        keys.any(|key| SERVER_KEYS.contains(&key))
+        keys.any(|key| names(&SERVER_KEYS).any(|known| known == key))
     });
     if LATER_SECTIONS.contains(&key) {
         Diagnostic::error(format!(
@@ -193,7 +224,7 @@ fn unknown_section(key: &str, value: &Value<'_>) -> Diagnostic {
             .hint("in a file with a `version`, servers go into the section `servers`")
     } else {
         let error = Diagnostic::error(format!("unknown section `{key}`"));
-        match nearest(key, SECTIONS) {
+        match nearest(key, names(&SECTIONS)) {
             Some(meant) => error.hint(format!("did you mean `{meant}`?")),
             None => error.hint("the sections are `providers`, `defaults`, `servers` and `domains`"),
         }
@@ -245,7 +276,8 @@ fn domains(reader: &mut Reader<'_, '_>, value: &Value<'_>, accounts: &Accounts, 
                             own = Named::read(reader, &what, &option.value);
                         } else {
                             let place = reader.name_place(option);
-                            let error = unknown_key(key, &format!("in {what}"), &["provider"]);
+                            let error =
+                                unknown_key(key, &format!("in {what}"), names(&DOMAIN_KEYS));
                             reader.report(error.at(place));
                             if matches!(own, Named::Nothing) {
                                 own = Named::Unreadable;

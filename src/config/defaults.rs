@@ -4,23 +4,23 @@ use jsonc_parser::ast::Value;
 
 use super::Spanned;
 use super::accounts::{Accounts, Named};
-use super::keys::{firsts, report_duplicate_keys, unknown_key};
+use super::keys::{Key, firsts, names, report_duplicate_keys, unknown_key};
 use super::openstack::{self, OpenStack};
 use super::reader::Reader;
 use super::selector::{Selector, Wanted, selector};
-use super::server::disk;
+use super::server::{self, disk};
 use crate::model::{Diagnostic, nearest};
 
 /// Its keys.
-const KEYS: [&str; 8] = [
-    "provider",
-    "region",
-    "size",
-    "image",
-    "backups",
-    "disk",
-    "protect",
-    "openstack",
+pub(super) const KEYS: [Key; 8] = [
+    server::PROVIDER,
+    server::REGION,
+    server::SIZE,
+    server::IMAGE,
+    server::BACKUPS,
+    server::DISK,
+    server::PROTECT,
+    server::OPENSTACK,
 ];
 
 /// What servers have that do not say otherwise.
@@ -45,7 +45,7 @@ pub(super) fn defaults(
 ) -> Defaults {
     let mut defaults = Defaults::default();
     let Some(object) = reader.object("`defaults`", value) else {
-        defaults.broken = KEYS.to_vec();
+        defaults.broken = names(&KEYS).collect();
         accounts.set_default(reader, Named::Unreadable);
         return defaults;
     };
@@ -95,12 +95,12 @@ pub(super) fn defaults(
                 );
             }
             key => {
-                let error = unknown_key(key, "in `defaults`", &KEYS);
+                let error = unknown_key(key, "in `defaults`", names(&KEYS));
                 let place = reader.name_place(member);
                 reader.report(error.at(place));
                 // The server that lacks what was misspelled here is not at fault.
-                defaults.broken.extend(nearest(key, KEYS));
-                if nearest(key, KEYS) == Some("provider") {
+                defaults.broken.extend(nearest(key, names(&KEYS)));
+                if nearest(key, names(&KEYS)) == Some("provider") {
                     accounts.set_default(reader, Named::Unreadable);
                 }
             }
@@ -108,6 +108,6 @@ pub(super) fn defaults(
     }
     defaults
         .broken
-        .extend(KEYS.iter().filter(|key| object.get(key).is_some()));
+        .extend(names(&KEYS).filter(|key| object.get(key).is_some()));
     defaults
 }

@@ -6,12 +6,44 @@ use std::fmt;
 use jsonc_parser::ast::{Object, Value};
 
 use super::Spanned;
-use super::keys::{firsts, report_duplicate_keys, unknown_key};
+use super::keys::{Form, Key, Shape, firsts, names, report_duplicate_keys, unknown_key};
 use super::reader::Reader;
 use crate::model::{Diagnostic, Place, Secret};
 
 /// The keys of a file.
-pub(super) const KEYS: [&str; 5] = ["path", "content", "file", "public_ssh_key", "mode"];
+pub(super) const KEYS: [Key; 5] = [
+    Key::new(
+        "path",
+        "Where it goes, an absolute path.",
+        Shape::Form("^/"),
+    ),
+    Key::new(
+        "content",
+        "What is in it. For the server alone: plans and the state hold a hash of it.",
+        Shape::String,
+    ),
+    Key::new(
+        "file",
+        "A text file beside cloud.json that holds what is in it.",
+        Shape::Text,
+    ),
+    Key::new(
+        "public_ssh_key",
+        "true: your public key is in it, for images that do not take it by themselves.",
+        Shape::True,
+    ),
+    Key::new(
+        "mode",
+        "Who may do what with it, in octal: \"0644\".",
+        Shape::Form("^[0-7]{3,4}$"),
+    ),
+];
+/// A file as an object.
+pub(super) const FORM: Form = Form {
+    keys: &KEYS,
+    required: &["path"],
+    one_of: &SOURCES,
+};
 /// Those of them whose value messages may quote.
 pub(super) const SHOWN_KEYS: [&str; 4] = ["path", "file", "public_ssh_key", "mode"];
 /// Those of them of which there must be exactly one.
@@ -123,7 +155,7 @@ fn file(reader: &mut Reader<'_, '_>, of: &str, object: &Object<'_>, place: Place
             "public_ssh_key" => source = public_key(reader, &what, value),
             "mode" => mode = octal(reader, &what, value),
             _ => {
-                let error = unknown_key(key, &format!("of a file {of}"), &KEYS);
+                let error = unknown_key(key, &format!("of a file {of}"), names(&KEYS));
                 reader.report(error.at(reader.name_place(member)));
             }
         }

@@ -1,4 +1,5 @@
-//! The keys of an object, and the messages about those that are none.
+//! The keys of an object: what the readers know, what the JSON Schema says of them, and the messages
+//! about those that are none.
 
 use std::collections::HashSet;
 
@@ -7,8 +8,98 @@ use jsonc_parser::ast::{Object, ObjectProp};
 use super::reader::Reader;
 use crate::model::{Diagnostic, nearest};
 
+/// A key that an object of the user's files may have. Each object has one table of them, which its
+/// reader, the messages and the schema work from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    /// What it means, as README says it; for whoever writes the file in an editor.
+    pub(super) about: &'static str,
+    pub(super) shape: Shape,
+}
+
+impl Key {
+    pub(super) const fn new(name: &'static str, about: &'static str, shape: Shape) -> Self {
+        Self { name, about, shape }
+    }
+}
+
+/// What a value must be as far as its form goes. The readers check more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Whatever there is in JSON.
+    Anything,
+    /// A string, which may be empty.
+    String,
+    /// A string with something in it.
+    Text,
+    /// One of these strings.
+    Word(&'static [&'static str]),
+    /// A string with this form, as a regular expression.
+    Form(&'static str),
+    Boolean,
+    /// `true` and nothing else.
+    True,
+    /// This number and no other.
+    Number(u64),
+    List(&'static Self),
+    /// A list with something in it.
+    Filled(&'static Self),
+    /// An object whose keys are names that the user gives.
+    Named(&'static Self),
+    Object(&'static Form),
+    Either(&'static [Self]),
+    /// An account: what it may have depends on its `type`.
+    Account,
+}
+
+/// The form of an object: its keys, and which of them must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) keys: &'static [Key],
+    pub(super) required: &'static [&'static str],
+    /// Of these there must be just one; none, if nothing is said.
+    pub(super) one_of: &'static [&'static str],
+}
+
+impl Form {
+    /// An object that may lack any of its keys.
+    pub(super) const fn of(keys: &'static [Key]) -> Self {
+        Self {
+            keys,
+            required: &[],
+            one_of: &[],
+        }
+    }
+}
+
+/// The names of the keys.
+pub(super) fn names(keys: &[Key]) -> impl Iterator<Item = &'static str> + Clone {
+    keys.iter().map(|key| key.name)
+}
+
+/// Names the schema that an editor checks the file by. Top level, in either form; not read.
+pub(super) const SCHEMA: Key = Key::new(
+    "$schema",
+    "The schema that an editor checks this file by. Not read by cloudbuilder.",
+    Shape::String,
+);
+
+/// Whether a member is that, which must be a string.
+pub(super) fn is_schema(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>) -> bool {
+    let is_it = member.name.as_str() == SCHEMA.name;
+    if is_it {
+        reader.string("`$schema`", &member.value);
+    }
+    is_it
+}
+
 /// `unknown key` with the nearest one that is meant, or all there are.
-pub(super) fn unknown_key(key: &str, of: &str, known: &[&'static str]) -> Diagnostic {
+pub(super) fn unknown_key(
+    key: &str,
+    of: &str,
+    known: impl Iterator<Item = &'static str> + Clone,
+) -> Diagnostic {
     unknown_key_but(key, of, known, "")
 }
 
@@ -16,14 +107,13 @@ pub(super) fn unknown_key(key: &str, of: &str, known: &[&'static str]) -> Diagno
 pub(super) fn unknown_key_but(
     key: &str,
     of: &str,
-    known: &[&'static str],
+    known: impl Iterator<Item = &'static str> + Clone,
     unlisted: &str,
 ) -> Diagnostic {
     let error = Diagnostic::error(format!("unknown key `{}` {of}", key.escape_debug()));
-    let keys = known.iter().copied();
-    match nearest(key, keys.clone()) {
+    match nearest(key, known.clone()) {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),
-        None => error.hint(all("key", keys.filter(|&key| key != unlisted))),
+        None => error.hint(all("key", known.filter(|&key| key != unlisted))),
     }
 }
 

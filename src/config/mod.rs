@@ -15,6 +15,7 @@ mod providers;
 mod public_key;
 mod quotable;
 mod reader;
+pub mod schema;
 pub mod security;
 mod selector;
 mod server;

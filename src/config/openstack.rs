@@ -4,16 +4,32 @@
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
 use super::Spanned;
-use super::keys::{firsts, report_duplicate_keys, unknown_key};
+use super::keys::{Key, Shape, firsts, names, report_duplicate_keys, unknown_key};
 use super::reader::Reader;
 use crate::model::Diagnostic;
 
 /// Its keys.
-pub(super) const KEYS: [&str; 4] = [
-    "networks",
-    "security_groups",
-    "floating_ip_from",
-    "public_network",
+pub(super) const KEYS: [Key; 4] = [
+    Key::new(
+        "networks",
+        "Which networks a server is in, by name or id.",
+        Shape::Filled(&Shape::Text),
+    ),
+    Key::new(
+        "security_groups",
+        "Which security groups a server is in, by name or id.",
+        Shape::Filled(&Shape::Text),
+    ),
+    Key::new(
+        "floating_ip_from",
+        "The network that floating IPs are taken from.",
+        Shape::Text,
+    ),
+    Key::new(
+        "public_network",
+        "A network whose addresses are public though the cloud does not say so.",
+        Shape::Text,
+    ),
 ];
 
 /// What a server on an OpenStack has besides what servers have everywhere.
@@ -72,7 +88,7 @@ pub(super) fn block(reader: &mut Reader<'_, '_>, of: &str, object: &Object<'_>) 
     for member in firsts(object) {
         let of = format!("in `openstack` {of}");
         if !block.read(reader, &of, member) {
-            let error = unknown_key(member.name.as_str(), &of, &KEYS);
+            let error = unknown_key(member.name.as_str(), &of, names(&KEYS));
             reader.report(error.at(reader.name_place(member)));
         }
     }

@@ -3,7 +3,8 @@
 mod read;
 
 use super::Spanned;
-use super::openstack::OpenStack;
+use super::keys::{Key, Shape};
+use super::openstack::{self, OpenStack};
 
 pub(super) use read::providers;
 
@@ -18,7 +19,7 @@ pub struct ProviderType {
     /// What `type` says.
     pub name: &'static str,
     /// What settings an account of it may have.
-    pub settings: &'static [&'static str],
+    pub(super) settings: &'static [Key],
     /// Whether each server says which region it is in. Elsewhere an account is one region.
     pub region_by_server: bool,
     /// Whether the provider backs servers up.
@@ -45,16 +46,42 @@ const DIGITALOCEAN: ProviderType = ProviderType {
     ],
 };
 
-const OPENSTACK_SETTINGS: &[&str] = &[
-    "cloud",
+/// The key of an account that says which of [`TYPES`] it has.
+pub(super) const TYPE: &str = "type";
+
+const REGION: Key = Key::new(
     "region",
+    "The one region that this account is; if it is left out, the only one or your own default.",
+    Shape::Text,
+);
+const AUTH_URL: Key = Key::new(
     "auth_url",
-    "interface",
-    "networks",
-    "security_groups",
-    "floating_ip_from",
-    "public_network",
+    "Where it logs in: the address of the identity service.",
+    Shape::Form("^https?://[^/@][^@]*$"),
+);
+
+const OPENSTACK_SETTINGS: &[Key] = &[
+    Key::new(
+        "cloud",
+        "The name of its entry in clouds.yaml.",
+        Shape::Text,
+    ),
+    REGION,
+    AUTH_URL,
+    Key::new(
+        "interface",
+        "Which endpoints of the services are used.",
+        Shape::Word(&INTERFACES),
+    ),
+    // What its servers have that do not say otherwise.
+    openstack::KEYS[0],
+    openstack::KEYS[1],
+    openstack::KEYS[2],
+    openstack::KEYS[3],
 ];
+
+/// The endpoints that a catalog of services tells apart.
+const INTERFACES: [&str; 3] = ["public", "internal", "admin"];
 
 /// Every type there is.
 pub const TYPES: [ProviderType; 4] = [
@@ -74,7 +101,7 @@ pub const TYPES: [ProviderType; 4] = [
     },
     ProviderType {
         name: "rackspace",
-        settings: &["region", "auth_url"],
+        settings: &[REGION, AUTH_URL],
         region_by_server: false,
         backups: false,
         keeps_disk: false,

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::cloud::SECTIONS;
 use super::files;
+use super::keys::names;
 use super::server::SERVER_KEYS;
 use super::source::{Source, without_mark};
 use super::syntax;
@@ -24,16 +26,7 @@ const HIDDEN: [&str; 7] = [
 /// The key of a server under which no text is quoted but that of keys that are known.
 const FILES: &str = "files";
 /// Words that are no secret wherever they stand.
-const WORDS: [&str; 8] = [
-    "version",
-    "providers",
-    "defaults",
-    "servers",
-    "domains",
-    "true",
-    "false",
-    "null",
-];
+const WORDS: [&str; 3] = ["true", "false", "null"];
 
 /// The text with `*` for each byte that must not be seen, every other byte where it was. It need
 /// not be JSON: that it is not may be what is told about it.
@@ -175,8 +168,9 @@ fn unknown_words(text: &str) -> Vec<Range<usize>> {
         let from = rest.get(start..).unwrap_or_default();
         let length = from.find(|c| !is_word(c)).unwrap_or(from.len());
         let word = from.get(..length).unwrap_or_default();
-        let keys = SERVER_KEYS.iter().chain(&files::KEYS).chain(&WORDS);
-        if !keys.into_iter().any(|known| *known == word) {
+        let keys = [&SERVER_KEYS[..], &files::KEYS, &SECTIONS];
+        let mut known = keys.into_iter().flat_map(names).chain(WORDS);
+        if known.all(|known| known != word) {
             let at = text.len() - from.len();
             found.push(at..at + length);
         }
@@ -365,8 +359,9 @@ mod tests {
 
     #[test]
     fn no_key_of_ours_is_hidden_by_mistake() {
-        let servers = super::super::server::SERVER_KEYS.iter();
-        let accounts = super::super::TYPES.iter().flat_map(|known| known.settings);
+        let servers = names(&SERVER_KEYS);
+        let accounts = super::super::TYPES;
+        let accounts = accounts.iter().flat_map(|known| names(known.settings));
         let others = [
             "type",
             "path",
@@ -378,7 +373,7 @@ mod tests {
             "id",
         ];
         let networks = ["ip_address", "netmask", "gateway"];
-        for key in servers.chain(accounts).chain(&others).chain(&networks) {
+        for key in servers.chain(accounts).chain(others).chain(networks) {
             assert!(!is_hidden(key), "{key}");
         }
     }

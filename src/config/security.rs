@@ -6,6 +6,7 @@ use std::fmt;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
+use super::keys::{Key, SCHEMA, Shape, is_schema, names};
 use super::public_key::{KeyError, PublicKey};
 use super::reader::{Reader, to_json};
 use super::source::Source;
@@ -15,7 +16,22 @@ use crate::model::{Diagnostic, Place, Secret, Severity, nearest};
 const TOKEN: &str = "digital_ocean_api_key";
 const PUBLIC_KEY: &str = "public_ssh_key";
 const ACCOUNTS: &str = "accounts";
-const KEYS: [&str; 3] = [TOKEN, PUBLIC_KEY, ACCOUNTS];
+/// The keys of the file.
+pub(super) const KEYS: [Key; 4] = [
+    Key::new(TOKEN, "The token for DigitalOcean's API.", Shape::String),
+    Key::new(
+        PUBLIC_KEY,
+        "The public SSH key that is put on new servers, such as \"ssh-ed25519 AAAA… you@example.com\".",
+        Shape::Text,
+    ),
+    Key::new(
+        ACCOUNTS,
+        "What opens further accounts, by their names in cloud.json.",
+        // What an entry may have is its provider's business.
+        Shape::Named(&Shape::Anything),
+    ),
+    SCHEMA,
+];
 
 /// The variables that a token is taken from; the first that is set wins.
 const TOKEN_VARIABLES: [&str; 2] = ["DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN"];
@@ -176,6 +192,7 @@ fn members(
             TOKEN => token(reader, &member.value, security),
             PUBLIC_KEY => public_key(reader, &member.value, security),
             ACCOUNTS => accounts(reader, &member.value, security),
+            _ if is_schema(reader, member) => {}
             _ => {
                 let place = reader.name_place(member);
                 reader.report(unknown_key(key).at(place));
@@ -194,7 +211,7 @@ fn members(
 /// Key names are shown only if they are ours or plainly words: a token may have slipped into one.
 fn report_duplicates(reader: &mut Reader<'_, '_>, object: &Object<'_>) {
     reader.report_duplicates(object, |key| {
-        let name = if KEYS.contains(&key) { key } else { "" };
+        let name = names(&KEYS).find(|known| *known == key).unwrap_or_default();
         let summary = if name.is_empty() {
             "duplicate key".to_owned()
         } else {
@@ -214,7 +231,7 @@ fn unknown_key(key: &str) -> Diagnostic {
     } else {
         Diagnostic::error("unknown key")
     };
-    match nearest(key, KEYS) {
+    match nearest(key, names(&KEYS)) {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),
         None => error.hint(format!(
             "the keys are `{TOKEN}`, `{PUBLIC_KEY}` and `{ACCOUNTS}`"

@@ -5,7 +5,7 @@ mod read;
 use glob::{MatchOptions, Pattern};
 use jiff::Timestamp;
 
-pub(super) use read::{Wanted, selector};
+pub(super) use read::{IMAGE, SIZE, Wanted, selector};
 
 /// Case does not count, and no character is special in a name but those of the pattern itself.
 const MATCHING: MatchOptions = MatchOptions {

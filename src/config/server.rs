@@ -7,31 +7,94 @@ use jsonc_parser::ast::{Object, ObjectProp, Value};
 use super::accounts::{Accounts, Home, Named};
 use super::cloud::dns;
 use super::defaults::Defaults;
-use super::files::files;
-use super::keys::{and, firsts, report_duplicate_keys, unknown_key_but};
+use super::files::{self, files};
+use super::keys::{
+    Form, Key, SCHEMA, Shape, and, firsts, is_schema, names as names_of, report_duplicate_keys,
+    unknown_key_but,
+};
 use super::openstack::{self, OpenStack};
 use super::providers::{DEFAULT_TYPE, ProviderType};
 use super::reader::{Reader, to_json};
-use super::selector::{Selector, Wanted, selector};
+use super::selector::{self, Selector, Wanted, selector};
 use super::{Cloud, Server, Spanned};
 use crate::model::{Diagnostic, Place, nearest};
 
-/// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [&str; 11] = [
+pub(super) const PROVIDER: Key = Key::new(
     "provider",
+    "Which of the accounts under `providers` it is in.",
+    Shape::Text,
+);
+pub(super) const REGION: Key = Key::new(
     "region",
-    "size",
-    "image",
+    "Where it runs, such as \"nyc3\". Required on DigitalOcean; elsewhere an account is one region.",
+    Shape::Text,
+);
+pub(super) const SIZE: Key = Key::new("size", SIZE_ABOUT, selector::SIZE);
+pub(super) const IMAGE: Key = Key::new("image", IMAGE_ABOUT, selector::IMAGE);
+pub(super) const BACKUPS: Key = Key::new(
     "backups",
+    "Daily backups by the provider, for 30 % of the price.",
+    Shape::Boolean,
+);
+pub(super) const DISK: Key = Key::new(
     "disk",
+    "What becomes of its disk when it gets another size: \"keep\", so that the size can be taken \
+     back, or \"grow\" to what the new size has, for good. On DigitalOcean.",
+    Shape::Word(&["keep", "grow"]),
+);
+pub(super) const PROTECT: Key = Key::new(
     "protect",
-    "names",
-    "files",
+    "true: nothing deletes it, also once it is no longer in cloud.json, until its `protect` is \
+     applied as false.",
+    Shape::Boolean,
+);
+pub(super) const OPENSTACK: Key = Key::new(
     "openstack",
+    "What only an OpenStack has.",
+    Shape::Object(&Form::of(&openstack::KEYS)),
+);
+const NAMES: Key = Key::new(
+    "names",
+    "DNS names that lead to it: an A record each and, where the region has IPv6, an AAAA.",
+    Shape::List(&Shape::Text),
+);
+const NETWORKS: Key = Key::new(
     "networks",
+    "Written by `apply`: its addresses. Yours to read, never read by cloudbuilder.",
+    Shape::Anything,
+);
+const SIZE_ABOUT: &str =
+    "Which machine, such as \"s-1vcpu-1gb\": a slug, a name or an id, or a pattern.";
+const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a slug, a name or an \
+                           id, or a pattern.";
+
+/// The keys of a server, as errors list them.
+pub(super) const SERVER_KEYS: [Key; 11] = [
+    PROVIDER,
+    REGION,
+    SIZE,
+    IMAGE,
+    BACKUPS,
+    DISK,
+    PROTECT,
+    NAMES,
+    Key::new(
+        "files",
+        "What is put on it when it is made.",
+        Shape::List(&Shape::Object(&files::FORM)),
+    ),
+    OPENSTACK,
+    NETWORKS,
 ];
 /// Those of them that the flat form has.
-pub(super) const FLAT_KEYS: [&str; 6] = ["region", "size", "image", "backups", "names", "networks"];
+pub(super) const FLAT_KEYS: [Key; 6] = [
+    REGION,
+    Key::new("size", SIZE_ABOUT, Shape::Text),
+    Key::new("image", IMAGE_ABOUT, Shape::Text),
+    BACKUPS,
+    NAMES,
+    NETWORKS,
+];
 
 /// What the rest of the file says about servers.
 pub(super) struct Around {
@@ -61,13 +124,17 @@ pub(super) fn servers(
     cloud: &mut Cloud,
 ) {
     reader.report_duplicates(section, |name| {
-        (
-            format!("server `{}` is defined twice", name.escape_debug()),
-            "rename or remove one of them",
-        )
+        let what = match name == SCHEMA.name && !around.sectioned {
+            true => format!("`{name}` is there twice"),
+            false => format!("server `{}` is defined twice", name.escape_debug()),
+        };
+        (what, "rename or remove one of them")
     });
     let mut seen = HashSet::new();
     for member in &section.properties {
+        if !around.sectioned && is_schema(reader, member) {
+            continue;
+        }
         // A second server of the same name is read for its own mistakes only.
         if let Some(server) = server(reader, member, around)
             && seen.insert(member.name.as_str())
@@ -104,7 +171,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "backups" => set(&mut server.backups, reader.boolean(&what, value)),
             "names" => server.names = names(reader, &what, value),
             "networks" => server.networks = Some(to_json(value).to_string().into()),
-            _ if !around.sectioned && SERVER_KEYS.contains(&key) => {
+            _ if !around.sectioned && names_of(&SERVER_KEYS).any(|known| known == key) => {
                 let place = reader.name_place(member);
                 reader.report(only_in_sections(key).at(place));
             }
@@ -124,14 +191,14 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
                     &FLAT_KEYS[..]
                 };
                 let of = format!("in server `{shown}`");
-                let error = unknown_key_but(key, &of, known, "networks");
+                let error = unknown_key_but(key, &of, names_of(known), NETWORKS.name);
                 let place = reader.name_place(member);
                 reader.report(error.at(place));
                 // One slip, one message: `sise` is not also a missing `size`.
-                there.extend(nearest(key, known.iter().copied()));
+                there.extend(nearest(key, names_of(known)));
             }
         }
-        there.extend(SERVER_KEYS.iter().filter(|&&known| known == key));
+        there.extend(names_of(&SERVER_KEYS).filter(|&known| known == key));
     }
     if home.provider.is_some_and(|provider| provider.openstack) {
         let account = around.accounts.get(&server.account.value);
@@ -160,7 +227,8 @@ fn home(
         Named::read(reader, &what, &member.value)
     } else if firsts(object).any(|member| {
         let key = member.name.as_str();
-        !SERVER_KEYS.contains(&key) && nearest(key, SERVER_KEYS) == Some("provider")
+        let mut known = names_of(&SERVER_KEYS);
+        nearest(key, known.clone()) == Some("provider") && known.all(|known| known != key)
     }) {
         Named::Unreadable
     } else {

@@ -2,6 +2,7 @@
 //!
 //! A plan is made with [`Read`] alone, so that a preview which changes something does not compile.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,15 @@ pub use scope::Scope;
 /// What every call to a provider gives: an answer, later, or an error classified by what to do
 /// next. Boxed, because an `async fn` cannot be called through `dyn`.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// The keys that the entry of an account in security.json may have, of all providers together, in
+/// order.
+#[must_use]
+pub fn entry_words() -> Vec<&'static str> {
+    let all = openstack::login::words().chain(rackspace::login::KEYS);
+    let all: BTreeSet<&str> = all.chain([digitalocean::ENTRY_KEY]).collect();
+    all.into_iter().collect()
+}
 
 /// An existing resource, as far as a provider must know it to find it.
 #[derive(Clone, Copy, Debug)]

@@ -317,7 +317,7 @@ fn pairs(pairs: Vec<(&str, String)>) -> String {
         .collect()
 }
 
-fn origin(origin: Origin) -> &'static str {
+pub(super) fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Created => "created",
         Origin::Found => "found",

@@ -17,6 +17,7 @@ mod phrase;
 mod progress;
 mod report;
 mod rows;
+mod state_json;
 mod table;
 mod text_diff;
 
@@ -30,5 +31,6 @@ pub use listing::{
 pub use markdown::{MARKDOWN_LIMIT, plan_markdown};
 pub use progress::Progress;
 pub use report::{ReportStyle, report_text};
+pub use state_json::{json_line, state_json};
 pub use table::{Header, PlanStyle, plan_text};
 pub use text_diff::text_diff;

@@ -1,14 +1,13 @@
 use jsonc_parser::ast::{ObjectProp, Value};
 
-use super::{Account, OPENSTACK_SETTINGS, ProviderType, Settings, TYPES, provider_type};
+use super::{
+    Account, INTERFACES, OPENSTACK_SETTINGS, ProviderType, Settings, TYPE, TYPES, provider_type,
+};
 use crate::config::Spanned;
 use crate::config::accounts::Accounts;
-use crate::config::keys::{firsts, meant, report_duplicate_keys, unknown_key};
+use crate::config::keys::{firsts, meant, names, report_duplicate_keys, unknown_key};
 use crate::config::reader::Reader;
 use crate::model::{Diagnostic, nearest};
-
-/// The endpoints that a catalog of services tells apart.
-const INTERFACES: [&str; 3] = ["public", "internal", "admin"];
 
 /// What people try to write here and what goes into security.json.
 const CREDENTIALS: [&str; 8] = [
@@ -58,7 +57,7 @@ fn account(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>) -> Account {
     report_duplicate_keys(reader, object, &format!("account `{shown}`"));
     let types = || TYPES.iter().map(|known| known.name);
     let mut provider = None;
-    match object.get("type") {
+    match object.get(TYPE) {
         None => reader.report(
             Diagnostic::error(format!("account `{shown}` has no `type`"))
                 .hint(format!(
@@ -85,7 +84,7 @@ fn account(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>) -> Account {
             }
         }
     }
-    for member in firsts(object).filter(|member| member.name.as_str() != "type") {
+    for member in firsts(object).filter(|member| member.name.as_str() != TYPE) {
         setting(
             reader,
             &shown.to_string(),
@@ -111,7 +110,7 @@ fn setting(
     let what = format!("`{key}` of account `{account}`");
     let value = &member.value;
     let known = provider.map_or(OPENSTACK_SETTINGS, |provider| provider.settings);
-    if !known.contains(&key) {
+    if names(known).all(|known| known != key) {
         let place = reader.name_place(member);
         reader.report(unknown_setting(key, account, provider).at(place));
         return;
@@ -156,13 +155,14 @@ fn unknown_setting(
         ));
     }
     let Some(provider) = provider else {
-        return unknown_key(key, &format!("in account `{account}`"), OPENSTACK_SETTINGS);
+        let known = names(OPENSTACK_SETTINGS);
+        return unknown_key(key, &format!("in account `{account}`"), known);
     };
-    let mut known = vec!["type"];
-    known.extend(provider.settings);
+    let known = std::iter::once(TYPE).chain(names(provider.settings));
     let of = format!("in account `{account}` of type `{}`", provider.name);
-    let error = unknown_key(key, &of, &known);
-    let elsewhere = OPENSTACK_SETTINGS.contains(&key) && nearest(key, known).is_none();
+    let error = unknown_key(key, &of, known.clone());
+    let elsewhere =
+        names(OPENSTACK_SETTINGS).any(|known| known == key) && nearest(key, known).is_none();
     if elsewhere {
         error.detail("only accounts of other types have it")
     } else {

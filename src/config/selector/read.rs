@@ -2,12 +2,50 @@ use jsonc_parser::ast::{Object, Value};
 
 use super::{By, PatternProblem, Selector};
 use crate::config::Spanned;
-use crate::config::keys::{firsts, report_duplicate_keys, unknown_key};
+use crate::config::keys::{Form, Key, Shape, firsts, names, report_duplicate_keys, unknown_key};
 use crate::config::reader::Reader;
 use crate::model::Diagnostic;
 
-/// The keys of a selector that is an object.
-const KEYS: [&str; 4] = ["name", "slug", "id", "newest"];
+/// The keys of a selector that is an object, for what has newer and older ones.
+const KEYS: [Key; 4] = [
+    NAME,
+    SLUG,
+    ID,
+    Key::new(
+        "newest",
+        "true: the newest of several that match.",
+        Shape::Boolean,
+    ),
+];
+/// The same, for what has no age.
+const AGELESS_KEYS: [Key; 3] = [NAME, SLUG, ID];
+const NAME: Key = Key::new(
+    "name",
+    "Its name, or a pattern such as \"debian-12*\" that just one matches.",
+    Shape::Text,
+);
+const SLUG: Key = Key::new("slug", "Its slug, or a pattern.", Shape::Text);
+const ID: Key = Key::new("id", "Its id.", Shape::Text);
+
+/// What an image may be in the sectioned form.
+pub(in crate::config) const IMAGE: Shape = Shape::Either(&[
+    Shape::Text,
+    Shape::Object(&Form {
+        keys: &KEYS,
+        required: &[],
+        one_of: &["name", "slug", "id"],
+    }),
+]);
+/// What a size may be in the sectioned form.
+pub(in crate::config) const SIZE: Shape = Shape::Either(&[
+    Shape::Text,
+    Shape::Object(&Form {
+        keys: &AGELESS_KEYS,
+        required: &[],
+        one_of: &["name", "slug", "id"],
+    }),
+]);
+
 /// Those of them of which there must be one.
 const TEXTS: [(&str, By); 3] = [("name", By::Name), ("slug", By::Slug), ("id", By::Id)];
 
@@ -112,8 +150,12 @@ fn of_object(
                     .at(reader.name_place(member)),
             );
         } else {
-            let known = if wanted.newest { &KEYS[..] } else { &KEYS[..3] };
-            let error = unknown_key(key, &format!("in {what}"), known);
+            let known = if wanted.newest {
+                &KEYS[..]
+            } else {
+                &AGELESS_KEYS
+            };
+            let error = unknown_key(key, &format!("in {what}"), names(known));
             reader.report(error.at(reader.name_place(member)));
         }
     }

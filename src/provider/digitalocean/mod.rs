@@ -34,6 +34,9 @@ mod wire;
 /// The provider's name in cloud.json and in the state.
 pub const TYPE: &str = "digitalocean";
 
+/// The key of an account's entry in security.json that holds its token.
+pub const ENTRY_KEY: &str = "token";
+
 /// Where the API is.
 pub const URL: &str = "https://api.digitalocean.com";
 

@@ -14,6 +14,7 @@ mod clouds;
 mod layer;
 
 pub use clouds::{clouds_files, secure_file};
+pub use layer::words;
 
 /// Who logs in, where, and what is wanted there.
 #[derive(Clone, Debug)]

@@ -20,7 +20,8 @@ const REGION_ENDS: [&str; 2] = ["REGION", "REGION_NAME"];
 const USERNAME: &str = "username";
 const API_KEY: &str = "api_key";
 const PASSWORD: &str = "password";
-const KEYS: [&str; 3] = [USERNAME, API_KEY, PASSWORD];
+/// The keys of an account's entry in security.json.
+pub const KEYS: [&str; 3] = [USERNAME, API_KEY, PASSWORD];
 
 /// Who logs in, and where.
 #[derive(Clone, Debug)]

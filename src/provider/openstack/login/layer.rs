@@ -269,6 +269,12 @@ pub(super) fn is_outside(key: &str) -> bool {
     )
 }
 
+/// Every key that an account's entry in security.json may have.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    let other = OTHER_WORDS.iter().map(|(word, _)| *word);
+    KEYS.iter().copied().chain(other)
+}
+
 fn key_of(word: &str) -> Option<&'static str> {
     let other = OTHER_WORDS.iter().find(|(other, _)| *other == word);
     let key = other.map_or(word, |(_, key)| key);
