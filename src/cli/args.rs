@@ -47,6 +47,13 @@ pub(super) struct Global {
     /// Use the built-in practice cloud: no account, no token, no cost
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(super) sandbox: bool,
+    /// Use the environment that cloud.NAME.json lays over cloud.json, with a state of its own
+    #[arg(long, global = true, value_name = "NAME", env = "CLOUDBUILDER_ENV", hide_env_values = true,
+        value_parser = super::environment::name, help_heading = GLOBAL)]
+    pub(super) env: Option<String>,
+    /// Set a variable of cloud.json, there written ${NAME}; wins over the process environment
+    #[arg(long, global = true, value_name = "NAME=VALUE", help_heading = GLOBAL)]
+    pub(super) var: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -351,18 +358,52 @@ const ONE_DASH: &[&str] = &[
     "json",
     "no-color",
     "chdir",
+    "var",
     "help",
     "version",
 ];
 
 /// The command line with Terraform's spelling of options turned into ours: `-auto-approve` into
-/// `--auto-approve`. Nothing after `--` is touched. `help COMMAND` asks for its help.
+/// `--auto-approve`. Nothing after `--` is touched. Those that may be given several times come
+/// together. `help COMMAND` asks for its help.
 pub(super) fn from_terraform(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.collect();
     if args.get(1).is_some_and(|first| first == "help") {
         args.remove(1);
         args.push("--help".into());
     }
+    let args = doubled(args);
+    together(args, "--var")
+}
+
+/// Every option of this name, wherever it stands, behind all that come before `--`. Of one that
+/// every command has, clap keeps only what is given behind the command's name.
+fn together(args: Vec<OsString>, option: &str) -> Vec<OsString> {
+    let (mut rest, mut moved) = (Vec::new(), Vec::new());
+    let mut args = args.into_iter();
+    let mut behind = Vec::new();
+    while let Some(arg) = args.next() {
+        let joined = arg.to_str().and_then(|arg| arg.strip_prefix(option));
+        match joined {
+            Some("") => {
+                moved.push(arg);
+                moved.extend(args.next());
+            }
+            Some(value) if value.starts_with('=') => moved.push(arg),
+            _ if arg == "--" => {
+                behind.push(arg);
+                behind.extend(args.by_ref());
+            }
+            _ => rest.push(arg),
+        }
+    }
+    rest.extend(moved);
+    rest.extend(behind);
+    rest
+}
+
+/// Terraform's options with a second dash.
+fn doubled(args: Vec<OsString>) -> Vec<OsString> {
     let mut verbatim = false;
     args.into_iter()
         .map(|arg| {
@@ -409,6 +450,21 @@ mod tests {
         };
         assert!(apply.carrying_out.auto_approve);
         assert_eq!(apply.planning.parallelism, 3);
+    }
+
+    #[test]
+    fn variables_may_stand_on_both_sides_of_the_command() {
+        let typed = "cloudbuilder --var A=1 plan -var B=2 --json --var=C=3 -var=D=4";
+        let cli = Cli::try_parse_from(from_terraform(typed.split(' ').map(OsString::from)));
+        assert_eq!(cli.unwrap().global.var, ["A=1", "B=2", "C=3", "D=4"]);
+        let typed = "cloudbuilder state forget --var A=1 -- --var";
+        let args = from_terraform(typed.split(' ').map(OsString::from));
+        let cli = Cli::try_parse_from(args).unwrap();
+        assert_eq!(cli.global.var, ["A=1"]);
+        let Command::State(StateCommand::Forget { addresses, .. }) = cli.command else {
+            panic!("not forget")
+        };
+        assert_eq!(addresses, ["--var"]);
     }
 
     #[test]

@@ -33,6 +33,10 @@ pub(super) const SERVER_KEYS: [&str; 11] = [
 /// Those of them that the flat form has.
 pub(super) const FLAT_KEYS: [&str; 6] = ["region", "size", "image", "backups", "names", "networks"];
 
+/// How a file gets sections.
+pub(super) const SECTIONS_HINT: &str =
+    "add \"version\": 2 at the top, and put the servers into a section \"servers\"";
+
 /// What the rest of the file says about servers.
 pub(super) struct Around {
     pub(super) defaults: Defaults,
@@ -225,8 +229,7 @@ pub(super) fn disk(
 }
 
 fn only_in_sections(key: &str) -> Diagnostic {
-    Diagnostic::error(format!("`{key}` needs the form with sections"))
-        .hint("add \"version\": 2 at the top, and put the servers into a section \"servers\"")
+    Diagnostic::error(format!("`{key}` needs the form with sections")).hint(SECTIONS_HINT)
 }
 
 /// The server's own block `openstack`.

@@ -299,6 +299,7 @@ impl World {
             written: Some(Written {
                 file: "cloud.json",
                 values: &self.written,
+                keeps_unwanted: false,
             }),
             destroying: self.destroying,
         };
