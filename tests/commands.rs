@@ -495,3 +495,119 @@ fn two_accounts_that_the_sandbox_has_one_for_are_refused_as_such() {
         }
     }
 }
+
+const SHARED: &str = r#"{
+  "version": 2,
+  "defaults": {"region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64"},
+  "servers": {"web": {"names": ["www.acme.com"]}}
+}
+"#;
+
+/// Environments of one directory share cloud.json and security.json and nothing else.
+#[test]
+fn environments_never_wait_for_each_other() {
+    let (_cloud, place) = begin(SHARED);
+    place.write("cloud.staging.json", "{}");
+    place.write(
+        "cloud.prod.json",
+        r#"{"servers": {"web": null, "app": {"names": []}}}"#,
+    );
+    let own = |name: &str| place.path(&format!(".cloudbuilder/environments/{name}"));
+    let lock = cloudbuilder::state::Lock::try_acquire(&own("staging"), "apply").expect("a lock");
+    place
+        .run("apply --env staging -y")
+        .one_error("another run is at work in this directory");
+    place.run("apply --env prod -y").code(0);
+    assert!(!place.path("cloud.staging.state.json").exists());
+    assert!(!place.path("cloud.state.json").exists());
+    place.run("unlock --env prod").says("Nothing is locked");
+    place
+        .run("unlock --env staging")
+        .one_error("the lock is in use");
+    drop(lock);
+    place.run("apply --env staging -y").code(0);
+    let state = |name: &str| -> Value {
+        serde_json::from_slice(&place.read(&format!("cloud.{name}.state.json"))).expect("a state")
+    };
+    assert_ne!(state("staging")["lineage"], state("prod")["lineage"]);
+    assert!(!place.path(".cloudbuilder/lock").exists());
+    assert_eq!(place.text("cloud.json"), SHARED);
+
+    // The variable of the environment is as good, and the option wins over it.
+    let mut place = place;
+    place.set("CLOUDBUILDER_ENV", "prod");
+    place
+        .run("state list")
+        .says("server.app")
+        .never_says("server.web");
+    place
+        .run("state list --env staging")
+        .says("server.web")
+        .never_says("server.app");
+    place.set("CLOUDBUILDER_ENV", "");
+    place
+        .run("state list")
+        .code(1)
+        .says("unset CLOUDBUILDER_ENV");
+}
+
+#[test]
+fn each_environment_practises_for_itself() {
+    let place = Place::nowhere();
+    place.write("cloud.json", SHARED);
+    place.write("cloud.a.json", "{}");
+    place.write("cloud.b.json", "{}");
+    place.run("apply --sandbox --env a -y").code(0);
+    place.run("apply --sandbox --env b -y").code(0);
+    let copy = |name: &str| {
+        let folder = format!(".cloudbuilder/environments/{name}/sandbox");
+        place.text(&format!("{folder}/cloud.{name}.json"))
+    };
+    assert!(copy("a").contains("ip_address"));
+    assert!(copy("b").contains("ip_address"));
+    assert_eq!(place.text("cloud.a.json"), "{}");
+    place.run("plan --sandbox --env a").says("No changes.");
+    place.run("sandbox reset --env a").code(0);
+    place.run("plan --sandbox --env a").says("Plan: 5 to add");
+    place.run("plan --sandbox --env b").says("No changes.");
+    place.run("plan --sandbox").says("Plan: 5 to add");
+}
+
+/// The content of a file is the one place for a secret, wherever it comes from.
+#[test]
+fn the_value_of_a_secret_variable_is_never_told() {
+    let secret = "an-invented-password";
+    let content = r#"{
+  "version": 2,
+  "servers": {"web": {
+    "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+    "files": [{"path": "/etc/app", "content": "password=${DB_PASSWORD} home=$${HOME}"}]
+  }}
+}
+"#;
+    let (cloud, mut place) = begin(content);
+    place.keep_secret(secret);
+    place.set("DB_PASSWORD", secret);
+    place.run("apply -y -v").code(0);
+    let droplet = cloud.the_droplet("web");
+    assert_eq!(droplet["name"], "web");
+    place.run("plan -v").says("No changes.");
+    for key in ["region", "size", "image"] {
+        let text = content.replace(
+            &format!("\"{key}\": \""),
+            &format!("\"{key}\": \"${{DB_PASSWORD}}"),
+        );
+        place.write("cloud.json", text);
+        place
+            .run("validate")
+            .one_error("the value of `DB_PASSWORD` would be seen here");
+        place.run("plan --json").code(1).says("would be seen here");
+    }
+    let wrong = format!("validate --var DB-PASSWORD={secret}");
+    place
+        .run(&wrong)
+        .one_error("`DB-PASSWORD` is no name for a variable");
+    place
+        .run(&format!("validate --var {secret}"))
+        .one_error("the value of --var has no `=`");
+}

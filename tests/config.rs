@@ -538,3 +538,41 @@ fn no_slip_shows_a_content() {
     }
     assert!(quoted > 100, "the line is quoted: {quoted}");
 }
+
+/// Values keep the file that they stand in; addresses of another environment do not come along.
+#[test]
+fn an_environment_is_laid_over_what_all_share() {
+    let base = r#"{"version": 2, "defaults": {"size": "${SIZE}", "image": "i"}, "servers": {
+        "web": {"region": "nyc3", "names": ["a.acme.com"], "networks": {"v4": []}},
+        "old": {"region": "nyc3"}
+    }}"#;
+    let over = r#"{"servers": {
+        "old": null,
+        "web": {"names": ["b.acme.com"]},
+        "new": {"region": "ams3", "networks": {"v4": [1]}}
+    }}"#;
+    let given = std::collections::BTreeMap::from([("SIZE".to_owned(), "s".to_owned())]);
+    let variables = config::Variables {
+        given: &given,
+        environment: &|_| Some("not this one".to_owned()),
+    };
+    let files = [("cloud.json", base), ("cloud.prod.json", over)];
+    let [base, over] = files.map(|(name, text)| (name, text.as_bytes()));
+    let parsed = config::cloud::parse_over(base, Some(over), variables);
+    assert_eq!(parsed.diagnostics, []);
+    let servers = parsed.cloud.unwrap().servers;
+    let [web, new] = servers.as_slice() else {
+        panic!("two servers: {servers:?}")
+    };
+    assert_eq!((&*web.name.value, &*new.name.value), ("web", "new"));
+    assert_eq!(web.networks, None);
+    assert_eq!(new.networks.as_deref(), Some(r#"{"v4":[1]}"#));
+    assert_eq!(web.size.value.text(), "s");
+    let name = &web.names[0];
+    assert_eq!(name.value, "b.acme.com");
+    assert_eq!(&*name.place.file, "cloud.prod.json");
+    assert_eq!(over.1[name.place.range.clone()], *b"\"b.acme.com\"");
+    assert_eq!(&*web.name.place.file, "cloud.json");
+    assert_eq!(&*web.size.place.file, "cloud.json");
+    assert_eq!(&*new.region.as_ref().unwrap().place.file, "cloud.prod.json");
+}

@@ -443,6 +443,7 @@ fn style(verbose: bool) -> PlanStyle<'static> {
         verbose,
         header: Some(Header {
             command: "plan",
+            environment: None,
             provider: "digitalocean",
             requests: 8,
             elapsed: Duration::from_millis(420),
@@ -495,7 +496,11 @@ mod text {
         failed.notes.push(refused());
         let stream =
             JsonStream::new(Arc::new(failed.clone()), false).planned(Timestamp::UNIX_EPOCH);
-        let texts = [plan(&failed), plan_markdown(&failed), plan_json(&failed)];
+        let texts = [
+            plan(&failed),
+            plan_markdown(&failed, None),
+            plan_json(&failed),
+        ];
         for text in texts {
             assert!(text.contains("Planning failed: 1 error."), "{text}");
             assert!(!text.to_lowercase().contains("no changes"), "{text}");
@@ -972,9 +977,9 @@ mod markdown {
 
     #[test]
     fn plans() {
-        golden("plan-acme.md", &plan_markdown(&acme()));
-        golden("plan-mixed.md", &plan_markdown(&mixed()));
-        golden("plan-nothing.md", &plan_markdown(&Plan::default()));
+        golden("plan-acme.md", &plan_markdown(&acme(), None));
+        golden("plan-mixed.md", &plan_markdown(&mixed(), None));
+        golden("plan-nothing.md", &plan_markdown(&Plan::default(), None));
     }
 
     /// The lines outside fenced code, with code within lines taken out: what Markdown and HTML
@@ -1025,7 +1030,7 @@ mod markdown {
     fn names_mean_nothing_in_it() {
         let mut plan = hostile();
         plan.cost.unknown.push(address("server.<i>`@all"));
-        let text = plan_markdown(&plan);
+        let text = plan_markdown(&plan, None);
         golden("plan-hostile.md", &text);
         let live = live_text(&text);
         for bait in [
@@ -1044,7 +1049,7 @@ mod markdown {
             plan.notes
                 .push(Diagnostic::warning(format!("warning {n} про всё")));
         }
-        let text = plan_markdown(&plan);
+        let text = plan_markdown(&plan, None);
         assert!(text.len() <= MARKDOWN_LIMIT, "{} bytes", text.len());
         assert!(text.len() > MARKDOWN_LIMIT * 9 / 10, "{} bytes", text.len());
         live_text(&text);
@@ -1057,7 +1062,7 @@ mod markdown {
             "the warnings are cut too"
         );
 
-        assert!(!plan_markdown(&many(12)).contains("left out"));
+        assert!(!plan_markdown(&many(12), None).contains("left out"));
     }
 
     #[test]
@@ -1065,7 +1070,7 @@ mod markdown {
         let mut plan = Builder::default();
         plan.server(&"`".repeat(MARKDOWN_LIMIT));
         plan.server(&"x`".repeat(MARKDOWN_LIMIT)).loses = Some("its disk");
-        assert!(plan_markdown(&plan.0).len() <= MARKDOWN_LIMIT);
+        assert!(plan_markdown(&plan.0, None).len() <= MARKDOWN_LIMIT);
     }
 }
 

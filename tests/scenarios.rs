@@ -9,6 +9,7 @@
 //! sandbox OPTION…            the account's own: droplet_limit=N, without_ipv6=REGION,
 //!                            without_scope=SCOPE; first line only
 //! edit FILE                  FILE of the folder becomes cloud.json
+//! place FILE NAME            FILE of the folder becomes NAME
 //! enter DIRECTORY            go on in another directory of that name
 //! remove FILE                delete a file of the directory
 //! cat FILE                   print a file of the directory
@@ -97,6 +98,8 @@ scenarios! {
     droplet_limit,
     duplicate_of_a_right_record,
     empty_configuration,
+    environment_leaves_a_server,
+    environment_problems,
     everything_is_gone,
     files_on_a_new_server,
     first_apply,
@@ -114,6 +117,7 @@ scenarios! {
     no_names,
     no_such_thing,
     outputs_for_programs,
+    one_server_in_two_environments,
     plan_as_json,
     plan_as_markdown,
     practice,
@@ -145,7 +149,9 @@ scenarios! {
     two_candidates,
     two_clouds,
     two_deployments,
+    two_environments,
     two_regions,
+    variables,
     zone_deleted_outside,
     zone_made_meanwhile,
     zone_of_another_account,
@@ -185,7 +191,7 @@ impl Scenario {
             told: String::new(),
         };
         if scenario.folder.join("cloud.json").exists() {
-            scenario.edit("cloud.json");
+            scenario.place("cloud.json", "cloud.json");
         }
         for step in steps {
             let _ = writeln!(scenario.told, "$ {step}");
@@ -194,9 +200,9 @@ impl Scenario {
         golden::check(&scenario.folder.join("expected.txt"), &scenario.told);
     }
 
-    fn edit(&self, file: &str) {
+    fn place(&self, file: &str, name: &str) {
         let bytes = fs::read(self.folder.join(file)).expect("a file of the folder");
-        self.place.write("cloud.json", bytes);
+        self.place.write(name, bytes);
     }
 
     fn tell(&mut self, text: &str) {
@@ -209,7 +215,8 @@ impl Scenario {
         let words: Vec<&str> = rest.split_whitespace().collect();
         match (verb, words.as_slice()) {
             ("sandbox", _) if !rest.starts_with("reset") => {}
-            ("edit", [file]) => self.edit(file),
+            ("edit", [file]) => self.place(file, "cloud.json"),
+            ("place", [file, name]) => self.place(file, name),
             ("enter", [directory]) => self.place.enter(directory),
             ("remove", [file]) => self.place.remove(file),
             ("cat", [file]) => {

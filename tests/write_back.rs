@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use cloudbuilder::config::{self, WriteBackError, write_back};
-use jsonc_parser::ast::ObjectProp;
+use cloudbuilder::config::{
+    self, WriteBackError, write_back, write_overlay, written_back, written_over,
+};
+use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -398,7 +400,7 @@ impl Document {
         self.list(["{", "}"], &members, depth)
     }
 
-    fn whole(seed: u64) -> String {
+    fn styled(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let styles = [
             ("\n  ", "", "\n  "),
@@ -408,13 +410,17 @@ impl Document {
             ("", "", ""),
             (" ", " ", " "),
         ];
-        let mut document = Self {
+        Self {
             eol: if random.bool() { "\n" } else { "\r\n" },
             comments: random.bool(),
             style: random.bool().then(|| styles[random.usize(..styles.len())]),
             trailing_commas: random.u8(..4) == 0,
             random,
-        };
+        }
+    }
+
+    fn whole(seed: u64) -> String {
+        let mut document = Self::styled(seed);
         let sectioned = document.random.bool();
         let servers: Vec<_> = NAMES
             .iter()
@@ -433,6 +439,39 @@ impl Document {
         } else {
             document.list(["{", "}"], &servers, 0)
         };
+        let mark = document.pick(&["", "\u{feff}"]);
+        format!("{mark}{}{root}{}", document.gap(), document.gap())
+    }
+}
+
+impl Document {
+    /// A text that says of some of the servers in what they differ, or of none.
+    fn overlay(seed: u64) -> String {
+        let mut document = Self::styled(seed);
+        let mut members = Vec::new();
+        if document.random.bool() {
+            members.push(document.member("version", "2"));
+        }
+        if document.random.bool() {
+            let defaults = document.server(1);
+            members.push(document.member("defaults", &defaults));
+        }
+        if document.random.u8(..3) > 0 {
+            let count = document.random.usize(..NAMES.len());
+            let servers: Vec<_> = NAMES[..count]
+                .iter()
+                .map(|name| {
+                    let server = match document.random.u8(..8) {
+                        0 => "null".to_owned(),
+                        _ => document.server(2),
+                    };
+                    document.member(name, &server)
+                })
+                .collect();
+            let section = document.list(["{", "}"], &servers, 1);
+            members.push(document.member("servers", &section));
+        }
+        let root = document.list(["{", "}"], &members, 0);
         let mark = document.pick(&["", "\u{feff}"]);
         format!("{mark}{}{root}{}", document.gap(), document.gap())
     }
@@ -507,4 +546,183 @@ proptest! {
         let back = write_back(twice.as_bytes(), &nothing).unwrap().unwrap();
         prop_assert_eq!(String::from_utf8(back).unwrap(), text, "{}", twice);
     }
+
+    #[test]
+    fn only_networks_change_in_an_overlay(
+        seed: u64,
+        first in prop::collection::btree_map(prop::sample::select(&NAMES[..]), value(), 1..4),
+        second in prop::collection::btree_map(prop::sample::select(&NAMES[..]), value(), 1..4),
+    ) {
+        let text = Document::overlay(seed);
+        let before = meant(&text);
+        let written = |text: &str, networks: &Networks| {
+            let edited = write_overlay("cloud.prod.json", text.as_bytes(), networks).unwrap();
+            edited.map_or_else(|| text.to_owned(), |edited| String::from_utf8(edited).unwrap())
+        };
+        let set = |values: &BTreeMap<&str, Json>| -> Networks {
+            values.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone()))).collect()
+        };
+        let nothing: Networks = NAMES.iter().map(|name| ((*name).to_owned(), None)).collect();
+        prop_assert_eq!(&written(&text, &nothing), &text);
+
+        let once = written(&text, &set(&first));
+        prop_assert_eq!(&written(&once, &set(&first)), &once);
+        let twice = written(&once, &set(&second));
+        prop_assert_eq!(meant(&twice), before.clone(), "{}", twice);
+        let mut wanted = first;
+        wanted.extend(second);
+        prop_assert_eq!(&written(&twice, &set(&wanted)), &twice);
+        let held = written_over(twice.as_bytes());
+        for (name, value) in wanted {
+            let says_null = text_of(&text, name) == Some(Json::Null);
+            let held = held.get(name).map(|held| serde_json::from_str::<Json>(held).unwrap());
+            prop_assert!(held == Some(value) || says_null, "{}: {}", name, twice);
+        }
+        let back = written(&twice, &nothing);
+        prop_assert_eq!(meant(&back), before, "{}", twice);
+        // What is empty means nothing here, and goes with the addresses that it got.
+        if !has_empty(&text) {
+            prop_assert_eq!(&written(&once, &nothing), &text, "{}", once);
+            // Of what was added one after another, space beside a comment may be left.
+            let bare = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(bare(&back), bare(&text), "{}", twice);
+        }
+    }
+}
+
+fn document(text: &str) -> Json {
+    let text = text.trim_start_matches('\u{feff}');
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default());
+    plain(&parsed.unwrap().value.unwrap())
+}
+
+fn plain(value: &Value<'_>) -> Json {
+    match value {
+        Value::Object(object) => {
+            let members = object.properties.iter();
+            members
+                .map(|member| (member.name.as_str().to_owned(), plain(&member.value)))
+                .collect()
+        }
+        Value::Array(list) => list.elements.iter().map(plain).collect(),
+        Value::StringLit(text) => text.value.as_ref().into(),
+        Value::NumberLit(number) => serde_json::from_str(number.value).unwrap(),
+        Value::BooleanLit(literal) => literal.value.into(),
+        Value::NullKeyword(_) => Json::Null,
+    }
+}
+
+/// What an overlay says of a server.
+fn text_of(text: &str, name: &str) -> Option<Json> {
+    document(text).get("servers")?.get(name).cloned()
+}
+
+/// What an overlay says, but for addresses and what is empty without them.
+fn meant(text: &str) -> Json {
+    let mut document = document(text);
+    if let Some(servers) = document.get_mut("servers").and_then(Json::as_object_mut) {
+        for server in servers.values_mut().filter_map(Json::as_object_mut) {
+            server.remove("networks");
+        }
+        servers.retain(|_, server| *server != json!({}));
+        if servers.is_empty() {
+            document.as_object_mut().unwrap().remove("servers");
+        }
+    }
+    document
+}
+
+fn has_empty(text: &str) -> bool {
+    let document = document(text);
+    let servers = document.get("servers").and_then(Json::as_object);
+    servers.is_some_and(|servers| {
+        servers.is_empty() || servers.values().any(|server| *server == json!({}))
+    })
+}
+
+#[test]
+fn an_overlay_gets_what_it_lacks() {
+    let overlays = [
+        "{}",
+        "{\n}\n",
+        "{\n  \"defaults\": {\"size\": \"s\"}\n}\n",
+        "{\n  // none\n  \"servers\": {\n    \"b\": null\n  }\n}\n",
+        "{\n    \"servers\" : {\n          \"a\" : {\"size\" : \"s\"}\n        , \"b\" : null\n    }\n}\n",
+        "{\"servers\":{\"b\":{\"size\":\"s\"}}}",
+        "{\n\t\"servers\": {\n\t\t\"b\": null, // gone\n\t},\n}\n",
+    ];
+    let all = networks(&[
+        (
+            "a",
+            Some(json!({"v4": [{"ip_address": "198.18.0.2", "netmask": "255.255.240.0"}]})),
+        ),
+        ("b", None),
+        (
+            "c",
+            Some(json!({"v4": [], "v6": [{"ip_address": "2001:db8::2", "netmask": 64}]})),
+        ),
+    ]);
+    let none = networks(&[("a", None), ("b", None), ("c", None)]);
+    let shown = overlays.map(|text| {
+        let edited = write_overlay("over", text.as_bytes(), &all)
+            .unwrap()
+            .unwrap();
+        let edited = String::from_utf8(edited).unwrap();
+        let back = write_overlay("over", edited.as_bytes(), &none)
+            .unwrap()
+            .unwrap();
+        assert_eq!(String::from_utf8(back).unwrap(), text, "{edited}");
+        edited
+    });
+    let shown = shown.join("\n--------\n");
+    check("written_into_overlays.txt", &shown).unwrap_or_else(|difference| panic!("{difference}"));
+}
+
+#[test]
+fn an_entry_with_a_comment_stays() {
+    let text = "{\"servers\": {\"a\": {\n// mine\n\"networks\": 1}, \"b\": {\"networks\": 2}}}";
+    let none = networks(&[("a", None), ("b", None)]);
+    let edited = write_overlay("over", text.as_bytes(), &none)
+        .unwrap()
+        .unwrap();
+    let edited = String::from_utf8(edited).unwrap();
+    assert_eq!(edited, "{\"servers\": {\"a\": {\n// mine\n}}}");
+}
+
+#[test]
+fn overlays_that_cannot_be_edited_stay() {
+    let wanted = networks(&[("a", Some(addresses(2)))]);
+    for (text, problem) in [
+        ("", "over is empty"),
+        ("[]", "the file as a whole must be an object"),
+        ("{\"servers\": []}", "`servers` must be an object"),
+    ] {
+        let error = write_overlay("over", text.as_bytes(), &wanted).unwrap_err();
+        let problem_there = error.problem().unwrap();
+        assert_eq!(problem_there.summary, problem);
+        assert_eq!(&*problem_there.place.as_ref().unwrap().file, "over");
+    }
+    for text in [
+        "{\"servers\": {\"a\": {}, \"a\": {}}}",
+        "{\"servers\": {}, \"servers\": {}}",
+    ] {
+        let error = write_overlay("over", text.as_bytes(), &wanted).unwrap_err();
+        assert!(matches!(error, WriteBackError::Ambiguous(_)), "{error}");
+    }
+}
+
+#[test]
+fn what_is_written_can_be_read() {
+    let held = |text: &str| (written_back(text.as_bytes()), written_over(text.as_bytes()));
+    let a = BTreeMap::from([("a".to_owned(), "[1]".to_owned())]);
+    let none = BTreeMap::new();
+    assert_eq!(
+        held("{\"a\": {\"networks\": [1]}, \"b\": {}}"),
+        (a.clone(), none.clone())
+    );
+    let sectioned = "{\"version\": 2, \"servers\": {\"a\": {\"networks\": [1]}}}";
+    assert_eq!(held(sectioned), (a.clone(), a.clone()));
+    let overlay = "{\"servers\": {\"a\": {\"networks\": [1]}, \"b\": null}}";
+    assert_eq!(held(overlay).1, a);
+    assert_eq!(held("{\"a\": {"), (none.clone(), none));
 }

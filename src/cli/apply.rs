@@ -11,8 +11,9 @@ use crate::state::{Entry, State};
 
 use super::accounts::{Opening, refuse_unnamed};
 use super::args::{ApplyArgs, CarryingOut, DestroyArgs, Global, Planning};
+use super::configuration::Configuration;
 use super::confirm::{can_ask, confirm, confirm_number};
-use super::deployment::{Configuration, Deployment};
+use super::deployment::Deployment;
 use super::failure::{Failure, Success};
 use super::muted::Muted;
 use super::plan::{show, success, write_markdown};
@@ -35,9 +36,9 @@ pub(super) async fn apply(
         planning: &args.planning,
         carrying_out: args.carrying_out,
         destroying: args.destroy,
-        sandbox: global.sandbox,
+        global,
     };
-    command.run(global, terminal, signals).await
+    command.run(terminal, signals).await
 }
 
 /// Deletes what the state holds.
@@ -52,9 +53,9 @@ pub(super) async fn destroy(
         planning: &args.planning,
         carrying_out: args.carrying_out,
         destroying: true,
-        sandbox: global.sandbox,
+        global,
     };
-    command.run(global, terminal, signals).await
+    command.run(terminal, signals).await
 }
 
 /// In practice nobody remembers an address for long.
@@ -77,16 +78,11 @@ struct Command<'a> {
     planning: &'a Planning,
     carrying_out: CarryingOut,
     destroying: bool,
-    sandbox: bool,
+    global: &'a Global,
 }
 
 impl Command<'_> {
-    async fn run(
-        &self,
-        global: &Global,
-        terminal: Terminal,
-        signals: &mut Signals,
-    ) -> Result<Success, Failure> {
+    async fn run(&self, terminal: Terminal, signals: &mut Signals) -> Result<Success, Failure> {
         let approved = self.carrying_out.auto_approve;
         if !approved && (self.planning.json || !can_ask()) {
             return Err(
@@ -97,7 +93,7 @@ impl Command<'_> {
             );
         }
         let deployment = signals
-            .unless_interrupted(Deployment::open(global, terminal))
+            .unless_interrupted(Deployment::open(self.global, terminal))
             .await?;
         let result = self.locked(&deployment, terminal, signals).await;
         deployment.close().await;
@@ -167,7 +163,7 @@ impl Command<'_> {
         let stream = self.show(&survey, terminal)?;
         if !plan.is_empty() {
             if !self.carrying_out.auto_approve {
-                confirm(self.question(), terminal, signals).await?;
+                confirm(&self.question(), terminal, signals).await?;
                 if let Some(losses) = guard::several_losses(plan) {
                     confirm_number(losses, terminal, signals).await?;
                 }
@@ -193,11 +189,13 @@ impl Command<'_> {
         self.tell(plan, &report, terminal, signals)
     }
 
-    fn question(&self) -> &'static str {
+    fn question(&self) -> String {
+        let environment = self.global.env.as_ref();
+        let place = environment.map_or_else(String::new, |name| format!(" in environment {name}"));
         if self.destroying {
-            "Do you really want to destroy all of this? There is no undo."
+            format!("Do you really want to destroy all of this{place}? There is no undo.")
         } else {
-            "Do you want to perform these actions?"
+            format!("Do you want to perform these actions{place}?")
         }
     }
 
@@ -207,7 +205,7 @@ impl Command<'_> {
             show(survey, self.name, self.planning, terminal)?;
             return Ok(None);
         }
-        write_markdown(&survey.plan, self.planning)?;
+        write_markdown(&survey.plan, survey.environment.as_deref(), self.planning)?;
         let plan = Arc::new(survey.plan.clone());
         let stream = JsonStream::new(plan, self.destroying);
         let now = Timestamp::now();
@@ -261,11 +259,13 @@ impl Command<'_> {
         terminal: Terminal,
         signals: &Signals,
     ) -> Result<Success, Failure> {
-        let again = format!(
-            "cloudbuilder {}{}",
-            self.name,
-            if self.sandbox { " --sandbox" } else { "" }
-        );
+        let mut again = format!("cloudbuilder {}", self.name);
+        if self.global.sandbox {
+            again.push_str(" --sandbox");
+        }
+        if let Some(name) = &self.global.env {
+            again.push_str(&format!(" --env {name}"));
+        }
         let said_already = plan.is_empty() && report.is_complete();
         if !self.planning.json && !said_already {
             let style = ReportStyle {

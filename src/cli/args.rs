@@ -47,6 +47,13 @@ pub(super) struct Global {
     /// Use the built-in practice cloud: no account, no token, no cost
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(super) sandbox: bool,
+    /// Use the environment that cloud.NAME.json lays over cloud.json, with a state of its own
+    #[arg(long, global = true, value_name = "NAME", env = "CLOUDBUILDER_ENV", hide_env_values = true,
+        value_parser = super::environment::name, help_heading = GLOBAL)]
+    pub(super) env: Option<String>,
+    /// Set a variable of cloud.json, there written ${NAME}; wins over the process environment
+    #[arg(long, global = true, value_name = "NAME=VALUE", help_heading = GLOBAL)]
+    pub(super) var: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -417,27 +424,63 @@ const ONE_DASH: &[&str] = &[
     "json",
     "no-color",
     "chdir",
+    "var",
     "help",
     "version",
 ];
 
 /// The command line with Terraform's spelling of options turned into ours: `-auto-approve` into
-/// `--auto-approve`. Nothing after `--` is touched. `help COMMAND` asks for its help.
+/// `--auto-approve`. Nothing after `--` is touched. Those that may be given several times come
+/// together. `help COMMAND` asks for its help.
 pub(super) fn from_terraform(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.collect();
     if args.get(1).is_some_and(|first| first == "help") {
         args.remove(1);
         args.push("--help".into());
     }
-    let mut verbatim = false;
-    let mut before = OsString::new();
+    let verbatim = args.split_off(ours(&args));
+    let mut args = together(doubled(args), "--var");
+    args.extend(verbatim);
+    args
+}
+
+/// Every option of this name, wherever it stands, behind all others. Of one that every command has,
+/// clap keeps only what is given behind the command's name.
+fn together(args: Vec<OsString>, option: &str) -> Vec<OsString> {
+    let (mut rest, mut moved) = (Vec::new(), Vec::new());
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        let joined = arg.to_str().and_then(|arg| arg.strip_prefix(option));
+        match joined {
+            Some("") => {
+                moved.push(arg);
+                moved.extend(args.next());
+            }
+            Some(value) if value.starts_with('=') => moved.push(arg),
+            _ => rest.push(arg),
+        }
+    }
+    rest.extend(moved);
+    rest
+}
+
+/// How many of the arguments are this program's to read: what follows `ssh` may be a command for
+/// another machine.
+fn ours(args: &[OsString]) -> usize {
+    let mut before: Option<&OsString> = None;
+    let ends = args.iter().position(|arg| {
+        let is_directory = before.is_some_and(|before| before == "-C" || before == "--chdir");
+        before = Some(arg);
+        arg == "--" || arg == "ssh" && !is_directory
+    });
+    ends.unwrap_or(args.len())
+}
+
+/// Terraform's options with a second dash.
+fn doubled(args: Vec<OsString>) -> Vec<OsString> {
     args.into_iter()
         .map(|arg| {
-            // What follows `ssh` may be a command for another machine.
-            let is_directory = before == "-C" || before == "--chdir";
-            verbatim |= arg == "--" || arg == "ssh" && !is_directory;
-            before.clone_from(&arg);
-            let Some(text) = arg.to_str().filter(|_| !verbatim) else {
+            let Some(text) = arg.to_str() else {
                 return arg;
             };
             let name = text
@@ -501,6 +544,21 @@ mod tests {
                 ["ls", "-la", "--", "-j"].map(str::to_owned).to_vec()
             )
         );
+    }
+
+    #[test]
+    fn variables_may_stand_on_both_sides_of_the_command() {
+        let typed = "cloudbuilder --var A=1 plan -var B=2 --json --var=C=3 -var=D=4";
+        let cli = Cli::try_parse_from(from_terraform(typed.split(' ').map(OsString::from)));
+        assert_eq!(cli.unwrap().global.var, ["A=1", "B=2", "C=3", "D=4"]);
+        let typed = "cloudbuilder state forget --var A=1 -- --var";
+        let args = from_terraform(typed.split(' ').map(OsString::from));
+        let cli = Cli::try_parse_from(args).unwrap();
+        assert_eq!(cli.global.var, ["A=1"]);
+        let Command::State(StateCommand::Forget { addresses, .. }) = cli.command else {
+            panic!("not forget")
+        };
+        assert_eq!(addresses, ["--var"]);
     }
 
     #[test]

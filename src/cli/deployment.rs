@@ -1,26 +1,26 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use crate::config::{self, Cloud, Security};
 use crate::file;
-use crate::model::{Address, Diagnostic, Secret};
+use crate::model::Secret;
 use crate::provider::{Login, Manner, OnPause, Tempo, digitalocean, rackspace};
 use crate::render::Sources;
-use crate::resource::server;
 use crate::sandbox::{self, Sandbox};
 use crate::state::lock::Standing;
 use crate::state::{self, Lock, Store, prepare_private_dir};
 
 use super::args::Global;
+use super::configuration::Configuration;
+use super::environment::{self, file_name};
 use super::failure::{Failure, file_error};
-use super::local_files;
 use super::practice::Practice;
 use super::terminal::Terminal;
+use super::variables;
 
 /// Where the API is, if it is not where it usually is.
 const URL_VARIABLE: &str = "DIGITALOCEAN_API_URL";
@@ -30,8 +30,12 @@ pub(super) struct Deployment {
     pub(super) terminal: Terminal,
     /// Where cloud.json and security.json are.
     directory: PathBuf,
-    /// Where the state, the lock and everything else of our own is: apart for the sandbox, whose
-    /// made-up world must never mix with the real one.
+    /// Which of several in the same directory, if it has several.
+    environment: Option<String>,
+    /// What the command line says for the variables of cloud.json.
+    variables: BTreeMap<String, String>,
+    /// Where the state, the lock and everything else of our own is: apart for each environment, and
+    /// for the sandbox, whose made-up world must never mix with the real one.
     home: Home,
     sandbox: Option<Sandbox>,
     /// Beside it, where cloud.json names such an account.
@@ -42,13 +46,29 @@ pub(super) struct Deployment {
 struct Home {
     state_file: PathBuf,
     private: PathBuf,
+    /// Where the sandbox's world is, also if it is not used.
+    sandbox: PathBuf,
 }
 
-/// cloud.json, read.
-pub(super) struct Configuration {
-    pub(super) cloud: Cloud,
-    pub(super) notes: Vec<Diagnostic>,
-    pub(super) sources: Sources,
+impl Home {
+    fn new(directory: &Path, environment: Option<&str>, practice: bool) -> Self {
+        let shared = directory.join(".cloudbuilder");
+        let private = match environment {
+            Some(name) => shared.join("environments").join(name),
+            None => shared,
+        };
+        let sandbox = private.join("sandbox");
+        let state = file_name(environment, "state.json");
+        let (beside, private) = match practice {
+            true => (&*sandbox, sandbox.clone()),
+            false => (directory, private),
+        };
+        Self {
+            state_file: beside.join(state),
+            private,
+            sandbox,
+        }
+    }
 }
 
 impl Deployment {
@@ -81,27 +101,26 @@ impl Deployment {
                     .into(),
             );
         }
-        let private = directory.join(".cloudbuilder");
-        let home = if global.sandbox {
-            let private = private.join("sandbox");
-            Home {
-                state_file: private.join("cloud.state.json"),
-                private,
-            }
-        } else {
-            Home {
-                state_file: directory.join("cloud.state.json"),
-                private,
-            }
-        };
-        Ok(Self {
+        let name = global.env.as_deref();
+        let deployment = Self {
             terminal,
+            home: Home::new(&directory, name, global.sandbox),
             directory,
-            home,
+            environment: global.env.clone(),
+            variables: variables::given(&global.var)?,
             sandbox: None,
             rackspace: None,
             practice: Practice::from_environment(environment(URL_VARIABLE).as_deref())?,
-        })
+        };
+        // What was made can still be looked at and destroyed when its file is gone.
+        let overlay = deployment.overlay_file();
+        let is_missing = overlay.is_some_and(|file| file.symlink_metadata().is_err());
+        match name {
+            Some(name) if is_missing && !deployment.has_state() => {
+                Err(environment::missing(&deployment.directory, name))
+            }
+            _ => Ok(deployment),
+        }
     }
 
     async fn start_sandbox(&mut self) -> Result<(), Failure> {
@@ -161,10 +180,7 @@ impl Deployment {
 
     /// The file that holds the sandbox's world.
     pub(super) fn world(&self) -> PathBuf {
-        self.directory
-            .join(".cloudbuilder")
-            .join("sandbox")
-            .join("world.jsonl")
+        self.home.sandbox.join("world.jsonl")
     }
 
     /// What the sandbox's runs have left, besides its world.
@@ -172,7 +188,7 @@ impl Deployment {
         [
             self.home.state_file.clone(),
             self.store().journal_path(),
-            self.home.private.join("cloud.json"),
+            self.home.private.join(self.written_into()),
         ]
     }
 
@@ -202,29 +218,59 @@ impl Deployment {
         self.sandbox.is_some()
     }
 
+    /// The name of the environment, if it is one.
+    pub(super) fn environment(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
+
+    /// What the command line says for variables.
+    pub(super) fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// The directory that cloud.json is in.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     pub(super) fn cloud_file(&self) -> PathBuf {
         self.directory.join("cloud.json")
+    }
+
+    /// What is laid over cloud.json, in an environment.
+    pub(super) fn overlay_file(&self) -> Option<PathBuf> {
+        let name = self.environment()?;
+        Some(self.directory.join(file_name(Some(name), "json")))
+    }
+
+    /// The user's file that addresses belong into: cloud.json is what environments share.
+    pub(super) fn addresses_file(&self) -> PathBuf {
+        self.directory.join(self.written_into())
+    }
+
+    fn written_into(&self) -> String {
+        file_name(self.environment(), "json")
     }
 
     pub(super) fn security_file(&self) -> PathBuf {
         self.directory.join("security.json")
     }
 
-    /// Where addresses are written: cloud.json itself, or the sandbox's copy of it.
+    /// Where addresses are written: that file itself, or the sandbox's copy of it.
     pub(super) fn written_file(&self) -> PathBuf {
         if self.is_sandbox() {
-            self.home.private.join("cloud.json")
+            self.home.private.join(self.written_into())
         } else {
-            self.cloud_file()
+            self.addresses_file()
         }
     }
 
     /// That file as a plan calls it: from the deployment's directory.
-    pub(super) fn written_name(&self) -> &'static str {
-        if self.is_sandbox() {
-            "cloud.json (sandbox)"
-        } else {
-            "cloud.json"
+    pub(super) fn written_name(&self) -> String {
+        let name = self.written_into();
+        match self.is_sandbox() {
+            true => format!("{name} (sandbox)"),
+            false => name,
         }
     }
 
@@ -305,55 +351,6 @@ impl Deployment {
         self.home.state_file.symlink_metadata().is_ok()
     }
 
-    /// Reads cloud.json, where the state says enough without one: destroying needs it only to
-    /// take addresses out of it.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it, if there is one.
-    pub(super) fn configuration_if_any(&self) -> Result<Configuration, Failure> {
-        if self.cloud_file().symlink_metadata().is_ok() {
-            return self.configuration();
-        }
-        Ok(Configuration {
-            cloud: Cloud::default(),
-            notes: Vec::new(),
-            sources: Sources::new(),
-        })
-    }
-
-    /// Reads cloud.json.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub(super) fn configuration(&self) -> Result<Configuration, Failure> {
-        let path = self.cloud_file();
-        let name = path.display().to_string();
-        let bytes = file::read(&path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Failure::error(format!("there is no {name}"))
-                .detail("it says which servers there shall be")
-                .hint("make one with `cloudbuilder init`, or name its directory with -C"),
-            _ => file_error("read", &path, &error),
-        })?;
-        let parsed = config::cloud::parse(&name, &bytes);
-        let sources = Sources::new().with(&name, &config::quotable(&bytes));
-        let mut problems = parsed.diagnostics;
-        match parsed.cloud {
-            Some(mut cloud) => {
-                let unread = local_files::read(&self.directory, &mut cloud);
-                if !unread.is_empty() {
-                    problems.extend(unread);
-                    return Err(Failure::Problems(problems, sources));
-                }
-                Ok(Configuration {
-                    cloud,
-                    notes: problems,
-                    sources,
-                })
-            }
-            None => Err(Failure::Problems(problems, sources)),
-        }
-    }
-
     /// Reads security.json and the environment.
     ///
     /// # Errors
@@ -412,32 +409,6 @@ impl Deployment {
                 ..usual
             },
         }
-    }
-
-    /// What the file that addresses are written to holds of them now, as JSON text.
-    pub(super) fn written(&self, cloud: &Cloud) -> BTreeMap<Address, Arc<str>> {
-        let of = |cloud: &Cloud| -> BTreeMap<Address, Arc<str>> {
-            let servers = cloud.servers.iter();
-            servers
-                .filter_map(|server| {
-                    let networks = server.networks.clone()?;
-                    Some((
-                        Address::new(server::KIND.name, &server.name.value),
-                        networks,
-                    ))
-                })
-                .collect()
-        };
-        if !self.is_sandbox() {
-            return of(cloud);
-        }
-        // The copy may be missing, or older than cloud.json; then it is simply written again.
-        let copy = file::read(&self.written_file()).unwrap_or_default();
-        config::cloud::parse("cloud.json", &copy)
-            .cloud
-            .as_ref()
-            .map(of)
-            .unwrap_or_default()
     }
 }
 

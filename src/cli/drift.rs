@@ -78,8 +78,9 @@ async fn drift(
         lineage: Some(&state.lineage),
         accounts: &found.accounts,
         written: Some(plan::Written {
-            file: deployment.written_name(),
+            file: &deployment.written_name(),
             values: &nothing_written,
+            keeps_unwanted: false,
         }),
         destroying: false,
         now: Timestamp::now(),
@@ -91,6 +92,7 @@ async fn drift(
     let cloud = name_of_cloud(deployment, &found.accounts);
     let header = Header {
         command: "drift",
+        environment: deployment.environment(),
         provider: &cloud,
         requests: usize::try_from(readers.requests()).unwrap_or(usize::MAX),
         elapsed: began.elapsed(),

@@ -24,14 +24,20 @@ pub(super) async fn run(
             let deployment = Deployment::open(global, terminal).await?;
             let result = plan(&deployment, args, terminal).await;
             deployment.close().await;
-            result.map_err(|failure| refused(failure, &args.planning, terminal))
+            let environment = global.env.as_deref();
+            result.map_err(|failure| refused(failure, environment, &args.planning, terminal))
         })
         .await
 }
 
 /// A plan that did not come about is told where the plan would have been told too: whoever reads
 /// that must not take silence for consent.
-fn refused(failure: Failure, planning: &Planning, terminal: Terminal) -> Failure {
+fn refused(
+    failure: Failure,
+    environment: Option<&str>,
+    planning: &Planning,
+    terminal: Terminal,
+) -> Failure {
     let Failure::Problems(mut problems, sources) = failure else {
         return failure;
     };
@@ -39,7 +45,7 @@ fn refused(failure: Failure, planning: &Planning, terminal: Terminal) -> Failure
         notes: problems.clone(),
         ..Plan::default()
     };
-    let mut told = write_markdown(&plan, planning).err();
+    let mut told = write_markdown(&plan, environment, planning).err();
     if planning.json {
         let printed = terminal.print(&plan_json(&plan));
         told = told.or(printed.err());
@@ -113,12 +119,14 @@ pub(super) fn show(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let plan = &survey.plan;
-    write_markdown(plan, planning)?;
+    let environment = survey.environment.as_deref();
+    write_markdown(plan, environment, planning)?;
     let text = if planning.json {
         plan_json(plan)
     } else {
         let header = Header {
             command,
+            environment,
             provider: &survey.cloud,
             requests: usize::try_from(survey.requests).unwrap_or(usize::MAX),
             elapsed: survey.elapsed,
@@ -140,11 +148,15 @@ pub(super) fn show(
 ///
 /// # Errors
 /// If it cannot be written.
-pub(super) fn write_markdown(plan: &Plan, planning: &Planning) -> Result<(), Diagnostic> {
+pub(super) fn write_markdown(
+    plan: &Plan,
+    environment: Option<&str>,
+    planning: &Planning,
+) -> Result<(), Diagnostic> {
     let Some(path) = &planning.markdown else {
         return Ok(());
     };
-    let text = plan_markdown(plan);
+    let text = plan_markdown(plan, environment);
     crate::file::replace(path, text.as_bytes(), None)
         .map_err(|error| file_error("written", path, &error))?;
     summarise(&text)

@@ -13,7 +13,9 @@ use crate::state::{State, Store};
 
 use super::accounts::{Opening, refuse_unnamed};
 use super::args::Global;
-use super::deployment::{Configuration, Deployment, shown};
+use super::configuration::Configuration;
+use super::deployment::{Deployment, shown};
+use super::environment;
 use super::failure::{Failure, Success};
 use super::signals::Signals;
 use super::survey::{any_public_key, namesakes};
@@ -69,6 +71,17 @@ async fn rebuild(
         Some(lineage) => lineage,
         None => find_lineage(&readers, &configuration).await?,
     };
+    let own = deployment.environment();
+    if !deployment.is_sandbox()
+        && let Some(whose) = environment::whose(deployment.directory(), own, &lineage)
+    {
+        return Err(
+            Failure::error(format!("the mark {lineage} is that of {whose}"))
+                .detail("two states of one deployment would undo each other's work")
+                .hint("if nothing was made here yet, give the servers other names and just apply")
+                .into(),
+        );
+    }
     let nothing = BTreeMap::new();
     // Another account would not show what this deployment made, and it would be forgotten.
     let own = before.as_ref().filter(|before| before.lineage == lineage);

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::config::{Cloud, PublicKey, Security};
-use crate::model::{Account, AccountViews, Diagnostic, Observed};
-use crate::plan::{self, Input, Means, Plan, Written, guard};
+use crate::model::{Account, AccountViews, Address, Diagnostic, Observed};
+use crate::plan::{self, Input, Means, Op, Plan, Written, guard};
 use crate::provider::{Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
 use crate::render::Sources;
@@ -13,7 +13,8 @@ use crate::resource::server;
 use crate::state::State;
 
 use super::args::Planning;
-use super::deployment::{Configuration, Deployment};
+use super::configuration::Configuration;
+use super::deployment::Deployment;
 use super::failure::Failure;
 
 /// A key for the sandbox where the user has none. Nobody has its other half.
@@ -28,6 +29,8 @@ pub(super) struct Survey {
     pub(super) accounts: BTreeMap<String, Account>,
     /// What the plan's first line calls the cloud.
     pub(super) cloud: String,
+    /// Which environment it is for.
+    pub(super) environment: Option<String>,
     pub(super) requests: u64,
     pub(super) elapsed: Duration,
 }
@@ -95,8 +98,9 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         lineage: state.map(|state| state.lineage.as_str()),
         accounts: &accounts,
         written: (!planning.no_write_back).then_some(Written {
-            file,
+            file: &file,
             values: &values,
+            keeps_unwanted: deployment.environment().is_some() && !deployment.is_sandbox(),
         }),
         destroying: *destroying,
         now: Timestamp::now(),
@@ -122,11 +126,21 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         return Err(problems(plan.notes.into_iter().chain(refusals).collect()));
     }
     if plan.is_empty() && !plan.steps.is_empty() {
-        plan.notes.push(Diagnostic::note(if *destroying {
-            format!("{file} has addresses of servers that are gone, which destroy takes out")
-        } else {
-            format!("{file} lacks addresses, which apply writes")
-        }));
+        let lacks = desired
+            .iter()
+            .any(|wanted| is_written(&plan, &wanted.address));
+        plan.notes
+            .push(Diagnostic::note(match (*destroying, lacks) {
+                (true, _) => {
+                    format!(
+                        "{file} has addresses of servers that are gone, which destroy takes out"
+                    )
+                }
+                (false, true) => format!("{file} lacks addresses, which apply writes"),
+                (false, false) => {
+                    format!("{file} has addresses of servers that are gone, which apply takes out")
+                }
+            }));
     }
     if !plan.is_empty() {
         let means = Means {
@@ -141,9 +155,18 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         plan,
         sources: sources.clone(),
         cloud: name_of_cloud(deployment, &accounts),
+        environment: deployment.environment().map(str::to_owned),
         accounts: identities,
         requests: readers.requests(),
         elapsed: began.elapsed(),
+    })
+}
+
+/// Whether the plan writes the addresses of that server.
+fn is_written(plan: &Plan, address: &Address) -> bool {
+    plan.steps.iter().any(|step| match &step.op {
+        Op::WriteBack { addresses } => addresses.contains(address),
+        _ => false,
     })
 }
 

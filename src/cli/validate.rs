@@ -25,8 +25,10 @@ pub(super) fn run(global: &Global, terminal: Terminal) -> Result<Success, Failur
         .iter()
         .map(|server| server.names.len())
         .sum();
+    let over = deployment.overlay_file();
+    let over = over.map_or_else(String::new, |file| format!(" with {}", shown(&file)));
     terminal.print(&format!(
-        "{} is valid: {servers} {}, {names} {}.\n",
+        "{}{over} is valid: {servers} {}, {names} {}.\n",
         shown(&deployment.cloud_file()),
         if servers == 1 { "server" } else { "servers" },
         if names == 1 { "name" } else { "names" },

@@ -1,6 +1,4 @@
-use std::collections::BTreeMap;
-
-use crate::config::{WriteBackError, quotable, write_back as edit};
+use crate::config::{Networks, WriteBackError, quotable, write_back as edit, write_overlay};
 use crate::file;
 use crate::model::{Address, Diagnostic};
 use crate::plan::Op;
@@ -26,7 +24,7 @@ pub(super) fn write_back(
     let Op::WriteBack { addresses } = step else {
         return Ok(String::new());
     };
-    let source = deployment.cloud_file();
+    let source = deployment.addresses_file();
     let target = deployment.written_file();
     let before =
         file::read(&source).map_err(|error| file_error("read", &source, &error).hint(AGAIN))?;
@@ -40,7 +38,7 @@ pub(super) fn write_back(
     } else {
         Vec::new()
     };
-    let networks: BTreeMap<String, _> = addresses
+    let networks: Networks = addresses
         .iter()
         .chain(&all)
         .map(|address| {
@@ -54,7 +52,11 @@ pub(super) fn write_back(
             (address.name().to_owned(), networks)
         })
         .collect();
-    let edited = edit(&before, &networks).map_err(|error| refused(&error, deployment))?;
+    let edited = match deployment.environment() {
+        Some(_) => write_overlay(&shown(&source), &before, &networks),
+        None => edit(&before, &networks),
+    };
+    let edited = edited.map_err(|error| refused(&error, deployment))?;
     let after = edited.as_deref().unwrap_or(&before);
     if edited.is_none() && !deployment.is_sandbox() {
         return Ok("nothing to write".to_owned());
@@ -75,7 +77,7 @@ pub(super) fn write_back(
 const AGAIN: &str = "run it again: the addresses are recorded and will be written then";
 
 fn refused(error: &WriteBackError, deployment: &Deployment) -> Diagnostic {
-    let file = shown(&deployment.cloud_file());
+    let file = shown(&deployment.addresses_file());
     let problem = error.problem();
     let detail = problem.map_or_else(String::new, |problem| problem.summary.clone());
     Diagnostic::error(format!("no addresses were written into {file}: {error}"))

@@ -62,7 +62,10 @@ pub(super) fn backups(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
             continue;
         };
         let place = &server.backups.place;
-        if server.backups.value && !provider.backups && told.insert(place.range.start) {
+        if server.backups.value
+            && !provider.backups
+            && told.insert((&*place.file, place.range.start))
+        {
             found.push(
                 Diagnostic::error(format!(
                     "server `{}` can have no backups",
@@ -91,7 +94,7 @@ pub(super) fn disks(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
         let provider = provider_type(&account.provider.value);
         if let Some(provider) = provider
             && !provider.keeps_disk
-            && told.insert(disk.place.range.start)
+            && told.insert((&*disk.place.file, disk.place.range.start))
         {
             found.push(
                 Diagnostic::error(format!(
@@ -121,7 +124,7 @@ pub(super) fn regions(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
         };
         if let Some(only) = &account.settings.region
             && !only.value.eq_ignore_ascii_case(&region.value)
-            && told.insert(region.place.range.start)
+            && told.insert((&*region.place.file, region.place.range.start))
         {
             let name = account.name.value.escape_debug();
             found.push(

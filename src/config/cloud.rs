@@ -1,5 +1,7 @@
 //! cloud.json's format, all of it: both forms, every key, and what may stand where.
 
+use std::collections::BTreeMap;
+
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
 use super::accounts::{Accounts, Named};
@@ -9,10 +11,11 @@ use super::keys::{
 };
 use super::providers::providers;
 use super::reader::Reader;
-use super::server::{self, Around, FLAT_KEYS, SERVER_KEYS, servers};
+use super::server::{self, Around, FLAT_KEYS, SECTIONS_HINT, SERVER_KEYS, servers};
 use super::source::Source;
-use super::{Cloud, Domain, Spanned, dns_name, syntax, validate};
-use crate::model::{Diagnostic, nearest};
+use super::syntax::range;
+use super::{Cloud, Domain, Spanned, Variables, dns_name, overlay, syntax, validate, variables};
+use crate::model::{Diagnostic, Place, nearest};
 
 /// The keys of the sectioned form.
 pub(super) const SECTIONS: [Key; 6] = [
@@ -47,7 +50,7 @@ const DOMAIN_KEYS: [Key; 1] = [server::PROVIDER];
 /// Sections that the format has a place for and this version does not read.
 const LATER_SECTIONS: [&str; 3] = ["records", "volumes", "firewalls"];
 /// The one version of the sectioned form.
-const VERSION: &str = "2";
+pub(super) const VERSION: &str = "2";
 
 /// What a reading of cloud.json gave.
 #[derive(Clone, Debug)]
@@ -57,24 +60,54 @@ pub struct Parsed {
     pub cloud: Option<Cloud>,
     /// Everything there is to say about the file, in its order.
     pub diagnostics: Vec<Diagnostic>,
+    /// What strings with variables came to, where that may be shown.
+    pub shown: Vec<(Place, String)>,
 }
 
-/// Reads cloud.json in either of its forms and checks it; `file` is its name in messages.
+/// A file: its name in messages, and what is in it.
+pub type File<'a> = (&'a str, &'a [u8]);
+
+/// Reads cloud.json in either of its forms and checks it; `file` is its name in messages. No
+/// variable has a value.
 #[must_use]
 pub fn parse(file: &str, bytes: &[u8]) -> Parsed {
-    let (cloud, mut diagnostics) = match Source::new(file, bytes) {
-        Ok(source) => read(&source),
-        Err(problem) => (Cloud::default(), vec![*problem]),
+    let variables = Variables {
+        given: &BTreeMap::new(),
+        environment: &|_| None,
     };
-    diagnostics.extend(validate::validate(&cloud));
+    parse_over((file, bytes), None, variables)
+}
+
+/// Reads cloud.json and, if there is one, the file of an environment that is laid over it.
+#[must_use]
+pub fn parse_over(base: File<'_>, overlay: Option<File<'_>>, variables: Variables<'_>) -> Parsed {
+    let sources = (
+        Source::new(base.0, base.1),
+        overlay
+            .map(|(file, bytes)| Source::new(file, bytes))
+            .transpose(),
+    );
+    let (cloud, mut diagnostics, shown) = match &sources {
+        (Ok(base), Ok(overlay)) => read(base, overlay.as_ref(), variables),
+        (base, overlay) => {
+            let problems = base
+                .as_ref()
+                .err()
+                .into_iter()
+                .chain(overlay.as_ref().err());
+            let problems = problems.map(|problem| Diagnostic::clone(problem));
+            (Cloud::default(), problems.collect(), Vec::new())
+        }
+    };
     diagnostics.sort_by_key(|diagnostic| {
         let place = diagnostic.place.as_ref();
-        place.map(|place| place.range.start)
+        place.map(|place| (*place.file != *base.0, place.range.start))
     });
     let broken = diagnostics.iter().any(Diagnostic::is_error);
     Parsed {
         cloud: (!broken).then_some(cloud),
         diagnostics,
+        shown,
     }
 }
 
@@ -100,43 +133,117 @@ pub(super) fn form<'v, 't>(root: &'v Object<'t>) -> Form<'v, 't> {
     }
 }
 
-fn read(source: &Source<'_>) -> (Cloud, Vec<Diagnostic>) {
-    let mut reader = Reader::new(source);
+type Reading = (Cloud, Vec<Diagnostic>, Vec<(Place, String)>);
+
+fn read<'t>(
+    source: &Source<'t>,
+    overlay: Option<&Source<'t>>,
+    variables: Variables<'_>,
+) -> Reading {
+    let mut reader = Reader::of_two(source, overlay);
     let mut cloud = Cloud::default();
+    let Some(mut document) = document(&mut reader, source, overlay) else {
+        return (cloud, reader.diagnostics, Vec::new());
+    };
+    let replaced = variables::replace(&mut reader, &mut document, variables);
+    let before = reader.diagnostics.len();
+    whole(&mut reader, &document, &mut cloud);
+    let mut diagnostics = reader.diagnostics;
+    let mut further = diagnostics.split_off(before);
+    further.extend(validate::validate(&cloud));
+    let is_new = |diagnostic: &Diagnostic| {
+        let place = diagnostic.place.as_ref();
+        place.is_none_or(|place| !replaced.broken.contains(place))
+    };
+    diagnostics.extend(further.into_iter().filter(is_new));
+    (cloud, diagnostics, replaced.shown)
+}
+
+/// What the files say together.
+fn document<'t>(
+    reader: &mut Reader<'_, 't>,
+    source: &Source<'t>,
+    overlay: Option<&Source<'t>>,
+) -> Option<Value<'t>> {
+    let base = value(
+        reader,
+        source,
+        "write the servers into it, or `{}` for none",
+    );
+    let Some(over) = overlay else { return base };
+    let patch = value(
+        reader,
+        over,
+        "write into it what differs, or `{}` for nothing",
+    );
+    let (mut base, mut patch) = (base?, patch?);
+    overlay::count_on(&mut patch, reader.overlay_start());
+    reader.object("the file as a whole", &patch)?;
+    if let (Value::Object(root), Value::Object(patch)) = (&mut base, patch) {
+        match form(root) {
+            Form::Sectioned(_) => {
+                overlay::lay_over(reader, (&source.file, root), (&over.file, patch));
+            }
+            Form::Flat(root) if !lacks_version(root) => {
+                let place = reader.place(range(root).start..range(root).start + 1);
+                reader.report(
+                    Diagnostic::error("an environment needs the form with sections")
+                        .detail(format!(
+                            "{} is laid over {}, section by section",
+                            over.file, source.file
+                        ))
+                        .hint(SECTIONS_HINT)
+                        .at(place),
+                );
+                return None;
+            }
+            // That is told when it is read.
+            Form::Flat(_) | Form::Unknown(_) => {}
+        }
+    }
+    Some(base)
+}
+
+/// What is in a file. `empty` says what to do about one with nothing in it.
+fn value<'t>(reader: &mut Reader<'_, 't>, source: &Source<'t>, empty: &str) -> Option<Value<'t>> {
     match syntax::parse(source) {
         Err(problem) => reader.report(*problem),
         Ok(None) => reader.report(
             Diagnostic::error(format!("{} is empty", source.file))
-                .hint("write the servers into it, or `{}` for none")
-                .at(reader.place(0..0)),
+                .hint(empty)
+                .at(source.place(0..0)),
         ),
-        Ok(Some(value)) => match reader.object("the file as a whole", &value).map(form) {
-            None => {}
-            Some(Form::Flat(root)) if lacks_version(root) => {
-                reader.report(
-                    Diagnostic::error("a file with the section `servers` needs a `version`")
-                        .hint("add `\"version\": 2` as the first member")
-                        .at(root.get("servers").map(|member| reader.name_place(member))),
-                );
-                sectioned(&mut reader, root, &mut cloud);
-            }
-            Some(Form::Flat(root)) => {
-                let around = Around {
-                    defaults: Defaults::default(),
-                    accounts: Accounts::default(),
-                    sectioned: false,
-                };
-                servers(&mut reader, root, &around, &mut cloud);
-            }
-            Some(Form::Sectioned(root)) => sectioned(&mut reader, root, &mut cloud),
-            Some(Form::Unknown(version)) => reader.report(
-                Diagnostic::error("this version of the format is not known")
-                    .hint("cloudbuilder reads files with `\"version\": 2`, or without a version")
-                    .at(reader.value_place(&version.value)),
-            ),
-        },
+        Ok(Some(value)) => return Some(value),
     }
-    (cloud, reader.diagnostics)
+    None
+}
+
+fn whole(reader: &mut Reader<'_, '_>, document: &Value<'_>, cloud: &mut Cloud) {
+    match reader.object("the file as a whole", document).map(form) {
+        None => {}
+        Some(Form::Flat(root)) if lacks_version(root) => {
+            reader.report(
+                Diagnostic::error("a file with the section `servers` needs a `version`")
+                    .hint("add `\"version\": 2` as the first member")
+                    .at(root.get("servers").map(|member| reader.name_place(member))),
+            );
+            sectioned(reader, root, cloud);
+        }
+        Some(Form::Flat(root)) => {
+            let around = Around {
+                defaults: Defaults::default(),
+                accounts: Accounts::default(),
+                sectioned: false,
+            };
+            servers(reader, root, &around, cloud);
+        }
+        Some(Form::Sectioned(root)) => sectioned(reader, root, cloud),
+        Some(Form::Unknown(version)) => reader.report(
+            Diagnostic::error("this version of the format is not known")
+                .hint("cloudbuilder reads files with `\"version\": 2`, or without a version")
+                .at(reader.value_place(&version.value)),
+        ),
+    }
 }
 
 /// Whether this is the sectioned form with its version forgotten: a server called `servers` would

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use jsonc_parser::ast::{Object, ObjectProp};
+use serde_json::Value as Json;
 
 use super::networks::Shape;
 use super::syntax::range;
@@ -34,10 +35,25 @@ impl Edit {
     }
 }
 
-/// An object of servers, whose members lend their style to each other.
+/// An object whose members are objects, such as that of the servers, and lend their style to each
+/// other.
 pub(super) struct Section<'v, 't> {
     pub(super) text: &'t str,
     pub(super) object: &'v Object<'t>,
+}
+
+/// An object that is edited, and the member whose value it is; the whole of a file is nobody's.
+#[derive(Clone, Copy)]
+pub(super) struct Owned<'v, 't> {
+    pub(super) owner: Option<&'v ObjectProp<'t>>,
+    pub(super) object: &'v Object<'t>,
+}
+
+impl Owned<'_, '_> {
+    fn start(&self) -> usize {
+        self.owner
+            .map_or_else(|| range(self.object).start, |owner| range(owner).start)
+    }
 }
 
 /// What stands between two members.
@@ -57,21 +73,33 @@ impl Separator {
 }
 
 impl<'t> Section<'_, 't> {
-    /// Puts a member at the end of a server. `value` writes its value in the given shape.
-    pub(super) fn insert(
+    /// Puts members at the end of an object. `value` writes one's value in the given shape.
+    pub(super) fn insert<T>(
         &self,
-        server: &ObjectProp<'_>,
-        object: &Object<'_>,
-        key: &str,
-        value: impl Fn(&Shape) -> String,
+        into: Owned<'_, '_>,
+        members: &[(&str, T)],
+        value: impl Fn(&T, &Shape) -> String,
     ) -> Vec<Edit> {
-        let colon = self.colon(server, object);
+        let object = into.object;
+        let colon = self.colon(into);
+        let written = |shape: &Shape, separator: &str| {
+            let members = members.iter().map(|(key, of)| {
+                let key = Json::from(*key);
+                format!("{key}{}{}", shape.colon, value(of, shape))
+            });
+            members.collect::<Vec<_>>().join(separator)
+        };
         let Some(last) = object.properties.last() else {
             let (at, lead) = self.inside_empty(object);
             let prefix = has_break(&lead).then(|| lead.clone());
-            let shape = self.shape(server, prefix.as_deref(), colon);
-            let member = format!("{lead}\"{key}\"{}{}", shape.colon, value(&shape));
-            return vec![Edit::insert(at, member)];
+            let next = match prefix {
+                Some(_) => format!(",{lead}"),
+                None if colon == ":" => ",".to_owned(),
+                None => ", ".to_owned(),
+            };
+            let shape = self.shape(into, prefix.as_deref(), colon);
+            let members = format!("{lead}{}", written(&shape, &next));
+            return vec![Edit::insert(at, members)];
         };
         let separator = self.separator(object, &colon);
         let (before, after) = (&separator.before_comma, &separator.after_comma);
@@ -80,8 +108,8 @@ impl<'t> Section<'_, 't> {
         } else {
             has_break(before).then(|| format!("{before},{after}"))
         };
-        let shape = self.shape(server, prefix.as_deref(), colon);
-        let member = format!("\"{key}\"{}{}", shape.colon, value(&shape));
+        let shape = self.shape(into, prefix.as_deref(), colon);
+        let member = written(&shape, &format!("{before},{after}"));
 
         let end = range(last).end;
         let tail = pieces(self.text, end);
@@ -119,14 +147,9 @@ impl<'t> Section<'_, 't> {
     }
 
     /// The shape in which to rewrite the value of a member that is there.
-    pub(super) fn shape_of(
-        &self,
-        server: &ObjectProp<'_>,
-        object: &Object<'_>,
-        member: &ObjectProp<'_>,
-    ) -> Shape {
+    pub(super) fn shape_of(&self, server: Owned<'_, '_>, member: &ObjectProp<'_>) -> Shape {
         let prefix = line_prefix(self.text, range(member).start);
-        self.shape(server, prefix, self.colon(server, object))
+        self.shape(server, prefix, self.colon(server))
     }
 
     fn past_comments(&self, start: usize, rest: &[Piece]) -> usize {
@@ -209,8 +232,8 @@ impl<'t> Section<'_, 't> {
         })
     }
 
-    /// How most members of the server spell the colon; one without members goes by its own.
-    fn colon(&self, server: &ObjectProp<'_>, object: &Object<'_>) -> String {
+    /// How most members of the object spell the colon; one without members goes by its own.
+    fn colon(&self, Owned { owner, object }: Owned<'_, '_>) -> String {
         let spelled = |member: &ObjectProp<'_>| {
             let between = range(&member.name).end..range(&member.value).start;
             let between = self.text.get(between).unwrap_or_default();
@@ -228,16 +251,18 @@ impl<'t> Section<'_, 't> {
             }
         }
         let most = counted.into_iter().max_by_key(|(count, _)| *count);
-        most.map_or_else(|| spelled(server), |(_, colon)| colon)
+        most.map(|(_, colon)| colon)
+            .or_else(|| owner.map(spelled))
+            .unwrap_or_else(|| ": ".to_owned())
     }
 
     /// `prefix` is what stands before the member from the line break on; none if it does not begin
     /// a line.
-    fn shape(&self, server: &ObjectProp<'_>, prefix: Option<&str>, colon: String) -> Shape {
+    fn shape(&self, of: Owned<'_, '_>, prefix: Option<&str>, colon: String) -> Shape {
         let comma_leads = prefix.is_some_and(|prefix| prefix.contains(','));
         let line = prefix.map(|prefix| prefix.replace(',', " "));
         let step = line.as_deref().map(|line| {
-            let outer = line_prefix(self.text, range(server).start).unwrap_or_default();
+            let outer = line_prefix(self.text, of.start()).unwrap_or_default();
             let outer = outer.trim_start_matches(['\r', '\n']);
             let inner = line.trim_start_matches(['\r', '\n']);
             match inner.strip_prefix(outer) {
@@ -255,13 +280,15 @@ impl<'t> Section<'_, 't> {
         }
     }
 
-    /// Takes a member out with the comma and the space that came with it. Comments stay.
-    pub(super) fn remove(&self, object: &Object<'_>, index: usize) -> Vec<Edit> {
+    /// Takes members that follow each other out, with the commas and the space that came with them.
+    /// Comments before and behind them stay.
+    pub(super) fn remove(&self, object: &Object<'_>, run: Range<usize>) -> Vec<Edit> {
         let members = &object.properties;
-        let Some(member) = members.get(index) else {
+        let gone = members.get(run.clone()).unwrap_or_default();
+        let Some((first, last)) = gone.first().zip(gone.last()) else {
             return Vec::new();
         };
-        let Range { start, end } = range(member);
+        let (start, end) = (range(first).start, range(last).end);
         let tail = pieces(self.text, end);
         let (before_next, next_comma, after_next) = around_comma(&tail);
         // The comma behind it, with the space before that.
@@ -277,9 +304,12 @@ impl<'t> Section<'_, 't> {
             Some(comma) if comma.start == end => comma.end,
             _ => end,
         };
-        let previous = index.checked_sub(1).and_then(|index| members.get(index));
+        let previous = run
+            .start
+            .checked_sub(1)
+            .and_then(|index| members.get(index));
         let Some(previous) = previous else {
-            if members.len() > 1 {
+            if members.len() > run.len() {
                 let mut edits = vec![Edit::delete(start..end)];
                 edits.extend(following.map(Edit::delete));
                 if let ([space], Some(_)) = (after_next, next_comma)
@@ -300,7 +330,7 @@ impl<'t> Section<'_, 't> {
         let gap = pieces(self.text, previous_end);
         let (before, comma, after) = around_comma(&gap);
         let comma = comma.unwrap_or(previous_end);
-        if index + 1 == members.len()
+        if run.end == members.len()
             && let Some(following) = following
         {
             let from = self.space_from(comma, after, start, after_both);

@@ -11,6 +11,7 @@ mod keys;
 mod layout;
 mod networks;
 mod openstack;
+mod overlay;
 mod providers;
 mod public_key;
 mod quotable;
@@ -23,6 +24,7 @@ mod source;
 mod syntax;
 mod trivia;
 mod validate;
+mod variables;
 mod write_back;
 
 use std::sync::Arc;
@@ -37,7 +39,10 @@ pub use quotable::quotable;
 pub use security::{CredentialSource, ParsedSecurity, Security};
 pub use selector::{Candidate, PatternProblem, Selection, Selector, select};
 pub use validate::{CHECKS, Check, validate};
-pub use write_back::{WriteBackError, write_back};
+pub use variables::{Variables, is_name as is_variable_name};
+pub use write_back::{
+    Networks, WriteBackError, write_back, write_overlay, written_back, written_over,
+};
 
 /// What cloud.json asks for, in either of its two forms.
 #[derive(Clone, Debug, PartialEq)]

@@ -88,7 +88,7 @@ fn login(text: &str, start: usize) -> Option<Range<usize>> {
     Some(start + scheme..start + scheme + length)
 }
 
-fn is_hidden(key: &str) -> bool {
+pub(super) fn is_hidden(key: &str) -> bool {
     // A letter can be written as an escape.
     let read: Option<String> = serde_json::from_str(&format!("\"{key}\"")).ok();
     let word = read.as_deref().unwrap_or(key);

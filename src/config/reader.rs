@@ -13,24 +13,55 @@ use crate::model::{Diagnostic, Place};
 ///
 /// No message repeats a value: security.json is read with it too.
 pub(super) struct Reader<'s, 't> {
-    pub(super) source: &'s Source<'t>,
+    source: &'s Source<'t>,
+    /// What is laid over it. Its bytes are counted on from those of the first one.
+    overlay: Option<&'s Source<'t>>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl<'s, 't> Reader<'s, 't> {
     pub(super) fn new(source: &'s Source<'t>) -> Self {
+        Self::of_two(source, None)
+    }
+
+    pub(super) fn of_two(source: &'s Source<'t>, overlay: Option<&'s Source<'t>>) -> Self {
         Self {
             source,
+            overlay,
             diagnostics: Vec::new(),
         }
     }
 
+    /// The number of the overlay's first byte. The end of the first text is a place in that.
+    pub(super) fn overlay_start(&self) -> usize {
+        self.source.text.len() + 1
+    }
+
     pub(super) fn place(&self, range: Range<usize>) -> Place {
-        self.source.place(range)
+        let start = self.overlay_start();
+        match self.overlay {
+            Some(overlay) if range.start >= start => {
+                overlay.place(range.start - start..range.end - start)
+            }
+            _ => self.source.place(range),
+        }
     }
 
     pub(super) fn name_place(&self, member: &ObjectProp<'_>) -> Place {
         self.place(range(&member.name))
+    }
+
+    /// Whether a string is another one in the file, where a variable stands in it.
+    fn is_from_variable(&self, value: &Value<'_>) -> bool {
+        let range = range(value);
+        let start = self.overlay_start();
+        let written = match self.overlay {
+            Some(overlay) if range.start >= start => {
+                overlay.text.get(range.start - start..range.end - start)
+            }
+            _ => self.source.text.get(range),
+        };
+        value.as_string_lit().is_some() && written.is_some_and(|text| text.contains("${"))
     }
 
     /// Where a value stands; of an object or a list only the bracket that opens it.
@@ -132,7 +163,11 @@ impl<'s, 't> Reader<'s, 't> {
         let quoted = value
             .as_string_lit()
             .is_some_and(|text| matches!(text.value.as_ref(), "true" | "false"));
-        let hint = quoted.then_some("write it without quotes");
+        let hint = match (quoted, self.is_from_variable(value)) {
+            (_, true) => Some("a variable is always text; write `true` or `false` here"),
+            (true, false) => Some("write it without quotes"),
+            (false, false) => None,
+        };
         self.report_type(what, "`true` or `false`", value, hint);
         None
     }

@@ -96,6 +96,10 @@ pub(super) const FLAT_KEYS: [Key; 6] = [
     NETWORKS,
 ];
 
+/// How a file gets sections.
+pub(super) const SECTIONS_HINT: &str =
+    "add \"version\": 2 at the top, and put the servers into a section \"servers\"";
+
 /// What the rest of the file says about servers.
 pub(super) struct Around {
     pub(super) defaults: Defaults,
@@ -293,8 +297,7 @@ pub(super) fn disk(
 }
 
 fn only_in_sections(key: &str) -> Diagnostic {
-    Diagnostic::error(format!("`{key}` needs the form with sections"))
-        .hint("add \"version\": 2 at the top, and put the servers into a section \"servers\"")
+    Diagnostic::error(format!("`{key}` needs the form with sections")).hint(SECTIONS_HINT)
 }
 
 /// The server's own block `openstack`.

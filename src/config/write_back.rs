@@ -4,32 +4,39 @@ use jsonc_parser::ast::{Object, ObjectProp, Value};
 use serde_json::Value as Json;
 
 use super::cloud::{Form, form};
-use super::layout::{Edit, Section};
+use super::layout::{Edit, Owned, Section};
 use super::networks::layout;
 use super::reader::to_json;
 use super::source::{MAX_BYTES, Source, without_mark};
 use super::syntax::{self, range};
 use crate::model::Diagnostic;
 
+mod overlay;
+
+pub use overlay::{write_overlay, written_over};
+
 /// The one key of a server that the program writes.
 const KEY: &str = "networks";
 /// The file's name in messages.
 const FILE: &str = "cloud.json";
 
-/// Why cloud.json was left as it is.
+/// What is to be written for servers, by name; `None` if it is to be taken out.
+pub type Networks = BTreeMap<String, Option<Json>>;
+
+/// Why the file was left as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteBackError {
     /// It is no longer a configuration that can be read.
-    #[error("cloud.json was changed and cannot be read any more")]
+    #[error("it was changed and cannot be read any more")]
     Unreadable(Box<Diagnostic>),
     /// The same server twice: it is not clear which one is meant.
-    #[error("cloud.json was changed and defines `{0}` twice")]
+    #[error("it was changed and defines `{0}` twice")]
     Ambiguous(String),
     /// With the addresses it would be larger than what is read again.
-    #[error("cloud.json would be larger than 16 MiB")]
+    #[error("it would be larger than 16 MiB")]
     TooLarge,
     /// The edited text did not mean what it should.
-    #[error("cloud.json has a layout that could not be edited without changing more")]
+    #[error("it has a layout that could not be edited without changing more")]
     NotSafe,
 }
 
@@ -50,17 +57,60 @@ impl WriteBackError {
 ///
 /// # Errors
 /// A text that cannot be read or edited; nothing is edited then.
-pub fn write_back(
-    text: &[u8],
-    networks: &BTreeMap<String, Option<Json>>,
-) -> Result<Option<Vec<u8>>, WriteBackError> {
+pub fn write_back(text: &[u8], networks: &Networks) -> Result<Option<Vec<u8>>, WriteBackError> {
     let source = Source::new(FILE, text).map_err(WriteBackError::Unreadable)?;
     let before = read(&source)?;
     let Some(servers) = servers(&source, &before)? else {
         return Ok(None);
     };
+    let edits = edits(source.text, servers, networks)?;
+    if edits.is_empty() {
+        return Ok(None);
+    }
+    let edited = apply(source.text, edits);
+    check(&before, &edited, networks)?;
+    marked(text, &edited).map(Some)
+}
+
+/// What the servers in the text of cloud.json have of it, by name, as JSON text. Nothing of a text
+/// that cannot be read.
+#[must_use]
+pub fn written_back(text: &[u8]) -> BTreeMap<String, String> {
+    held(text, |root| match form(root) {
+        Form::Flat(root) => Some(root),
+        Form::Sectioned(root) => root.get("servers")?.value.as_object(),
+        Form::Unknown(_) => None,
+    })
+}
+
+fn held(
+    text: &[u8],
+    servers: impl for<'v, 't> Fn(&'v Object<'t>) -> Option<&'v Object<'t>>,
+) -> BTreeMap<String, String> {
+    let Ok(source) = Source::new(FILE, text) else {
+        return BTreeMap::new();
+    };
+    let document = syntax::parse(&source).ok().flatten();
+    let root = document.as_ref().and_then(Value::as_object);
+    let servers = root.and_then(servers);
+    let servers = servers.into_iter().flat_map(|servers| &servers.properties);
+    servers
+        .filter_map(|server| {
+            let networks = &server.value.as_object()?.get(KEY)?.value;
+            let name = server.name.as_str().to_owned();
+            Some((name, to_json(networks).to_string()))
+        })
+        .collect()
+}
+
+/// What changes in the servers that are there.
+fn edits(
+    text: &str,
+    servers: &Object<'_>,
+    networks: &Networks,
+) -> Result<Vec<Edit>, WriteBackError> {
     let section = Section {
-        text: source.text,
+        text,
         object: servers,
     };
     let mut edits = Vec::new();
@@ -71,22 +121,22 @@ pub fn write_back(
             edits.extend(edit(&section, server, object, wanted.as_ref())?);
         }
     }
-    if edits.is_empty() {
-        return Ok(None);
-    }
-    let edited = apply(source.text, edits);
-    check(&before, &edited, networks)?;
-    let mark = text.len() - without_mark(text).len();
-    let mut bytes = text.get(..mark).unwrap_or_default().to_vec();
+    Ok(edits)
+}
+
+/// The edited text with the byte order mark that it had.
+fn marked(before: &[u8], edited: &str) -> Result<Vec<u8>, WriteBackError> {
+    let mark = before.len() - without_mark(before).len();
+    let mut bytes = before.get(..mark).unwrap_or_default().to_vec();
     bytes.extend_from_slice(edited.as_bytes());
     if bytes.len() > MAX_BYTES {
         return Err(WriteBackError::TooLarge);
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 fn read<'t>(source: &Source<'t>) -> Result<Value<'t>, WriteBackError> {
-    let empty = || Diagnostic::error(format!("{FILE} is empty")).at(source.place(0..0));
+    let empty = || Diagnostic::error(format!("{} is empty", source.file)).at(source.place(0..0));
     match syntax::parse(source) {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(WriteBackError::Unreadable(empty().into())),
@@ -99,31 +149,51 @@ fn servers<'v, 't>(
     source: &Source<'_>,
     value: &'v Value<'t>,
 ) -> Result<Option<&'v Object<'t>>, WriteBackError> {
-    let unreadable = |problem: &str, value: &Value<'_>| {
-        let start = range(value).start;
-        let problem = Diagnostic::error(problem).at(source.place(start..start + 1));
-        WriteBackError::Unreadable(problem.into())
-    };
-    let root = value
-        .as_object()
-        .ok_or_else(|| unreadable("the file as a whole must be an object", value))?;
-    refuse_duplicates(root)?;
-    let servers = match form(root) {
-        Form::Flat(root) => root,
+    let root = root(source, value)?;
+    match form(root) {
+        Form::Flat(root) => {
+            refuse_duplicates(root)?;
+            Ok(Some(root))
+        }
         Form::Unknown(version) => {
             let problem = "this version of the format is not known";
-            return Err(unreadable(problem, &version.value));
+            Err(unreadable(source, problem, &version.value))
         }
-        Form::Sectioned(root) => match root.get("servers") {
-            None => return Ok(None),
-            Some(section) => section
-                .value
-                .as_object()
-                .ok_or_else(|| unreadable("`servers` must be an object", &section.value))?,
-        },
+        Form::Sectioned(root) => section(source, root),
+    }
+}
+
+fn root<'v, 't>(
+    source: &Source<'_>,
+    value: &'v Value<'t>,
+) -> Result<&'v Object<'t>, WriteBackError> {
+    let root = value
+        .as_object()
+        .ok_or_else(|| unreadable(source, "the file as a whole must be an object", value))?;
+    refuse_duplicates(root)?;
+    Ok(root)
+}
+
+/// The section of the servers; `None` if there is none.
+fn section<'v, 't>(
+    source: &Source<'_>,
+    root: &'v Object<'t>,
+) -> Result<Option<&'v Object<'t>>, WriteBackError> {
+    let Some(section) = root.get("servers") else {
+        return Ok(None);
     };
+    let servers = section
+        .value
+        .as_object()
+        .ok_or_else(|| unreadable(source, "`servers` must be an object", &section.value))?;
     refuse_duplicates(servers)?;
     Ok(Some(servers))
+}
+
+fn unreadable(source: &Source<'_>, problem: &str, value: &Value<'_>) -> WriteBackError {
+    let start = range(value).start;
+    let problem = Diagnostic::error(problem).at(source.place(start..start + 1));
+    WriteBackError::Unreadable(problem.into())
 }
 
 fn refuse_duplicates(object: &Object<'_>) -> Result<(), WriteBackError> {
@@ -150,13 +220,25 @@ fn edit(
     let present = index.and_then(|index| Some((index, object.properties.get(index)?)));
     Ok(match (present, wanted) {
         (None, None) => Vec::new(),
-        (None, Some(value)) => section.insert(server, object, KEY, |shape| layout(value, shape)),
-        (Some((index, _)), None) => section.remove(object, index),
+        (None, Some(value)) => {
+            let server = Owned {
+                owner: Some(server),
+                object,
+            };
+            section.insert(server, &[(KEY, value)], |value, shape| layout(value, shape))
+        }
+        (Some((index, _)), None) => section.remove(object, index..index + 1),
         (Some((_, member)), Some(value)) if same(&to_json(&member.value), value) => Vec::new(),
-        (Some((_, member)), Some(value)) => vec![Edit {
-            range: range(&member.value),
-            text: layout(value, &section.shape_of(server, object, member)),
-        }],
+        (Some((_, member)), Some(value)) => {
+            let server = Owned {
+                owner: Some(server),
+                object,
+            };
+            vec![Edit {
+                range: range(&member.value),
+                text: layout(value, &section.shape_of(server, member)),
+            }]
+        }
     })
 }
 
@@ -175,11 +257,7 @@ fn apply(text: &str, mut edits: Vec<Edit>) -> String {
 
 /// Makes sure that the edited text says what it should: the last guard before the user's file is
 /// replaced.
-fn check(
-    before: &Value<'_>,
-    edited: &str,
-    networks: &BTreeMap<String, Option<Json>>,
-) -> Result<(), WriteBackError> {
+fn check(before: &Value<'_>, edited: &str, networks: &Networks) -> Result<(), WriteBackError> {
     let source = Source::new(FILE, edited.as_bytes()).map_err(|_| WriteBackError::TooLarge)?;
     let after = read(&source).map_err(|_| WriteBackError::NotSafe)?;
     let (mut before, mut after) = (to_json(before), to_json(&after));

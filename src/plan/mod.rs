@@ -28,6 +28,7 @@ mod replace;
 mod stages;
 mod steps;
 mod words;
+mod write_back;
 
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
@@ -67,6 +68,9 @@ pub struct Written<'a> {
     pub file: &'a str,
     /// The attribute's value as JSON text, for each resource that has one there.
     pub values: &'a BTreeMap<Address, Arc<str>>,
+    /// Whether the file also tells of what is not wanted any more. Then that is taken out, where
+    /// it goes with what it is about otherwise.
+    pub keeps_unwanted: bool,
 }
 
 /// Why a recorded resource was not seen.

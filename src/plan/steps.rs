@@ -1,14 +1,13 @@
 use std::collections::HashMap;
 
-use serde_json::Value as Json;
-
 use crate::model::{Address, Attributes, Desired, Diagnostic, Value};
-use crate::resource::{OnChange, kind};
+use crate::resource::OnChange;
 
 use super::bind::How;
 use super::decide::{Decision, price_change};
 use super::stages::{Stage, stages};
-use super::{Change, Input, Op, Reason, Step, Verb, Written, graph, words};
+use super::write_back::write_back;
+use super::{Change, Input, Op, Reason, Step, Verb, graph, words};
 
 mod replaced;
 
@@ -431,86 +430,4 @@ fn circular(cycle: &[usize], drafts: &[Draft<'_>]) -> Diagnostic {
     Diagnostic::error("the references go in a circle")
         .detail(names.join(" → "))
         .hint("take one of these references out")
-}
-
-/// How many names a step lists before it only counts.
-const NAMES: usize = 5;
-
-/// The step that brings the user's file up to date, if it is not.
-fn write_back(
-    input: &Input<'_>,
-    written: Written<'_>,
-    decisions: &[Decision<'_>],
-    number: usize,
-) -> Option<Step> {
-    let stale: Vec<&Address> = if input.destroying {
-        // All that is there is ours and of servers that will be gone, also of those that went with
-        // a run which did not come to take it out.
-        written.values.keys().collect()
-    } else {
-        let stale = decisions
-            .iter()
-            .filter(|decision| is_stale(decision, written));
-        stale.map(|decision| &decision.action.address).collect()
-    };
-    let about = kind(stale.first()?.kind())
-        .and_then(|(_, kind)| kind.attribute(kind.written_back?))
-        .map_or("", |attribute| attribute.name);
-    let names: Vec<&str> = stale
-        .iter()
-        .take(NAMES)
-        .map(|address| address.name())
-        .collect();
-    let more = match stale.len().saturating_sub(NAMES) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let what = if input.destroying {
-        "take out"
-    } else {
-        "write"
-    };
-    Some(Step {
-        number,
-        op: Op::WriteBack {
-            addresses: stale.into_iter().cloned().collect(),
-        },
-        verb: Verb::Update,
-        kind: "file".to_owned(),
-        label: written.file.to_owned(),
-        detail: format!("{what} {about} of {}{more}", names.join(", ")),
-        monthly: None,
-        loses: None,
-        interrupts: false,
-        permanent: false,
-        waits_for: Vec::new(),
-        after: Vec::new(),
-    })
-}
-
-/// Whether a JSON text is this value. To write it takes a tenth of what it takes to read one, and
-/// mostly they are alike to the letter.
-fn says(text: &str, value: &Json) -> bool {
-    let written = value.to_string();
-    written == text || serde_json::from_str::<Json>(text).is_ok_and(|held| held == *value)
-}
-
-fn is_stale(decision: &Decision<'_>, written: Written<'_>) -> bool {
-    let Some(attribute) = decision.kind.written_back else {
-        return false;
-    };
-    if decision.desired.is_none() {
-        return false;
-    }
-    let action = &decision.action;
-    let holds = written.values.get(&action.address);
-    let will_be = match (&action.after, &action.before) {
-        (Some(after), _) => after.get(attribute).and_then(Value::known),
-        (None, before) => before.as_ref().and_then(|before| before.get(attribute)),
-    };
-    match will_be {
-        Some(known) => !holds.is_some_and(|text| says(text, known)),
-        // It is not known before it is made, or seen to be ready.
-        None => action.verb != Verb::NoOp || decision.awaited,
-    }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
@@ -11,6 +12,9 @@ const REACH: usize = 400;
 /// How far apart marks of one line may be to be shown in one quote.
 const TOGETHER: usize = 60;
 
+/// How many characters are shown of what something stands for.
+const LONGEST_MEANING: usize = 60;
+
 /// Ends our own `file:line:column`. The renderer sees only an excerpt of a long line, so the
 /// position that it adds itself is taken out again.
 const OWN_POSITION_ENDS: char = '\u{E000}';
@@ -18,7 +22,11 @@ const OWN_POSITION_ENDS: char = '\u{E000}';
 /// The texts that messages may quote, by the file's name. What is not in it is named, not quoted:
 /// that is how security.json stays unseen.
 #[derive(Clone, Debug, Default)]
-pub struct Sources(BTreeMap<String, String>);
+pub struct Sources {
+    texts: BTreeMap<String, String>,
+    /// By file and first byte, what stands there in other words.
+    meanings: BTreeMap<(Arc<str>, usize), String>,
+}
 
 impl Sources {
     /// Nothing to quote.
@@ -32,13 +40,28 @@ impl Sources {
     pub fn with(mut self, file: &str, content: &[u8]) -> Self {
         if let Ok(text) = std::str::from_utf8(content) {
             let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-            self.0.insert(file.to_owned(), text.to_owned());
+            self.texts.insert(file.to_owned(), text.to_owned());
         }
         self
     }
 
+    /// With what a stretch of a file stands for, where that is not what is written there.
+    #[must_use]
+    pub fn meaning(mut self, place: Place, value: String) -> Self {
+        self.meanings.insert((place.file, place.range.start), value);
+        self
+    }
+
+    fn meaning_of(&self, place: &Place) -> Option<String> {
+        let key = (Arc::clone(&place.file), place.range.start);
+        let value = self.meanings.get(&key)?;
+        let shown: String = value.chars().take(LONGEST_MEANING).collect();
+        let more = if shown.len() < value.len() { "…" } else { "" };
+        Some(format!("`{}{more}`", model::escape(&shown)))
+    }
+
     fn text(&self, place: &Place) -> Option<&str> {
-        self.0.get(place.file.as_ref()).map(String::as_str)
+        self.texts.get(place.file.as_ref()).map(String::as_str)
     }
 }
 
@@ -73,7 +96,7 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> Strin
     for quote in quotes(diagnostic) {
         let place = quote.first;
         group = match sources.text(place) {
-            Some(text) => group.element(quote.snippet(text)),
+            Some(text) => group.element(quote.snippet(text, sources)),
             None => group.element(
                 Origin::path(escape(&place.file))
                     .line(place.line)
@@ -125,7 +148,7 @@ fn quotes(diagnostic: &Diagnostic) -> Vec<Quote<'_>> {
 }
 
 impl<'d> Quote<'d> {
-    fn snippet(&self, text: &str) -> Snippet<'static, Annotation<'d>> {
+    fn snippet(&self, text: &str, sources: &Sources) -> Snippet<'static, Annotation<'d>> {
         let starts = self.marks.iter().map(|(_, place, _)| place.range.start);
         let (low, high) = starts.fold((usize::MAX, 0), |(low, high), start| {
             (low.min(start), high.max(start))
@@ -133,7 +156,11 @@ impl<'d> Quote<'d> {
         let excerpt = Excerpt::cut(text, low, high);
         let marks = self.marks.iter().map(|(kind, place, label)| {
             let annotation = kind.span(excerpt.span(&place.range));
-            annotation.label((!label.is_empty()).then(|| escape(label)))
+            let label = match label.is_empty() {
+                true => sources.meaning_of(place),
+                false => Some((*label).to_owned()),
+            };
+            annotation.label(label.map(|label| escape(&label)))
         });
         let marks: Vec<_> = marks.collect();
         let place = self.first;

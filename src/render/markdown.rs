@@ -19,28 +19,29 @@ const LINE_LIMIT: usize = 1_000;
 const RESERVE: usize = 500;
 
 /// The plan as a comment for a pull request: what it comes to, the warnings, and the steps folded
-/// away. Never longer than [`MARKDOWN_LIMIT`]; what is cut off is counted.
+/// away; which of several deployments in one directory it is for, if there are several. Never longer than [`MARKDOWN_LIMIT`]; what is cut off is counted.
 ///
 /// Text that was not written in this program stands only inside code, where neither Markdown, HTML
 /// nor `@names` mean anything, behind a fence longer than any in it.
 #[must_use]
-pub fn plan_markdown(plan: &Plan) -> String {
+pub fn plan_markdown(plan: &Plan, environment: Option<&str>) -> String {
     // The comment in it is for workflows that look for the comment to replace.
-    let mut text = "<!-- cloudbuilder plan -->\n".to_owned();
+    let of = environment.map_or_else(String::new, |name| format!(" {name}"));
+    let mut text = format!("<!-- cloudbuilder plan{of} -->\n");
     let rows = rows(plan);
     if phrase::errors(plan) > 0 {
         text.push_str(&format!(
-            "### cloudbuilder: no plan\n\n{}\n",
+            "### cloudbuilder{of}: no plan\n\n{}\n",
             phrase::planned(plan)
         ));
     } else if plan.is_empty() {
         text.push_str(&format!(
-            "### cloudbuilder: no changes\n\n{}\n",
+            "### cloudbuilder{of}: no changes\n\n{}\n",
             phrase::NO_CHANGES
         ));
     } else {
         text.push_str(&format!(
-            "### cloudbuilder plan: {}\n\n",
+            "### cloudbuilder plan{of}: {}\n\n",
             phrase::to_do(plan)
         ));
         text.push_str(&worth_knowing(plan));

@@ -31,6 +31,8 @@ pub struct PlanStyle<'a> {
 pub struct Header<'a> {
     /// The command that made it: `plan`.
     pub command: &'a str,
+    /// Which of several deployments in the same directory it is about.
+    pub environment: Option<&'a str>,
     /// Whom it asked: `digitalocean`.
     pub provider: &'a str,
     /// How many requests that took.
@@ -91,8 +93,11 @@ pub fn plan_text(plan: &Plan, style: &PlanStyle<'_>) -> String {
 
 impl Header<'_> {
     pub(super) fn line(&self) -> String {
+        let environment = self.environment.map_or_else(String::new, |name| {
+            format!("environment {} · ", escape(name))
+        });
         format!(
-            "cloudbuilder {} · {} · {}, {}",
+            "cloudbuilder {} · {environment}{} · {}, {}",
             escape(self.command),
             escape(self.provider),
             phrase::count(self.requests, "request"),

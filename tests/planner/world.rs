@@ -306,6 +306,7 @@ impl World {
             written: Some(Written {
                 file: "cloud.json",
                 values: &self.written,
+                keeps_unwanted: false,
             }),
             destroying: self.destroying,
             now: self.now,

@@ -160,7 +160,7 @@ async fn a_zone_and_its_records_come_change_and_go() {
         .unwrap()
         .done()
         .unwrap();
-    assert_eq!((&changed.id, &changed.attributes), (&id, &moved));
+    assert_eq!((&changed.id, &changed.attributes), (&id, &as_seen(&moved)));
     assert_eq!(changed.owners, [MARK], "the comment stays");
 
     let of_zone = Target {
