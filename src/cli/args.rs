@@ -63,6 +63,8 @@ pub(super) enum Command {
     Destroy(DestroyArgs),
     /// Show what others changed since it was last applied; changes nothing
     Drift(DriftArgs),
+    /// Show what the accounts hold that no deployment looks after; changes nothing
+    Orphans(OrphansArgs),
     /// Show the recorded servers, with their addresses and records
     Show,
     /// Look at the recorded state, correct it, or make it anew from the account
@@ -128,6 +130,17 @@ pub(super) struct DriftArgs {
     /// How long what was just made may be missing from the API's lists
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub(super) settle: Duration,
+}
+
+/// Options of orphans.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct OrphansArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Exit with 2 instead of 0 if there are any
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
 }
 
 /// Options of plan, apply and destroy.

@@ -16,6 +16,7 @@ mod failure;
 mod init;
 mod local_files;
 mod muted;
+mod orphans;
 mod plan;
 mod practice;
 mod rebuild;
@@ -104,6 +105,7 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
         Command::Apply(args) => apply::apply(global, args, terminal, signals).await,
         Command::Destroy(args) => apply::destroy(global, args, terminal, signals).await,
         Command::Drift(args) => drift::run(global, args, terminal, signals).await,
+        Command::Orphans(args) => orphans::run(global, *args, terminal, signals).await,
         Command::Show => show::run(global, terminal),
         Command::State(StateCommand::List) => show::list(global, terminal),
         Command::State(StateCommand::Show { address }) => show::one(global, address, terminal),

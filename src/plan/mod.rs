@@ -22,12 +22,14 @@ mod drift;
 mod estimate;
 mod graph;
 pub mod guard;
+mod orphans;
 mod stages;
 mod steps;
 mod words;
 
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
+pub use orphans::{Orphan, Orphans, orphans};
 
 pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Verb};
 

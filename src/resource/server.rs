@@ -1,8 +1,10 @@
 //! Servers.
 
+use std::net::IpAddr;
+
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Catalog, Recorded, Value};
+use crate::model::{Address, Attributes, Catalog, Observed, Recorded, Value};
 
 use super::{
     Attribute, Facts, Kind, OnChange, Price, Removal, attribute, flag, from_to, known_text,
@@ -74,13 +76,19 @@ pub const KIND: Kind = Kind {
     removed: |_| String::new(),
     permanent: disk_grows,
     changed,
-    outcome: addresses,
+    outcome: public_addresses,
     lingers: true,
     priced_by: &[SIZE, BACKUPS],
     price,
     check: server_checks::check,
     removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,
 };
+
+/// The address of the server of that name in cloud.json.
+#[must_use]
+pub fn address(name: &str) -> Address {
+    Address::new(KIND.name, name)
+}
 
 const ATTRIBUTES: &[Attribute] = &[
     attribute(NAME, "name", OnChange::Update),
@@ -149,7 +157,18 @@ fn disk_grows(
     text(after, DISK) == GROW && text(before, SIZE) != size && !stays
 }
 
-fn addresses(attributes: &Attributes) -> String {
+/// Every address that a server has, private ones too.
+pub fn addresses(server: &Observed) -> impl Iterator<Item = IpAddr> {
+    let public = [IPV4_ADDRESS, IPV6_ADDRESS].map(|name| server.text(name));
+    let networks = server.attributes.get(NETWORKS);
+    let families = ["v4", "v6"].map(|family| networks.and_then(|networks| networks.get(family)));
+    let listed = families.into_iter().flatten().filter_map(Json::as_array);
+    let listed = listed.flatten().map(|one| one.get("ip_address")?.as_str());
+    let texts = public.into_iter().chain(listed).flatten();
+    texts.filter_map(|text| text.parse().ok())
+}
+
+fn public_addresses(attributes: &Attributes) -> String {
     let texts = [IPV4_ADDRESS, IPV6_ADDRESS]
         .into_iter()
         .filter_map(|name| attributes.get(name).and_then(serde_json::Value::as_str));
