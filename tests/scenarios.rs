@@ -9,6 +9,7 @@
 //! sandbox OPTION…            the account's own: droplet_limit=N, without_ipv6=REGION,
 //!                            without_scope=SCOPE; first line only
 //! edit FILE                  FILE of the folder becomes cloud.json
+//! put FILE                   FILE of the folder, with ids for `ID(…)` in it
 //! enter DIRECTORY            go on in another directory of that name
 //! remove FILE                delete a file of the directory
 //! cat FILE                   print a file of the directory
@@ -26,6 +27,9 @@
 //! change ZONE TYPE NAME DATA change the one record of that name and type outside
 //! delete droplet NAME | domain NAME | record ZONE TYPE NAME
 //! ```
+//!
+//! In a command `LINEAGE` stands for the deployment's, `ID(NAME)` for the id of a Droplet,
+//! `ID(NAME-TYPE)` for that of a record, and `UUID1` for what stands so in what was expected.
 //!
 //! Commands run with one request at a time, so that ids and addresses are the same every time.
 
@@ -102,7 +106,14 @@ scenarios! {
     first_apply,
     image_by_pattern,
     image_or_key_changed,
+    import_all,
+    import_all_at_rackspace,
+    import_all_cut_off,
     import_and_change,
+    import_by_id,
+    import_by_id_at_rackspace,
+    import_by_id_cut_off,
+    import_from_tfstate,
     import_that_differs,
     longer_zone_appears_later,
     longest_zone_is_taken,
@@ -208,6 +219,10 @@ impl Scenario {
         match (verb, words.as_slice()) {
             ("sandbox", _) if !rest.starts_with("reset") => {}
             ("edit", [file]) => self.edit(file),
+            ("put", [file]) => {
+                let text = fs::read_to_string(self.folder.join(file)).expect("a file");
+                self.place.write(file, self.with_ids(&text));
+            }
             ("enter", [directory]) => self.place.enter(directory),
             ("remove", [file]) => self.place.remove(file),
             ("cat", [file]) => {
@@ -293,8 +308,9 @@ impl Scenario {
 
     /// Runs the program; what it prints is told.
     fn run(&mut self, line: &str) {
-        let line = self.with_lineage(line);
-        let changes = ["apply", "destroy", "plan"]
+        let line = self.redaction.identified(&self.with_lineage(line));
+        let line = self.with_ids(&line);
+        let changes = ["apply", "destroy", "import", "plan"]
             .iter()
             .any(|command| line.starts_with(command));
         let one_at_a_time = if changes { " -j 1" } else { "" };
@@ -340,6 +356,17 @@ impl Scenario {
                 .expect("a lineage")
         });
         line.replace("LINEAGE", &lineage)
+    }
+
+    /// `ID(…)` in a line stands for the id of what there is.
+    fn with_ids(&self, line: &str) -> String {
+        if !line.contains("ID(") {
+            return line.to_owned();
+        }
+        let names = self.cloud.names();
+        names.iter().fold(line.to_owned(), |line, (id, name)| {
+            line.replace(&name.replace(' ', "-"), id)
+        })
     }
 
     fn address(&self, data: &str) -> String {

@@ -13,6 +13,7 @@ mod credentials;
 mod deployment;
 mod drift;
 mod failure;
+mod import;
 mod init;
 mod local_files;
 mod muted;
@@ -22,6 +23,7 @@ mod practice;
 mod rebuild;
 mod recovery;
 mod sandbox;
+mod session;
 mod show;
 mod signals;
 mod state_edit;
@@ -105,6 +107,7 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
         Command::Apply(args) => apply::apply(global, args, terminal, signals).await,
         Command::Destroy(args) => apply::destroy(global, args, terminal, signals).await,
         Command::Drift(args) => drift::run(global, args, terminal, signals).await,
+        Command::Import(args) => import::run(global, args, terminal, signals).await,
         Command::Orphans(args) => orphans::run(global, *args, terminal, signals).await,
         Command::Show => show::run(global, terminal),
         Command::State(StateCommand::List) => show::list(global, terminal),

@@ -15,6 +15,7 @@ use crate::model::{
 use crate::resource::{Facts, KINDS, Kind};
 
 mod action;
+mod adopt;
 mod bind;
 mod decide;
 mod diff;
@@ -27,6 +28,7 @@ mod stages;
 mod steps;
 mod words;
 
+pub use adopt::{Adoption, adopt};
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
 pub use orphans::{Orphan, Orphans, orphans};

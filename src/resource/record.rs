@@ -53,7 +53,8 @@ const ATTRIBUTES: &[Attribute] = &[
 ];
 
 /// The address of the record of a type that a name has.
-pub(super) fn address(name: &str, record_type: &str) -> Address {
+#[must_use]
+pub fn address(name: &str, record_type: &str) -> Address {
     Address::new(KIND.name, &format!("{name}/{record_type}"))
 }
 

@@ -19,6 +19,9 @@ pub const REGION: &str = "region";
 pub const SIZE: &str = "size";
 /// The image's slug or id.
 pub const IMAGE: &str = "image";
+/// The id of the image that it was made from, where that has no other name (any more): that says
+/// nothing about what was asked for.
+pub const MADE_FROM: &str = "made_from";
 /// The provider's id of the size, where it goes by that.
 pub const SIZE_ID: &str = "size_id";
 /// The provider's id of the image, where it goes by that.
@@ -97,6 +100,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(SIZE_ID, "size's id", OnChange::Along(SIZE)),
     attribute(IMAGE, "image", OnChange::CreateOnly),
     attribute(IMAGE_ID, "image's id", OnChange::CreateOnly),
+    attribute(MADE_FROM, "image's id", OnChange::Seen),
     attribute(SETTINGS, "settings", OnChange::CreateOnly),
     attribute(FILES, "files", OnChange::CreateOnly),
     attribute(BACKUPS, "backups", OnChange::Update),
