@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde_json::Value as Json;
+
 use crate::model::{Address, Diagnostic, Observed, Value};
+use crate::resource::{OnChange, kind, show};
 
 use super::bind::{Bindings, How};
 use super::decide::{Decision, cost, decide};
@@ -32,9 +35,12 @@ pub fn adopt(input: &Input<'_>, adoption: &Adoption<'_>) -> Result<Plan, Vec<Dia
     let mut problems = Vec::new();
     for (address, id) in adoption.ids {
         let meant = meant(input, &index, (address, id));
-        match meant.and_then(|at| recognised(input, (address, id), at)) {
-            Ok((at, how)) => rebind(&mut bindings, &index, address, (at, how)),
-            Err(problem) => problems.push(*problem),
+        let recognised = meant.and_then(|at| recognised(input, (address, id), at));
+        let another = |&(at, _): &(usize, How)| another(input, &index, address, at);
+        match (recognised.as_ref().ok().and_then(another), recognised) {
+            (Some(problem), _) => problems.push(problem),
+            (None, Ok((at, how))) => rebind(&mut bindings, &index, address, (at, how)),
+            (None, Err(problem)) => problems.push(*problem),
         }
     }
     let unmet = super::unmet_conditions(input, &index, &bindings, &mut unclear);
@@ -147,6 +153,38 @@ fn recognised(
              and its state was lost, run `cloudbuilder state rebuild --lineage {first}`"
         )),
     ))
+}
+
+/// That it is not what cloud.json asks for, and can never become that.
+fn another(
+    input: &Input<'_>,
+    index: &Index<'_>,
+    address: &Address,
+    at: usize,
+) -> Option<Diagnostic> {
+    let (seen, desired) = (input.observed.get(at)?, index.wanted.get(address)?);
+    let (_, kind) = kind(address.kind())?;
+    let mut attributes = kind.attributes.iter();
+    attributes.find_map(|attribute| {
+        let wanted = match desired.attributes.get(attribute.name)? {
+            Value::Reference(to) => index.wanted.get(&to.address)?.known(&to.attribute)?,
+            known => known.known()?,
+        };
+        let is = seen.attributes.get(attribute.name)?;
+        let differs = attribute.on_change == OnChange::Identity && is != wanted;
+        let shown = |value: &Json| show(&Value::Known(value.clone()));
+        differs.then(|| {
+            Diagnostic::error(format!("{} {} is not {address}", kind.name, seen.id))
+                .detail(format!(
+                    "its {} is {}, cloud.json asks for {}",
+                    attribute.about,
+                    shown(is),
+                    shown(wanted)
+                ))
+                .hint("look the id up once more")
+                .at(desired.place.clone())
+        })
+    })
 }
 
 /// What was taken for something else by its name is free again.
