@@ -10,6 +10,7 @@
 //!                            without_scope=SCOPE; first line only
 //! edit FILE                  FILE of the folder becomes cloud.json
 //! place FILE NAME            FILE of the folder becomes NAME
+//! put FILE                   FILE of the folder, with ids for `ID(…)` in it
 //! enter DIRECTORY            go on in another directory of that name
 //! remove FILE                delete a file of the directory
 //! cat FILE                   print a file of the directory
@@ -27,6 +28,9 @@
 //! change ZONE TYPE NAME DATA change the one record of that name and type outside
 //! delete droplet NAME | domain NAME | record ZONE TYPE NAME
 //! ```
+//!
+//! In a command `LINEAGE` stands for the deployment's, `ID(NAME)` for the id of a Droplet,
+//! `ID(NAME-TYPE)` for that of a record, and `UUID1` for what stands so in what was expected.
 //!
 //! Commands run with one request at a time, so that ids and addresses are the same every time.
 
@@ -104,7 +108,14 @@ scenarios! {
     files_on_a_new_server,
     first_apply,
     image_by_pattern,
+    import_all,
+    import_all_at_rackspace,
+    import_all_cut_off,
     import_and_change,
+    import_by_id,
+    import_by_id_at_rackspace,
+    import_by_id_cut_off,
+    import_from_tfstate,
     import_that_differs,
     key_changed,
     longer_zone_appears_later,
@@ -116,8 +127,10 @@ scenarios! {
     names_swapped,
     no_names,
     no_such_thing,
-    outputs_for_programs,
     one_server_in_two_environments,
+    orphans,
+    orphans_at_rackspace,
+    outputs_for_programs,
     plan_as_json,
     plan_as_markdown,
     practice,
@@ -217,6 +230,10 @@ impl Scenario {
             ("sandbox", _) if !rest.starts_with("reset") => {}
             ("edit", [file]) => self.place(file, "cloud.json"),
             ("place", [file, name]) => self.place(file, name),
+            ("put", [file]) => {
+                let text = fs::read_to_string(self.folder.join(file)).expect("a file");
+                self.place.write(file, self.with_ids(&text));
+            }
             ("enter", [directory]) => self.place.enter(directory),
             ("remove", [file]) => self.place.remove(file),
             ("cat", [file]) => {
@@ -302,8 +319,9 @@ impl Scenario {
 
     /// Runs the program; what it prints is told.
     fn run(&mut self, line: &str) {
-        let line = self.with_lineage(line);
-        let changes = ["apply", "destroy", "plan"]
+        let line = self.redaction.identified(&self.with_lineage(line));
+        let line = self.with_ids(&line);
+        let changes = ["apply", "destroy", "import", "plan"]
             .iter()
             .any(|command| line.starts_with(command));
         let one_at_a_time = if changes { " -j 1" } else { "" };
@@ -312,9 +330,12 @@ impl Scenario {
         self.requests = self.cloud.requests();
         self.cloud.no_faults();
         self.redaction.words(self.cloud.names());
-        if line.starts_with("plan") {
+        if ["plan", "orphans"]
+            .iter()
+            .any(|looks| line.starts_with(looks))
+        {
             let changing = self.requests.iter().any(|r| !r.starts_with("GET "));
-            assert!(!changing, "a plan only looks: {:?}", self.requests);
+            assert!(!changing, "it only looks: {:?}", self.requests);
         }
         self.tell(&ran.stdout);
         if !ran.stderr.is_empty() {
@@ -346,6 +367,17 @@ impl Scenario {
                 .expect("a lineage")
         });
         line.replace("LINEAGE", &lineage)
+    }
+
+    /// `ID(…)` in a line stands for the id of what there is.
+    fn with_ids(&self, line: &str) -> String {
+        if !line.contains("ID(") {
+            return line.to_owned();
+        }
+        let names = self.cloud.names();
+        names.iter().fold(line.to_owned(), |line, (id, name)| {
+            line.replace(&name.replace(' ', "-"), id)
+        })
     }
 
     fn address(&self, data: &str) -> String {

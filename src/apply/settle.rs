@@ -293,8 +293,19 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
             Seen::Done(Change::Put(changed))
         }
         (Effect::Update, Some(found), _) if is_on_its_way(&found, intent) => Seen::UnderWay,
-        (Effect::Import, Some(found), _) if found.owners.contains(&state.lineage) => {
-            Seen::Done(Change::Nothing)
+        // It may have another name than its address, so no plan would find it again by that.
+        (Effect::Import, Some(found), known) if found.owners.contains(&state.lineage) => {
+            let what = (
+                &intent.address,
+                intent.account.as_str(),
+                &intent.refers_to[..],
+            );
+            let now = now(readers, &intent.account);
+            let taken = recorded(what, Origin::Found, &intent.attributes, &found, now);
+            Seen::Done(match known {
+                None => Change::Put(taken),
+                Some(_) => Change::Nothing,
+            })
         }
         _ => Seen::Nothing,
     })

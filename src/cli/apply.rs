@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::apply::{self, Event, Journal, Report, Surroundings};
+use crate::apply::{self, Report};
 use crate::model::Diagnostic;
-use crate::plan::{Op, Plan, guard};
+use crate::plan::{Plan, guard};
 use crate::provider::{OnPause, Writers};
 use crate::render::{JsonStream, ReportStyle, report_text};
-use crate::state::{Entry, State};
+use crate::state::State;
 
 use super::accounts::{Opening, refuse_unnamed};
 use super::args::{ApplyArgs, CarryingOut, DestroyArgs, Global, Planning};
@@ -18,11 +18,11 @@ use super::failure::{Failure, Success};
 use super::muted::Muted;
 use super::plan::{show, success, write_markdown};
 use super::recovery::{Book, recover};
+use super::session::Session;
 use super::signals::Signals;
 use super::survey::{Question, Survey, survey, without_state};
 use super::terminal::Terminal;
 use super::voice::Voice;
-use super::write_back;
 
 /// Makes the cloud as cloud.json says.
 pub(super) async fn apply(
@@ -68,9 +68,6 @@ fn longest_drain(deployment: &Deployment) -> std::time::Duration {
         false => std::time::Duration::MAX,
     }
 }
-
-/// How often a program that reads the stream is told that steps are still running.
-const SIGN_OF_LIFE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Apply or destroy: the same way, with something or nothing desired.
 struct Command<'a> {
@@ -234,22 +231,9 @@ impl Command<'_> {
             longest_drain: longest_drain(session.deployment),
             ..usual
         };
-        let voice = session.voice.clone();
-        let applying = apply::apply(
-            plan,
-            writers,
-            state,
-            session,
-            &mut signals.interrupts,
-            &options,
-        );
-        tokio::pin!(applying);
-        loop {
-            tokio::select! {
-                report = &mut applying => return report,
-                () = tokio::time::sleep(SIGN_OF_LIFE) => voice.still_running(),
-            }
-        }
+        session
+            .carry_out(plan, writers, state, signals, &options)
+            .await
     }
 
     fn tell(
@@ -296,37 +280,5 @@ impl Command<'_> {
         } else {
             Err(Failure::Said)
         }
-    }
-}
-
-/// What the run needs from the directory.
-struct Session<'a> {
-    book: Book,
-    deployment: &'a Deployment,
-    voice: &'a Voice,
-    terminal: Terminal,
-}
-
-impl Journal for Session<'_> {
-    fn begin(&mut self, state: &mut State) -> Result<(), Diagnostic> {
-        self.book.begin(state)
-    }
-
-    fn append(&mut self, entries: &[Entry]) -> Result<(), Diagnostic> {
-        self.book.append(entries)
-    }
-
-    fn finish(&mut self, state: &mut State) -> Result<(), Diagnostic> {
-        self.book.finish(state)
-    }
-}
-
-impl Surroundings for Session<'_> {
-    fn write_back(&mut self, state: &State, step: &Op) -> Result<String, Diagnostic> {
-        write_back::write_back(self.deployment, state, step, self.terminal)
-    }
-
-    fn event(&mut self, event: &Event) {
-        self.voice.event(event);
     }
 }

@@ -70,6 +70,10 @@ pub(super) enum Command {
     Destroy(DestroyArgs),
     /// Show what others changed since it was last applied; changes nothing
     Drift(DriftArgs),
+    /// Take what exists already into the state, with this deployment's mark; changes nothing else
+    Import(ImportArgs),
+    /// Show what the accounts hold that no deployment looks after; changes nothing
+    Orphans(OrphansArgs),
     /// Show the recorded servers, with their addresses and records
     Show(ShowArgs),
     /// Log in to a recorded server, or run a command there
@@ -145,6 +149,52 @@ pub(super) struct DriftArgs {
     /// How long what was just made may be missing from the API's lists
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub(super) settle: Duration,
+}
+
+/// Options of import.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// What cloud.json calls it, such as server.web1
+    #[arg(required_unless_present_any = ["all", "from_tfstate"], requires = "id")]
+    pub(super) address: Option<String>,
+    /// The provider's id for it; of a domain its name
+    pub(super) id: Option<String>,
+    /// Take over all that the account holds, and write the cloud.json that asks for it
+    #[arg(long, conflicts_with_all = ["address", "id"])]
+    pub(super) all: bool,
+    /// Take over what this Terraform or OpenTofu state knows, and write the cloud.json that asks
+    /// for it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["address", "id", "all"])]
+    pub(super) from_tfstate: Option<PathBuf>,
+    /// Write that file here instead, and take nothing over yet
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["address", "id"])]
+    pub(super) out: Option<PathBuf>,
+    /// Do not ask for approval
+    #[arg(short = 'y', long)]
+    pub(super) auto_approve: bool,
+    /// The account it is in, of those that cloud.json names
+    #[arg(long, value_name = "NAME")]
+    pub(super) provider: Option<String>,
+    /// How many requests may be under way at once
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 10, value_parser = parallelism)]
+    pub(super) parallelism: usize,
+    /// How long to wait for another run that holds the lock
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub(super) lock_timeout: Duration,
+    /// How long what was just made may be missing from the API's lists
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub(super) settle: Duration,
+}
+
+/// Options of orphans.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct OrphansArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Exit with 2 instead of 0 if there are any
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
 }
 
 /// Options of plan, apply and destroy.

@@ -16,16 +16,19 @@ mod drift;
 mod environment;
 mod failure;
 mod hosts;
+mod import;
 mod init;
 mod local_files;
 mod man;
 mod muted;
+mod orphans;
 mod plan;
 mod practice;
 mod rebuild;
 mod recovery;
 mod sandbox;
 mod schema;
+mod session;
 mod show;
 mod signals;
 mod ssh;
@@ -114,6 +117,8 @@ async fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Success, Failure> {
         Command::Apply(args) => apply::apply(global, args, terminal, signals).await,
         Command::Destroy(args) => apply::destroy(global, args, terminal, signals).await,
         Command::Drift(args) => drift::run(global, args, terminal, signals).await,
+        Command::Import(args) => import::run(global, args, terminal, signals).await,
+        Command::Orphans(args) => orphans::run(global, *args, terminal, signals).await,
         Command::Show(args) => show::run(global, args, terminal),
         Command::Ssh(args) => ssh::run(global, args, terminal),
         Command::State(StateCommand::List) => show::list(global, terminal),

@@ -116,7 +116,11 @@ fn forgotten(state: &mut State, addresses: &[String]) -> Result<String, Failure>
     Ok(told)
 }
 
-fn parsed(address: &str) -> Result<Address, Failure> {
+/// An address as it is typed.
+///
+/// # Errors
+/// If it is none.
+pub(super) fn parsed(address: &str) -> Result<Address, Failure> {
     let parsed = address.parse();
     Ok(parsed.map_err(|error: crate::model::ParseAddressError| {
         Failure::error(error.to_string()).hint("an address is KIND.NAME, such as server.web1")

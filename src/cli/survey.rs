@@ -68,7 +68,10 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
     let nothing = BTreeMap::new();
     let recorded = recorded.unwrap_or(&nothing);
     let known = state.map(State::accounts_in_use).unwrap_or_default();
-    let key = public_key(question)?;
+    let key = match destroying {
+        true => any_public_key(question.security),
+        false => public_key(deployment, &configuration.cloud, question.security)?,
+    };
     let wanted = Wanted {
         cloud: key
             .as_ref()
@@ -188,20 +191,25 @@ pub(super) fn any_public_key(security: &Security) -> Option<PublicKey> {
         .or_else(|| PublicKey::parse(PRACTICE_KEY).ok())
 }
 
-/// The key put on new servers. Destroying needs none.
-fn public_key(question: &Question<'_>) -> Result<Option<PublicKey>, Failure> {
-    let any_will_do = question.destroying
-        || question.configuration.cloud.servers.is_empty()
-        || question.deployment.is_sandbox();
-    if question.security.public_key.is_some() || any_will_do {
-        return Ok(any_public_key(question.security));
+/// The key put on new servers.
+///
+/// # Errors
+/// If there is none, and servers are asked for.
+pub(super) fn public_key(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    security: &Security,
+) -> Result<Option<PublicKey>, Failure> {
+    let any_will_do = cloud.servers.is_empty() || deployment.is_sandbox();
+    if security.public_key.is_some() || any_will_do {
+        return Ok(any_public_key(security));
     }
     Err(Failure::error("there is no public SSH key")
         .detail("without one nobody could log in to the servers")
         .hint(format!(
             "put the text of a `.pub` file into {} as `public_ssh_key`, or set \
              CLOUDBUILDER_PUBLIC_SSH_KEY",
-            question.deployment.security_file().display()
+            deployment.security_file().display()
         ))
         .into())
 }

@@ -4,6 +4,7 @@
 mod account_checks;
 mod accounts;
 pub mod cloud;
+pub mod compose;
 mod defaults;
 mod dns_name;
 mod files;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use crate::model::Place;
 
+pub use compose::{Draft, DraftServer};
 pub use files::{File, FileSource};
 pub use openstack::OpenStack;
 pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};

@@ -16,6 +16,7 @@ use crate::model::{
 use crate::resource::{Facts, KINDS, Kind};
 
 mod action;
+mod adopt;
 mod bind;
 mod decide;
 mod diff;
@@ -24,14 +25,17 @@ mod drift;
 mod estimate;
 mod graph;
 pub mod guard;
+mod orphans;
 mod replace;
 mod stages;
 mod steps;
 mod words;
 mod write_back;
 
+pub use adopt::{Adoption, adopt};
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
+pub use orphans::{Orphan, Orphans, orphans};
 pub use replace::needs_another;
 
 pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Verb};

@@ -264,7 +264,7 @@ pub fn show(state: &State, style: &ShowStyle<'_>) -> String {
 }
 
 /// A table without lines: headings, then rows, two spaces between the columns.
-fn table(
+pub(super) fn table(
     headings: &[&str],
     right: &[usize],
     rows: impl Iterator<Item = Vec<String>>,

@@ -12,6 +12,7 @@ mod json;
 mod json_stream;
 mod listing;
 mod markdown;
+mod orphans;
 mod paint;
 mod phrase;
 mod progress;
@@ -29,6 +30,7 @@ pub use listing::{
     ListStyle, ShowStyle, images, regions, show, sizes, state_list, state_show, unfinished,
 };
 pub use markdown::{MARKDOWN_LIMIT, plan_markdown};
+pub use orphans::{Leftovers, orphans_json, orphans_text};
 pub use progress::Progress;
 pub use report::{ReportStyle, report_text};
 pub use state_json::{json_line, state_json};

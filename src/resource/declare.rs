@@ -65,7 +65,7 @@ pub fn declare_servers(cloud: &Cloud, setting: &Setting<'_>) -> Vec<Desired> {
 }
 
 fn server_address(server: &Server) -> Address {
-    Address::new(server::KIND.name, &server.name.value)
+    server::address(&server.name.value)
 }
 
 struct Declaration<'a> {

@@ -43,7 +43,8 @@ pub const KIND: Kind = Kind {
 const ATTRIBUTES: &[Attribute] = &[attribute(NAME, "name", OnChange::Identity)];
 
 /// The address of a zone.
-pub(super) fn address(zone: &str) -> Address {
+#[must_use]
+pub fn address(zone: &str) -> Address {
     Address::new(KIND.name, zone)
 }
 

@@ -1,6 +1,7 @@
 //! DNS records that lead a name to a server.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value};
 
@@ -57,7 +58,8 @@ const ATTRIBUTES: &[Attribute] = &[
 ];
 
 /// The address of the record of a type that a name has.
-pub(super) fn address(name: &str, record_type: &str) -> Address {
+#[must_use]
+pub fn address(name: &str, record_type: &str) -> Address {
     Address::new(KIND.name, &format!("{name}/{record_type}"))
 }
 
@@ -230,6 +232,37 @@ fn server_addresses<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
         }
     }
     servers
+}
+
+/// Those of `observed` that lead to a public address which no server of `observed` has: whoever is
+/// given it next is given the name. It may be another provider's, a load balancer's or a reserved
+/// one.
+#[must_use]
+pub fn leading_nowhere(observed: &[Observed]) -> Vec<&Observed> {
+    let servers = observed
+        .iter()
+        .filter(|seen| seen.kind == server::KIND.name);
+    let held: HashSet<IpAddr> = servers.flat_map(server::addresses).collect();
+    let records = observed.iter().filter(|seen| seen.kind == KIND.name);
+    let leads_nowhere = |record: &&Observed| {
+        let address = record.text(DATA).and_then(|data| data.parse().ok());
+        let is_address = matches!(record.text(TYPE), Some("A" | "AAAA"));
+        is_address && address.is_some_and(|address| is_public(address) && !held.contains(&address))
+    };
+    records.filter(leads_nowhere).collect()
+}
+
+/// Whether it is not one of those that mean something else in every network.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified())
+        }
+        IpAddr::V6(v6) => {
+            let is_local = v6.is_unique_local() || v6.is_unicast_link_local();
+            !(is_local || v6.is_loopback() || v6.is_unspecified())
+        }
+    }
 }
 
 /// What a record of `record_type` for `name` in `zone` consists of.

@@ -1,8 +1,10 @@
 //! Servers.
 
+use std::net::IpAddr;
+
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Catalog, Recorded, Value};
+use crate::model::{Address, Attributes, Catalog, Observed, Recorded, Value};
 
 use super::{
     Attribute, Facts, Kind, OnChange, Price, Removal, attribute, flag, from_to, known_text,
@@ -17,6 +19,9 @@ pub const REGION: &str = "region";
 pub const SIZE: &str = "size";
 /// The image's slug or id.
 pub const IMAGE: &str = "image";
+/// The id of the image that it was made from, where that has no other name (any more): that says
+/// nothing about what was asked for.
+pub const MADE_FROM: &str = "made_from";
 /// The provider's id of the size, where it goes by that.
 pub const SIZE_ID: &str = "size_id";
 /// The provider's id of the image, where it goes by that.
@@ -78,13 +83,19 @@ pub const KIND: Kind = Kind {
     removed: |_| String::new(),
     permanent: disk_grows,
     changed,
-    outcome: addresses,
+    outcome: public_addresses,
     lingers: true,
     priced_by: &[SIZE, BACKUPS],
     price,
     check: server_checks::check,
     removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,
 };
+
+/// The address of the server of that name in cloud.json.
+#[must_use]
+pub fn address(name: &str) -> Address {
+    Address::new(KIND.name, name)
+}
 
 const ATTRIBUTES: &[Attribute] = &[
     attribute(NAME, "name", OnChange::Update),
@@ -93,6 +104,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(SIZE_ID, "size's id", OnChange::Along(SIZE)),
     attribute(IMAGE, "image", OnChange::MadeFrom),
     attribute(IMAGE_ID, "image's id", OnChange::CreateOnly),
+    attribute(MADE_FROM, "image's id", OnChange::Seen),
     attribute(SETTINGS, "settings", OnChange::CreateOnly),
     attribute(FILES, "files", OnChange::CreateOnly),
     attribute(BACKUPS, "backups", OnChange::Update),
@@ -154,7 +166,18 @@ fn disk_grows(
     text(after, DISK) == GROW && text(before, SIZE) != size && !stays
 }
 
-fn addresses(attributes: &Attributes) -> String {
+/// Every address that a server has, private ones too.
+pub fn addresses(server: &Observed) -> impl Iterator<Item = IpAddr> {
+    let public = [IPV4_ADDRESS, IPV6_ADDRESS].map(|name| server.text(name));
+    let networks = server.attributes.get(NETWORKS);
+    let families = ["v4", "v6"].map(|family| networks.and_then(|networks| networks.get(family)));
+    let listed = families.into_iter().flatten().filter_map(Json::as_array);
+    let listed = listed.flatten().map(|one| one.get("ip_address")?.as_str());
+    let texts = public.into_iter().chain(listed).flatten();
+    texts.filter_map(|text| text.parse().ok())
+}
+
+fn public_addresses(attributes: &Attributes) -> String {
     let texts = [IPV4_ADDRESS, IPV6_ADDRESS]
         .into_iter()
         .filter_map(|name| attributes.get(name).and_then(serde_json::Value::as_str));

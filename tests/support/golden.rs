@@ -56,6 +56,14 @@ impl Redaction {
         self.texts.push((text.to_owned(), name.to_owned()));
     }
 
+    /// A text in which identities stand again for what was put in their place.
+    pub(crate) fn identified(&self, text: &str) -> String {
+        let known = self.identities.iter().enumerate().rev();
+        known.fold(text.to_owned(), |text, (at, identity)| {
+            text.replace(&format!("UUID{}", at + 1), identity)
+        })
+    }
+
     pub(crate) fn redact(&mut self, text: &str) -> String {
         let mut text = without_holder(text);
         for (long, name) in &self.texts {

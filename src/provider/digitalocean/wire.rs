@@ -181,6 +181,7 @@ pub(super) struct DropletSize {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct DropletImage {
+    pub(super) id: Option<u64>,
     pub(super) slug: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::model::{Attributes, Money, Observed, Readiness};
 use crate::resource::server::{
     BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, LOCKED,
-    NAME, NETWORKS, OFF, ON, POWER, REGION, SIZE,
+    MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, REGION, SIZE,
 };
 
 use super::super::wire::{Droplet, NetworkV4, NetworkV6};
@@ -47,9 +47,12 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
     if let Some(disk) = droplet.disk {
         attributes.insert(DISK_GB.to_owned(), disk.into());
     }
-    if let Some(slug) = droplet.image.and_then(|image| image.slug) {
-        attributes.insert(IMAGE.to_owned(), slug.into());
-    }
+    // Private images have no slug, and those that were withdrawn none any more.
+    match droplet.image.map(|image| (image.slug, image.id)) {
+        Some((Some(slug), _)) => attributes.insert(IMAGE.to_owned(), slug.into()),
+        Some((None, Some(id))) => attributes.insert(MADE_FROM.to_owned(), id.to_string().into()),
+        _ => None,
+    };
     if readiness == Readiness::Ready {
         attributes.insert(
             NETWORKS.to_owned(),
@@ -136,4 +139,31 @@ fn networks(v4: &[NetworkV4], v6: &[NetworkV6]) -> Json {
 /// While it is made it counts as on: it will be.
 fn power(status: &str) -> &'static str {
     if status == "off" { OFF } else { ON }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_without_a_slug_is_known_by_its_id() {
+        let slug = "debian-13-x64";
+        for (image, told) in [
+            (json!({"id": 7, "slug": slug}), (Some(slug), None)),
+            (json!({"id": 7, "slug": null}), (None, Some("7"))),
+            (json!({}), (None, None)),
+            (Json::Null, (None, None)),
+        ] {
+            let droplet = json!({
+                "id": 1, "name": "web", "status": "active", "region": {"slug": "nyc3"},
+                "size_slug": "s-1vcpu-1gb", "image": image,
+            });
+            let server = from_wire(serde_json::from_value(droplet).unwrap());
+            assert_eq!(
+                (server.text(IMAGE), server.text(MADE_FROM)),
+                told,
+                "{image}"
+            );
+        }
+    }
 }

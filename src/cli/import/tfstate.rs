@@ -1,0 +1,279 @@
+//! Which resources a Terraform or OpenTofu state holds, in format 4 as both write it. No more is
+//! read of it than ids and what they belong to: a state may hold secrets, and none of it is quoted.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::inventory::{Inventory, LeftOut};
+use crate::cli::failure::Failure;
+use crate::model::{Diagnostic, escape};
+use crate::resource::{domain, record, server, ssh_key};
+
+/// The one version of the format.
+const VERSION: u64 = 4;
+
+/// What such a file holds.
+#[derive(Debug, Default)]
+pub(super) struct Foreign {
+    /// What can be taken over.
+    pub(super) claims: Vec<Claim>,
+    /// What cannot: what the file calls it, and why, as a clause.
+    pub(super) others: Vec<(String, String)>,
+}
+
+/// A resource that the file knows by its id.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// What the file calls it: `module.a.digitalocean_droplet.web[0]`.
+    pub(super) label: String,
+    pub(super) kind: &'static str,
+    pub(super) id: String,
+    /// The fingerprint of a key.
+    pub(super) fingerprint: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    version: Option<u64>,
+    encrypted_data: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    resources: Vec<Resource>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    module: Option<String>,
+    #[serde(default)]
+    mode: String,
+    #[serde(rename = "type")]
+    resource_type: String,
+    name: String,
+    #[serde(default)]
+    instances: Vec<Instance>,
+}
+
+#[derive(Deserialize)]
+struct Instance {
+    index_key: Option<Json>,
+    deposed: Option<String>,
+    attributes: Option<Attributes>,
+}
+
+/// No attribute is read but these.
+#[derive(Deserialize)]
+struct Attributes {
+    id: Option<Json>,
+    #[serde(rename = "type")]
+    record_type: Option<Json>,
+    fingerprint: Option<Json>,
+}
+
+/// Reads such a file, which is called `name`.
+///
+/// # Errors
+/// If it is none, or one of another version.
+pub(super) fn read(name: &str, text: &[u8]) -> Result<Foreign, Diagnostic> {
+    let refused = |problem: &str| Failure::error(format!("{name} {problem}"));
+    let pull = "`terraform state pull` or `tofu state pull` prints the state as it is read here";
+    let file: File = serde_json::from_slice(text).map_err(|error| {
+        // The message itself may hold a value of the file.
+        let (line, column) = (error.line(), error.column());
+        refused("is no Terraform state")
+            .detail(format!(
+                "line {line}, column {column} is not as it should be"
+            ))
+            .hint(pull)
+    })?;
+    match file.version {
+        Some(VERSION) => {}
+        None if file.encrypted_data.is_some() => {
+            return Err(refused("is encrypted").hint(pull));
+        }
+        Some(other) => {
+            return Err(refused("is of a version that is not read here")
+                .detail(format!("it is {other}, not {VERSION}"))
+                .hint("open it with a Terraform from 0.12 on, or with OpenTofu"));
+        }
+        None => {
+            return Err(refused("is no Terraform state")
+                .detail("it has no `version`")
+                .hint(pull));
+        }
+    }
+    let mut foreign = Foreign::default();
+    for resource in &file.resources {
+        if resource.instances.is_empty() {
+            let why = "without instances".to_owned();
+            foreign.others.push((resource.label(), why));
+        }
+        for instance in &resource.instances {
+            let label = resource.label_of(instance);
+            match resource.claim(instance) {
+                Ok((kind, id)) => foreign.claims.push(Claim {
+                    label,
+                    kind,
+                    id,
+                    fingerprint: instance.fingerprint(),
+                }),
+                Err(why) => foreign.others.push((label, why.to_owned())),
+            }
+        }
+    }
+    Ok(foreign)
+}
+
+impl Foreign {
+    /// The kinds and ids of what can be taken over.
+    pub(super) fn meant(&self) -> HashSet<(&'static str, String)> {
+        let claims = self.claims.iter();
+        claims.map(|claim| (claim.kind, claim.id.clone())).collect()
+    }
+
+    /// What of the file was not taken, each as the file calls it. `key` is the fingerprint of the
+    /// user's own key, the one that cloud.json has.
+    pub(super) fn left_out(&self, inventory: &Inventory, key: Option<&str>) -> Vec<LeftOut> {
+        let is_taken = |claim: &Claim| {
+            let mut taken = inventory.ids.iter();
+            taken.any(|(address, id)| address.kind() == claim.kind && *id == claim.id)
+        };
+        let why = |claim: &Claim| {
+            let it = (claim.kind, claim.id.clone());
+            let known = inventory.left_out.iter().find(|one| one.what.contains(&it));
+            known.map_or_else(
+                || format!("the account has none with the id {}", escape(&claim.id)),
+                |one| one.why.clone(),
+            )
+        };
+        let left_out = |label: &str, why: String| LeftOut {
+            what: Vec::new(),
+            label: label.to_owned(),
+            why,
+        };
+        let claims = self.claims.iter().filter_map(|claim| {
+            if claim.kind == ssh_key::KIND.name {
+                let is_ours = key.is_some() && claim.fingerprint.as_deref() == key;
+                let why = "not the key of security.json, the one that cloud.json has";
+                return (!is_ours).then(|| left_out(&claim.label, why.to_owned()));
+            }
+            (!is_taken(claim)).then(|| left_out(&claim.label, why(claim)))
+        });
+        let others = self.others.iter();
+        let others = others.map(|(label, why)| left_out(label, why.clone()));
+        claims.chain(others).collect()
+    }
+}
+
+impl Resource {
+    fn label(&self) -> String {
+        let module = self.module.as_deref().map(|module| format!("{module}."));
+        let data = if self.mode == "data" { "data." } else { "" };
+        let label = format!(
+            "{}{data}{}.{}",
+            module.unwrap_or_default(),
+            self.resource_type,
+            self.name
+        );
+        escape(&label).into_owned()
+    }
+
+    fn label_of(&self, instance: &Instance) -> String {
+        let label = self.label();
+        match &instance.index_key {
+            // As it is written in a configuration: a number, or a text in quotes.
+            Some(key) => format!("{label}[{}]", escape(&key.to_string())),
+            None => label,
+        }
+    }
+
+    /// The kind and the id; why not, if it cannot be taken over.
+    fn claim(&self, instance: &Instance) -> Result<(&'static str, String), &'static str> {
+        if self.mode != "managed" {
+            return Err("a data source, which manages nothing");
+        }
+        let kind = match self.resource_type.as_str() {
+            "digitalocean_droplet" => server::KIND.name,
+            "digitalocean_ssh_key" => ssh_key::KIND.name,
+            "digitalocean_domain" => domain::KIND.name,
+            "digitalocean_record" => record::KIND.name,
+            _ => return Err("no kind of resource that cloud.json has"),
+        };
+        if instance.deposed.as_ref().is_some_and(|key| !key.is_empty()) {
+            return Err("deposed: replaced, and yet to be destroyed");
+        }
+        let attributes = instance.attributes.as_ref();
+        let record_type = attributes.and_then(|all| all.record_type.as_ref()?.as_str());
+        if kind == record::KIND.name && !matches!(record_type, Some("A" | "AAAA")) {
+            return Err("cloud.json has A and AAAA records only");
+        }
+        let id = match attributes.and_then(|all| all.id.as_ref()) {
+            Some(Json::String(id)) => id.clone(),
+            Some(Json::Number(id)) => id.to_string(),
+            _ => return Err("without an id in the file"),
+        };
+        Ok((kind, id))
+    }
+}
+
+impl Instance {
+    fn fingerprint(&self) -> Option<String> {
+        let fingerprint = self.attributes.as_ref()?.fingerprint.as_ref()?.as_str()?;
+        Some(fingerprint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_such_a_file_is_refused_without_being_quoted() {
+        for (text, why) in [
+            ("", "is no Terraform state"),
+            ("{}", "is no Terraform state"),
+            (r#"{"version": 3, "modules": []}"#, "is of a version"),
+            (
+                r#"{"meta": {}, "encrypted_data": "aGlkZGVu", "encryption_version": "v0"}"#,
+                "is encrypted",
+            ),
+            (
+                r#"{"version": 4, "resources": "hunter2"}"#,
+                "is no Terraform state",
+            ),
+            (
+                r#"{"version": 4, "resources": [{"type": "t", "name": "n", "instances": [
+                    {"attributes": "hunter2"}]}]}"#,
+                "is no Terraform state",
+            ),
+        ] {
+            let refused = read("x.tfstate", text.as_bytes()).unwrap_err();
+            assert!(refused.summary.contains(why), "{text}: {refused:?}");
+            assert!(!format!("{refused:?}").contains("hunter2"), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn instances_are_called_as_in_a_configuration() {
+        let text = r#"{"version": 4, "resources": [
+            {"module": "module.a[\"x\"]", "mode": "managed", "type": "digitalocean_droplet",
+             "name": "web", "instances": [
+                {"index_key": 0, "attributes": {"id": "1"}},
+                {"index_key": "b", "attributes": {"id": 2}},
+                {"deposed": "0a1b2c3d", "attributes": {"id": "3"}},
+                {"attributes": null}]},
+            {"mode": "data", "type": "digitalocean_domain", "name": "d", "instances": [
+                {"attributes": {"id": "acme.com"}}]}]}"#;
+        let foreign = read("x.tfstate", text.as_bytes()).unwrap();
+        let claims = foreign.claims.iter();
+        let claims: Vec<(&str, &str)> = claims
+            .map(|claim| (claim.label.as_str(), claim.id.as_str()))
+            .collect();
+        let web = "module.a[\"x\"].digitalocean_droplet.web";
+        let (first, second) = (format!("{web}[0]"), format!("{web}[\"b\"]"));
+        assert_eq!(claims, [(first.as_str(), "1"), (second.as_str(), "2")]);
+        let others = foreign.others.iter();
+        let others: Vec<&str> = others.map(|(label, _)| label.as_str()).collect();
+        assert_eq!(others, [web, web, "data.digitalocean_domain.d"]);
+    }
+}
