@@ -18,7 +18,7 @@ use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Image, Money,
     Observed, Origin, Readiness, Recorded, Region, Size, Update, Value,
 };
-use cloudbuilder::plan::{Input, plan};
+use cloudbuilder::plan::{Input, Part, plan};
 use cloudbuilder::resource::{KINDS, Setting, declare, record, server};
 use serde_json::{Value as Json, json};
 
@@ -131,6 +131,7 @@ impl World {
                 accounts: &accounts,
                 written: None,
                 destroying: self.destroying,
+                part: &Part::default(),
             };
             let began = Clock::start();
             let planned = black_box(plan(black_box(&input)));

@@ -113,6 +113,7 @@ scenarios! {
     names_swapped,
     no_names,
     no_such_thing,
+    part_of_a_plan,
     plan_as_json,
     plan_as_markdown,
     protected,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::plan::{Part, Pattern};
+
 /// Plans and applies small clouds: servers, their SSH key and their DNS names, from one
 /// cloud.json.
 #[derive(Debug, Parser)]
@@ -157,6 +159,23 @@ pub(super) struct Planning {
     /// Do not write addresses into cloud.json
     #[arg(long)]
     pub(super) no_write_back: bool,
+    /// Plan only this and what it depends on: an address, or a pattern such as `server.web*`; may be
+    /// repeated
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub(super) target: Vec<Pattern>,
+    /// Leave this out and what depends on it; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) exclude: Vec<Pattern>,
+}
+
+impl Planning {
+    /// Which part of the whole is planned.
+    pub(super) fn part(&self) -> Part {
+        Part {
+            targets: self.target.clone(),
+            excluded: self.exclude.clone(),
+        }
+    }
 }
 
 /// Options of apply and destroy.
@@ -353,6 +372,8 @@ const ONE_DASH: &[&str] = &[
     "chdir",
     "help",
     "version",
+    "target",
+    "exclude",
 ];
 
 /// The command line with Terraform's spelling of options turned into ours: `-auto-approve` into
@@ -409,6 +430,26 @@ mod tests {
         };
         assert!(apply.carrying_out.auto_approve);
         assert_eq!(apply.planning.parallelism, 3);
+    }
+
+    #[test]
+    fn a_part_is_named_as_terraform_does() {
+        let typed = "cloudbuilder plan -target=server.a --target server.b -t server.c* \
+                     -exclude=server.d";
+        let args = from_terraform(typed.split_whitespace().map(OsString::from));
+        let cli = Cli::try_parse_from(args).unwrap();
+        let Command::Plan(plan) = cli.command else {
+            panic!("not plan")
+        };
+        let typed = |patterns: &[Pattern]| -> Vec<String> {
+            let patterns = patterns.iter();
+            patterns.map(|p| p.as_str().to_owned()).collect()
+        };
+        assert_eq!(
+            typed(&plan.planning.target),
+            ["server.a", "server.b", "server.c*"]
+        );
+        assert_eq!(typed(&plan.planning.exclude), ["server.d"]);
     }
 
     #[test]

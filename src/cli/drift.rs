@@ -80,6 +80,7 @@ async fn drift(
             values: &nothing_written,
         }),
         destroying: false,
+        part: &plan::Part::default(),
     };
     // Whatever stands against a plan is no drift; `plan` says what it is.
     let to_do = plan::plan(&input).ok();

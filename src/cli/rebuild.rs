@@ -221,6 +221,7 @@ fn recognise(found: &Found, lineage: &str) -> Result<State, Vec<Diagnostic>> {
         accounts: &found.accounts,
         written: None,
         destroying: false,
+        part: &plan::Part::default(),
     };
     let (steps, notes) = plan::recognise(&input);
     let observed: Seen<'_> = found

@@ -97,6 +97,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
             values: &values,
         }),
         destroying: *destroying,
+        part: &planning.part(),
     };
     let known = recovered.iter().copied().chain(&configuration.notes);
     let notes: Vec<Diagnostic> = known.cloned().chain(notes).collect();

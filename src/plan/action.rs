@@ -27,6 +27,8 @@ pub struct Plan {
     pub refreshed: Vec<Refreshed>,
     /// What carrying it out takes, once somebody has asked [`super::estimate()`].
     pub estimate: Option<Estimate>,
+    /// How many changes the whole would have besides, if only a part of it was asked for.
+    pub left_out: usize,
 }
 
 /// Attributes that the provider set, or set anew, since the state was written.
@@ -138,6 +140,8 @@ pub enum Reason {
     Kept(String),
     /// It is as it should be.
     UpToDate,
+    /// Only a part of the whole is planned, and it is not in it.
+    LeftOut,
 }
 
 /// One effect, and one saving of the state.

@@ -44,12 +44,18 @@ pub(super) fn decide<'a>(
     let mut decisions = Vec::with_capacity(input.desired.len());
     for &(rank, kind, desired) in &index.by_kind {
         if !facts.unwanted.contains(&desired.address) {
+            let known = decider.notes.len();
             decisions.push(decider.keep(rank, kind, desired));
+            decider.hush(&desired.address, known);
         }
     }
     for recorded in index.unwanted(facts.unwanted) {
         match kind(recorded.address.kind()) {
-            Some((rank, kind)) => decisions.extend(decider.remove(rank, kind, recorded)),
+            Some((rank, kind)) => {
+                let known = decider.notes.len();
+                decisions.extend(decider.remove(rank, kind, recorded));
+                decider.hush(&recorded.address, known);
+            }
             None => decider.notes.push(
                 Diagnostic::error(format!("the state holds {}", recorded.address))
                     .detail("this version knows no such kind of resource")
@@ -60,15 +66,16 @@ pub(super) fn decide<'a>(
     decisions
 }
 
-/// What is paid now and afterwards.
-pub(super) fn cost(decisions: &[Decision<'_>]) -> Cost {
+/// What is paid now and afterwards, also for what is left as it is.
+pub(super) fn cost(planned: &[Decision<'_>], left_out: &[Decision<'_>]) -> Cost {
+    let decisions = planned.iter().chain(left_out);
     let sum = |amount: fn(&Action) -> Option<Money>| -> Money {
         decisions
-            .iter()
+            .clone()
             .filter_map(|decision| amount(&decision.action))
             .sum()
     };
-    let unknown = decisions.iter().filter(|decision| decision.unpriced);
+    let unknown = decisions.clone().filter(|decision| decision.unpriced);
     Cost {
         before: sum(|action| action.monthly_before),
         after: sum(|action| action.monthly_after),
@@ -87,6 +94,13 @@ struct Decider<'d, 'a> {
 }
 
 impl<'a> Decider<'_, 'a> {
+    /// Says nothing more about an address than was `known`, if it is left out of the plan.
+    fn hush(&mut self, address: &Address, known: usize) {
+        if self.facts.left_out.contains(address) {
+            self.notes.truncate(known);
+        }
+    }
+
     /// What to do with something that is wanted.
     fn keep(&mut self, rank: usize, kind: &'static Kind, desired: &'a Desired) -> Decision<'a> {
         let address = &desired.address;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::model::{
-    AccountViews, Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value,
+    AccountViews, Address, Attributes, Desired, Diagnostic, Observed, Recorded, Reference, Value,
 };
 use crate::resource::{Facts, KINDS, Kind};
 
@@ -22,12 +22,14 @@ mod drift;
 mod estimate;
 mod graph;
 pub mod guard;
+mod part;
 mod stages;
 mod steps;
 mod words;
 
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
+pub use part::{Part, Pattern};
 
 pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Verb};
 
@@ -50,6 +52,8 @@ pub struct Input<'a> {
     pub written: Option<Written<'a>>,
     /// Whether everything is to go.
     pub destroying: bool,
+    /// Which part of it is planned.
+    pub part: &'a Part,
 }
 
 /// What the user's file holds of the attributes that are written back.
@@ -79,14 +83,20 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     everything_missing(input, &mut notes);
     not_offered(input, &mut notes);
     let index = Index::of(input);
-    let bindings = bind::bind(input, &index, &mut notes);
-    let unwanted = unmet_conditions(input, &index, &bindings, &mut notes);
-    let facts = facts(input, &index, &bindings, &unwanted);
+    let (bindings, problems) = bind::bind(input, &index);
+    let (unwanted, reasons) = unmet_conditions(input, &index, &bindings);
+    let left_out = part::left_out(input, &index, &bindings, &unwanted, &mut notes);
+    let planned = |about: Option<&Address>| about.is_none_or(|a| !left_out.addresses.contains(a));
+    let problems = problems.into_iter().filter(|(about, _)| planned(*about));
+    notes.extend(problems.map(|(_, problem)| problem));
+    tell_unmet(&reasons, &left_out.addresses, &mut notes);
+    let facts = facts(input, &index, &bindings, &unwanted, &left_out.addresses);
     for kind in KINDS {
         (kind.check)(&facts, &mut notes);
     }
-    let decisions = decide::decide(input, &index, &bindings, &facts, &mut notes);
-    let cost = decide::cost(&decisions);
+    let mut decisions = decide::decide(input, &index, &bindings, &facts, &mut notes);
+    let (changes_left_out, standing) = left_out.take(input, &mut decisions, &mut notes);
+    let cost = decide::cost(&decisions, &standing);
     let steps = steps::steps(input, &decisions, &mut notes);
     if notes.iter().any(Diagnostic::is_error) {
         return Err(notes);
@@ -97,6 +107,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let refreshed = refreshed.collect();
     let actions = decisions
         .into_iter()
+        .chain(standing)
         .map(|decision| decision.action)
         .collect();
     Ok(Plan {
@@ -107,6 +118,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         cost,
         refreshed,
         estimate: None,
+        left_out: changes_left_out,
     })
 }
 
@@ -115,11 +127,13 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
 /// lost.
 #[must_use]
 pub fn recognise(input: &Input<'_>) -> (Vec<Step>, Vec<Diagnostic>) {
-    let mut notes = Vec::new();
     let index = Index::of(input);
-    let bindings = bind::bind(input, &index, &mut notes);
-    let unwanted = unmet_conditions(input, &index, &bindings, &mut notes);
-    let facts = facts(input, &index, &bindings, &unwanted);
+    let (bindings, problems) = bind::bind(input, &index);
+    let (unwanted, reasons) = unmet_conditions(input, &index, &bindings);
+    let mut notes: Vec<Diagnostic> = problems.into_iter().map(|(_, problem)| problem).collect();
+    let all = HashSet::new();
+    tell_unmet(&reasons, &all, &mut notes);
+    let facts = facts(input, &index, &bindings, &unwanted, &all);
     let mut differences = Vec::new();
     let decisions = decide::decide(input, &index, &bindings, &facts, &mut differences);
     let steps = steps::steps(input, &decisions, &mut differences);
@@ -247,15 +261,17 @@ fn not_offered(input: &Input<'_>, notes: &mut Vec<Diagnostic>) {
     }
 }
 
+/// What is not met, with those that it is a condition of.
+type Unmet<'a> = BTreeMap<&'a Reference, Vec<&'a Desired>>;
+
 /// Wanted resources whose condition is known not to hold: they are treated as not wanted.
 fn unmet_conditions<'a>(
     input: &Input<'a>,
     index: &Index<'a>,
     bindings: &bind::Bindings<'a>,
-    notes: &mut Vec<Diagnostic>,
-) -> HashSet<&'a Address> {
+) -> (HashSet<&'a Address>, Unmet<'a>) {
     let mut unmet = HashSet::new();
-    let mut by_condition: BTreeMap<_, Vec<&Desired>> = BTreeMap::new();
+    let mut by_condition = Unmet::new();
     for desired in input.desired {
         let Some(condition) = &desired.only_if else {
             continue;
@@ -277,7 +293,17 @@ fn unmet_conditions<'a>(
             by_condition.entry(condition).or_default().push(desired);
         }
     }
-    for (condition, unwanted) in by_condition {
+    (unmet, by_condition)
+}
+
+fn tell_unmet(unmet: &Unmet<'_>, left_out: &HashSet<&Address>, notes: &mut Vec<Diagnostic>) {
+    for (condition, unwanted) in unmet {
+        let unwanted = unwanted.iter();
+        let unwanted = unwanted.filter(|desired| !left_out.contains(&desired.address));
+        let unwanted: Vec<&&Desired> = unwanted.collect();
+        if unwanted.is_empty() {
+            continue;
+        }
         let about = crate::resource::kind(condition.address.kind())
             .and_then(|(_, kind)| kind.attribute(&condition.attribute))
             .map_or(condition.attribute.as_str(), |attribute| attribute.about);
@@ -291,7 +317,6 @@ fn unmet_conditions<'a>(
                 .at(unwanted.first().and_then(|desired| desired.place.clone())),
         );
     }
-    unmet
 }
 
 fn facts<'a>(
@@ -299,6 +324,7 @@ fn facts<'a>(
     index: &'a Index<'a>,
     bindings: &'a bind::Bindings<'a>,
     unwanted: &'a HashSet<&'a Address>,
+    left_out: &'a HashSet<&'a Address>,
 ) -> Facts<'a> {
     Facts {
         desired: input.desired,
@@ -308,6 +334,7 @@ fn facts<'a>(
         recorded: input.recorded,
         bound: &bindings.at,
         unwanted,
+        left_out,
         lineage: input.lineage,
     }
 }

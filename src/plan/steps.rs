@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
 
@@ -429,7 +429,11 @@ fn write_back(
     let stale: Vec<&Address> = if input.destroying {
         // All that is there is ours and of servers that will be gone, also of those that went with
         // a run which did not come to take it out.
-        written.values.keys().collect()
+        let planned = decisions.iter().map(|decision| &decision.action.address);
+        let planned: HashSet<&Address> = planned.collect();
+        let all = written.values.keys();
+        all.filter(|address| input.part.is_whole() || planned.contains(address))
+            .collect()
     } else {
         let stale = decisions
             .iter()

@@ -210,7 +210,7 @@ impl<'a> Document<'a> {
             format_version: FORMAT_VERSION,
             cloudbuilder_version: env!("CARGO_PKG_VERSION"),
             applyable: !errored && !plan.steps.is_empty(),
-            complete: true,
+            complete: plan.left_out == 0,
             errored,
             resource_changes,
             steps: plan.steps.iter().map(StepJson::new).collect(),
@@ -366,6 +366,7 @@ fn reason(reason: &Reason) -> (&'static str, Option<&str>) {
         Reason::Unfinished => "unfinished",
         Reason::Kept(why) => return ("kept", Some(why)),
         Reason::UpToDate => "up_to_date",
+        Reason::LeftOut => "left_out",
     };
     (word, None)
 }

@@ -36,7 +36,7 @@ pub fn plan_markdown(plan: &Plan) -> String {
     } else if plan.is_empty() {
         text.push_str(&format!(
             "### cloudbuilder: no changes\n\n{}\n",
-            phrase::NO_CHANGES
+            phrase::planned(plan)
         ));
     } else {
         text.push_str(&format!(

@@ -141,7 +141,8 @@ fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
     let mut given_back = HashMap::new();
     for recorded in facts.recorded.values() {
         let address = &recorded.address;
-        if address.kind() != server::KIND.name || facts.wanted.contains_key(address) {
+        let stays = facts.wanted.contains_key(address) || facts.left_out.contains(address);
+        if address.kind() != server::KIND.name || stays {
             continue;
         }
         for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
@@ -190,7 +191,7 @@ fn conflict(
 /// The names asked for.
 fn wanted_names<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a Desired> {
     let mut names = HashMap::new();
-    for desired in facts.desired {
+    for desired in facts.planned() {
         if desired.address.kind() == KIND.name
             && let Some(name) = desired.text(NAME)
         {

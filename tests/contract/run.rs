@@ -101,6 +101,7 @@ pub(crate) fn with_input<T>(
         accounts: &found.accounts,
         written: None,
         destroying,
+        part: &plan::Part::default(),
     })
 }
 

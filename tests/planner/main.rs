@@ -13,6 +13,7 @@ mod conflicts;
 mod identity;
 mod in_place;
 mod order;
+mod part;
 mod properties;
 mod removal;
 mod text;
