@@ -125,6 +125,7 @@ scenarios! {
     region_without_ipv6,
     sectioned_form,
     renamed_by_state_mv,
+    saved_plan,
     server_deleted_outside,
     server_failed_by_quota,
     server_imported,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::plan::{Part, Pattern};
+use crate::plan::{Checksum, Part, Pattern};
 
 /// Plans and applies small clouds: servers, their SSH key and their DNS names, from one
 /// cloud.json.
@@ -100,6 +100,9 @@ pub(super) struct PlanArgs {
     /// Plan what the command destroy would do
     #[arg(long)]
     pub(super) destroy: bool,
+    /// Also save the plan, for `apply FILE`
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -111,7 +114,23 @@ pub(super) struct ApplyArgs {
     /// Do what the command destroy does
     #[arg(long)]
     pub(super) destroy: bool,
+    /// Carry out this plan of `plan --out` without asking, if nothing has moved since
+    #[arg(value_name = "PLANFILE", conflicts_with_all = MAKES_THE_PLAN)]
+    pub(super) plan_file: Option<PathBuf>,
+    /// Carry the plan out without asking if it has the checksum that `plan` printed
+    #[arg(long, value_name = "CHECKSUM")]
+    pub(super) expect: Option<Checksum>,
 }
+
+/// What is in a saved plan and cannot be said otherwise.
+const MAKES_THE_PLAN: [&str; 6] = [
+    "destroy",
+    "expect",
+    "target",
+    "exclude",
+    "max_destroy",
+    "no_write_back",
+];
 
 #[derive(Debug, Args)]
 pub(super) struct DestroyArgs {
@@ -374,6 +393,7 @@ const ONE_DASH: &[&str] = &[
     "version",
     "target",
     "exclude",
+    "out",
 ];
 
 /// The command line with Terraform's spelling of options turned into ours: `-auto-approve` into

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value as Json;
 use tokio::time::{Instant, sleep};
 
 use crate::config::{self, Cloud, Security};
@@ -49,6 +50,9 @@ pub(super) struct Configuration {
     pub(super) cloud: Cloud,
     pub(super) notes: Vec<Diagnostic>,
     pub(super) sources: Sources,
+    /// What it means, and the files of this machine that it names: whatever else is in the text, a
+    /// comment for instance, makes no other plan.
+    pub(super) content: Json,
 }
 
 impl Deployment {
@@ -318,6 +322,7 @@ impl Deployment {
             cloud: Cloud::default(),
             notes: Vec::new(),
             sources: Sources::new(),
+            content: Json::Null,
         })
     }
 
@@ -344,10 +349,13 @@ impl Deployment {
                     problems.extend(unread);
                     return Err(Failure::Problems(problems, sources));
                 }
+                let files = local_files::digests(&cloud);
+                let content = serde_json::json!([config::content(&bytes), files]);
                 Ok(Configuration {
                     cloud,
                     notes: problems,
                     sources,
+                    content,
                 })
             }
             None => Err(Failure::Problems(problems, sources)),

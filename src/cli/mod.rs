@@ -21,6 +21,7 @@ mod practice;
 mod rebuild;
 mod recovery;
 mod sandbox;
+mod saved;
 mod show;
 mod signals;
 mod state_edit;

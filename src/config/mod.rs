@@ -4,6 +4,7 @@
 mod account_checks;
 mod accounts;
 pub mod cloud;
+mod content;
 mod defaults;
 mod dns_name;
 mod files;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use crate::model::Place;
 
+pub use content::content;
 pub use files::{File, FileSource};
 pub use openstack::OpenStack;
 pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};

@@ -6,7 +6,7 @@ use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
 
 use crate::resource::kind;
 
-use super::Estimate;
+use super::{Checksum, Estimate};
 
 /// What would be done, in the order it would be done, and what that means.
 ///
@@ -29,6 +29,8 @@ pub struct Plan {
     pub estimate: Option<Estimate>,
     /// How many changes the whole would have besides, if only a part of it was asked for.
     pub left_out: usize,
+    /// What tells it from every other plan, once it is known what it was made from.
+    pub checksum: Option<Checksum>,
 }
 
 /// Attributes that the provider set, or set anew, since the state was written.

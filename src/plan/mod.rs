@@ -16,6 +16,7 @@ use crate::resource::{Facts, KINDS, Kind};
 
 mod action;
 mod bind;
+mod checksum;
 mod decide;
 mod diff;
 mod drift;
@@ -27,6 +28,7 @@ mod stages;
 mod steps;
 mod words;
 
+pub use checksum::{Checksum, Moved, Origin, ParseChecksumError};
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
 pub use part::{Part, Pattern};
@@ -119,6 +121,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         refreshed,
         estimate: None,
         left_out: changes_left_out,
+        checksum: None,
     })
 }
 

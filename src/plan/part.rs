@@ -5,6 +5,7 @@
 //! given back must not be led to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::str::FromStr;
 
 use crate::model::{Address, Attributes, Diagnostic, nearest};
@@ -68,6 +69,12 @@ impl Pattern {
 /// One that was replaced is called as before until it goes, with its id behind: `server.web@4711`.
 fn without_id(address: &str) -> &str {
     address.split_once('@').map_or(address, |(name, _)| name)
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl FromStr for Pattern {

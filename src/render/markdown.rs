@@ -60,6 +60,9 @@ pub fn plan_markdown(plan: &Plan) -> String {
             block("diff", &lines, &left_out_words(&rows), room),
         ));
     }
+    if let Some(checksum) = &plan.checksum {
+        text.push_str(&format!("\nChecksum: `{checksum}`\n"));
+    }
     text
 }
 

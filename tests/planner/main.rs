@@ -9,6 +9,7 @@
 
 mod accounts;
 mod carry_out;
+mod checksum;
 mod conflicts;
 mod identity;
 mod in_place;

@@ -475,6 +475,7 @@ proptest! {
         }
         let steps = |plan: Result<Plan, _>| format!("{:?}", plan.map(|plan| plan.steps).map_err(drop::<Vec<_>>));
         prop_assert_eq!(steps(plan), steps(turned.plan()));
+        prop_assert_eq!(world.checksum(), turned.checksum());
     }
 
     #[test]
