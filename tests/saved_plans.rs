@@ -390,7 +390,7 @@ fn a_run_that_was_cut_off_is_recovered_and_the_plan_stays_what_it_was() {
     place.write("cloud.json", configuration(|_| {}));
     place.write("motd", "welcome");
     cloud.fault(&json!({"method": "POST", "path": "/v2/droplets", "kind": "kill_after"}));
-    let running = place.start(None, &["apply", "-y"]);
+    let running = place.start(None, &["apply", "-y", "-j", "1"]);
     let kill = killed.blocking_recv().expect("the cloud goes on");
     running.signal("KILL");
     running.finish().code(137);
