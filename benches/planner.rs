@@ -18,7 +18,7 @@ use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Image, Money,
     Observed, Origin, Readiness, Recorded, Region, Size, Update, Value,
 };
-use cloudbuilder::plan::{Input, plan};
+use cloudbuilder::plan::{Input, Part, plan};
 use cloudbuilder::resource::{KINDS, Setting, declare, record, server};
 use serde_json::{Value as Json, json};
 
@@ -133,6 +133,7 @@ impl World {
                 destroying: self.destroying,
                 now: jiff::Timestamp::UNIX_EPOCH,
                 drains: true,
+                part: &Part::default(),
             };
             let began = Clock::start();
             let planned = black_box(plan(black_box(&input)));

@@ -18,9 +18,10 @@ use super::failure::{Failure, Success};
 use super::muted::Muted;
 use super::plan::{show, success, write_markdown};
 use super::recovery::{Book, recover};
+use super::saved::Approved;
 use super::session::Session;
 use super::signals::Signals;
-use super::survey::{Question, Survey, survey, without_state};
+use super::survey::{Question, Survey, survey, version_of, without_state};
 use super::terminal::Terminal;
 use super::voice::Voice;
 
@@ -31,12 +32,22 @@ pub(super) async fn apply(
     terminal: Terminal,
     signals: &mut Signals,
 ) -> Result<Success, Failure> {
+    let approved = match (&args.plan_file, &args.expect) {
+        (Some(path), _) => Some(Approved::read(path, global)?),
+        (None, Some(checksum)) => Some(Approved::by_checksum(checksum.clone())),
+        (None, None) => None,
+    };
+    let (planning, destroying) = match &approved {
+        Some(approved) => approved.options(&args.planning, args.destroy)?,
+        None => (args.planning.clone(), args.destroy),
+    };
     let command = Command {
-        name: if args.destroy { "destroy" } else { "apply" },
-        planning: &args.planning,
+        name: if destroying { "destroy" } else { "apply" },
+        planning: &planning,
         carrying_out: args.carrying_out,
-        destroying: args.destroy,
+        destroying,
         global,
+        approved,
     };
     command.run(terminal, signals).await
 }
@@ -54,6 +65,7 @@ pub(super) async fn destroy(
         carrying_out: args.carrying_out,
         destroying: true,
         global,
+        approved: None,
     };
     command.run(terminal, signals).await
 }
@@ -76,12 +88,13 @@ struct Command<'a> {
     carrying_out: CarryingOut,
     destroying: bool,
     global: &'a Global,
+    /// The plan that is carried out, and no other.
+    approved: Option<Approved>,
 }
 
 impl Command<'_> {
     async fn run(&self, terminal: Terminal, signals: &mut Signals) -> Result<Success, Failure> {
-        let approved = self.carrying_out.auto_approve;
-        if !approved && (self.planning.json || !can_ask()) {
+        if self.asks() && (self.planning.json || !can_ask()) {
             return Err(
                 Failure::error(format!("{} cannot ask for approval here", self.name))
                     .detail("nobody is at a terminal to answer, or the output is for a program")
@@ -95,6 +108,11 @@ impl Command<'_> {
         let result = self.locked(&deployment, terminal, signals).await;
         deployment.close().await;
         result
+    }
+
+    /// Whether somebody has to approve the plan yet.
+    fn asks(&self) -> bool {
+        !self.carrying_out.auto_approve && self.approved.is_none()
     }
 
     fn configuration(&self, deployment: &Deployment) -> Result<Configuration, Failure> {
@@ -120,6 +138,7 @@ impl Command<'_> {
         let security = deployment.security()?;
         let mut book = Book(deployment.store());
         let mut recorded = book.0.load()?;
+        let version = version_of(recorded.as_ref());
 
         let voice = Voice::new(terminal);
         let on_pause = {
@@ -146,6 +165,7 @@ impl Command<'_> {
             recovered: recovered.as_ref(),
             planning: self.planning,
             destroying: self.destroying,
+            version: &version,
         };
         if self.destroying && recorded.is_none() {
             let missing = without_state(&configuration.cloud, &readers, &configuration.sources);
@@ -155,11 +175,19 @@ impl Command<'_> {
             .unless_interrupted(survey(&question, &readers))
             .await;
         // What was found out is in the state by now, and is told only once.
-        let survey = survey.map_err(|failure| failure.after(recovered))?;
+        let survey = survey.map_err(|failure| {
+            let approved = self.approved.as_ref();
+            let moved =
+                approved.map(|_| Diagnostic::note("the plan that was approved is none now"));
+            failure.after(recovered).after(moved)
+        })?;
         let plan = &survey.plan;
+        if let Some(approved) = &self.approved {
+            approved.check(plan, terminal)?;
+        }
         let stream = self.show(&survey, terminal)?;
         if !plan.is_empty() {
-            if !self.carrying_out.auto_approve {
+            if self.asks() {
                 confirm(&self.question(), terminal, signals).await?;
                 if let Some(losses) = guard::several_losses(plan) {
                     confirm_number(losses, terminal, signals).await?;
@@ -236,6 +264,27 @@ impl Command<'_> {
             .await
     }
 
+    /// What to type to go on.
+    fn again(&self) -> String {
+        let mut again = format!("cloudbuilder {}", self.name);
+        for target in &self.planning.target {
+            again.push_str(&format!(" --target '{target}'"));
+        }
+        for excluded in &self.planning.exclude {
+            again.push_str(&format!(" --exclude '{excluded}'"));
+        }
+        if self.planning.no_drain {
+            again.push_str(" --no-drain");
+        }
+        if self.global.sandbox {
+            again.push_str(" --sandbox");
+        }
+        if let Some(name) = &self.global.env {
+            again.push_str(&format!(" --env {name}"));
+        }
+        again
+    }
+
     fn tell(
         &self,
         plan: &Plan,
@@ -243,13 +292,7 @@ impl Command<'_> {
         terminal: Terminal,
         signals: &Signals,
     ) -> Result<Success, Failure> {
-        let mut again = format!("cloudbuilder {}", self.name);
-        if self.global.sandbox {
-            again.push_str(" --sandbox");
-        }
-        if let Some(name) = &self.global.env {
-            again.push_str(&format!(" --env {name}"));
-        }
+        let again = self.again();
         let said_already = plan.is_empty() && report.is_complete();
         if !self.planning.json && !said_already {
             let style = ReportStyle {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::plan::{Checksum, Part, Pattern};
+
 /// Plans and applies small clouds: servers, their SSH key and their DNS names, from one
 /// cloud.json.
 #[derive(Debug, Parser)]
@@ -119,6 +121,9 @@ pub(super) struct PlanArgs {
     /// Plan what the command destroy would do
     #[arg(long)]
     pub(super) destroy: bool,
+    /// Also save the plan, for `apply FILE`
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -130,7 +135,24 @@ pub(super) struct ApplyArgs {
     /// Do what the command destroy does
     #[arg(long)]
     pub(super) destroy: bool,
+    /// Carry out this plan of `plan --out` without asking, if nothing has moved since
+    #[arg(value_name = "PLANFILE", conflicts_with_all = MAKES_THE_PLAN)]
+    pub(super) plan_file: Option<PathBuf>,
+    /// Carry the plan out without asking if it has the checksum that `plan` printed
+    #[arg(long, value_name = "CHECKSUM")]
+    pub(super) expect: Option<Checksum>,
 }
+
+/// What is in a saved plan and cannot be said otherwise.
+const MAKES_THE_PLAN: [&str; 7] = [
+    "destroy",
+    "expect",
+    "target",
+    "exclude",
+    "max_destroy",
+    "no_write_back",
+    "no_drain",
+];
 
 #[derive(Debug, Args)]
 pub(super) struct DestroyArgs {
@@ -227,6 +249,23 @@ pub(super) struct Planning {
     /// Do not write addresses into cloud.json
     #[arg(long)]
     pub(super) no_write_back: bool,
+    /// Plan only this and what it depends on: an address, or a pattern such as `server.web*`; may be
+    /// repeated
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub(super) target: Vec<Pattern>,
+    /// Leave this out and what depends on it; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) exclude: Vec<Pattern>,
+}
+
+impl Planning {
+    /// Which part of the whole is planned.
+    pub(super) fn part(&self) -> Part {
+        Part {
+            targets: self.target.clone(),
+            excluded: self.exclude.clone(),
+        }
+    }
 }
 
 /// Options of apply and destroy.
@@ -477,6 +516,9 @@ const ONE_DASH: &[&str] = &[
     "var",
     "help",
     "version",
+    "target",
+    "exclude",
+    "out",
 ];
 
 /// The command line with Terraform's spelling of options turned into ours: `-auto-approve` into
@@ -609,6 +651,26 @@ mod tests {
             panic!("not forget")
         };
         assert_eq!(addresses, ["--var"]);
+    }
+
+    #[test]
+    fn a_part_is_named_as_terraform_does() {
+        let typed = "cloudbuilder plan -target=server.a --target server.b -t server.c* \
+                     -exclude=server.d";
+        let args = from_terraform(typed.split_whitespace().map(OsString::from));
+        let cli = Cli::try_parse_from(args).unwrap();
+        let Command::Plan(plan) = cli.command else {
+            panic!("not plan")
+        };
+        let typed = |patterns: &[Pattern]| -> Vec<String> {
+            let patterns = patterns.iter();
+            patterns.map(|p| p.as_str().to_owned()).collect()
+        };
+        assert_eq!(
+            typed(&plan.planning.target),
+            ["server.a", "server.b", "server.c*"]
+        );
+        assert_eq!(typed(&plan.planning.exclude), ["server.d"]);
     }
 
     #[test]

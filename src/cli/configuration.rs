@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
+
 use crate::config::{self, Cloud, Variables};
 use crate::file;
 use crate::model::{Address, Diagnostic};
@@ -21,6 +23,9 @@ pub(super) struct Configuration {
     pub(super) cloud: Cloud,
     pub(super) notes: Vec<Diagnostic>,
     pub(super) sources: Sources,
+    /// What it means, and the files of this machine that it names: whatever else is in the text, a
+    /// comment for instance, makes no other plan.
+    pub(super) content: Json,
 }
 
 impl Deployment {
@@ -39,6 +44,7 @@ impl Deployment {
             cloud: Cloud::default(),
             notes: Vec::new(),
             sources: Sources::new(),
+            content: Json::Null,
         })
     }
 
@@ -91,10 +97,12 @@ impl Deployment {
                     problems.extend(unread);
                     return Err(Failure::Problems(problems, sources));
                 }
+                let files = local_files::digests(&cloud);
                 Ok(Configuration {
                     cloud,
                     notes: problems,
                     sources,
+                    content: json!([parsed.content, files]),
                 })
             }
             None => Err(Failure::Problems(problems, sources)),

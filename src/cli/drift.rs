@@ -85,6 +85,7 @@ async fn drift(
         destroying: false,
         now: Timestamp::now(),
         drains: true,
+        part: &plan::Part::default(),
     };
     // Whatever stands against a plan is no drift; `plan` says what it is.
     let to_do = plan::plan(&input).ok();

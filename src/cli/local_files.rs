@@ -24,6 +24,23 @@ pub(super) fn read(directory: &Path, cloud: &mut Cloud) -> Vec<Diagnostic> {
     problems
 }
 
+/// What tells the contents of all files that are put on servers from others, in their order.
+pub(super) fn digests(cloud: &Cloud) -> Vec<Option<String>> {
+    let files = cloud.servers.iter().flat_map(|server| &server.files);
+    files
+        .map(|file| match &file.source {
+            FileSource::Content(text) => Some(sha256(text.expose().as_bytes())),
+            FileSource::Local(_) | FileSource::PublicKey => None,
+        })
+        .collect()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    hex.collect()
+}
+
 fn contents(directory: &Path, path: &Spanned<String>) -> Result<Secret, Box<Diagnostic>> {
     let refused = |why: String, hint: &str| {
         Box::new(

@@ -27,6 +27,7 @@ mod practice;
 mod rebuild;
 mod recovery;
 mod sandbox;
+mod saved;
 mod schema;
 mod session;
 mod show;

@@ -5,11 +5,12 @@ use crate::render::{Header, PlanStyle, plan_json, plan_markdown, plan_text};
 
 use super::accounts::{Opening, refuse_unnamed};
 use super::args::{Global, PlanArgs, Planning};
-use super::deployment::{Deployment, environment};
+use super::deployment::{Deployment, environment, shown};
 use super::failure::{Failure, Success, file_error};
 use super::recovery::peek;
+use super::saved::save;
 use super::signals::Signals;
-use super::survey::{Question, Survey, survey, without_state};
+use super::survey::{Question, Survey, survey, version_of, without_state};
 use super::terminal::Terminal;
 
 /// Shows what apply would do. Its client cannot send anything but GET.
@@ -67,6 +68,7 @@ async fn plan(
     };
     let security = deployment.security()?;
     let mut state = deployment.store().load()?;
+    let version = version_of(state.as_ref());
     let holder = deployment.holder();
     if let Some(holder) = &holder {
         terminal.say(&format!(
@@ -93,12 +95,29 @@ async fn plan(
         recovered: recovered.as_ref(),
         planning: &args.planning,
         destroying: args.destroy,
+        version: &version,
     };
     if args.destroy && state.is_none() {
         return Err(without_state(&configuration.cloud, &readers, &configuration.sources).await?);
     }
     let survey = survey(&question, &readers).await?;
+    if let Some(path) = &args.out {
+        save(path, &survey.plan, &question.options())?;
+    }
     show(&survey, "plan", &args.planning, terminal)?;
+    let wants_checksum = args.out.is_some() || args.planning.markdown.is_some();
+    if let Some(checksum) = &survey.plan.checksum
+        && (wants_checksum || terminal.verbose > 0)
+        && !args.planning.json
+    {
+        terminal.print(&format!("Checksum: {checksum}\n"))?;
+    }
+    if let Some(path) = &args.out {
+        let file = shown(path);
+        terminal.say(&format!(
+            "Saved. To carry out just this: cloudbuilder apply {file}"
+        ));
+    }
     Ok(success(&survey.plan, &args.planning))
 }
 

@@ -236,6 +236,7 @@ fn recognise(found: &Found, lineage: &str) -> Result<State, Vec<Diagnostic>> {
         destroying: false,
         now: Timestamp::now(),
         drains: true,
+        part: &plan::Part::default(),
     };
     let (steps, notes) = plan::recognise(&input);
     let observed: Seen<'_> = found

@@ -2,20 +2,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::config::{Cloud, PublicKey, Security};
 use crate::model::{Account, AccountViews, Address, Diagnostic, Observed};
-use crate::plan::{self, Input, Means, Op, Plan, Written, guard};
+use crate::plan::{self, Checksum, Input, Means, Op, Origin, Plan, Written, guard};
 use crate::provider::{Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
 use crate::render::Sources;
 use crate::resource::server;
-use crate::state::State;
+use crate::state::{self, State};
 
 use super::args::Planning;
 use super::configuration::Configuration;
 use super::deployment::Deployment;
 use super::failure::Failure;
+use super::saved::Options;
 
 /// A key for the sandbox where the user has none. Nobody has its other half.
 const PRACTICE_KEY: &str = "ssh-ed25519 \
@@ -45,6 +47,25 @@ pub(super) struct Question<'a> {
     pub(super) recovered: Option<&'a Diagnostic>,
     pub(super) planning: &'a Planning,
     pub(super) destroying: bool,
+    /// What tells the state from others, as it was read.
+    pub(super) version: &'a str,
+}
+
+impl Question<'_> {
+    /// The options that decide about the plan.
+    pub(super) fn options(&self) -> Options {
+        let sandbox = self.deployment.is_sandbox();
+        let env = self.deployment.environment();
+        Options::of(self.planning, self.destroying, (sandbox, env))
+    }
+}
+
+/// What tells a state from every other.
+pub(super) fn version_of(state: Option<&State>) -> String {
+    let encoded = state.map(state::format::encode);
+    // Every state can be written.
+    let encoded = encoded.and_then(Result::ok);
+    encoded.map_or_else(String::new, |encoded| encoded.checksum)
 }
 
 /// Looks and plans. Asks these accounts and nothing else.
@@ -108,6 +129,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         destroying: *destroying,
         now: Timestamp::now(),
         drains: !planning.no_drain,
+        part: &planning.part(),
     };
     let known = recovered.iter().copied().chain(&configuration.notes);
     let notes: Vec<Diagnostic> = known.cloned().chain(notes).collect();
@@ -145,6 +167,15 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
                 }
             }));
     }
+    let options = question.options().to_json();
+    let key = key.as_ref().filter(|_| !destroying);
+    let origin = Origin {
+        options: &options,
+        configuration: &json!([configuration.content, key.map(|key| &key.line)]),
+        state: question.version,
+        accounts: &identities,
+    };
+    plan.checksum = Some(Checksum::of(&plan, &origin));
     if !plan.is_empty() {
         let means = Means {
             accounts: &accounts,

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
+use serde_json::Value as Json;
 
 use super::accounts::{Accounts, Named};
+use super::content::content;
 use super::defaults::{self, Defaults, defaults};
 use super::keys::{
     Form as ObjectForm, Key, SCHEMA, Shape, is_schema, names, report_duplicate_keys, unknown_key,
@@ -62,6 +64,9 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
     /// What strings with variables came to, where that may be shown.
     pub shown: Vec<(Place, String)>,
+    /// What the files say together, without comments, layout and what is written back into them;
+    /// what variables came to is in it, secrets too. Null if they could not be read.
+    pub content: Json,
 }
 
 /// A file: its name in messages, and what is in it.
@@ -87,7 +92,7 @@ pub fn parse_over(base: File<'_>, overlay: Option<File<'_>>, variables: Variable
             .map(|(file, bytes)| Source::new(file, bytes))
             .transpose(),
     );
-    let (cloud, mut diagnostics, shown) = match &sources {
+    let (cloud, mut diagnostics, shown, content) = match &sources {
         (Ok(base), Ok(overlay)) => read(base, overlay.as_ref(), variables),
         (base, overlay) => {
             let problems = base
@@ -96,7 +101,7 @@ pub fn parse_over(base: File<'_>, overlay: Option<File<'_>>, variables: Variable
                 .into_iter()
                 .chain(overlay.as_ref().err());
             let problems = problems.map(|problem| Diagnostic::clone(problem));
-            (Cloud::default(), problems.collect(), Vec::new())
+            (Cloud::default(), problems.collect(), Vec::new(), Json::Null)
         }
     };
     diagnostics.sort_by_key(|diagnostic| {
@@ -108,6 +113,7 @@ pub fn parse_over(base: File<'_>, overlay: Option<File<'_>>, variables: Variable
         cloud: (!broken).then_some(cloud),
         diagnostics,
         shown,
+        content,
     }
 }
 
@@ -133,7 +139,7 @@ pub(super) fn form<'v, 't>(root: &'v Object<'t>) -> Form<'v, 't> {
     }
 }
 
-type Reading = (Cloud, Vec<Diagnostic>, Vec<(Place, String)>);
+type Reading = (Cloud, Vec<Diagnostic>, Vec<(Place, String)>, Json);
 
 fn read<'t>(
     source: &Source<'t>,
@@ -143,7 +149,7 @@ fn read<'t>(
     let mut reader = Reader::of_two(source, overlay);
     let mut cloud = Cloud::default();
     let Some(mut document) = document(&mut reader, source, overlay) else {
-        return (cloud, reader.diagnostics, Vec::new());
+        return (cloud, reader.diagnostics, Vec::new(), Json::Null);
     };
     let replaced = variables::replace(&mut reader, &mut document, variables);
     let before = reader.diagnostics.len();
@@ -156,7 +162,7 @@ fn read<'t>(
         place.is_none_or(|place| !replaced.broken.contains(place))
     };
     diagnostics.extend(further.into_iter().filter(is_new));
-    (cloud, diagnostics, replaced.shown)
+    (cloud, diagnostics, replaced.shown, content(&document))
 }
 
 /// What the files say together.

@@ -5,6 +5,7 @@ mod account_checks;
 mod accounts;
 pub mod cloud;
 pub mod compose;
+mod content;
 mod defaults;
 mod dns_name;
 mod files;

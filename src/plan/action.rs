@@ -7,7 +7,7 @@ use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
 
 use crate::resource::kind;
 
-use super::Estimate;
+use super::{Checksum, Estimate};
 
 /// What would be done, in the order it would be done, and what that means.
 ///
@@ -28,6 +28,10 @@ pub struct Plan {
     pub refreshed: Vec<Refreshed>,
     /// What carrying it out takes, once somebody has asked [`super::estimate()`].
     pub estimate: Option<Estimate>,
+    /// How many changes the whole would have besides, if only a part of it was asked for.
+    pub left_out: usize,
+    /// What tells it from every other plan, once it is known what it was made from.
+    pub checksum: Option<Checksum>,
 }
 
 /// Attributes that the provider set, or set anew, since the state was written.
@@ -148,6 +152,8 @@ pub enum Reason {
     Kept(String),
     /// It is as it should be.
     UpToDate,
+    /// Only a part of the whole is planned, and it is not in it.
+    LeftOut,
 }
 
 /// One effect, and one saving of the state.

@@ -10,7 +10,9 @@ use crate::resource::{OnChange, kind, show};
 
 use super::bind::{Bindings, How};
 use super::decide::{Decision, cost, decide};
-use super::{Action, Cost, Index, Input, Op, Plan, Step, Verb, bind, facts, providers, steps};
+use super::{
+    Action, Cost, Index, Input, Op, Plan, Sorted, Step, Verb, bind, facts, providers, steps,
+};
 
 /// What is to be taken over.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +32,7 @@ pub struct Adoption<'a> {
 pub fn adopt(input: &Input<'_>, adoption: &Adoption<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut index = Index::of(input);
     // Of what is meant it is known which it is, and the rest need not be clear.
-    let mut unclear = Vec::new();
-    let mut bindings = bind::bind(input, &index, &mut unclear);
+    let (mut bindings, _) = bind::bind(input, &index);
     let mut problems = Vec::new();
     for (address, id) in adoption.ids {
         let meant = meant(input, &index, (address, id));
@@ -45,7 +46,7 @@ pub fn adopt(input: &Input<'_>, adoption: &Adoption<'_>) -> Result<Plan, Vec<Dia
     }
     // Only what the state has is replaced.
     let none = HashSet::new();
-    let unmet = super::unmet_conditions(input, &index, &bindings, &none, &mut unclear);
+    let (unmet, _) = super::unmet_conditions(input, &index, &bindings, &none);
     problems.extend(
         (unmet.iter())
             .filter(|address| adoption.ids.contains_key(address))
@@ -57,13 +58,18 @@ pub fn adopt(input: &Input<'_>, adoption: &Adoption<'_>) -> Result<Plan, Vec<Dia
     };
     (index.by_kind).retain(|(_, _, desired)| is_meant(&desired.address));
     index.leaving.clear();
-    let facts = facts(input, &index, &bindings, (&none, &none));
-    let decisions = decide(input, &index, &bindings, &facts, &mut problems);
+    let sorted = Sorted {
+        unwanted: &none,
+        replaced: &none,
+        left_out: &none,
+    };
+    let facts = facts(input, &index, &bindings, sorted);
+    let decisions = decide(input, &index, &bindings, (&facts, &facts), &mut problems);
     let drafted = steps::steps(input, &decisions, &mut problems);
     if problems.iter().any(Diagnostic::is_error) {
         return Err(problems);
     }
-    let cost = cost(&decisions);
+    let cost = cost(&decisions, &[]);
     Ok(Plan {
         steps: imports(drafted, &index),
         cost: Cost {
@@ -75,6 +81,8 @@ pub fn adopt(input: &Input<'_>, adoption: &Adoption<'_>) -> Result<Plan, Vec<Dia
         notes: problems,
         refreshed: Vec::new(),
         estimate: None,
+        left_out: 0,
+        checksum: None,
     })
 }
 

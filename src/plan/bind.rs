@@ -30,22 +30,26 @@ pub(super) struct Bindings<'a> {
 
 /// Recognises what is there, in a fixed order: by the recorded id, by our mark and the natural
 /// key, by the natural key alone. Whatever is not clear is an error: guessing wrong would double
-/// a server or take one from somebody else.
+/// a server or take one from somebody else. Each problem comes with what it is about.
 pub(super) fn bind<'a>(
     input: &Input<'a>,
     index: &Index<'a>,
-    problems: &mut Vec<Diagnostic>,
-) -> Bindings<'a> {
+) -> (Bindings<'a>, Vec<(Option<&'a Address>, Diagnostic)>) {
     let mut binder = Binder::new(input, index);
+    let mut found = Vec::new();
+    let mut problems = Vec::new();
     // In the order of the kinds, so that what a natural key refers to is recognised before it.
     for &(_, kind, desired) in &index.by_kind {
-        binder.bind(kind, desired, problems);
+        binder.bind(kind, desired, &mut found);
+        let about = Some(&desired.address);
+        problems.extend(found.drain(..).map(|problem| (about, problem)));
     }
     for recorded in &index.leaving {
         binder.bind_leaving(recorded);
     }
-    binder.warn_of_strays(problems);
-    binder.bindings
+    binder.warn_of_strays(&mut found);
+    problems.extend(found.into_iter().map(|problem| (None, problem)));
+    (binder.bindings, problems)
 }
 
 struct Binder<'b, 'a> {

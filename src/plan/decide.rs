@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use crate::model::{
@@ -36,7 +38,7 @@ pub(super) fn decide<'a>(
     input: &Input<'a>,
     index: &Index<'a>,
     bindings: &Bindings<'a>,
-    facts: &Facts<'a>,
+    (facts, of_whole): (&Facts<'a>, &Facts<'a>),
     notes: &mut Vec<Diagnostic>,
 ) -> Vec<Decision<'a>> {
     let mut decider = Decider {
@@ -44,22 +46,36 @@ pub(super) fn decide<'a>(
         index,
         bindings,
         facts,
+        left_out: facts.left_out,
         notes,
+    };
+    // What is left out would change with all the rest.
+    let facts_of = |address| match facts.left_out.contains(address) {
+        true => of_whole,
+        false => facts,
     };
     let mut decisions = Vec::with_capacity(input.desired.len());
     for &(rank, kind, desired) in &index.by_kind {
         if facts.unwanted.contains(&desired.address) {
             continue;
         }
+        let known = decider.notes.len();
+        decider.facts = facts_of(&desired.address);
         if facts.replaced.contains(&desired.address) {
             decisions.extend(decider.replace(rank, kind, desired));
         } else {
             decisions.push(decider.keep(rank, kind, desired));
         }
+        decider.hush(&desired.address, known);
     }
     for recorded in index.unwanted(facts.unwanted) {
         match kind(recorded.address.kind()) {
-            Some((rank, kind)) => decisions.extend(decider.remove(rank, kind, recorded)),
+            Some((rank, kind)) => {
+                let known = decider.notes.len();
+                decider.facts = facts_of(&recorded.address);
+                decisions.extend(decider.remove(rank, kind, recorded));
+                decider.hush(&recorded.address, known);
+            }
             None => decider.notes.push(
                 Diagnostic::error(format!("the state holds {}", recorded.address))
                     .detail("this version knows no such kind of resource")
@@ -70,15 +86,16 @@ pub(super) fn decide<'a>(
     decisions
 }
 
-/// What is paid now and afterwards.
-pub(super) fn cost(decisions: &[Decision<'_>]) -> Cost {
+/// What is paid now and afterwards, also for what is left as it is.
+pub(super) fn cost(planned: &[Decision<'_>], left_out: &[Decision<'_>]) -> Cost {
+    let decisions = planned.iter().chain(left_out);
     let sum = |amount: fn(&Action) -> Option<Money>| -> Money {
         decisions
-            .iter()
+            .clone()
             .filter_map(|decision| amount(&decision.action))
             .sum()
     };
-    let unknown = decisions.iter().filter(|decision| decision.unpriced);
+    let unknown = decisions.clone().filter(|decision| decision.unpriced);
     Cost {
         before: sum(|action| action.monthly_before),
         after: sum(|action| action.monthly_after),
@@ -93,10 +110,18 @@ struct Decider<'d, 'a> {
     index: &'d Index<'a>,
     bindings: &'d Bindings<'a>,
     facts: &'d Facts<'a>,
+    left_out: &'d HashSet<&'a Address>,
     notes: &'d mut Vec<Diagnostic>,
 }
 
 impl<'a> Decider<'_, 'a> {
+    /// Says nothing more about an address than was `known`, if it is left out of the plan.
+    fn hush(&mut self, address: &Address, known: usize) {
+        if self.left_out.contains(address) {
+            self.notes.truncate(known);
+        }
+    }
+
     /// What to do with something that is wanted.
     fn keep(&mut self, rank: usize, kind: &'static Kind, desired: &'a Desired) -> Decision<'a> {
         let address = &desired.address;

@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::model::{
-    AccountViews, Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value,
+    AccountViews, Address, Attributes, Desired, Diagnostic, Observed, Recorded, Reference, Value,
 };
 use crate::resource::{Facts, KINDS, Kind};
 
 mod action;
 mod adopt;
 mod bind;
+mod checksum;
 mod decide;
 mod diff;
 mod drain;
@@ -26,6 +27,7 @@ mod estimate;
 mod graph;
 pub mod guard;
 mod orphans;
+mod part;
 mod replace;
 mod stages;
 mod steps;
@@ -33,9 +35,11 @@ mod words;
 mod write_back;
 
 pub use adopt::{Adoption, adopt};
+pub use checksum::{Checksum, Moved, Origin, ParseChecksumError};
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
 pub use orphans::{Orphan, Orphans, orphans};
+pub use part::{Part, Pattern};
 pub use replace::needs_another;
 
 pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Verb};
@@ -59,6 +63,8 @@ pub struct Input<'a> {
     pub written: Option<Written<'a>>,
     /// Whether everything is to go.
     pub destroying: bool,
+    /// Which part of it is planned.
+    pub part: &'a Part,
     /// What time it is. Nothing is read from a clock here.
     pub now: Timestamp,
     /// Whether to wait until what is replaced can go, and not to leave that to a later run.
@@ -95,15 +101,32 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     everything_missing(input, &mut notes);
     not_offered(input, &mut notes);
     let index = Index::of(input);
-    let bindings = bind::bind(input, &index, &mut notes);
+    let (bindings, problems) = bind::bind(input, &index);
     let replaced = replace::replaced(&index, input, &bindings);
-    let unwanted = unmet_conditions(input, &index, &bindings, &replaced, &mut notes);
-    let facts = facts(input, &index, &bindings, (&unwanted, &replaced));
+    let (unwanted, reasons) = unmet_conditions(input, &index, &bindings, &replaced);
+    let left_out = part::left_out(input, &index, &bindings, (&unwanted, &replaced), &mut notes);
+    let planned = |about: Option<&Address>| about.is_none_or(|a| !left_out.addresses.contains(a));
+    let problems = problems.into_iter().filter(|(about, _)| planned(*about));
+    notes.extend(problems.map(|(_, problem)| problem));
+    tell_unmet(&reasons, &left_out.addresses, &mut notes);
+    let sorted = Sorted {
+        unwanted: &unwanted,
+        replaced: &replaced,
+        left_out: &left_out.addresses,
+    };
+    let none = HashSet::new();
+    let of_whole = Sorted {
+        left_out: &none,
+        ..sorted
+    };
+    let of_whole = facts(input, &index, &bindings, of_whole);
+    let facts = facts(input, &index, &bindings, sorted);
     for kind in KINDS {
         (kind.check)(&facts, &mut notes);
     }
-    let decisions = decide::decide(input, &index, &bindings, &facts, &mut notes);
-    let cost = decide::cost(&decisions);
+    let mut decisions = decide::decide(input, &index, &bindings, (&facts, &of_whole), &mut notes);
+    let (changes_left_out, standing) = left_out.take(input, &mut decisions, &mut notes);
+    let cost = decide::cost(&decisions, &standing);
     let steps = steps::steps(input, &decisions, &mut notes);
     if notes.iter().any(Diagnostic::is_error) {
         return Err(notes);
@@ -114,6 +137,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let refreshed = refreshed.collect();
     let actions = decisions
         .into_iter()
+        .chain(standing)
         .map(|decision| decision.action)
         .collect();
     Ok(Plan {
@@ -124,6 +148,8 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         cost,
         refreshed,
         estimate: None,
+        left_out: changes_left_out,
+        checksum: None,
     })
 }
 
@@ -132,14 +158,21 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
 /// lost.
 #[must_use]
 pub fn recognise(input: &Input<'_>) -> (Vec<Step>, Vec<Diagnostic>) {
-    let mut notes = Vec::new();
     let index = Index::of(input);
-    let bindings = bind::bind(input, &index, &mut notes);
-    let replaced = replace::replaced(&index, input, &bindings);
-    let unwanted = unmet_conditions(input, &index, &bindings, &replaced, &mut notes);
-    let facts = facts(input, &index, &bindings, (&unwanted, &replaced));
+    let (bindings, problems) = bind::bind(input, &index);
+    // What is recognised is in no state, and so nothing is replaced.
+    let none = HashSet::new();
+    let (unwanted, reasons) = unmet_conditions(input, &index, &bindings, &none);
+    let mut notes: Vec<Diagnostic> = problems.into_iter().map(|(_, problem)| problem).collect();
+    tell_unmet(&reasons, &none, &mut notes);
+    let sorted = Sorted {
+        unwanted: &unwanted,
+        replaced: &none,
+        left_out: &none,
+    };
+    let facts = facts(input, &index, &bindings, sorted);
     let mut differences = Vec::new();
-    let decisions = decide::decide(input, &index, &bindings, &facts, &mut differences);
+    let decisions = decide::decide(input, &index, &bindings, (&facts, &facts), &mut differences);
     let steps = steps::steps(input, &decisions, &mut differences);
     let imports = steps
         .into_iter()
@@ -265,16 +298,18 @@ fn not_offered(input: &Input<'_>, notes: &mut Vec<Diagnostic>) {
     }
 }
 
+/// What is not met, with those that it is a condition of.
+type Unmet<'a> = BTreeMap<&'a Reference, Vec<&'a Desired>>;
+
 /// Wanted resources whose condition is known not to hold: they are treated as not wanted.
 fn unmet_conditions<'a>(
     input: &Input<'a>,
     index: &Index<'a>,
     bindings: &bind::Bindings<'a>,
     replaced: &HashSet<&'a Address>,
-    notes: &mut Vec<Diagnostic>,
-) -> HashSet<&'a Address> {
+) -> (HashSet<&'a Address>, Unmet<'a>) {
     let mut unmet = HashSet::new();
-    let mut by_condition: BTreeMap<_, Vec<&Desired>> = BTreeMap::new();
+    let mut by_condition = Unmet::new();
     for desired in input.desired {
         let Some(condition) = &desired.only_if else {
             continue;
@@ -297,7 +332,17 @@ fn unmet_conditions<'a>(
             by_condition.entry(condition).or_default().push(desired);
         }
     }
-    for (condition, unwanted) in by_condition {
+    (unmet, by_condition)
+}
+
+fn tell_unmet(unmet: &Unmet<'_>, left_out: &HashSet<&Address>, notes: &mut Vec<Diagnostic>) {
+    for (condition, unwanted) in unmet {
+        let unwanted = unwanted.iter();
+        let unwanted = unwanted.filter(|desired| !left_out.contains(&desired.address));
+        let unwanted: Vec<&&Desired> = unwanted.collect();
+        if unwanted.is_empty() {
+            continue;
+        }
         let about = crate::resource::kind(condition.address.kind())
             .and_then(|(_, kind)| kind.attribute(&condition.attribute))
             .map_or(condition.attribute.as_str(), |attribute| attribute.about);
@@ -311,15 +356,30 @@ fn unmet_conditions<'a>(
                 .at(unwanted.first().and_then(|desired| desired.place.clone())),
         );
     }
-    unmet
+}
+
+/// Addresses about which something else is decided than about most.
+#[derive(Clone, Copy)]
+struct Sorted<'a> {
+    /// Those that are not wanted, or not any more.
+    unwanted: &'a HashSet<&'a Address>,
+    /// Those that another resource is made for.
+    replaced: &'a HashSet<&'a Address>,
+    /// Those that are not in the part that is planned.
+    left_out: &'a HashSet<&'a Address>,
 }
 
 fn facts<'a>(
     input: &Input<'a>,
     index: &'a Index<'a>,
     bindings: &'a bind::Bindings<'a>,
-    (unwanted, replaced): (&'a HashSet<&'a Address>, &'a HashSet<&'a Address>),
+    sorted: Sorted<'a>,
 ) -> Facts<'a> {
+    let Sorted {
+        unwanted,
+        replaced,
+        left_out,
+    } = sorted;
     Facts {
         desired: input.desired,
         wanted: &index.wanted,
@@ -328,6 +388,7 @@ fn facts<'a>(
         recorded: input.recorded,
         bound: &bindings.at,
         unwanted,
+        left_out,
         replaced,
         lineage: input.lineage,
     }

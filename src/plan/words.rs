@@ -44,7 +44,7 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
         Reason::Destroy => gone(decision, ""),
         Reason::NotReady => awaited(id),
         Reason::Kept(why) => format!("stays in the account: {why}"),
-        Reason::UpToDate => String::new(),
+        Reason::UpToDate | Reason::LeftOut => String::new(),
     }
 }
 

@@ -23,7 +23,11 @@ pub(super) fn write_back(
     let (stale, left) = if input.destroying {
         // All that is there is ours and of servers that will be gone, also of those that went with
         // a run which did not come to take it out.
-        (Vec::new(), written.values.keys().collect())
+        let planned = decisions.iter().map(|decision| &decision.action.address);
+        let planned: BTreeSet<&Address> = planned.collect();
+        let all = written.values.keys();
+        let all = all.filter(|address| input.part.is_whole() || planned.contains(address));
+        (Vec::new(), all.collect())
     } else {
         let stale = decisions
             .iter()

@@ -14,12 +14,29 @@ const FORMAT_VERSION: &str = "1.2";
 /// The plan as one JSON document on one line.
 ///
 /// It has the shape of `terraform show -json`, so that what reads Terraform's plans reads ours;
-/// `cloudbuilder_version`, `steps`, `cost`, `estimate`, `summary`, `diagnostics`, and `reason`
-/// beside each change are our own. `schemas/plan.schema.json` describes it.
+/// `cloudbuilder_version`, `steps`, `cost`, `estimate`, `summary`, `diagnostics`, `checksum`, and
+/// `reason` beside each change are our own. `schemas/plan.schema.json` describes it.
 #[must_use]
 pub fn plan_json(plan: &Plan) -> String {
     let document = Document::new(plan);
     line(&document)
+}
+
+/// The plan as a document to be kept and carried out later: that of [`plan_json`], readable, with the
+/// options that it was made with, and its lines for a comparison.
+#[must_use]
+pub fn saved_plan_json(plan: &Plan, options: &Json, lines: &[String]) -> String {
+    let document = SavedDocument {
+        document: Document::new(plan),
+        saved: Saved { options, lines },
+    };
+    let json = serde_json::to_string_pretty(&document).unwrap_or_default();
+    // Its own line ends are no text of anybody's.
+    json.lines().fold(String::new(), |mut text, line| {
+        text.push_str(&escape_json(line));
+        text.push('\n');
+        text
+    })
 }
 
 /// The value as JSON on a line of its own, safe to be shown by a terminal.
@@ -45,6 +62,22 @@ struct Document<'a> {
     /// Null if there is nothing to do.
     estimate: Option<EstimateJson>,
     diagnostics: Vec<DiagnosticJson<'a>>,
+    /// What `apply --expect` takes; a plan that is refused has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checksum: Option<String>,
+}
+
+#[derive(Serialize)]
+struct SavedDocument<'a> {
+    #[serde(flatten)]
+    document: Document<'a>,
+    saved: Saved<'a>,
+}
+
+#[derive(Serialize)]
+struct Saved<'a> {
+    options: &'a Json,
+    lines: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -210,7 +243,7 @@ impl<'a> Document<'a> {
             format_version: FORMAT_VERSION,
             cloudbuilder_version: env!("CARGO_PKG_VERSION"),
             applyable: !errored && !plan.steps.is_empty(),
-            complete: true,
+            complete: plan.left_out == 0,
             errored,
             resource_changes,
             steps: plan.steps.iter().map(StepJson::new).collect(),
@@ -238,6 +271,7 @@ impl<'a> Document<'a> {
                 .iter()
                 .map(|note| DiagnosticJson::new(note, None))
                 .collect(),
+            checksum: plan.checksum.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -376,6 +410,7 @@ fn reason(reason: &Reason) -> (&'static str, Option<&str>) {
         Reason::Unfinished => "unfinished",
         Reason::Kept(why) => return ("kept", Some(why)),
         Reason::UpToDate => "up_to_date",
+        Reason::LeftOut => "left_out",
     };
     (word, None)
 }

@@ -37,7 +37,7 @@ pub fn plan_markdown(plan: &Plan, environment: Option<&str>) -> String {
     } else if plan.is_empty() {
         text.push_str(&format!(
             "### cloudbuilder{of}: no changes\n\n{}\n",
-            phrase::NO_CHANGES
+            phrase::planned(plan)
         ));
     } else {
         text.push_str(&format!(
@@ -60,6 +60,9 @@ pub fn plan_markdown(plan: &Plan, environment: Option<&str>) -> String {
             phrase::count(rows.len(), "step"),
             block("diff", &lines, &left_out_words(&rows), room),
         ));
+    }
+    if let Some(checksum) = &plan.checksum {
+        text.push_str(&format!("\nChecksum: `{checksum}`\n"));
     }
     text
 }

@@ -24,7 +24,7 @@ mod text_diff;
 
 pub use diagnostic::{Sources, diagnostics};
 pub use drift::drift_text;
-pub use json::plan_json;
+pub use json::{plan_json, saved_plan_json};
 pub use json_stream::JsonStream;
 pub use listing::{
     ListStyle, ShowStyle, images, regions, show, sizes, state_list, state_show, unfinished,

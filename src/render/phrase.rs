@@ -8,7 +8,11 @@ use crate::model::{Address, Money, escape};
 use crate::plan::{Cost, Counts, Estimate, Op, Plan, Step, Verb};
 
 /// What a plan without anything to do says.
-pub(super) const NO_CHANGES: &str = "No changes. Your infrastructure matches the configuration.";
+const NO_CHANGES: &str = "No changes. Your infrastructure matches the configuration.";
+
+/// The same of a part of a plan, when the rest has something to do.
+const NO_CHANGES_IN_PART: &str =
+    "No changes. This part of your infrastructure matches the configuration.";
 
 /// How many names a sentence lists before it only counts.
 const NAMED: usize = 3;
@@ -18,6 +22,7 @@ const NAMED: usize = 3;
 /// The words and their order are Terraform's: people and scripts search for them.
 pub(super) fn planned(plan: &Plan) -> String {
     match errors(plan) {
+        0 if plan.is_empty() && plan.left_out > 0 => NO_CHANGES_IN_PART.to_owned(),
         0 if plan.is_empty() => NO_CHANGES.to_owned(),
         0 => format!("Plan: {}.", to_do(plan)),
         errors => format!("Planning failed: {}.", count(errors, "error")),

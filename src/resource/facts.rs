@@ -23,11 +23,20 @@ pub struct Facts<'a> {
     pub unwanted: &'a HashSet<&'a Address>,
     /// Addresses that another resource is made for, in the place of the one bound to it.
     pub replaced: &'a HashSet<&'a Address>,
+    /// Addresses that are not in the part that is planned.
+    pub left_out: &'a HashSet<&'a Address>,
     /// The deployment's identity, once it has one.
     pub lineage: Option<&'a str>,
 }
 
 impl<'a> Facts<'a> {
+    /// What cloud.json asks for, as far as it is planned.
+    pub fn planned(&self) -> impl Iterator<Item = &'a Desired> + use<'a> {
+        let left_out = self.left_out;
+        let all = self.desired.iter();
+        all.filter(move |desired| !left_out.contains(&desired.address))
+    }
+
     /// The observed resource that an address is bound to.
     #[must_use]
     pub fn bound(&self, address: &Address) -> Option<&'a Observed> {
@@ -69,7 +78,7 @@ impl<'a> Facts<'a> {
     /// The observed resource that an address is bound to and stays bound to.
     #[must_use]
     pub fn kept(&self, address: &Address) -> Option<&'a Observed> {
-        let stays = !self.replaced.contains(address);
+        let stays = !self.replaced.contains(address) || self.left_out.contains(address);
         stays.then(|| self.bound(address)).flatten()
     }
 

@@ -149,6 +149,7 @@ fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
     for recorded in facts.recorded.values() {
         let address = &recorded.address;
         let stays = facts.wanted.contains_key(address) && !facts.replaced.contains(address);
+        let stays = stays || facts.left_out.contains(address);
         if address.kind() != server::KIND.name || stays {
             continue;
         }
@@ -198,7 +199,7 @@ fn conflict(
 /// The names asked for.
 fn wanted_names<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a Desired> {
     let mut names = HashMap::new();
-    for desired in facts.desired {
+    for desired in facts.planned() {
         if desired.address.kind() == KIND.name
             && let Some(name) = desired.text(NAME)
         {

@@ -13,8 +13,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         };
         let new: Vec<&Desired> = facts
-            .desired
-            .iter()
+            .planned()
             .filter(|desired| desired.address.kind() == KIND.name && desired.account == *account)
             .filter(|desired| facts.kept(&desired.address).is_none())
             .collect();

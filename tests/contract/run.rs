@@ -103,6 +103,7 @@ pub(crate) fn with_input<T>(
         destroying,
         now: jiff::Timestamp::now(),
         drains: true,
+        part: &plan::Part::default(),
     })
 }
 

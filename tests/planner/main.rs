@@ -9,10 +9,12 @@
 
 mod accounts;
 mod carry_out;
+mod checksum;
 mod conflicts;
 mod identity;
 mod in_place;
 mod order;
+mod part;
 mod properties;
 mod removal;
 mod replacement;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloudbuilder::model::{Diagnostic, Observed, Readiness};
-use cloudbuilder::plan::{Op, Plan};
+use cloudbuilder::model::{Address, Diagnostic, Observed, Readiness, Recorded};
+use cloudbuilder::plan::{Op, Part, Pattern, Plan, Reason, Verb};
 use cloudbuilder::resource::{record, server};
 use proptest::prelude::*;
 use serde_json::json;
@@ -238,6 +238,51 @@ impl World {
         others.cloned().collect()
     }
 
+    /// All that is wanted or recorded.
+    fn addresses(&self) -> BTreeSet<Address> {
+        let wanted = self.desired().into_iter().map(|desired| desired.address);
+        wanted.chain(self.recorded.keys().cloned()).collect()
+    }
+
+    /// Some addresses of all that are wanted or recorded, as patterns.
+    fn some_addresses(&self, which: &[prop::sample::Index]) -> Vec<Pattern> {
+        let all: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
+        let some = which.iter().filter(|_| !all.is_empty());
+        some.map(|index| index.get(&all).parse().unwrap()).collect()
+    }
+
+    /// What is left out is in account and state as it was.
+    fn assert_left_alone(
+        &self,
+        part: &Plan,
+        (observed, recorded): (Vec<Observed>, BTreeMap<Address, Recorded>),
+    ) {
+        let left_out = part.actions.iter();
+        for action in left_out.filter(|action| action.reason == Reason::LeftOut) {
+            let was = &recorded[&action.address];
+            assert_eq!(self.recorded.get(&action.address), Some(was));
+            let is = |seen: &&Observed| seen.kind == action.address.kind() && seen.id == was.id;
+            let before = observed.iter().find(is);
+            assert_eq!(self.observed.iter().find(is), before, "{action:?}");
+        }
+    }
+
+    /// What account and state hold in the end, whichever ids and addresses were given out on the way.
+    fn holds(&self) -> (Vec<(String, &'static str)>, Vec<String>) {
+        let mut observed: Vec<_> = self
+            .observed
+            .iter()
+            .map(|seen| {
+                let texts =
+                    ["name", "type", "zone"].map(|name| seen.text(name).unwrap_or_default());
+                (texts.join(" "), seen.kind)
+            })
+            .collect();
+        observed.sort();
+        let recorded = self.recorded.keys().map(ToString::to_string);
+        (observed, recorded.collect())
+    }
+
     /// Every server once, and every name leading to its server.
     fn assert_as_asked(&self) {
         for wanted in self.parsed().servers {
@@ -327,6 +372,51 @@ fn assert_sound(world: &World, plan: &Plan) {
     }
 }
 
+/// What a part of a plan may be: of the whole plan's actions, with all that its steps need.
+fn assert_within(world: &World, part: &Plan, whole: &Plan) {
+    let mut left_out = 0;
+    for action in &part.actions {
+        match action.reason {
+            Reason::LeftOut => left_out += 1,
+            _ => assert!(
+                whole.actions.contains(action),
+                "only in the part: {action:?}"
+            ),
+        }
+    }
+    assert!(left_out == 0 || !world.part.is_whole());
+    let acting = |plan: &Plan| {
+        let acts = plan
+            .actions
+            .iter()
+            .filter(|action| action.verb != Verb::NoOp);
+        acts.count()
+    };
+    assert!(acting(whole) - acting(part) <= part.left_out);
+    let planned = |address: &Address| {
+        let mut steps = part.steps.iter();
+        steps.any(|step| step.op.address() == Some(address))
+    };
+    for step in &whole.steps {
+        let Some(address) = step.op.address().filter(|address| planned(address)) else {
+            continue;
+        };
+        for &number in &step.waits_for {
+            let needed = whole.steps[number - 1].op.address().unwrap();
+            assert!(planned(needed), "{address} is planned without {needed}");
+        }
+    }
+    for step in &part.steps {
+        if let Op::WriteBack { addresses } = &step.op {
+            let mut actions = part.actions.iter();
+            let left_out = actions.find(|action| {
+                action.reason == Reason::LeftOut && addresses.contains(&action.address)
+            });
+            assert!(left_out.is_none(), "{left_out:?} is written");
+        }
+    }
+}
+
 /// Carries out some of a plan in some order that its dependencies allow, `choices` deciding.
 fn carry_out_some(world: &mut World, plan: &Plan, choices: &[u8], cut: usize) {
     let mut done = BTreeSet::new();
@@ -405,6 +495,7 @@ proptest! {
         }
         let steps = |plan: Result<Plan, _>| format!("{:?}", plan.map(|plan| plan.steps).map_err(drop::<Vec<_>>));
         prop_assert_eq!(steps(plan), steps(turned.plan()));
+        prop_assert_eq!(world.checksum(), turned.checksum());
     }
 
     #[test]
@@ -430,6 +521,50 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_part_and_then_the_rest_is_the_whole(
+        world in random_world(),
+        targets in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+        excluded in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+    ) {
+        let Ok(whole) = world.plan() else { return Ok(()) };
+        let mut in_part = world.clone();
+        in_part.part = Part {
+            targets: world.some_addresses(&targets),
+            excluded: world.some_addresses(&excluded),
+        };
+        let part = match in_part.plan() {
+            Ok(part) => part,
+            Err(found) => return Err(TestCaseError::fail(format!("{found:#?}\n\n{}", world.text()))),
+        };
+        assert_sound(&in_part, &part);
+        assert_within(&in_part, &part, &whole);
+        let before = (world.observed.clone(), world.recorded.clone());
+        let mut after = in_part.clone();
+        for step in &part.steps {
+            after.carry_out(step);
+        }
+        after.assert_left_alone(&part, before);
+        // What is gone by now cannot be meant any more.
+        let is_known = |pattern: &Pattern| after.addresses().iter().any(|one| pattern.matches(one));
+        if after.part.targets.iter().chain(&after.part.excluded).all(is_known) {
+            let again_in_part = again(&after, &world)?;
+            prop_assert!(again_in_part.steps.is_empty(), "left to do:\n{}", after.text());
+        }
+        after.part = Part::default();
+        let rest = again(&after, &world)?;
+        assert_sound(&after, &rest);
+        for step in &rest.steps {
+            after.carry_out(step);
+        }
+        let mut at_once = world.clone();
+        for step in &whole.steps {
+            at_once.carry_out(step);
+        }
+        prop_assert_eq!(after.holds(), at_once.holds(), "{}", world.text());
+        prop_assert!(again(&after, &world)?.steps.is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Diagnostic,
     Image, Money, Observed, Readiness, Recorded, Region, Size, Update,
 };
-use cloudbuilder::plan::{self, Absence, Input, Plan, Step, Written};
+use cloudbuilder::plan::{self, Absence, Input, Part, Plan, Step, Written};
 use cloudbuilder::resource::{Declared, Setting, declare, domain, record, server};
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -65,6 +65,7 @@ pub(crate) struct World {
     pub(crate) another: Option<&'static str>,
     pub(crate) made: u32,
     pub(crate) capabilities: &'static Capabilities,
+    pub(crate) part: Part,
 }
 
 /// Short enough to be read when a property fails.
@@ -126,6 +127,7 @@ impl World {
             another: None,
             made: 0,
             capabilities: &CAPABILITIES,
+            part: Part::default(),
         };
         world.add_zone("acme.com");
         world
@@ -311,6 +313,7 @@ impl World {
             destroying: self.destroying,
             now: self.now,
             drains: self.drains,
+            part: &self.part,
         };
         ask(&input, notes)
     }

@@ -93,6 +93,9 @@ impl Redaction {
         if let Some(name) = self.words.get(bare) {
             return word.replacen(bare, name, 1);
         }
+        if bare.starts_with("cb1:") {
+            return word.replacen(bare, "CHECKSUM", 1);
+        }
         if is_timestamp(bare) {
             return word.replacen(bare, "TIME", 1);
         }

@@ -337,6 +337,7 @@ async fn planned(
         cloud,
         notes: Vec::new(),
         sources: sources.clone(),
+        content: parsed.content,
     };
     let key = key(deployment, &configuration)?;
     let nothing = BTreeMap::new();
@@ -365,6 +366,7 @@ async fn planned(
         destroying: false,
         now: jiff::Timestamp::now(),
         drains: true,
+        part: &plan::Part::default(),
     };
     let adoption = Adoption { ids, others: true };
     let plan = plan::adopt(&input, &adoption).map_err(problems)?;

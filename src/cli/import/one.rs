@@ -67,6 +67,7 @@ pub(super) async fn import(
         destroying: false,
         now: jiff::Timestamp::now(),
         drains: true,
+        part: &plan::Part::default(),
     };
     let adoption = Adoption {
         ids: &BTreeMap::from([(address.clone(), id.to_owned())]),

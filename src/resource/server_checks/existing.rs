@@ -18,7 +18,7 @@ pub(super) fn check(
     catalog: &Catalog,
     found: &mut Vec<Diagnostic>,
 ) {
-    for desired in facts.desired {
+    for desired in facts.planned() {
         if let Some(server) = facts.kept(&desired.address)
             && desired.address.kind() == KIND.name
             && desired.account == *account
@@ -113,7 +113,7 @@ fn check_resize(
 
 /// A server that somebody has turned off stays off, and is paid for all the same.
 fn note_off(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    for desired in facts.desired {
+    for desired in facts.planned() {
         let Some(server) = facts.kept(&desired.address) else {
             continue;
         };
@@ -133,7 +133,7 @@ fn note_off(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
 
 /// Whoever began a change that is not over may have meant something else by it than cloud.json does.
 fn note_halfway(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    for desired in facts.desired {
+    for desired in facts.planned() {
         let Some(server) = facts.kept(&desired.address) else {
             continue;
         };
@@ -156,7 +156,7 @@ fn note_halfway(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
 /// A server that comes may be one that goes, under another name.
 fn note_renames(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     // Mostly nothing comes, or nothing goes, and then nothing is looked for.
-    let new = facts.desired.iter().filter(|desired| {
+    let new = facts.planned().filter(|desired| {
         let address = &desired.address;
         address.kind() == KIND.name
             && facts.bound(address).is_none()
@@ -175,6 +175,7 @@ fn note_renames(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         address.kind() == KIND.name
             && !facts.wanted.contains_key(address)
             && address.had().is_none()
+            && !facts.left_out.contains(address)
             && seen.contains(&(recorded.account.as_str(), recorded.id.as_str()))
     });
     // Where several are alike, nobody knows which is which.
