@@ -134,6 +134,7 @@ impl World {
                 now: jiff::Timestamp::UNIX_EPOCH,
                 drains: true,
                 part: &Part::default(),
+                replace: &[],
             };
             let began = Clock::start();
             let planned = black_box(plan(black_box(&input)));

@@ -11,7 +11,7 @@ use crate::model::{
     Account, AccountView, AccountViews, Address, Attributes, Catalog, Desired, Diagnostic,
     Observed, Recorded,
 };
-use crate::plan::{guard, needs_another};
+use crate::plan::{Pattern, guard, needs_another};
 use crate::provider::{Error, Readers};
 use crate::resource::{
     Declared, KINDS, Kind, Setting, Zones, declare, declare_servers, domain, record, server,
@@ -33,10 +33,18 @@ pub struct Wanted<'a> {
     pub known: &'a BTreeMap<String, Account>,
     /// The deployment's lineage, once it has one.
     pub mark: Option<&'a str>,
+    /// What another is made for though it need not be.
+    pub replace: &'a [Pattern],
     /// Whether everything in the accounts matters, not only what is ours or has our names.
     pub whole: bool,
     /// What was recorded less than this ago may not be visible everywhere yet.
     pub settle: Duration,
+}
+
+impl Wanted<'_> {
+    fn asks_for_another(&self, address: &Address) -> bool {
+        self.replace.iter().any(|pattern| pattern.matches(address))
+    }
 }
 
 /// What was found.
@@ -399,7 +407,8 @@ impl<'a> Survey<'a> {
             // What one keeps for as long as it is was recorded as well as it can be seen.
             recorded.is_some_and(|recorded| {
                 recorded.account == desired.account
-                    && needs_another(kind, desired, recorded, &recorded.attributes)
+                    && (self.wanted.asks_for_another(&desired.address)
+                        || needs_another(kind, desired, recorded, &recorded.attributes))
             })
         };
         let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();

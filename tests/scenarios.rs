@@ -143,6 +143,7 @@ scenarios! {
     renamed_by_state_mv,
     replaced,
     replaced_and_cut_off,
+    replaced_as_asked,
     replaced_by_and_by,
     replaced_in_another_region,
     saved_plan,

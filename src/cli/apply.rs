@@ -273,6 +273,9 @@ impl Command<'_> {
         for excluded in &self.planning.exclude {
             again.push_str(&format!(" --exclude '{excluded}'"));
         }
+        for replaced in &self.planning.replace {
+            again.push_str(&format!(" --replace '{replaced}'"));
+        }
         if self.planning.no_drain {
             again.push_str(" --no-drain");
         }

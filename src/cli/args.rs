@@ -144,7 +144,7 @@ pub(super) struct ApplyArgs {
 }
 
 /// What is in a saved plan and cannot be said otherwise.
-const MAKES_THE_PLAN: [&str; 7] = [
+const MAKES_THE_PLAN: [&str; 8] = [
     "destroy",
     "expect",
     "target",
@@ -152,6 +152,7 @@ const MAKES_THE_PLAN: [&str; 7] = [
     "max_destroy",
     "no_write_back",
     "no_drain",
+    "replace",
 ];
 
 #[derive(Debug, Args)]
@@ -253,6 +254,10 @@ pub(super) struct Planning {
     /// repeated
     #[arg(short, long, value_name = "ADDRESS")]
     pub(super) target: Vec<Pattern>,
+    /// Make another server in the place of this one, though nothing asks for it: an address or a
+    /// pattern; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) replace: Vec<Pattern>,
     /// Leave this out and what depends on it; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(super) exclude: Vec<Pattern>,
@@ -518,6 +523,7 @@ const ONE_DASH: &[&str] = &[
     "version",
     "target",
     "exclude",
+    "replace",
     "out",
 ];
 

@@ -64,6 +64,7 @@ async fn drift(
         recorded: &state.resources,
         known: &known,
         mark: Some(&state.lineage),
+        replace: &[],
         whole: false,
         settle: args.settle,
     };
@@ -86,6 +87,7 @@ async fn drift(
         now: Timestamp::now(),
         drains: true,
         part: &plan::Part::default(),
+        replace: &[],
     };
     // Whatever stands against a plan is no drift; `plan` says what it is.
     let to_do = plan::plan(&input).ok();

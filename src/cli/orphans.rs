@@ -70,6 +70,7 @@ async fn orphans(
             recorded,
             known: &known.unwrap_or_default(),
             mark: lineage,
+            replace: &[],
             whole: true,
             settle: Duration::ZERO,
         },

@@ -93,6 +93,7 @@ async fn rebuild(
         recorded: &nothing,
         known: &known,
         mark: Some(&lineage),
+        replace: &[],
         whole: true,
         settle: Duration::ZERO,
     };
@@ -237,6 +238,7 @@ fn recognise(found: &Found, lineage: &str) -> Result<State, Vec<Diagnostic>> {
         now: Timestamp::now(),
         drains: true,
         part: &plan::Part::default(),
+        replace: &[],
     };
     let (steps, notes) = plan::recognise(&input);
     let observed: Seen<'_> = found

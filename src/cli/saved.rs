@@ -19,6 +19,7 @@ pub(super) struct Options {
     destroy: bool,
     target: Vec<String>,
     exclude: Vec<String>,
+    replace: Vec<String>,
     max_destroy: Option<usize>,
     write_back: bool,
     drain: bool,
@@ -42,6 +43,7 @@ impl Options {
             destroy,
             target: sorted(&planning.target),
             exclude: sorted(&planning.exclude),
+            replace: sorted(&planning.replace),
             max_destroy: planning.max_destroy,
             write_back: !planning.no_write_back,
             drain: !planning.no_drain,
@@ -63,6 +65,7 @@ impl Options {
         Some(Planning {
             target: parsed(&self.target)?,
             exclude: parsed(&self.exclude)?,
+            replace: parsed(&self.replace)?,
             max_destroy: self.max_destroy,
             no_write_back: !self.write_back,
             no_drain: !self.drain,
@@ -240,7 +243,7 @@ impl Approved {
             moved => format!("not as it was then: {}", moved.join("; ")),
         };
         let hint = if self.saved.is_none() && moved.contains(&Moved::Options) {
-            "give the same options as for the plan: --target, --exclude, --max-destroy, \
+            "give the same options as for the plan: --target, --exclude, --replace, --max-destroy, \
              --no-write-back, --no-drain, --destroy, --sandbox, --env, --var"
         } else {
             "nothing was done; make the plan again, look at it, and approve that one"

@@ -101,6 +101,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         recorded,
         known: &known,
         mark: state.map(|state| state.lineage.as_str()),
+        replace: &planning.replace,
         whole: false,
         settle: planning.settle,
     };
@@ -130,6 +131,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         now: Timestamp::now(),
         drains: !planning.no_drain,
         part: &planning.part(),
+        replace: &planning.replace,
     };
     let known = recovered.iter().copied().chain(&configuration.notes);
     let notes: Vec<Diagnostic> = known.cloned().chain(notes).collect();

@@ -8,17 +8,18 @@ use super::keys::{Key, firsts, names, report_duplicate_keys, unknown_key};
 use super::openstack::{self, OpenStack};
 use super::reader::Reader;
 use super::selector::{Selector, Wanted, selector};
-use super::server::{self, disk};
+use super::server::{self, disk, replace};
 use crate::model::{Diagnostic, nearest};
 
 /// Its keys.
-pub(super) const KEYS: [Key; 8] = [
+pub(super) const KEYS: [Key; 9] = [
     server::PROVIDER,
     server::REGION,
     server::SIZE,
     server::IMAGE,
     server::BACKUPS,
     server::DISK,
+    server::REPLACE,
     server::PROTECT,
     server::OPENSTACK,
 ];
@@ -31,6 +32,7 @@ pub(super) struct Defaults {
     pub(super) image: Option<Spanned<Selector>>,
     pub(super) backups: Option<Spanned<bool>>,
     pub(super) grow_disk: Option<Spanned<bool>>,
+    pub(super) destroy_first: Option<Spanned<bool>>,
     pub(super) protect: Option<Spanned<bool>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
@@ -67,6 +69,9 @@ pub(super) fn defaults(
             "backups" => defaults.backups = reader.boolean("the default `backups`", value),
             "protect" => defaults.protect = reader.boolean("the default `protect`", value),
             "disk" => defaults.grow_disk = disk(reader, "the default `disk`", value),
+            "replace" => {
+                defaults.destroy_first = replace(reader, "the default `replace`", value);
+            }
             "openstack" if !accounts.some_openstack() => {
                 let place = reader.name_place(member);
                 reader.report(

@@ -101,6 +101,8 @@ pub struct Server {
     pub backups: Spanned<bool>,
     /// Whether its disk grows, for good, with its size; `None` if nothing is said, which means no.
     pub grow_disk: Option<Spanned<bool>>,
+    /// Whether it is deleted before another takes its place.
+    pub destroy_first: Spanned<bool>,
     /// Whether nothing may delete it.
     pub protect: Spanned<bool>,
     /// Names that shall lead to it: lower case, ASCII, without a final dot.

@@ -42,6 +42,13 @@ pub(super) const DISK: Key = Key::new(
      back, or \"grow\" to what the new size has, for good. On DigitalOcean.",
     Shape::Word(&["keep", "grow"]),
 );
+pub(super) const REPLACE: Key = Key::new(
+    "replace",
+    "What comes first when another server has to take its place: \"create-first\" makes that, leads \
+     the names to it and then deletes this one; \"destroy-first\" deletes this one, where something \
+     forbids two.",
+    Shape::Word(&["create-first", "destroy-first"]),
+);
 pub(super) const PROTECT: Key = Key::new(
     "protect",
     "true: nothing deletes it, also once it is no longer in cloud.json, until its `protect` is \
@@ -69,13 +76,14 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 11] = [
+pub(super) const SERVER_KEYS: [Key; 12] = [
     PROVIDER,
     REGION,
     SIZE,
     IMAGE,
     BACKUPS,
     DISK,
+    REPLACE,
     PROTECT,
     NAMES,
     Key::new(
@@ -183,6 +191,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "provider" => {}
             "protect" => set(&mut server.protect, reader.boolean(&what, value)),
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
+            "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
                 let account = &server.account.value;
@@ -260,6 +269,10 @@ fn beginning(
             .clone()
             .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
         grow_disk: defaults.grow_disk.clone(),
+        destroy_first: defaults
+            .destroy_first
+            .clone()
+            .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
         protect: defaults
             .protect
             .clone()
@@ -288,6 +301,30 @@ pub(super) fn disk(
                     .hint(
                         "`keep` lets a size be taken back; `grow` gives the server all of the new \
                          size's disk, for good",
+                    )
+                    .at(text.place),
+            );
+            None
+        }
+    }
+}
+
+/// Whether one that is replaced is deleted first.
+pub(super) fn replace(
+    reader: &mut Reader<'_, '_>,
+    what: &str,
+    value: &Value<'_>,
+) -> Option<Spanned<bool>> {
+    let text = reader.text(what, value)?;
+    match text.value.as_str() {
+        "create-first" => Some(Spanned::new(false, text.place)),
+        "destroy-first" => Some(Spanned::new(true, text.place)),
+        _ => {
+            reader.report(
+                Diagnostic::error(format!("{what} must be `create-first` or `destroy-first`"))
+                    .hint(
+                        "`destroy-first` is an outage, and for what can be there only once; \
+                         `create-first` is none",
                     )
                     .at(text.place),
             );

@@ -54,6 +54,8 @@ pub enum Verb {
     Replace,
     /// It exists and is taken into the state.
     Import,
+    /// It is deleted, and then another is made.
+    Recreate,
     /// It is changed in place.
     Update,
     /// It is deleted.
@@ -70,6 +72,7 @@ impl Verb {
             Self::NoOp => "…",
             Self::Create => "+",
             Self::Replace => "+/-",
+            Self::Recreate => "-/+",
             Self::Import => "&",
             Self::Update => "~",
             Self::Delete => "-",
@@ -344,7 +347,7 @@ impl Plan {
             match action.verb {
                 Verb::NoOp => {}
                 Verb::Create => counts.add += 1,
-                Verb::Replace => {
+                Verb::Replace | Verb::Recreate => {
                     counts.add += 1;
                     counts.destroy += usize::from(deletes_replaced(action, &self.steps));
                 }

@@ -270,15 +270,24 @@ impl<'a> Decider<'_, 'a> {
             return None;
         }
         let price = (kind.price)(&desired.attributes, self.catalog(&desired.account));
+        let goes_first = (kind.destroyed_first)(&desired.attributes);
+        let leads_here = |other: &Recorded| other.refers_to.contains(address);
+        if goes_first && self.input.recorded.values().any(leads_here) {
+            self.notes
+                .push(leads_nowhere(address).at(desired.place.clone()));
+        }
         let drain = drain::of(self.input, kind, address, None);
-        let stays = !self.input.drains && drain.is_some();
+        let stays = !self.input.drains && drain.is_some() && !goes_first;
         let monthly = price.monthly();
         let both = || Some(monthly? + found.monthly.unwrap_or(Money::ZERO));
         Some(Decision {
             action: Action {
                 address: address.clone(),
                 account: desired.account.clone(),
-                verb: Verb::Replace,
+                verb: match goes_first {
+                    true => Verb::Recreate,
+                    false => Verb::Replace,
+                },
                 reason: Reason::Differs,
                 id: Some(found.id.clone()),
                 before: Some(found.attributes.clone()),
@@ -477,6 +486,17 @@ fn remembered(address: &Address, drain: Drain) -> Diagnostic {
         .hint("a later run deletes it")
 }
 
+/// What leads to it leads to an address that anybody may be given.
+fn leads_nowhere(address: &Address) -> Diagnostic {
+    let name = address.name();
+    Diagnostic::warning(format!("{address} goes before another is up"))
+        .detail(format!(
+            "until then what leads to {name} leads to an address that is given back, which may be \
+             a stranger's"
+        ))
+        .hint("\"replace\": \"create-first\" has no such time, where there can be two")
+}
+
 /// It would be deleted in the end.
 fn protected_from_another(kind: &Kind, address: &Address, changes: &[Change]) -> Diagnostic {
     let name = address.name();
@@ -484,6 +504,11 @@ fn protected_from_another(kind: &Kind, address: &Address, changes: &[Change]) ->
         let attribute = kind.attribute(&change.attribute);
         attribute.map_or("", |attribute| attribute.about)
     });
+    if what.is_empty() {
+        return Diagnostic::error(format!("{address} is protected"))
+            .detail("to replace it would delete it")
+            .hint("first apply it with \"protect\": false");
+    }
     Diagnostic::error(format!("{address} is protected"))
         .detail(format!(
             "another {what} takes another {}, and this one would be deleted",

@@ -40,9 +40,15 @@ pub(super) fn of(
             until: Some(until),
         });
     }
+    // A name that is to lead nowhere may do so at once.
+    let is_wanted = |recorded: &&Recorded| {
+        let mut wanted = input.desired.iter();
+        wanted.any(|desired| desired.address == recorded.address)
+    };
     let names = input.recorded.values();
     let seconds = names
         .filter(|recorded| recorded.refers_to.contains(had))
+        .filter(is_wanted)
         .filter_map(|recorded| remembered_for(input, recorded));
     seconds.max().map(|seconds| Drain {
         seconds,

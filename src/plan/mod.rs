@@ -65,6 +65,8 @@ pub struct Input<'a> {
     pub destroying: bool,
     /// Which part of it is planned.
     pub part: &'a Part,
+    /// What another is made for though it need not be.
+    pub replace: &'a [Pattern],
     /// What time it is. Nothing is read from a clock here.
     pub now: Timestamp,
     /// Whether to wait until what is replaced can go, and not to leave that to a later run.
@@ -102,7 +104,8 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     not_offered(input, &mut notes);
     let index = Index::of(input);
     let (bindings, problems) = bind::bind(input, &index);
-    let replaced = replace::replaced(&index, input, &bindings);
+    let mut replaced = replace::replaced(&index, input, &bindings);
+    replaced.extend(replace::asked_for(&index, input, &bindings, &mut notes));
     let (unwanted, reasons) = unmet_conditions(input, &index, &bindings, &replaced);
     let left_out = part::left_out(input, &index, &bindings, (&unwanted, &replaced), &mut notes);
     let planned = |about: Option<&Address>| about.is_none_or(|a| !left_out.addresses.contains(a));

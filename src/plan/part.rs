@@ -153,7 +153,7 @@ pub(super) fn left_out<'a>(
 }
 
 /// The addresses that the patterns mean.
-fn meant<'a>(
+pub(super) fn meant<'a>(
     patterns: &[Pattern],
     option: &str,
     all: &BTreeSet<&'a Address>,

@@ -1,13 +1,14 @@
 //! What another resource is made for: it differs in something that one keeps for as long as it is.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Attributes, Desired, Observed, Recorded, Value};
+use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value};
 use crate::resource::{Facts, Kind, OnChange};
 
 use super::bind::{Bindings, nature, observed};
+use super::part::meant;
 use super::{Change, Index, Input};
 
 /// The addresses that another resource is made for. Only what the state knows is replaced: what is
@@ -25,6 +26,44 @@ pub(super) fn replaced<'a>(
         (is_known && needs_another(kind, desired, recorded, &found.attributes)).then_some(address)
     });
     replaced.collect()
+}
+
+/// The addresses that somebody wants another resource for, as things are.
+pub(super) fn asked_for<'a>(
+    index: &Index<'a>,
+    input: &Input<'a>,
+    bindings: &Bindings<'a>,
+    notes: &mut Vec<Diagnostic>,
+) -> BTreeSet<&'a Address> {
+    let wanted = index.by_kind.iter();
+    let wanted = wanted.filter(|(_, kind, _)| kind.can_be_replaced());
+    let wanted: BTreeSet<&Address> = wanted.map(|(.., desired)| &desired.address).collect();
+    let mut meant = meant(input.replace, "--replace", &wanted, notes);
+    let of_earlier_run: Vec<Address> = input
+        .recorded
+        .keys()
+        .filter_map(|address| Some(address.had()?.0))
+        .collect();
+    meant.retain(|address| {
+        let is_known = index.recorded.contains_key(address)
+            && bindings.at.contains_key(address)
+            && !bindings.how.contains_key(address);
+        // A run that was cut off is run again as it was typed.
+        let goes_on = of_earlier_run.contains(address);
+        if goes_on {
+            notes.push(
+                Diagnostic::note(format!("{address} is replaced already"))
+                    .detail("the one that it took the place of is still to go, and goes first"),
+            );
+        } else if !is_known {
+            notes.push(
+                Diagnostic::note(format!("{address} is not there to be replaced"))
+                    .detail("it is made as it would be without --replace"),
+            );
+        }
+        is_known && !goes_on
+    });
+    meant
 }
 
 /// Whether only another resource can be what is wanted, where one was recorded so and is so now.

@@ -100,7 +100,15 @@ struct Draft<'d> {
 
 /// The drafts of a decision, the first of which becomes the one numbered `first`, from 0.
 fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec<Draft<'d>> {
-    let mut drafts: Vec<Draft<'d>> = whole(input, decision).into_iter().collect();
+    let mut drafts: Vec<Draft<'d>> = Vec::new();
+    if decision.action.verb == Verb::Recreate {
+        drafts.extend(replaced::goes_first(decision));
+    }
+    let before = drafts.len();
+    drafts.extend(whole(input, decision));
+    if let Some(made) = drafts.get_mut(before) {
+        made.needs.extend(first..first + before);
+    }
     if decision.action.verb == Verb::Replace {
         drafts.extend(replaced::goes(input, decision));
     }
@@ -135,7 +143,7 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
             id: id(),
         },
         Verb::NoOp | Verb::Update => return None,
-        Verb::Create | Verb::Replace => Op::Create {
+        Verb::Create | Verb::Replace | Verb::Recreate => Op::Create {
             address: address.clone(),
             replaces: action.id.clone().filter(|_| action.verb == Verb::Replace),
             account: account(),
@@ -183,7 +191,7 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         monthly: match action.verb {
             Verb::Create => action.monthly_after,
             // The one that it takes the place of may be paid for as well.
-            Verb::Replace => decision.price,
+            Verb::Replace | Verb::Recreate => decision.price,
             Verb::Delete => action.monthly_before.map(|before| -before),
             _ => None,
         },
@@ -406,7 +414,10 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
     for (referrer, draft) in drafts.iter().enumerate() {
         let held = draft.lets_go.iter();
         for &node in held.filter_map(|value| given_back.get(value)) {
+            // What goes before another is made cannot wait for what will lead to that.
+            let goes_first = drafts.get(node).is_some_and(|draft| !removes(draft));
             if node != referrer
+                && (!goes_first || removes(draft))
                 && let Some(nodes) = waits_for.get_mut(node)
             {
                 nodes.push(referrer);

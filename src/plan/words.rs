@@ -36,6 +36,9 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
         Reason::ChangedOutside | Reason::Configured | Reason::Unfinished => {
             changed(decision, &action.changes)
         }
+        Reason::Differs if action.changes.is_empty() => {
+            format!("another in place of {id} · as asked")
+        }
         Reason::Differs => format!("another in place of {id} · {}", differs(decision)),
         Reason::Replaced => replaced(decision.kind),
         Reason::Remembered => String::new(),
@@ -52,6 +55,15 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
 pub(super) fn replaced(kind: &Kind) -> String {
     let what = kind.loses.map(|lost| format!("with {lost} · "));
     format!("{}another serves in its place", what.unwrap_or_default())
+}
+
+/// What is said of something that goes before another is made.
+pub(super) fn goes_first(kind: &Kind) -> String {
+    let what = kind.loses.map(|lost| format!("with {lost} · "));
+    format!(
+        "{}another is made in its place · downtime",
+        what.unwrap_or_default()
+    )
 }
 
 /// What is said of something that serves on.
@@ -89,7 +101,10 @@ fn differs(decision: &Decision<'_>) -> String {
 
 /// Where something new is made, if there is more than one place.
 pub(super) fn whereabouts(input: &Input<'_>, decision: &Decision<'_>) -> String {
-    let is_new = matches!(decision.action.verb, Verb::Create | Verb::Replace);
+    let is_new = matches!(
+        decision.action.verb,
+        Verb::Create | Verb::Replace | Verb::Recreate
+    );
     match input.accounts.len() {
         0 | 1 => String::new(),
         _ if is_new => format!(" · in {}", decision.action.account),

@@ -56,6 +56,9 @@ impl Look<'_> {
         let recorded = self.wanted.recorded.get(&desired.address);
         desired.address.kind() == server::KIND.name
             && recorded.is_none_or(|recorded| {
+                if self.wanted.asks_for_another(&desired.address) {
+                    return true;
+                }
                 let mut looked_up = PRICED.iter().chain([&server::IMAGE]);
                 let changed = looked_up.any(|attribute| {
                     let wanted = desired.known(attribute);

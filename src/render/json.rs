@@ -324,6 +324,7 @@ impl ChangeJson {
             | Verb::Import
             | Verb::Update
             | Verb::Replace
+            | Verb::Recreate
             | Verb::Delete
             | Verb::Forget => action.before.clone().map(|before| with_id(before, action)),
         };
@@ -331,9 +332,11 @@ impl ChangeJson {
         let after = match action.verb {
             Verb::NoOp => before.clone(),
             Verb::Delete | Verb::Forget => None,
-            Verb::Create | Verb::Replace | Verb::Import | Verb::Update => {
+            Verb::Create | Verb::Replace | Verb::Recreate | Verb::Import | Verb::Update => {
                 // Nothing of the one that goes is known of the other.
-                let kept = before.clone().filter(|_| action.verb != Verb::Replace);
+                let kept = before
+                    .clone()
+                    .filter(|_| !matches!(action.verb, Verb::Replace | Verb::Recreate));
                 let mut after = kept.unwrap_or_default();
                 for (name, value) in action.after.iter().flatten() {
                     match value {
@@ -358,6 +361,7 @@ impl ChangeJson {
                 Verb::Import if action.changes.is_empty() => &["no-op"],
                 Verb::Create => &["create"],
                 Verb::Replace => &["create", "delete"],
+                Verb::Recreate => &["delete", "create"],
                 Verb::Import | Verb::Update => &["update"],
                 Verb::Delete => &["delete"],
                 Verb::Forget => &["forget"],
@@ -386,7 +390,7 @@ fn with_id(mut attributes: Attributes, action: &Action) -> Attributes {
 pub(super) fn action_reason(action: &Action) -> Option<&'static str> {
     match (&action.reason, action.verb) {
         (Reason::NotConfigured, Verb::Delete) => Some("delete_because_no_resource_config"),
-        (Reason::Differs, Verb::Replace) => Some("replace_because_cannot_update"),
+        (Reason::Differs, Verb::Replace | Verb::Recreate) => Some("replace_because_cannot_update"),
         _ => None,
     }
 }

@@ -342,7 +342,7 @@ fn action_word(verb: Verb) -> &'static str {
     match verb {
         Verb::NoOp => "noop",
         Verb::Create => "create",
-        Verb::Replace => "replace",
+        Verb::Replace | Verb::Recreate => "replace",
         Verb::Import => "import",
         Verb::Update => "update",
         Verb::Delete => "delete",

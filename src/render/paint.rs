@@ -10,7 +10,7 @@ impl Paint {
     /// In the colour of what is done: green creates, yellow changes, red deletes, cyan takes over.
     pub(super) fn verb(self, verb: Verb, text: &str) -> String {
         match verb {
-            Verb::Create | Verb::Replace => self.wrap("32", text),
+            Verb::Create | Verb::Replace | Verb::Recreate => self.wrap("32", text),
             Verb::Update => self.wrap("33", text),
             Verb::Delete => self.wrap("31", text),
             Verb::Import => self.wrap("36", text),

@@ -146,9 +146,13 @@ impl Columns {
 fn deleted(row: &Row, paint: Paint, label: &str) -> String {
     match row.verb {
         Verb::Delete => paint.red(label),
-        Verb::NoOp | Verb::Create | Verb::Replace | Verb::Import | Verb::Update | Verb::Forget => {
-            label.to_owned()
-        }
+        Verb::NoOp
+        | Verb::Create
+        | Verb::Replace
+        | Verb::Recreate
+        | Verb::Import
+        | Verb::Update
+        | Verb::Forget => label.to_owned(),
     }
 }
 

@@ -201,6 +201,9 @@ impl<'a> Declaration<'a> {
         if wanted.grow_disk.as_ref().is_some_and(|grow| grow.value) {
             attributes.insert(server::DISK, server::GROW.into());
         }
+        if wanted.destroy_first.value {
+            attributes.insert(server::REPLACE, server::DESTROY_FIRST.into());
+        }
         if wanted.protect.value {
             attributes.insert(server::PROTECT, true.into());
             places.insert(server::PROTECT, wanted.protect.place.clone());

@@ -49,6 +49,8 @@ pub struct Kind {
     pub marked: bool,
     /// The attribute that keeps one from being deleted while the state says so.
     pub protected_by: Option<&'static str>,
+    /// Whether one that another takes the place of goes before that is made, by what is wanted.
+    pub destroyed_first: fn(&Attributes<Value>) -> bool,
     /// The attribute that says for how many seconds others remember what it said.
     pub remembered_for: Option<&'static str>,
     /// The attribute in which the state says when nobody remembers it any more.
@@ -163,6 +165,13 @@ impl Kind {
 }
 
 impl Kind {
+    /// Whether another one is made where one cannot become what is wanted.
+    #[must_use]
+    pub fn can_be_replaced(&self) -> bool {
+        let mut attributes = self.attributes.iter();
+        attributes.any(|one| matches!(one.on_change, OnChange::Replace | OnChange::MadeFrom))
+    }
+
     /// The attributes that are changed along with this one.
     pub fn along_with(&self, name: &str) -> impl Iterator<Item = &'static Attribute> {
         let all = self.attributes.iter();

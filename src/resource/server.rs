@@ -50,6 +50,10 @@ pub const OFF: &str = "off";
 pub const DISK: &str = "disk";
 /// It grows to what the new size has, for good.
 pub const GROW: &str = "grow";
+/// What comes first when another takes its place: [`DESTROY_FIRST`], or the other.
+pub const REPLACE: &str = "replace";
+/// It goes before another is made.
+pub const DESTROY_FIRST: &str = "destroy-first";
 /// Whether something is under way on it just now; absent, if not.
 pub const LOCKED: &str = "locked";
 /// Whether nothing may delete it.
@@ -74,6 +78,7 @@ pub const KIND: Kind = Kind {
     name_of: |attributes| known_text(attributes, NAME),
     marked: true,
     protected_by: Some(PROTECT),
+    destroyed_first: |attributes| text(attributes, REPLACE) == DESTROY_FIRST,
     remembered_for: None,
     forgotten_at: Some(FORGOTTEN_AT),
     loses: Some("its disk"),
@@ -110,6 +115,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(BACKUPS, "backups", OnChange::Update),
     attribute(POWER, "power", OnChange::Passing(ON)),
     attribute(DISK, "disk", OnChange::Manner),
+    attribute(REPLACE, "replacement", OnChange::Manner),
     attribute(LOCKED, "lock", OnChange::Seen),
     attribute(PROTECT, "protection", OnChange::Ours),
     attribute(FORGOTTEN_AT, "time", OnChange::Ours),

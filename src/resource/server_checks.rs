@@ -3,7 +3,7 @@ use crate::model::{AccountView, Catalog, Desired, Diagnostic, Image, Region, Siz
 mod existing;
 
 use super::Facts;
-use super::server::{IMAGE, IMAGE_ID, KIND, REGION, SIZE};
+use super::server::{DESTROY_FIRST, IMAGE, IMAGE_ID, KIND, REGION, REPLACE, SIZE};
 
 /// Everything about servers that would otherwise fail after the first of them was paid for.
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
@@ -21,7 +21,12 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             check_selection(desired, catalog, found);
         }
         existing::check(facts, account, catalog, found);
-        check_limit(facts, (account, view), catalog, new.len(), found);
+        // What goes first makes room for what comes.
+        let goes_first = |desired: &&&Desired| {
+            facts.bound(&desired.address).is_some() && desired.text(REPLACE) == Some(DESTROY_FIRST)
+        };
+        let more = new.len() - new.iter().filter(goes_first).count();
+        check_limit(facts, (account, view), catalog, more, found);
         note_sandbox_only(&new, catalog, found);
     }
 }

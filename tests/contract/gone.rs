@@ -57,6 +57,7 @@ pub(crate) async fn what_nobody_sees(provider: &'static Provider, subject: &str)
             recorded: &recorded,
             known: &BTreeMap::new(),
             mark: None,
+            replace: &[],
             whole: false,
             settle: Duration::from_secs(u32::MAX.into()),
         };

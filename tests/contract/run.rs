@@ -79,6 +79,7 @@ pub(crate) async fn look(account: &Account, cloud: Option<&str>, state: &State) 
         recorded: &state.resources,
         known: &BTreeMap::new(),
         mark: Some(&state.lineage),
+        replace: &[],
         whole: false,
         settle: Duration::ZERO,
     };
@@ -104,6 +105,7 @@ pub(crate) fn with_input<T>(
         now: jiff::Timestamp::now(),
         drains: true,
         part: &plan::Part::default(),
+        replace: &[],
     })
 }
 

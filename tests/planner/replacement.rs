@@ -200,3 +200,95 @@ fn what_is_left_to_a_later_run_stays_until_nobody_remembers_it() {
     ",
     );
 }
+
+#[test]
+fn where_something_forbids_two_the_other_is_made_last() {
+    let first = |image: &str| {
+        format!(
+            r#"{{"version": 2, "servers": {{"web": {{"region": "new1", "size": "small",
+                "image": "{image}", "replace": "destroy-first", "names": ["www.acme.com"]}}}}}}"#
+        )
+    };
+    let mut world = World::made(&first("deb")).asking_for(&first("newer"));
+    world.server_limit = 1;
+    world.expect("
+        1 - server web: with its disk · another is made in its place · downtime -$6.00
+        2 -/+ server web: another in place of 2 · image deb → newer $6.00 (after 1)
+        3 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 2)
+        4 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 2)
+        5 ~ file cloud.json: write networks of web
+        warning: server.web goes before another is up: until then what leads to web leads to an address that is given back, which may be a stranger's
+    ");
+    let plan = world.plan().unwrap();
+    world.carry_out(&plan.steps[0]);
+    world.expect(
+        "
+        1 + server web: new1 · small · newer · ipv6 $6.00
+        2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
+        3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
+        4 ~ file cloud.json: write networks of web
+    ",
+    );
+}
+
+#[test]
+fn a_name_that_goes_goes_before_the_server_that_goes_first() {
+    let asked = |image: &str, names: &str| {
+        format!(
+            r#"{{"version": 2, "servers": {{"web": {{"region": "new1", "size": "small",
+                "image": "{image}", "replace": "destroy-first", "names": [{names}]}}}}}}"#
+        )
+    };
+    World::made(&asked("deb", r#""www.acme.com""#))
+        .asking_for(&asked("newer", ""))
+        .expect("
+        1 - record www.acme.com A: → 10.0.0.2 · no longer in cloud.json
+        2 - record www.acme.com AAAA: → 2001:db8::2 · no longer in cloud.json
+        3 - server web: with its disk · another is made in its place · downtime -$6.00 (after 1, 2)
+        4 -/+ server web: another in place of 2 · image deb → newer $6.00 (after 3)
+        5 ~ file cloud.json: write networks of web
+        warning: server.web goes before another is up: until then what leads to web leads to an address that is given back, which may be a stranger's
+    ");
+}
+
+#[test]
+fn whoever_asks_for_another_gets_one_and_no_third_if_that_is_cut_off() {
+    let mut world = World::made(&servers(WEB));
+    world.replace = vec!["server.w*".parse().unwrap()];
+    world.expect(
+        "
+        1 +/- server web: another in place of 2 · as asked $6.00
+        2 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1)
+        3 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
+        4 … server web (2): wait 60 min · its address may be remembered (after 1, 2, 3)
+        5 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3, 4)
+        6 ~ file cloud.json: write networks of web
+    ",
+    );
+    let plan = world.plan().unwrap();
+    world.carry_out(&plan.steps[0]);
+    world.expect("
+        1 ~ record www.acme.com A: 10.0.0.2 → 10.0.0.5 [data]
+        2 ~ record www.acme.com AAAA: 2001:db8::2 → 2001:db8::5 [data]
+        3 … server web (2): wait 60 min · its address may be remembered (after 1, 2)
+        4 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3)
+        5 ~ file cloud.json: write networks of web
+        note: server.web is replaced already: the one that it took the place of is still to go, and goes first
+    ");
+    world.replace = vec!["server.wep".parse().unwrap()];
+    world.expect("
+        error: --replace server.wep means nothing here: neither cloud.json nor the state has such an address
+    ");
+    let mut world = World::new(&servers(WEB));
+    world.replace = vec!["server.web".parse().unwrap()];
+    world.expect(
+        "
+        1 + ssh_key key@acme.com: upload
+        2 + server web: new1 · small · deb · ipv6 $6.00 (after 1)
+        3 + record www.acme.com A: → web's public IPv4 (after 2)
+        4 + record www.acme.com AAAA: → web's public IPv6 (after 2)
+        5 ~ file cloud.json: write networks of web
+        note: server.web is not there to be replaced: it is made as it would be without --replace
+    ",
+    );
+}

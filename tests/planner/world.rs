@@ -11,7 +11,7 @@ use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Diagnostic,
     Image, Money, Observed, Readiness, Recorded, Region, Size, Update,
 };
-use cloudbuilder::plan::{self, Absence, Input, Part, Plan, Step, Written};
+use cloudbuilder::plan::{self, Absence, Input, Part, Pattern, Plan, Step, Written};
 use cloudbuilder::resource::{Declared, Setting, declare, domain, record, server};
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -60,6 +60,7 @@ pub(crate) struct World {
     pub(crate) destroying: bool,
     pub(crate) now: Timestamp,
     pub(crate) drains: bool,
+    pub(crate) replace: Vec<Pattern>,
     pub(crate) server_limit: u64,
     /// The name of another account, where there is one.
     pub(crate) another: Option<&'static str>,
@@ -123,6 +124,7 @@ impl World {
             destroying: false,
             now: now(),
             drains: true,
+            replace: Vec::new(),
             server_limit: 10,
             another: None,
             made: 0,
@@ -287,6 +289,7 @@ impl World {
         let needed = self.declared(None).desired.iter().any(|desired| {
             desired.address.kind() == server::KIND.name
                 && (gone.contains_key(&desired.address)
+                    || self.replace.iter().any(|one| one.matches(&desired.address))
                     || self.recorded.get(&desired.address).is_none_or(|recorded| {
                         let mut chosen = [server::IMAGE, server::REGION].into_iter();
                         chosen.any(|name| recorded.text(name) != desired.text(name))
@@ -314,6 +317,7 @@ impl World {
             now: self.now,
             drains: self.drains,
             part: &self.part,
+            replace: &self.replace,
         };
         ask(&input, notes)
     }

@@ -346,6 +346,7 @@ async fn planned(
         recorded: &nothing,
         known: &BTreeMap::new(),
         mark: Some(&ground.state.lineage),
+        replace: &[],
         whole: false,
         settle: args.settle,
     };
@@ -367,6 +368,7 @@ async fn planned(
         now: jiff::Timestamp::now(),
         drains: true,
         part: &plan::Part::default(),
+        replace: &[],
     };
     let adoption = Adoption { ids, others: true };
     let plan = plan::adopt(&input, &adoption).map_err(problems)?;

@@ -68,6 +68,7 @@ pub(super) async fn import(
         now: jiff::Timestamp::now(),
         drains: true,
         part: &plan::Part::default(),
+        replace: &[],
     };
     let adoption = Adoption {
         ids: &BTreeMap::from([(address.clone(), id.to_owned())]),
@@ -132,6 +133,7 @@ async fn look(
         recorded: &state.resources,
         known: &state.accounts_in_use(),
         mark: Some(&state.lineage),
+        replace: &[],
         whole: false,
         settle: args.settle,
     };

@@ -113,23 +113,8 @@ pub(super) fn goes<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<
     {
         return Some(draining(decision, address, id, drain));
     }
-    let step = Step {
-        number: 0,
-        verb: Verb::Delete,
-        kind: decision.kind.name.to_owned(),
-        label: words::label_of(decision.kind, &address, &Attributes::new()),
-        detail: words::replaced(decision.kind),
-        monthly: action.monthly_before.map(|before| -before),
-        loses: decision.kind.loses,
-        interrupts: false,
-        permanent: false,
-        waits_for: Vec::new(),
-        after: Vec::new(),
-        op: Op::Delete {
-            address: address.clone(),
-            id,
-        },
-    };
+    let label = words::label_of(decision.kind, &address, &Attributes::new());
+    let step = deletes(decision, label, (address.clone(), id));
     Some(Draft {
         step,
         rank: (Part::Remove, usize::MAX - decision.rank),
@@ -140,4 +125,44 @@ pub(super) fn goes<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<
         gives_back: texts_before(decision, OnChange::Computed),
         lets_go: texts_before(decision, OnChange::Update),
     })
+}
+
+/// The draft of what goes before another is made. What leads to it leads nowhere until that is up.
+pub(super) fn goes_first<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
+    let action = &decision.action;
+    let id = action.id.clone()?;
+    let address = action.address.clone();
+    let step = Step {
+        detail: words::goes_first(decision.kind),
+        interrupts: true,
+        ..deletes(decision, words::label(decision), (address.clone(), id))
+    };
+    Some(Draft {
+        step,
+        rank: (Part::Make, decision.rank),
+        address,
+        refers_to: Vec::new(),
+        needs: Vec::new(),
+        after: Vec::new(),
+        gives_back: texts_before(decision, OnChange::Computed),
+        lets_go: texts_before(decision, OnChange::Update),
+    })
+}
+
+fn deletes(decision: &Decision<'_>, label: String, (address, id): (Address, String)) -> Step {
+    let monthly = decision.action.monthly_before;
+    Step {
+        number: 0,
+        verb: Verb::Delete,
+        kind: decision.kind.name.to_owned(),
+        label,
+        detail: words::replaced(decision.kind),
+        monthly: monthly.map(|before| -before),
+        loses: decision.kind.loses,
+        interrupts: false,
+        permanent: false,
+        waits_for: Vec::new(),
+        after: Vec::new(),
+        op: Op::Delete { address, id },
+    }
 }
