@@ -663,6 +663,19 @@ mod report {
         };
         let text = report(&plan, &leaving, true);
         assert!(!text.contains("made"), "{text}");
+
+        let step = plan.steps.last_mut().unwrap();
+        let address = step.op.address().unwrap().clone();
+        step.op = Op::Drain {
+            address,
+            id: "3164494".to_owned(),
+            seconds: 1800,
+            until: None,
+            wait: true,
+        };
+        let text = report(&plan, &leaving, false);
+        assert!(text.contains("serving on"), "{text}");
+        assert!(!text.contains("Not ready"), "{text}");
     }
 
     #[test]

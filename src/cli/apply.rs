@@ -70,17 +70,6 @@ pub(super) async fn destroy(
     command.run(terminal, signals).await
 }
 
-/// In practice nobody remembers an address for long.
-const PRACTICE_DRAIN: std::time::Duration = std::time::Duration::from_secs(2);
-
-fn longest_drain(deployment: &Deployment) -> std::time::Duration {
-    let practice = deployment.practice();
-    match deployment.is_sandbox() || practice.is_told_its_tempo() {
-        true => practice.pause(PRACTICE_DRAIN),
-        false => std::time::Duration::MAX,
-    }
-}
-
 /// Apply or destroy: the same way, with something or nothing desired.
 struct Command<'a> {
     name: &'static str,
@@ -256,7 +245,7 @@ impl Command<'_> {
             parallelism: self.planning.parallelism,
             settle: self.planning.settle,
             first_look: session.deployment.practice().pause(usual.first_look),
-            longest_drain: longest_drain(session.deployment),
+            longest_drain: session.deployment.longest_drain(),
             ..usual
         };
         session

@@ -43,6 +43,9 @@ pub(super) struct Deployment {
     practice: Practice,
 }
 
+/// How long replaced servers serve on at a practice cloud.
+const PRACTICE_DRAIN: Duration = Duration::from_secs(2);
+
 struct Home {
     state_file: PathBuf,
     private: PathBuf,
@@ -397,6 +400,15 @@ impl Deployment {
             None => environment(URL_VARIABLE).unwrap_or_else(|| digitalocean::URL.to_owned()),
         };
         Login::DigitalOcean(digitalocean::Login { url, token })
+    }
+
+    /// For how long what is replaced may have to serve on: in practice nobody remembers an address
+    /// for long.
+    pub(super) fn longest_drain(&self) -> Duration {
+        match self.is_sandbox() || self.practice.is_told_its_tempo() {
+            true => self.practice.pause(PRACTICE_DRAIN),
+            false => Duration::MAX,
+        }
     }
 
     /// How requests are sent.

@@ -184,6 +184,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
             parallelism: planning.parallelism,
             a_minute: readers.a_minute(),
             held_back: &|requests| readers.wait_for(requests),
+            longest_drain: deployment.longest_drain(),
         };
         plan.estimate = Some(plan::estimate(&plan.steps, &means));
     }

@@ -39,6 +39,8 @@ pub struct Means<'a> {
     pub a_minute: Option<u64>,
     /// How long so many requests are held back, whatever they are for.
     pub held_back: &'a dyn Fn(u64) -> Duration,
+    /// For no longer than this what is replaced serves on.
+    pub longest_drain: Duration,
 }
 
 impl Means<'_> {
@@ -199,7 +201,7 @@ fn takes(op: &Op, means: &Means<'_>) -> Duration {
             seconds,
             wait: true,
             ..
-        } => Duration::from_secs(*seconds),
+        } => Duration::from_secs(*seconds).min(means.longest_drain),
         Op::Create { .. } | Op::Delete { .. } => ANSWER,
         Op::Import { .. } | Op::Drain { .. } | Op::Forget { .. } | Op::WriteBack { .. } => {
             Duration::ZERO

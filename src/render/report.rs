@@ -66,7 +66,8 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
     };
     let deletes = |op: &Op| matches!(op, Op::Delete { .. });
     let changes = |op: &Op| matches!(op, Op::Update { .. });
-    let comes = |op: &Op| !matches!(op, Op::Delete { .. } | Op::Update { .. });
+    let drains = |op: &Op| matches!(op, Op::Drain { .. });
+    let comes = |op: &Op| !matches!(op, Op::Delete { .. } | Op::Update { .. } | Op::Drain { .. });
     for (steps, heading, next) in [
         (
             of(changes),
@@ -77,6 +78,11 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
             of(comes),
             "Not ready yet, made and recorded:",
             "The next run goes on waiting for them.",
+        ),
+        (
+            of(drains),
+            "Replaced, and serving on because their addresses may be remembered:",
+            "The next run waits for what is left of that time, if anything.",
         ),
         (
             of(deletes),

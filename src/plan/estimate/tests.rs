@@ -83,6 +83,7 @@ impl Steps {
             accounts: &accounts,
             parallelism,
             a_minute: allowance.map(|allowance| allowance.a_minute),
+            longest_drain: Duration::MAX,
             held_back: &|requests| {
                 allowance.map_or(Duration::ZERO, |allowance| allowance.wait_for(requests))
             },
