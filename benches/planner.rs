@@ -283,6 +283,7 @@ fn observed(kind: &str, id: &str, attributes: Attributes) -> Observed {
 
 fn accounts() -> AccountViews {
     let view = AccountView {
+        clock: None,
         capabilities: &CAPABILITIES,
         catalog: Some(catalog()),
         dns_in: None,

@@ -179,6 +179,7 @@ impl<'a> Survey<'a> {
         let mut catalogs = catalogs.into_iter();
         for look in &self.looks {
             let view = AccountView {
+                clock: look.read.clock(),
                 capabilities: look.read.capabilities(),
                 catalog: catalogs.next().flatten(),
                 dns_in: self.dns_in.get(&*look.name).cloned(),

@@ -10,11 +10,11 @@ use tokio::time::{Instant, sleep};
 use crate::model::{Address, Attributes, Observed, Recorded, Sealed, Secret, Value};
 use crate::plan::{Change, Op, Step};
 use crate::provider::{Class, Error, Target, Updated, Write, Writers};
-use crate::resource::{kind, show};
+use crate::resource::{OnChange, kind, show};
 use crate::state::{Effect, Intent};
 
 use super::Options;
-use super::outcome::asked_for;
+use super::outcome::{asked_for, missing};
 
 /// Whether nothing new shall be sent: the user wants to stop, or nothing can be saved.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +55,9 @@ pub(super) struct Part {
     pub(super) attributes: Attributes,
     /// What of these the provider alone gets to see.
     sealed: Vec<(&'static str, Secret)>,
+    /// What has to be so right before it is sent: of something that another serves in the place
+    /// of, that this is there, and that nothing leads to it.
+    pub(super) last_look: Vec<Recorded>,
     /// The number of what was written down about it beforehand.
     pub(super) intent: u64,
     /// Whether that is written down already: it is asked for once more.
@@ -113,6 +116,10 @@ impl Part {
             _ => Vec::new(),
         };
         Ok(Self {
+            last_look: match &step.op {
+                Op::Delete { address, .. } => last_look(address, recorded),
+                _ => Vec::new(),
+            },
             sealed,
             step: step.number,
             account: account.cloned().unwrap_or_default(),
@@ -284,7 +291,7 @@ impl Call {
         let give_up = Instant::now() + options.busy_deadline;
         let mut pause = options.first_look;
         loop {
-            match self.send_once(write).await {
+            match self.send_once(write, writers).await {
                 Err(error) if error.class == Class::Busy && Instant::now() + pause < give_up => {
                     sleep(pause).await;
                     if stop.is_set() {
@@ -303,7 +310,58 @@ impl Call {
         self.marks.then_some(self.mark.as_str())
     }
 
-    async fn send_part(&self, part: &Part, write: &dyn Write) -> Result<Outcome, Error> {
+    /// It may be long since the plan was made: whoever saw that the other one does not serve may
+    /// have led the names back.
+    async fn look_once_more(&self, part: &Part, writers: &Writers) -> Result<(), Error> {
+        let (had, _) = match part.op.address().and_then(Address::had) {
+            Some(had) => had,
+            None => return Ok(()),
+        };
+        let texts = |kind_name: &str, attributes: &Attributes, on_change: OnChange| {
+            let all = kind(kind_name).map_or(&[][..], |(_, kind)| kind.attributes);
+            let all = all.iter().filter(|one| one.on_change == on_change);
+            let texts = all.filter_map(|one| attributes.get(one.name)?.as_str());
+            texts.map(ToOwned::to_owned).collect::<Vec<String>>()
+        };
+        let given_back = texts(had.kind(), &part.attributes, OnChange::Computed);
+        let refused = |why: String| {
+            let what = format!("DELETE of what had the address {had}");
+            Err(Error::new(Class::Rejected, what, why))
+        };
+        for recorded in &part.last_look {
+            let address = &recorded.address;
+            let target = Target {
+                kind: address.kind(),
+                id: &recorded.id,
+                attributes: &recorded.attributes,
+            };
+            let seen = writers.of(&recorded.account)?.get(target).await?;
+            let serves = *address == had;
+            match seen {
+                Some(seen) if serves && missing(&seen).is_some() => {
+                    let why = missing(&seen).unwrap_or_default();
+                    return refused(format!("{address}, in its place, cannot serve: {why}"));
+                }
+                None if serves => {
+                    return refused(format!("{address}, in its place, is not there any more"));
+                }
+                Some(seen) if !serves => {
+                    let leads = texts(address.kind(), &seen.attributes, OnChange::Update);
+                    if leads.iter().any(|data| given_back.contains(data)) {
+                        return refused(format!("{address} was led back to it meanwhile"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_part(
+        &self,
+        part: &Part,
+        (write, writers): (&dyn Write, &Writers),
+    ) -> Result<Outcome, Error> {
         let mark = self.mark.as_str();
         match &part.op {
             Op::Create { address, .. } => {
@@ -349,6 +407,7 @@ impl Call {
                 let Some(target) = part.target() else {
                     return Ok(Outcome::Accepted);
                 };
+                self.look_once_more(part, writers).await?;
                 match write.delete(target, mark).await {
                     // It was there when the plan was made; if it is not any more, this was done.
                     Err(error)
@@ -392,15 +451,31 @@ impl Call {
         }
     }
 
-    async fn send_once(&self, write: &dyn Write) -> Result<Vec<Result<Outcome, Error>>, Error> {
+    async fn send_once(
+        &self,
+        write: &dyn Write,
+        writers: &Writers,
+    ) -> Result<Vec<Result<Outcome, Error>>, Error> {
         match self.parts.as_slice() {
-            [part] => Ok(vec![Ok(self.send_part(part, write).await?)]),
+            [part] => Ok(vec![Ok(self.send_part(part, (write, writers)).await?)]),
             parts => self.create_many(parts, write).await,
         }
     }
 }
 
 const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(5);
+
+/// What something that another serves in the place of is looked at with before it goes: the other,
+/// and what is recorded to lead there. Nothing, where neither is wanted any more.
+fn last_look(address: &Address, recorded: &BTreeMap<Address, Recorded>) -> Vec<Recorded> {
+    let Some(other) = address.had().and_then(|(had, _)| recorded.get(&had)) else {
+        return Vec::new();
+    };
+    let leads = recorded
+        .values()
+        .filter(|one| one.refers_to.contains(&other.address));
+    leads.chain([other]).cloned().collect()
+}
 
 /// What others may have made of it is no part of what is asked for.
 fn forget_what_is_only_seen(kind_name: &str, attributes: &mut Attributes, changes: &[Change]) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{Diagnostic, Origin, Recorded, Value};
+use crate::model::{Address, Diagnostic, Origin, Recorded, Value};
 use crate::plan::{self, Op, Plan, Step};
 use crate::provider::{Read, Readers};
 use crate::resource::{Kind, kind};
@@ -176,6 +176,9 @@ impl<'a> Ledger<'a> {
         match Part::new(step, intent, &self.state.resources) {
             Ok(mut part) => {
                 part.is_reminder = reminded.is_some();
+                if !part.last_look.is_empty() && both_go(plan, &step.op) {
+                    part.last_look.clear();
+                }
                 Some(part)
             }
             Err(why) => {
@@ -620,6 +623,16 @@ impl<'a> Ledger<'a> {
             Err(error) => self.fail(number, error),
         }
     }
+}
+
+/// Whether what took the place of something goes as well, so that neither has to serve.
+fn both_go(plan: &Plan, op: &Op) -> bool {
+    let had = op.address().and_then(Address::had);
+    let goes = |step: &Step| match &step.op {
+        Op::Delete { address, .. } => had.as_ref().is_some_and(|(had, _)| had == address),
+        _ => false,
+    };
+    plan.steps.iter().any(goes)
 }
 
 /// What has changed, in a few words.

@@ -265,6 +265,9 @@ impl Command<'_> {
         for replaced in &self.planning.replace {
             again.push_str(&format!(" --replace '{replaced}'"));
         }
+        if let Some(most) = self.planning.max_destroy {
+            again.push_str(&format!(" --max-destroy {most}"));
+        }
         if self.planning.no_drain {
             again.push_str(" --no-drain");
         }

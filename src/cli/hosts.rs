@@ -30,7 +30,9 @@ pub(super) struct Host<'a> {
 /// The recorded servers, by name.
 pub(super) fn hosts(state: &State) -> Vec<Host<'_>> {
     let servers = state.resources.values();
-    let servers = servers.filter(|recorded| recorded.address.kind() == server::KIND.name);
+    let servers = servers.filter(|recorded| {
+        recorded.address.kind() == server::KIND.name && recorded.address.had().is_none()
+    });
     let taken: BTreeSet<&str> = servers.clone().map(|one| one.address.name()).collect();
     let aliases = aliases(state);
     servers

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{Capabilities, Catalog};
 
 /// Whose resources these are: the account behind a token, as its API names it.
@@ -23,6 +25,8 @@ pub struct Account {
 pub struct AccountView {
     /// What its provider can do.
     pub capabilities: &'static Capabilities,
+    /// What time it is there, where its provider has told.
+    pub clock: Option<Timestamp>,
     /// What it can use; `None` if nothing is made that needs it.
     pub catalog: Option<Catalog>,
     /// The account that stands for its zones and records, if that is another one, which shows the

@@ -1,4 +1,5 @@
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -339,17 +340,30 @@ impl Plan {
             .all(|step| matches!(step.op, Op::WriteBack { .. }))
     }
 
+    /// Kind and id of what its steps delete.
+    fn deleted(&self) -> HashSet<(&str, &str)> {
+        let steps = self.steps.iter().filter_map(|step| match &step.op {
+            Op::Delete { address, id } => Some((address.kind(), id.as_str())),
+            _ => None,
+        });
+        steps.collect()
+    }
+
     /// How many resources it does what to.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
+        let goes = OnceCell::new();
         for action in &self.actions {
             match action.verb {
                 Verb::NoOp => {}
                 Verb::Create => counts.add += 1,
                 Verb::Replace | Verb::Recreate => {
                     counts.add += 1;
-                    counts.destroy += usize::from(deletes_replaced(action, &self.steps));
+                    counts.destroy += usize::from(deletes_replaced(
+                        action,
+                        goes.get_or_init(|| self.deleted()),
+                    ));
                 }
                 Verb::Import => {
                     counts.import += 1;
@@ -364,14 +378,8 @@ impl Plan {
     }
 }
 
-/// Whether the one that another is made for goes with these steps, and not only with a later plan.
-fn deletes_replaced(action: &Action, steps: &[Step]) -> bool {
-    let Some(id) = action.id.as_deref() else {
-        return false;
-    };
-    let mut goes = steps.iter().filter_map(|step| match &step.op {
-        Op::Delete { address, id } => Some((address, id)),
-        _ => None,
-    });
-    goes.any(|(address, goes)| address.kind() == action.address.kind() && goes == id)
+/// Whether the one that another is made for goes with these, and not only with a later plan.
+fn deletes_replaced(action: &Action, goes: &HashSet<(&str, &str)>) -> bool {
+    let id = action.id.as_deref().unwrap_or_default();
+    goes.contains(&(action.address.kind(), id))
 }

@@ -10,6 +10,7 @@ use crate::resource::{OnChange, kind, show};
 
 use super::bind::{Bindings, How};
 use super::decide::{Decision, cost, decide};
+use super::drain::Drains;
 use super::{
     Action, Cost, Index, Input, Op, Plan, Sorted, Step, Verb, bind, facts, providers, steps,
 };
@@ -64,7 +65,15 @@ pub fn adopt(input: &Input<'_>, adoption: &Adoption<'_>) -> Result<Plan, Vec<Dia
         left_out: &none,
     };
     let facts = facts(input, &index, &bindings, sorted);
-    let decisions = decide(input, &index, &bindings, (&facts, &facts), &mut problems);
+    let drains = Drains::of(input, &index, &bindings, &none);
+    let decisions = decide(
+        input,
+        &index,
+        &bindings,
+        (&facts, &facts),
+        &drains,
+        &mut problems,
+    );
     let drafted = steps::steps(input, &decisions, &mut problems);
     if problems.iter().any(Diagnostic::is_error) {
         return Err(problems);

@@ -1,3 +1,4 @@
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use serde_json::Value as Json;
@@ -8,7 +9,8 @@ use crate::model::{
 use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
 
 use super::bind::{Bindings, How, observed};
-use super::drain::{self, Drain};
+use super::drain::{Drain, Drains};
+use super::replace::Twins;
 use super::{
     Absence, Action, Change, Cost, Index, Input, Reason, Refreshed, Verb, diff, replace, words,
 };
@@ -27,6 +29,8 @@ pub(super) struct Decision<'a> {
     pub(super) awaited: bool,
     /// What the state does not know of it yet.
     pub(super) refreshed: Option<Refreshed>,
+    /// How long it has to serve on before it goes.
+    pub(super) drain: Option<Drain>,
     /// What a new one costs a month, if that is anything and known.
     pub(super) price: Option<Money>,
     /// Its cost is something, and not known.
@@ -39,6 +43,7 @@ pub(super) fn decide<'a>(
     index: &Index<'a>,
     bindings: &Bindings<'a>,
     (facts, of_whole): (&Facts<'a>, &Facts<'a>),
+    drains: &Drains<'_, 'a>,
     notes: &mut Vec<Diagnostic>,
 ) -> Vec<Decision<'a>> {
     let mut decider = Decider {
@@ -47,6 +52,8 @@ pub(super) fn decide<'a>(
         bindings,
         facts,
         left_out: facts.left_out,
+        drains,
+        twins: OnceCell::new(),
         notes,
     };
     // What is left out would change with all the rest.
@@ -111,6 +118,9 @@ struct Decider<'d, 'a> {
     bindings: &'d Bindings<'a>,
     facts: &'d Facts<'a>,
     left_out: &'d HashSet<&'a Address>,
+    drains: &'d Drains<'d, 'a>,
+    /// Made once it is needed.
+    twins: OnceCell<Twins<'a>>,
     notes: &'d mut Vec<Diagnostic>,
 }
 
@@ -233,6 +243,7 @@ impl<'a> Decider<'_, 'a> {
             refreshed: known_to_state
                 .zip(found)
                 .and_then(|(recorded, found)| diff::refreshed(kind, recorded, found)),
+            drain: None,
             price: monthly,
             unpriced: price == Price::Unknown || monthly.is_some() && monthly_after.is_none(),
         }
@@ -257,7 +268,11 @@ impl<'a> Decider<'_, 'a> {
                 .push(protected_from_another(kind, address, &changes).at(place));
             return None;
         }
-        if let Some(twin) = replace::twin(kind, desired, self.input.lineage, self.facts) {
+        let twins = self.twins.get_or_init(|| {
+            let lineage = self.input.lineage;
+            Twins::of(lineage, self.facts)
+        });
+        if let Some(twin) = twins.of_wanted(kind, desired) {
             self.notes.push(
                 Diagnostic::error(format!("{address} cannot be replaced while it has a twin"))
                     .detail(format!(
@@ -276,7 +291,7 @@ impl<'a> Decider<'_, 'a> {
             self.notes
                 .push(leads_nowhere(address).at(desired.place.clone()));
         }
-        let drain = drain::of(self.input, kind, address, None);
+        let drain = self.drains.get(kind, address, (&desired.account, None));
         let stays = !self.input.drains && drain.is_some() && !goes_first;
         let monthly = price.monthly();
         let both = || Some(monthly? + found.monthly.unwrap_or(Money::ZERO));
@@ -304,6 +319,7 @@ impl<'a> Decider<'_, 'a> {
             ours: true,
             awaited: false,
             refreshed: None,
+            drain: drain.filter(|_| !goes_first),
             price: monthly,
             unpriced: price == Price::Unknown,
         })
@@ -338,6 +354,13 @@ impl<'a> Decider<'_, 'a> {
             }
             None => match (kind.removal)(recorded, self.facts) {
                 Removal::Delete if self.input.destroying => (Verb::Delete, Reason::Destroy),
+                Removal::Delete if self.fails_in_its_place(address) => {
+                    self.notes.push(
+                        Diagnostic::warning(format!("{address} stays"))
+                            .detail("something is wrong with what took its place"),
+                    );
+                    (Verb::NoOp, Reason::Remembered)
+                }
                 Removal::Delete if self.serves_in_its_place(address) => {
                     match self.drain(kind, recorded).filter(|_| !self.input.drains) {
                         None => (Verb::Delete, Reason::Replaced),
@@ -385,6 +408,9 @@ impl<'a> Decider<'_, 'a> {
             ours: recorded.origin == Origin::Created,
             awaited: false,
             refreshed: None,
+            drain: self
+                .drain(kind, recorded)
+                .filter(|_| self.serves_in_its_place(address)),
             price: None,
             unpriced: false,
         })
@@ -408,10 +434,18 @@ impl<'a> Decider<'_, 'a> {
         had.is_some_and(|(had, _)| self.index.wanted.contains_key(&had))
     }
 
+    /// Whether what is at the address that it had cannot serve.
+    fn fails_in_its_place(&self, address: &Address) -> bool {
+        let had = address.had();
+        had.and_then(|(had, _)| self.facts.bound(&had))
+            .is_some_and(|other| matches!(other.readiness, Readiness::Failed(_)))
+    }
+
     /// How long something that was set aside has to serve on.
     fn drain(&self, kind: &Kind, recorded: &Recorded) -> Option<Drain> {
         let (had, _) = recorded.address.had()?;
-        drain::of(self.input, kind, &had, Some(recorded))
+        let of_it = (recorded.account.as_str(), Some(recorded));
+        self.drains.get(kind, &had, of_it)
     }
 
     fn was_deleted(&self, address: &Address) -> bool {

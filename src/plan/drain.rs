@@ -1,15 +1,21 @@
 //! What is replaced serves on for as long as somebody may remember its address.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
-use crate::model::{Address, Observed, Recorded};
-use crate::resource::{Kind, kind};
+use crate::model::{Address, Attributes, Observed, Recorded};
+use crate::resource::{Kind, OnChange, kind};
 
-use super::Input;
+use super::bind::{Bindings, observed};
+use super::{Index, Input};
 
 /// For so long a name is remembered of which its provider does not say for how long.
 const UNTOLD: u64 = 60 * 60;
+/// No name is remembered for longer: more is a slip, and a week is the most that RFC 1912 (2.2)
+/// finds sensible.
+const LONGEST: u64 = 7 * 24 * 60 * 60;
 
 /// How long something has to serve on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,51 +27,113 @@ pub(super) struct Drain {
     pub(super) until: Option<Timestamp>,
 }
 
-/// How long what had the address `had` has to serve on, of which the state says `aside` once it has
-/// been set aside; `None` if no name leads to it, or nobody remembers it any more.
-pub(super) fn of(
-    input: &Input<'_>,
-    kind: &Kind,
-    had: &Address,
-    aside: Option<&Recorded>,
-) -> Option<Drain> {
-    let told = kind
-        .forgotten_at
-        .and_then(|name| aside?.text(name)?.parse::<Timestamp>().ok());
-    if let Some(until) = told {
-        let left = until.duration_since(input.now);
-        let seconds = u64::try_from(left.as_secs()).unwrap_or(0);
-        return (left > SignedDuration::ZERO).then_some(Drain {
-            seconds: seconds.max(1),
-            until: Some(until),
+/// For how long others remember what leads to each address that another resource has taken the place
+/// at, or is to take it.
+pub(super) struct Drains<'i, 'a> {
+    input: &'i Input<'a>,
+    seconds: HashMap<Address, u64>,
+}
+
+impl<'i, 'a> Drains<'i, 'a> {
+    /// Looks at all that leads there: as the state has it, and as the accounts do.
+    pub(super) fn of(
+        input: &'i Input<'a>,
+        index: &Index<'a>,
+        bindings: &Bindings<'a>,
+        replaced: &HashSet<&'a Address>,
+    ) -> Self {
+        let mut drains = Self {
+            input,
+            seconds: HashMap::new(),
+        };
+        let aside = index.leaving.iter().filter_map(|recorded| {
+            let (had, _) = recorded.address.had()?;
+            Some((had, &recorded.address, &recorded.attributes))
         });
+        let as_is = replaced.iter().filter_map(|&address| {
+            let found = observed(input, bindings.at.get(address))?;
+            Some((address.clone(), address, &found.attributes))
+        });
+        let all: Vec<(Address, &Address, &Attributes)> = aside.chain(as_is).collect();
+        if all.is_empty() {
+            return drains;
+        }
+        let mut leads_to: HashMap<&str, &Address> = HashMap::new();
+        for (had, address, attributes) in &all {
+            let texts = texts(address, attributes, OnChange::Computed);
+            leads_to.extend(texts.map(|text| (text, had)));
+        }
+        let hads: HashSet<&Address> = all.iter().map(|(had, ..)| had).collect();
+        // A name that is to lead nowhere may do so at once.
+        for (address, &at) in &bindings.at {
+            let Some(seen) = observed(input, Some(&at)) else {
+                continue;
+            };
+            let Some(seconds) = remembered_for(seen).filter(|_| index.wanted.contains_key(address))
+            else {
+                continue;
+            };
+            let recorded = index.recorded.get(address);
+            let refers_to = recorded.into_iter().flat_map(|one| &one.refers_to);
+            let refers_to = refers_to.filter(|one| hads.contains(one));
+            let texts = texts(address, &seen.attributes, OnChange::Update);
+            let leads = texts.filter_map(|text| leads_to.get(text).copied());
+            for had in refers_to.chain(leads) {
+                let longest = drains.seconds.entry(had.clone()).or_default();
+                *longest = seconds.max(*longest);
+            }
+        }
+        drains
     }
-    // A name that is to lead nowhere may do so at once.
-    let is_wanted = |recorded: &&Recorded| {
-        let mut wanted = input.desired.iter();
-        wanted.any(|desired| desired.address == recorded.address)
-    };
-    let names = input.recorded.values();
-    let seconds = names
-        .filter(|recorded| recorded.refers_to.contains(had))
-        .filter(is_wanted)
-        .filter_map(|recorded| remembered_for(input, recorded));
-    seconds.max().map(|seconds| Drain {
-        seconds,
-        until: None,
-    })
+
+    /// How long what had the address `had` has to serve on, of which the state says `aside` once it
+    /// has been set aside; `None` if no name leads to it, or nobody remembers it any more.
+    pub(super) fn get(
+        &self,
+        kind: &Kind,
+        had: &Address,
+        (account, aside): (&str, Option<&Recorded>),
+    ) -> Option<Drain> {
+        let told = kind
+            .forgotten_at
+            .and_then(|name| aside?.text(name)?.parse::<Timestamp>().ok());
+        let Some(until) = told else {
+            let seconds = *self.seconds.get(had)?;
+            return Some(Drain {
+                seconds,
+                until: None,
+            });
+        };
+        // It was written down by that clock.
+        let view = self.input.accounts.get(account);
+        let now = view.and_then(|view| view.clock).unwrap_or(self.input.now);
+        let left = until.duration_since(now);
+        let seconds = u64::try_from(left.as_secs()).unwrap_or(0);
+        (left > SignedDuration::ZERO).then_some(Drain {
+            seconds: seconds.clamp(1, LONGEST),
+            until: Some(until),
+        })
+    }
+}
+
+/// The texts of those attributes whose change means this.
+fn texts<'t>(
+    address: &Address,
+    attributes: &'t Attributes,
+    on_change: OnChange,
+) -> impl Iterator<Item = &'t str> {
+    let all = kind(address.kind()).map_or(&[][..], |(_, kind)| kind.attributes);
+    all.iter()
+        .filter(move |attribute| attribute.on_change == on_change)
+        .filter_map(|attribute| attributes.get(attribute.name)?.as_str())
 }
 
 /// For how many seconds others remember what something says; `None` if it says nothing to others.
-fn remembered_for(input: &Input<'_>, recorded: &Recorded) -> Option<u64> {
-    let (_, kind) = kind(recorded.address.kind())?;
-    let attribute = kind.remembered_for?;
-    let is_it = |seen: &&Observed| {
-        seen.kind == kind.name && *seen.account == *recorded.account && seen.id == recorded.id
-    };
-    let seen = input.observed.iter().find(is_it);
-    let seconds = seen.and_then(|seen| seen.attributes.get(attribute)?.as_u64());
-    Some(seconds.unwrap_or(UNTOLD))
+fn remembered_for(seen: &Observed) -> Option<u64> {
+    let (_, kind) = kind(seen.kind)?;
+    let seconds = seen.attributes.get(kind.remembered_for?);
+    let seconds = seconds.and_then(Json::as_u64);
+    Some(seconds.unwrap_or(UNTOLD).min(LONGEST))
 }
 
 /// Whether the state says already when something is forgotten.

@@ -34,6 +34,8 @@ mod steps;
 mod words;
 mod write_back;
 
+use drain::Drains;
+
 pub use adopt::{Adoption, adopt};
 pub use checksum::{Checksum, Moved, Origin, ParseChecksumError};
 pub use drift::{Drift, Drifted, drift};
@@ -127,7 +129,15 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     for kind in KINDS {
         (kind.check)(&facts, &mut notes);
     }
-    let mut decisions = decide::decide(input, &index, &bindings, (&facts, &of_whole), &mut notes);
+    let drains = Drains::of(input, &index, &bindings, &replaced);
+    let mut decisions = decide::decide(
+        input,
+        &index,
+        &bindings,
+        (&facts, &of_whole),
+        &drains,
+        &mut notes,
+    );
     let (changes_left_out, standing) = left_out.take(input, &mut decisions, &mut notes);
     let cost = decide::cost(&decisions, &standing);
     let steps = steps::steps(input, &decisions, &mut notes);
@@ -175,7 +185,15 @@ pub fn recognise(input: &Input<'_>) -> (Vec<Step>, Vec<Diagnostic>) {
     };
     let facts = facts(input, &index, &bindings, sorted);
     let mut differences = Vec::new();
-    let decisions = decide::decide(input, &index, &bindings, (&facts, &facts), &mut differences);
+    let drains = Drains::of(input, &index, &bindings, &none);
+    let decisions = decide::decide(
+        input,
+        &index,
+        &bindings,
+        (&facts, &facts),
+        &drains,
+        &mut differences,
+    );
     let steps = steps::steps(input, &decisions, &mut differences);
     let imports = steps
         .into_iter()

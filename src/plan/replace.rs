@@ -1,11 +1,11 @@
 //! What another resource is made for: it differs in something that one keeps for as long as it is.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value};
-use crate::resource::{Facts, Kind, OnChange};
+use crate::resource::{Facts, KINDS, Kind, OnChange};
 
 use super::bind::{Bindings, nature, observed};
 use super::part::meant;
@@ -88,26 +88,31 @@ pub(super) fn causes(
     changes.collect()
 }
 
-/// Something else with the natural key of what is replaced and with our mark: if the answer to the
-/// request for another were lost, nothing would tell which of the two it made.
-pub(super) fn twin<'a>(
-    kind: &'static Kind,
-    desired: &Desired,
-    lineage: Option<&str>,
-    facts: &Facts<'a>,
-) -> Option<&'a Observed> {
-    let wanted = nature(kind, |attribute| {
-        let value = desired.attributes.get(attribute);
-        value.and_then(Value::known)
-    });
-    facts.unbound(kind.name).find(|other| {
-        let is_ours = other
-            .owners
-            .iter()
-            .any(|owner| Some(owner.as_str()) == lineage);
-        let is = nature(kind, |attribute| other.attributes.get(attribute));
-        is_ours && *other.account == *desired.account && is == wanted
-    })
+/// What no address is bound to and has our mark, by account, kind and natural key: if the answer to
+/// a request for another were lost, nothing would tell which of the two it made.
+pub(super) struct Twins<'a>(HashMap<(&'a str, &'static str, String), &'a Observed>);
+
+impl<'a> Twins<'a> {
+    pub(super) fn of(lineage: Option<&str>, facts: &Facts<'a>) -> Self {
+        let kinds = KINDS.iter().filter(|kind| kind.can_be_replaced());
+        let twins = kinds.flat_map(|kind| {
+            let unbound = facts.unbound(kind.name);
+            unbound.filter_map(|other| {
+                let mut owners = other.owners.iter();
+                let is_ours = owners.any(|owner| Some(owner.as_str()) == lineage);
+                let nature = nature(kind, |attribute| other.attributes.get(attribute))?;
+                is_ours.then_some(((&*other.account, kind.name, nature), other))
+            })
+        });
+        Self(twins.collect())
+    }
+
+    /// The one that has the natural key of what is wanted.
+    pub(super) fn of_wanted(&self, kind: &'static Kind, desired: &Desired) -> Option<&'a Observed> {
+        let nature = nature(kind, |attribute| desired.known(attribute))?;
+        let key = (desired.account.as_str(), kind.name, nature);
+        self.0.get(&key).copied()
+    }
 }
 
 fn differences<'d>(
@@ -123,6 +128,16 @@ fn differences<'d>(
             _ => None,
         }?;
         let after = desired.known(attribute.name)?;
-        (before != after).then_some((attribute.name, before, after))
+        // Whoever corrects what the state has wrong needs no other one.
+        let shows = |name: &str| {
+            let is = is.get(name);
+            is.is_some() && is == desired.known(name)
+        };
+        let is_so = attribute.on_change == OnChange::MadeFrom
+            && (shows(attribute.name)
+                || kind
+                    .along_with(attribute.name)
+                    .any(|along| shows(along.name)));
+        (before != after && !is_so).then_some((attribute.name, before, after))
     })
 }

@@ -5,6 +5,7 @@ use crate::resource::OnChange;
 
 use super::bind::How;
 use super::decide::{Decision, price_change};
+use super::drain::Drain;
 use super::stages::{Stage, stages};
 use super::write_back::write_back;
 use super::{Change, Input, Op, Reason, Step, Verb, graph, words};
@@ -31,7 +32,7 @@ pub(super) fn steps(
         drafts.extend(draft(input, decision, drafts.len()));
     }
     let mut waits_for = waits_for(input, &drafts);
-    replaced::add_drains(input, &mut drafts, &mut waits_for);
+    replaced::add_drains(&mut drafts, &mut waits_for);
     let ranks: Vec<(Part, usize)> = drafts.iter().map(|draft| draft.rank).collect();
     let comes_after: Vec<Vec<usize>> = drafts
         .iter()
@@ -96,6 +97,8 @@ struct Draft<'d> {
     gives_back: Vec<&'d str>,
     /// What it leads to in the account until it is updated or deleted.
     lets_go: Vec<&'d str>,
+    /// How long it has to serve on before it is deleted.
+    drain: Option<Drain>,
 }
 
 /// The drafts of a decision, the first of which becomes the one numbered `first`, from 0.
@@ -206,6 +209,7 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
             texts_before(decision, OnChange::Computed),
             texts_before(decision, OnChange::Update),
         ),
+        Verb::Import => (Vec::new(), texts_before(decision, OnChange::Update)),
         _ => (Vec::new(), Vec::new()),
     };
     Some(Draft {
@@ -217,6 +221,7 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         after: Vec::new(),
         gives_back,
         lets_go,
+        drain: decision.drain,
     })
 }
 
@@ -291,6 +296,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
                 .collect(),
             gives_back: Vec::new(),
             lets_go: texts_before(decision, OnChange::Update),
+            drain: None,
         });
     }
     drafts
@@ -377,6 +383,11 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         .filter(|(_, draft)| !matches!(draft.step.op, Op::Update { .. }))
         .map(|(node, draft)| (&draft.address, node))
         .collect();
+    let takes_over = |draft: &Draft<'_>| matches!(draft.step.op, Op::Import { .. });
+    let makes = |node: &usize| {
+        let draft = drafts.get(*node);
+        draft.is_some_and(|draft| matches!(draft.step.verb, Verb::Replace | Verb::Recreate))
+    };
     let removes = |draft: &Draft<'_>| matches!(draft.rank.0, Part::Remove | Part::Forget);
     let mut waits_for: Vec<Vec<usize>> = drafts
         .iter()
@@ -387,6 +398,8 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
             let serves = serves.filter(|&node| !drafts.get(node).is_some_and(removes));
             targets
                 .filter_map(|address| makers.get(address).copied())
+                // What is there leads to what is there, and not to what is made in its place.
+                .filter(|node| !(takes_over(draft) && makes(node)))
                 .chain(draft.needs.iter().copied())
                 // What is replaced goes once there is something in its place.
                 .chain(serves)
@@ -417,7 +430,7 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
             // What goes before another is made cannot wait for what will lead to that.
             let goes_first = drafts.get(node).is_some_and(|draft| !removes(draft));
             if node != referrer
-                && (!goes_first || removes(draft))
+                && (!goes_first || removes(draft) || takes_over(draft))
                 && let Some(nodes) = waits_for.get_mut(node)
             {
                 nodes.push(referrer);

@@ -108,7 +108,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(SIZE, "size", OnChange::Update),
     attribute(SIZE_ID, "size's id", OnChange::Along(SIZE)),
     attribute(IMAGE, "image", OnChange::MadeFrom),
-    attribute(IMAGE_ID, "image's id", OnChange::CreateOnly),
+    attribute(IMAGE_ID, "image's id", OnChange::Along(IMAGE)),
     attribute(MADE_FROM, "image's id", OnChange::Seen),
     attribute(SETTINGS, "settings", OnChange::CreateOnly),
     attribute(FILES, "files", OnChange::CreateOnly),

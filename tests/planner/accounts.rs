@@ -106,6 +106,7 @@ impl World {
 
     fn declared(&self, servers: &str, domains: &str, gone: &BTreeSet<Address>) -> Declared {
         let view = |capabilities| AccountView {
+            clock: None,
             capabilities,
             catalog: Some(catalog()),
             dns_in: None,

@@ -257,6 +257,7 @@ impl World {
 
     fn accounts(&self, catalog: Option<&Catalog>) -> AccountViews {
         let view = AccountView {
+            clock: None,
             capabilities: self.capabilities,
             catalog: catalog.cloned(),
             dns_in: None,

@@ -73,6 +73,7 @@ impl Steps {
 
     fn take(&self, parallelism: usize, allowance: Option<Allowance>) -> (u64, f64) {
         let view = AccountView {
+            clock: None,
             capabilities: &CAPABILITIES,
             catalog: None,
             dns_in: None,

@@ -12,8 +12,7 @@ use super::{Draft, Part, texts_before};
 pub(super) fn stays<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
     let address = &decision.action.address;
     let recorded = input.recorded.get(address)?;
-    let (had, _) = address.had()?;
-    let drain = drain::of(input, decision.kind, &had, Some(recorded))?;
+    let drain = decision.drain?;
     let is_told = drain::is_told(decision.kind, recorded);
     (!is_told).then(|| {
         let id = recorded.id.clone();
@@ -37,6 +36,7 @@ fn draining<'d>(
         after: Vec::new(),
         gives_back: texts_before(decision, OnChange::Computed),
         lets_go: Vec::new(),
+        drain: None,
     }
 }
 
@@ -64,24 +64,15 @@ fn drain_step(kind: &Kind, address: &Address, id: String, drain: Drain, wait: bo
 }
 
 /// What was set aside for another is deleted when nobody remembers its address any more.
-pub(super) fn add_drains(
-    input: &Input<'_>,
-    drafts: &mut Vec<Draft<'_>>,
-    waits_for: &mut Vec<Vec<usize>>,
-) {
+pub(super) fn add_drains(drafts: &mut Vec<Draft<'_>>, waits_for: &mut Vec<Vec<usize>>) {
     for node in 0..drafts.len() {
         let Some(draft) = drafts.get(node) else {
             continue;
         };
-        let (Op::Delete { address, id }, Some((had, _))) = (&draft.step.op, draft.address.had())
-        else {
+        let (Some(drain), Op::Delete { address, id }) = (draft.drain, &draft.step.op) else {
             continue;
         };
-        let is_wanted = input.desired.iter().any(|desired| desired.address == had);
-        let Some((_, kind)) = kind(had.kind()).filter(|_| is_wanted) else {
-            continue;
-        };
-        let Some(drain) = drain::of(input, kind, &had, input.recorded.get(address)) else {
+        let Some((_, kind)) = kind(address.kind()) else {
             continue;
         };
         let drain = Draft {
@@ -93,6 +84,7 @@ pub(super) fn add_drains(
             after: Vec::new(),
             gives_back: Vec::new(),
             lets_go: Vec::new(),
+            drain: None,
         };
         let first = waits_for.get(node).cloned().unwrap_or_default();
         if let Some(waits) = waits_for.get_mut(node) {
@@ -109,7 +101,7 @@ pub(super) fn goes<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<
     let id = action.id.clone()?;
     let address = action.address.set_aside(&id);
     if !input.drains
-        && let Some(drain) = drain::of(input, decision.kind, &action.address, None)
+        && let Some(drain) = decision.drain
     {
         return Some(draining(decision, address, id, drain));
     }
@@ -124,6 +116,7 @@ pub(super) fn goes<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<
         after: Vec::new(),
         gives_back: texts_before(decision, OnChange::Computed),
         lets_go: texts_before(decision, OnChange::Update),
+        drain: decision.drain,
     })
 }
 
@@ -146,6 +139,7 @@ pub(super) fn goes_first<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
         after: Vec::new(),
         gives_back: texts_before(decision, OnChange::Computed),
         lets_go: texts_before(decision, OnChange::Update),
+        drain: None,
     })
 }
 
