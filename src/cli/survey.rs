@@ -103,7 +103,8 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         written: (!planning.no_write_back).then_some(Written {
             file: &file,
             values: &values,
-            keeps_unwanted: deployment.environment().is_some() && !deployment.is_sandbox(),
+            // A copy is made from cloud.json anew each time.
+            keeps_unwanted: !deployment.is_sandbox(),
         }),
         destroying: *destroying,
         now: Timestamp::now(),

@@ -16,6 +16,7 @@ mod overlay;
 mod providers;
 mod public_key;
 mod quotable;
+mod ranges;
 mod reader;
 pub mod schema;
 pub mod security;
@@ -28,6 +29,7 @@ mod validate;
 mod variables;
 mod write_back;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::Place;
@@ -43,7 +45,7 @@ pub use selector::{Candidate, PatternProblem, Selection, Selector, select};
 pub use validate::{CHECKS, Check, validate};
 pub use variables::{Variables, is_name as is_variable_name};
 pub use write_back::{
-    Networks, WriteBackError, write_back, write_overlay, written_back, written_over,
+    Networks, WriteBackError, range_keys, write_back, write_overlay, written_back, written_over,
 };
 
 /// What cloud.json asks for, in either of its two forms.
@@ -59,6 +61,9 @@ pub struct Cloud {
     pub servers: Vec<Server>,
     /// The zones named under `domains`, in the file's order. The flat form has none.
     pub domains: Vec<Domain>,
+    /// What entries of ranges hold of the addresses of servers that they no longer have, by name, as
+    /// JSON text.
+    pub left_over: BTreeMap<String, Arc<str>>,
 }
 
 impl Default for Cloud {
@@ -69,6 +74,7 @@ impl Default for Cloud {
             default_account: Some(DEFAULT_ACCOUNT.to_owned()),
             servers: Vec::new(),
             domains: Vec::new(),
+            left_over: BTreeMap::new(),
         }
     }
 }
@@ -86,8 +92,10 @@ impl Cloud {
 /// One server of cloud.json, defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// Its key in the file, which becomes its hostname.
+    /// Its key in the file, which becomes its hostname; one that a range makes of its key.
     pub name: Spanned<String>,
+    /// The key of the range that it is one of.
+    pub range: Option<Arc<str>>,
     /// The account it is in.
     pub account: Spanned<String>,
     /// The region's slug. Only an account that is one region can do without.
@@ -111,6 +119,14 @@ pub struct Server {
     /// What an earlier run wrote back, as JSON text, which takes a sixth of the memory that the
     /// value does; never read as something wanted.
     pub networks: Option<Arc<str>>,
+}
+
+impl Server {
+    /// The key of the entry that it stands in.
+    #[must_use]
+    pub fn entry(&self) -> &str {
+        self.range.as_deref().unwrap_or(&self.name.value)
+    }
 }
 
 /// A zone that cloud.json names.

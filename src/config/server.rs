@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
 use super::accounts::{Accounts, Home, Named};
-use super::cloud::dns;
+use super::cloud::normal;
 use super::defaults::Defaults;
 use super::files::{self, files};
 use super::keys::{
@@ -14,6 +14,7 @@ use super::keys::{
 };
 use super::openstack::{self, OpenStack};
 use super::providers::{DEFAULT_TYPE, ProviderType};
+use super::ranges::{self, Made};
 use super::reader::{Reader, to_json};
 use super::selector::{self, Selector, Wanted, selector};
 use super::{Cloud, Server, Spanned};
@@ -135,16 +136,47 @@ pub(super) fn servers(
         (what, "rename or remove one of them")
     });
     let mut seen = HashSet::new();
+    let mut made = Made::new();
     for member in &section.properties {
         if !around.sectioned && is_schema(reader, member) {
             continue;
         }
         // A second server of the same name is read for its own mistakes only.
-        if let Some(server) = server(reader, member, around)
-            && seen.insert(member.name.as_str())
-        {
-            cloud.servers.push(server);
+        let Some(server) = server(reader, member, around) else {
+            continue;
+        };
+        if !seen.insert(member.name.as_str()) {
+            continue;
         }
+        for server in each(reader, server, around, cloud) {
+            if made.is_new(reader, &server) {
+                cloud.servers.push(server);
+            }
+        }
+    }
+}
+
+/// The servers that an entry stands for: one, or those of a range.
+fn each(
+    reader: &mut Reader<'_, '_>,
+    mut server: Server,
+    around: &Around,
+    cloud: &mut Cloud,
+) -> Vec<Server> {
+    let (key, place) = (server.name.value.as_str(), &server.name.place);
+    if !around.sectioned && ranges::is_range(key) {
+        reader.report(only_in_sections(key).at(place.clone()));
+        return Vec::new();
+    }
+    match ranges::range(reader, key, place) {
+        Ok(Some(range)) => ranges::expand(reader, &range, server, cloud),
+        Ok(None) => {
+            let names = std::mem::take(&mut server.names).into_iter();
+            let names = names.map(|written| normal(reader, written, true));
+            server.names = names.collect();
+            vec![server]
+        }
+        Err(()) => Vec::new(),
     }
 }
 
@@ -268,6 +300,7 @@ fn beginning(
         files: Vec::new(),
         settings: None,
         networks: None,
+        range: None,
         name,
     }
 }
@@ -362,6 +395,7 @@ fn report_missing(
     }
 }
 
+/// The names as they are written: what they are in DNS takes the number of a server, in a range.
 fn names(reader: &mut Reader<'_, '_>, what: &str, value: &Value<'_>) -> Vec<Spanned<String>> {
     let Some(list) = value.as_array() else {
         let hint = value
@@ -373,6 +407,6 @@ fn names(reader: &mut Reader<'_, '_>, what: &str, value: &Value<'_>) -> Vec<Span
     let what = format!("a name in {what}");
     let elements = list.elements.iter();
     elements
-        .filter_map(|element| dns(reader, &what, element))
+        .filter_map(|element| reader.text(&what, element))
         .collect()
 }

@@ -72,8 +72,8 @@ pub struct Written<'a> {
     pub file: &'a str,
     /// The attribute's value as JSON text, for each resource that has one there.
     pub values: &'a BTreeMap<Address, Arc<str>>,
-    /// Whether the file also tells of what is not wanted any more. Then that is taken out, where
-    /// it goes with what it is about otherwise.
+    /// Whether what the file tells of what is not wanted any more is taken out; otherwise it goes
+    /// with what it is about.
     pub keeps_unwanted: bool,
 }
 
