@@ -106,6 +106,7 @@ scenarios! {
     environment_leaves_a_server,
     environment_problems,
     everything_is_gone,
+    expires,
     files_on_a_new_server,
     first_apply,
     image_by_pattern,

@@ -88,6 +88,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         accounts,
         desired,
         notes,
+        withdrawn,
         observed,
         absent,
     } = refresh::refresh(readers, &wanted).await?;
@@ -95,6 +96,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
     let values = deployment.written(&configuration.cloud);
     let input = Input {
         desired: &desired,
+        withdrawn: &withdrawn,
         observed: &observed,
         absent: &absent,
         recorded,

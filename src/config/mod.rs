@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod compose;
 mod defaults;
 mod dns_name;
+mod expires;
 mod files;
 mod keys;
 mod layout;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use crate::model::Place;
 
 pub use compose::{Draft, DraftServer};
+pub use expires::{Ends, Expiry};
 pub use files::{File, FileSource};
 pub use openstack::OpenStack;
 pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};
@@ -80,6 +82,16 @@ impl Default for Cloud {
 }
 
 impl Cloud {
+    /// The same for ever: for whoever looks what there is, and not what shall be.
+    #[must_use]
+    pub fn without_expiry(&self) -> Self {
+        let mut cloud = self.clone();
+        for server in &mut cloud.servers {
+            server.expires = None;
+        }
+        cloud
+    }
+
     /// The account called `name`, if it is named under `providers`.
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
@@ -110,6 +122,8 @@ pub struct Server {
     pub grow_disk: Option<Spanned<bool>>,
     /// Whether nothing may delete it.
     pub protect: Spanned<bool>,
+    /// Until when it is wanted.
+    pub expires: Option<Spanned<Expiry>>,
     /// Names that shall lead to it: lower case, ASCII, without a final dot.
     pub names: Vec<Spanned<String>>,
     /// What is put on it when it is made.

@@ -136,13 +136,13 @@ impl Range {
     }
 }
 
-/// Whether a key of the form without sections is one that only the other form has.
+/// Whether a key is a range, be it a wrong one.
 pub(super) fn is_range(key: &str) -> bool {
     !matches!(Range::of(key), Ok(None))
 }
 
-/// The range that the key of a server is, or a complaint. `None` also if it could not be read: then
-/// it is `Err`.
+/// The range that the key of a server is, if it is one. `Err`, once that is reported, if it is a wrong
+/// one.
 pub(super) fn range(
     reader: &mut Reader<'_, '_>,
     key: &str,
@@ -158,16 +158,16 @@ pub(super) fn range(
     })
 }
 
-/// Puts the servers of a range into the configuration. `server` is what they have in common, with
-/// names as they are written.
+/// The servers of a range. `server` is what they have in common, with names as they are written; what
+/// its entry holds of servers that it no longer has goes into the configuration.
 pub(super) fn expand(
     reader: &mut Reader<'_, '_>,
     range: &Range,
-    server: Server,
+    server: &Server,
     cloud: &mut Cloud,
 ) -> Vec<Server> {
     let key: Arc<str> = server.name.value.as_str().into();
-    let shared = shared_names(reader, range, &server);
+    let shared = shared_names(reader, range, server);
     let mut addresses = server.networks.as_deref().map_or_else(Map::new, |text| {
         let networks = serde_json::from_str(text).unwrap_or_default();
         range.addresses(&networks)
@@ -238,8 +238,8 @@ fn shared_names(reader: &mut Reader<'_, '_>, range: &Range, server: &Server) -> 
     shared.into_iter().map(|name| name.place).collect()
 }
 
-/// Tells of a server that two entries make; `true` if there is none. Of two ranges that share more
-/// than one it is told once.
+/// The servers so far, to tell of one that two entries make. Of two ranges that share more than one it
+/// is told once.
 pub(super) struct Made {
     places: BTreeMap<String, Place>,
     told: Vec<(Place, Place)>,

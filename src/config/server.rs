@@ -7,6 +7,7 @@ use jsonc_parser::ast::{Object, ObjectProp, Value};
 use super::accounts::{Accounts, Home, Named};
 use super::cloud::normal;
 use super::defaults::Defaults;
+use super::expires::expires;
 use super::files::{self, files};
 use super::keys::{
     Form, Key, SCHEMA, Shape, and, firsts, is_schema, names as names_of, report_duplicate_keys,
@@ -49,6 +50,12 @@ pub(super) const PROTECT: Key = Key::new(
      applied as false.",
     Shape::Boolean,
 );
+pub(super) const EXPIRES: Key = Key::new(
+    "expires",
+    "Until when it is wanted: a date, which is over when that day is in UTC, a time, or a duration \
+     from when it was made, such as \"72h\". After that it is deleted, as if it were taken out.",
+    Shape::Text,
+);
 pub(super) const OPENSTACK: Key = Key::new(
     "openstack",
     "What only an OpenStack has.",
@@ -70,7 +77,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 11] = [
+pub(super) const SERVER_KEYS: [Key; 12] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -78,6 +85,7 @@ pub(super) const SERVER_KEYS: [Key; 11] = [
     BACKUPS,
     DISK,
     PROTECT,
+    EXPIRES,
     NAMES,
     Key::new(
         "files",
@@ -169,7 +177,7 @@ fn each(
         return Vec::new();
     }
     match ranges::range(reader, key, place) {
-        Ok(Some(range)) => ranges::expand(reader, &range, server, cloud),
+        Ok(Some(range)) => ranges::expand(reader, &range, &server, cloud),
         Ok(None) => {
             let names = std::mem::take(&mut server.names).into_iter();
             let names = names.map(|written| normal(reader, written, true));
@@ -214,6 +222,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             // Read before all others: what they may be depends on it.
             "provider" => {}
             "protect" => set(&mut server.protect, reader.boolean(&what, value)),
+            "expires" => set(&mut server.expires, expires(reader, &what, value).map(Some)),
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
@@ -296,6 +305,7 @@ fn beginning(
             .protect
             .clone()
             .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
+        expires: defaults.expires.clone(),
         names: Vec::new(),
         files: Vec::new(),
         settings: None,

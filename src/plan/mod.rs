@@ -44,6 +44,8 @@ pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step
 pub struct Input<'a> {
     /// What cloud.json asks for; nothing, to destroy.
     pub desired: &'a [Desired],
+    /// What cloud.json has and does not want any more, and why, in words. It is not in `desired`.
+    pub withdrawn: &'a BTreeMap<Address, String>,
     /// What the accounts hold, as far as it matters.
     pub observed: &'a [Observed],
     /// Recorded resources that are not in `observed`, and why.

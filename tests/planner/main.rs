@@ -10,6 +10,7 @@
 mod accounts;
 mod carry_out;
 mod conflicts;
+mod expiry;
 mod identity;
 mod in_place;
 mod order;
