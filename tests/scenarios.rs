@@ -107,6 +107,7 @@ scenarios! {
     environment_problems,
     everything_is_gone,
     expires,
+    expires_with_a_lost_state,
     files_on_a_new_server,
     first_apply,
     image_by_pattern,
