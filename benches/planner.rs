@@ -124,6 +124,7 @@ impl World {
         for _ in 0..runs {
             let input = Input {
                 desired: &self.desired,
+                withdrawn: &BTreeMap::new(),
                 observed: &self.observed,
                 absent: &nothing,
                 recorded: &self.recorded,
@@ -204,6 +205,7 @@ fn desired(servers: usize) -> Vec<Desired> {
         recorded: &BTreeMap::new(),
         gone: &BTreeSet::new(),
         accounts: &accounts(),
+        now: jiff::Timestamp::UNIX_EPOCH,
     };
     declare(&cloud, &setting).desired
 }

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use futures_util::future::{join_all, try_join_all};
 
 use crate::config::{Cloud, PublicKey};
@@ -57,6 +59,8 @@ pub struct Found {
     pub desired: Vec<Desired>,
     /// What should be known about that, and what is wrong with it.
     pub notes: Vec<Diagnostic>,
+    /// What of cloud.json is not wanted any more, and why, in words.
+    pub withdrawn: BTreeMap<Address, String>,
     /// What the accounts hold, as far as it matters.
     pub observed: Vec<Observed>,
     /// Recorded resources that were not seen, and why.
@@ -117,7 +121,11 @@ pub async fn refresh(readers: &Readers, wanted: &Wanted<'_>) -> Result<Found, St
         declared
     };
     survey.resolve(&mut declared, &absent).await?;
-    let Declared { desired, notes } = declared;
+    let Declared {
+        desired,
+        notes,
+        withdrawn,
+    } = declared;
     let Survey {
         identities,
         accounts,
@@ -129,6 +137,7 @@ pub async fn refresh(readers: &Readers, wanted: &Wanted<'_>) -> Result<Found, St
         accounts: sight.left_out_of(accounts),
         desired,
         notes,
+        withdrawn,
         observed: sight.observed,
         absent,
     })
@@ -143,6 +152,8 @@ struct Survey<'a> {
     sight: Sight,
     /// What is recorded and is not there any more.
     gone: BTreeSet<Address>,
+    /// When it began, so that all of it is about one time.
+    now: Timestamp,
     /// The accounts whose zones and records another one stands for.
     dns_in: BTreeMap<String, String>,
 }
@@ -168,6 +179,7 @@ impl<'a> Survey<'a> {
             accounts: AccountViews::new(),
             sight: Sight::default(),
             gone: BTreeSet::new(),
+            now: Timestamp::now(),
             dns_in: BTreeMap::new(),
         };
         survey.set_views(Vec::new());
@@ -204,6 +216,7 @@ impl<'a> Survey<'a> {
             recorded: self.wanted.recorded,
             gone: &self.gone,
             accounts: &self.accounts,
+            now: self.now,
         };
         declare(cloud, &setting)
     }

@@ -11,6 +11,7 @@
 //! edit FILE                  FILE of the folder becomes cloud.json
 //! place FILE NAME            FILE of the folder becomes NAME
 //! put FILE                   FILE of the folder, with ids for `ID(…)` in it
+//! swap FILE OLD NEW          put NEW where OLD stands in a file of the directory
 //! enter DIRECTORY            go on in another directory of that name
 //! remove FILE                delete a file of the directory
 //! cat FILE                   print a file of the directory
@@ -105,6 +106,8 @@ scenarios! {
     environment_leaves_a_server,
     environment_problems,
     everything_is_gone,
+    expires,
+    expires_with_a_lost_state,
     files_on_a_new_server,
     first_apply,
     image_by_pattern,
@@ -148,6 +151,8 @@ scenarios! {
     replaced_in_another_region,
     saved_plan,
     sectioned_form,
+    servers_of_a_range,
+    servers_of_a_range_in_an_environment,
     server_deleted_outside,
     server_failed_by_quota,
     server_imported,
@@ -236,6 +241,11 @@ impl Scenario {
             ("put", [file]) => {
                 let text = fs::read_to_string(self.folder.join(file)).expect("a file");
                 self.place.write(file, self.with_ids(&text));
+            }
+            ("swap", [file, old, new]) => {
+                let text = self.place.text(file);
+                assert!(text.contains(old), "{old} stands in {file}");
+                self.place.write(file, text.replace(old, new));
             }
             ("enter", [directory]) => self.place.enter(directory),
             ("remove", [file]) => self.place.remove(file),

@@ -137,11 +137,11 @@ fn full() -> [Value; 3] {
         json!({
             "$schema": "cloud.schema.json",
             "version": 2,
-            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "protect": false},
+            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "protect": false, "expires": "72h"},
             "servers": {
                 "web1": {
                     "size": {"name": "s*"}, "image": {"slug": "i*", "newest": true},
-                    "disk": "keep", "protect": true,
+                    "disk": "keep", "protect": true, "expires": "2026-12-31",
                     "files": [
                         {"path": "/etc/motd", "content": "", "mode": "0644"},
                         {"path": "/etc/issue", "file": "issue.txt"},

@@ -420,9 +420,13 @@ impl Document {
     }
 
     fn whole(seed: u64) -> String {
+        let sectioned = fastrand::Rng::with_seed(!seed).bool();
+        Self::of(seed, &NAMES, sectioned)
+    }
+
+    fn of(seed: u64, keys: &[&str], sectioned: bool) -> String {
         let mut document = Self::styled(seed);
-        let sectioned = document.random.bool();
-        let servers: Vec<_> = NAMES
+        let servers: Vec<_> = keys
             .iter()
             .map(|name| {
                 let server = document.server(if sectioned { 2 } else { 1 });
@@ -477,6 +481,11 @@ impl Document {
     }
 }
 
+const RANGES: [&str; 4] = ["web-{1..11}", "{08..10}.d\"b", "größe{3..3}", "web-x"];
+/// Servers that these stand for; the first ones, in part, also once the first range is shorter.
+const OF_RANGES: [&str; 7] = [
+    "web-1", "web-2", "web-3", "web-11", "09.d\"b", "größe3", "web-x",
+];
 const NAMES: [&str; 4] = ["web1", "web2", "d\"b", "größe"];
 
 fn value() -> impl Strategy<Value = Json> {
@@ -548,6 +557,52 @@ proptest! {
     }
 
     #[test]
+    fn only_networks_change_in_ranges(
+        seed: u64,
+        first in prop::collection::btree_map(prop::sample::select(&OF_RANGES[..]), value(), 1..7),
+        second in prop::collection::btree_map(prop::sample::select(&OF_RANGES[..]), value(), 1..7),
+    ) {
+        let text = Document::of(seed, &RANGES, true);
+        let outline_before = outline(&text);
+        let edited = |text: &str, networks: &Networks| {
+            let edited = write_back(text.as_bytes(), networks).unwrap();
+            edited.map_or_else(|| text.to_owned(), |edited| String::from_utf8(edited).unwrap())
+        };
+        let set = |values: &BTreeMap<&str, Json>| -> Networks {
+            values.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone()))).collect()
+        };
+        let nothing: Networks = OF_RANGES.iter().map(|name| ((*name).to_owned(), None)).collect();
+        let read = |text: &str| -> BTreeMap<String, Json> {
+            let held = written_back(text.as_bytes(), &BTreeMap::new()).into_iter();
+            held.map(|(name, of)| (name, serde_json::from_str(&of).unwrap())).collect()
+        };
+        prop_assert_eq!(&edited(&text, &nothing), &text);
+
+        let once = edited(&text, &set(&first));
+        prop_assert_eq!(&edited(&once, &set(&first)), &once);
+        let twice = edited(&once, &set(&second));
+        prop_assert_eq!(outline(&twice), outline_before, "{}", twice);
+        let mut wanted = first;
+        wanted.extend(second);
+        prop_assert_eq!(&edited(&twice, &set(&wanted)), &twice);
+        let owned = wanted.iter().map(|(name, of)| ((*name).to_owned(), of.clone()));
+        let mut owned: BTreeMap<String, Json> = owned.collect();
+        prop_assert_eq!(&read(&twice), &owned, "{}", twice);
+
+        // One that a range no longer has is read, and can be taken out by itself.
+        let shrunk = twice.replace("{1..11}", "{1..2}");
+        prop_assert_eq!(&read(&shrunk), &owned);
+        let gone: Networks = OF_RANGES[2..4].iter().map(|name| ((*name).to_owned(), None)).collect();
+        let shrunk = edited(&shrunk, &gone);
+        owned.retain(|name, _| !gone.contains_key(name));
+        prop_assert_eq!(&read(&shrunk), &owned, "{}", shrunk);
+
+        prop_assert_eq!(&edited(&twice, &nothing), &text, "{}", twice);
+        let back = edited(&shrunk, &nothing).replace("{1..2}", "{1..11}");
+        prop_assert_eq!(&back, &text, "{}", shrunk);
+    }
+
+    #[test]
     fn only_networks_change_in_an_overlay(
         seed: u64,
         first in prop::collection::btree_map(prop::sample::select(&NAMES[..]), value(), 1..4),
@@ -556,7 +611,7 @@ proptest! {
         let text = Document::overlay(seed);
         let before = meant(&text);
         let written = |text: &str, networks: &Networks| {
-            let edited = write_overlay("cloud.prod.json", text.as_bytes(), networks).unwrap();
+            let edited = write_overlay("cloud.prod.json", text.as_bytes(), networks, &[]).unwrap();
             edited.map_or_else(|| text.to_owned(), |edited| String::from_utf8(edited).unwrap())
         };
         let set = |values: &BTreeMap<&str, Json>| -> Networks {
@@ -572,7 +627,7 @@ proptest! {
         let mut wanted = first;
         wanted.extend(second);
         prop_assert_eq!(&written(&twice, &set(&wanted)), &twice);
-        let held = written_over(twice.as_bytes());
+        let held = written_over(twice.as_bytes(), &BTreeMap::new());
         for (name, value) in wanted {
             let says_null = text_of(&text, name) == Some(Json::Null);
             let held = held.get(name).map(|held| serde_json::from_str::<Json>(held).unwrap());
@@ -664,11 +719,11 @@ fn an_overlay_gets_what_it_lacks() {
     ]);
     let none = networks(&[("a", None), ("b", None), ("c", None)]);
     let shown = overlays.map(|text| {
-        let edited = write_overlay("over", text.as_bytes(), &all)
+        let edited = write_overlay("over", text.as_bytes(), &all, &[])
             .unwrap()
             .unwrap();
         let edited = String::from_utf8(edited).unwrap();
-        let back = write_overlay("over", edited.as_bytes(), &none)
+        let back = write_overlay("over", edited.as_bytes(), &none, &[])
             .unwrap()
             .unwrap();
         assert_eq!(String::from_utf8(back).unwrap(), text, "{edited}");
@@ -682,7 +737,7 @@ fn an_overlay_gets_what_it_lacks() {
 fn an_entry_with_a_comment_stays() {
     let text = "{\"servers\": {\"a\": {\n// mine\n\"networks\": 1}, \"b\": {\"networks\": 2}}}";
     let none = networks(&[("a", None), ("b", None)]);
-    let edited = write_overlay("over", text.as_bytes(), &none)
+    let edited = write_overlay("over", text.as_bytes(), &none, &[])
         .unwrap()
         .unwrap();
     let edited = String::from_utf8(edited).unwrap();
@@ -697,7 +752,7 @@ fn overlays_that_cannot_be_edited_stay() {
         ("[]", "the file as a whole must be an object"),
         ("{\"servers\": []}", "`servers` must be an object"),
     ] {
-        let error = write_overlay("over", text.as_bytes(), &wanted).unwrap_err();
+        let error = write_overlay("over", text.as_bytes(), &wanted, &[]).unwrap_err();
         let problem_there = error.problem().unwrap();
         assert_eq!(problem_there.summary, problem);
         assert_eq!(&*problem_there.place.as_ref().unwrap().file, "over");
@@ -706,14 +761,18 @@ fn overlays_that_cannot_be_edited_stay() {
         "{\"servers\": {\"a\": {}, \"a\": {}}}",
         "{\"servers\": {}, \"servers\": {}}",
     ] {
-        let error = write_overlay("over", text.as_bytes(), &wanted).unwrap_err();
+        let error = write_overlay("over", text.as_bytes(), &wanted, &[]).unwrap_err();
         assert!(matches!(error, WriteBackError::Ambiguous(_)), "{error}");
     }
 }
 
 #[test]
 fn what_is_written_can_be_read() {
-    let held = |text: &str| (written_back(text.as_bytes()), written_over(text.as_bytes()));
+    let homes = BTreeMap::new();
+    let held = |text: &str| {
+        let text = text.as_bytes();
+        (written_back(text, &homes), written_over(text, &homes))
+    };
     let a = BTreeMap::from([("a".to_owned(), "[1]".to_owned())]);
     let none = BTreeMap::new();
     assert_eq!(
@@ -725,4 +784,81 @@ fn what_is_written_can_be_read() {
     let overlay = "{\"servers\": {\"a\": {\"networks\": [1]}, \"b\": null}}";
     assert_eq!(held(overlay).1, a);
     assert_eq!(held("{\"a\": {"), (none.clone(), none));
+}
+
+#[test]
+fn a_range_has_its_addresses_by_name() {
+    let layouts = [
+        "{\n  \"version\": 2,\n  \"servers\": {\n    // twenty\n    \"a{1..20}\": {\n      \"size\": \"s\"\n    }\n  }\n}\n",
+        "{\"version\": 2, \"servers\": {\"a{1..20}\": {}}}",
+        "{\n    \"version\" : 2\n  , \"servers\" : {\n          \"a{1..20}\" : {\n              \"size\" : \"s\"\n            , \"image\" : \"i\"\n        }\n    }\n}\n",
+    ];
+    let one = json!({"v4": [{"ip_address": "198.18.0.2"}]});
+    let some = networks(&[
+        ("a10", Some(one.clone())),
+        ("a2", Some(one.clone())),
+        ("a1", Some(one)),
+    ]);
+    let shown = layouts.map(|layout| written(layout, &some));
+    let shown = shown.join("\n--------\n");
+    check("written_back_ranges.txt", &shown).unwrap_or_else(|difference| panic!("{difference}"));
+}
+
+#[test]
+fn what_an_entry_had_before_it_was_a_range_or_no_longer_is_makes_way() {
+    let one = json!({"v4": [1]});
+    let of_a1 = networks(&[("a1", Some(one))]);
+    for (before, after) in [
+        (
+            r#"{"version": 2, "servers": {"a{1..2}": {"networks": {"v4": [1], "v6": []}}}}"#,
+            r#"{"version": 2, "servers": {"a{1..2}": {"networks": {"a1": {"v4": [1]}}}}}"#,
+        ),
+        (
+            r#"{"version": 2, "servers": {"a1": {"networks": {"a1": {"v4": [1]}}}}}"#,
+            r#"{"version": 2, "servers": {"a1": {"networks": {"v4": [1]}}}}"#,
+        ),
+        // It has an entry of its own now.
+        (
+            r#"{"version": 2, "servers": {"a{2..3}": {"networks": {"a1": 7, "a2": 8}}, "a1": {}}}"#,
+            r#"{"version": 2, "servers": {"a{2..3}": {"networks": {"a2": 8}}, "a1": {"networks": {"v4": [1]}}}}"#,
+        ),
+    ] {
+        let edited = write_back(before.as_bytes(), &of_a1).unwrap().unwrap();
+        assert_eq!(String::from_utf8(edited).unwrap(), after);
+    }
+}
+
+#[test]
+fn in_an_overlay_the_entry_of_a_range_is_that_of_cloud_json() {
+    let base = r#"{"version": 2, "servers": {"a{1..2}": {}, "b": {}}}"#;
+    let ranges = config::range_keys(base.as_bytes());
+    assert_eq!(ranges, ["a{1..2}"]);
+    let homes = BTreeMap::from([("a1", "a{1..2}"), ("a2", "a{1..2}")]);
+    let both = networks(&[("a1", Some(json!(1))), ("a2", Some(json!(2))), ("a3", None)]);
+    for (before, held) in [
+        ("{}", 0),
+        (r#"{"servers":{"a{1..2}":{"networks":{"a1":1,"a2":3}}}}"#, 2),
+        // What the range was called before.
+        (
+            r#"{"servers":{"a{1..3}":{"networks":{"a1":1,"a2":2,"a3":3}}}}"#,
+            1,
+        ),
+    ] {
+        assert_eq!(
+            written_over(before.as_bytes(), &homes).len(),
+            held,
+            "{before}"
+        );
+        let edited = write_overlay("over", before.as_bytes(), &both, &ranges);
+        let edited = edited.unwrap().unwrap();
+        let document = document(str::from_utf8(&edited).unwrap());
+        let expected = json!({"servers": {"a{1..2}": {"networks": {"a1": 1, "a2": 2}}}});
+        assert_eq!(document, expected);
+        assert_eq!(written_over(&edited, &homes).len(), 2);
+        let none = networks(&[("a1", None), ("a2", None)]);
+        let back = write_overlay("over", &edited, &none, &ranges)
+            .unwrap()
+            .unwrap();
+        assert_eq!(String::from_utf8(back).unwrap(), "{}");
+    }
 }

@@ -114,14 +114,21 @@ impl Deployment {
         let address = |name: &str| Address::new(server::KIND.name, name);
         let servers = cloud.servers.iter();
         if !self.is_sandbox() && self.environment().is_none() {
-            return servers
-                .filter_map(|server| Some((address(&server.name.value), server.networks.clone()?)))
-                .collect();
+            let left = cloud.left_over.iter();
+            let left = left.map(|(name, networks)| (address(name), Arc::clone(networks)));
+            let held = servers
+                .filter_map(|server| Some((address(&server.name.value), server.networks.clone()?)));
+            // A server has what its own entry says, if another one says something too.
+            return left.chain(held).collect();
         }
+        let homes = servers
+            .clone()
+            .map(|server| (server.name.value.as_str(), server.entry()));
+        let homes = homes.collect();
         let text = file::read(&self.written_file()).unwrap_or_default();
         let mut written = match self.environment() {
-            Some(_) => config::written_over(&text),
-            None => config::written_back(&text),
+            Some(_) => config::written_over(&text, &homes),
+            None => config::written_back(&text, &homes),
         };
         if self.is_sandbox() {
             // The copy may be missing, or older than what it is a copy of; then it is simply

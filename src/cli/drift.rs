@@ -73,6 +73,7 @@ async fn drift(
     let nothing_written = BTreeMap::new();
     let input = Input {
         desired: &found.desired,
+        withdrawn: &found.withdrawn,
         observed: &found.observed,
         absent: &found.absent,
         recorded: &state.resources,

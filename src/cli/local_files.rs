@@ -18,7 +18,13 @@ pub(super) fn read(directory: &Path, cloud: &mut Cloud) -> Vec<Diagnostic> {
         };
         match contents(directory, path) {
             Ok(text) => wanted.source = FileSource::Content(text),
-            Err(problem) => problems.push(*problem),
+            Err(problem) => {
+                // All servers of a range have it from one place.
+                let told = |other: &Diagnostic| other.place == problem.place;
+                if !problems.iter().any(told) {
+                    problems.push(*problem);
+                }
+            }
         }
     }
     problems

@@ -88,8 +88,10 @@ async fn rebuild(
     refuse_unnamed(&configuration.cloud, own)?;
     let known = own.map(State::accounts_in_use).unwrap_or_default();
     let key = any_public_key(&security);
+    // What has expired and is there still is for the next plan to delete.
+    let cloud = configuration.cloud.without_expiry();
     let wanted = Wanted {
-        cloud: key.as_ref().map(|key| (&configuration.cloud, key)),
+        cloud: key.as_ref().map(|key| (&cloud, key)),
         recorded: &nothing,
         known: &known,
         mark: Some(&lineage),
@@ -228,6 +230,7 @@ fn recognise(found: &Found, lineage: &str) -> Result<State, Vec<Diagnostic>> {
     let nothing = BTreeMap::new();
     let input = Input {
         desired: &found.desired,
+        withdrawn: &found.withdrawn,
         observed: &found.observed,
         absent: &found.absent,
         recorded: &nothing,

@@ -110,6 +110,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         accounts,
         desired,
         notes,
+        withdrawn,
         observed,
         absent,
     } = refresh::refresh(readers, &wanted).await?;
@@ -117,6 +118,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
     let values = deployment.written(&configuration.cloud);
     let input = Input {
         desired: &desired,
+        withdrawn: &withdrawn,
         observed: &observed,
         absent: &absent,
         recorded,
@@ -125,7 +127,8 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         written: (!planning.no_write_back).then_some(Written {
             file: &file,
             values: &values,
-            keeps_unwanted: deployment.environment().is_some() && !deployment.is_sandbox(),
+            // A copy is made from cloud.json anew each time.
+            keeps_unwanted: !deployment.is_sandbox(),
         }),
         destroying: *destroying,
         now: Timestamp::now(),

@@ -1,4 +1,6 @@
-use crate::config::{Networks, WriteBackError, quotable, write_back as edit, write_overlay};
+use crate::config::{
+    Networks, WriteBackError, quotable, range_keys, write_back as edit, write_overlay,
+};
 use crate::file;
 use crate::model::{Address, Diagnostic};
 use crate::plan::Op;
@@ -53,7 +55,10 @@ pub(super) fn write_back(
         })
         .collect();
     let edited = match deployment.environment() {
-        Some(_) => write_overlay(&shown(&source), &before, &networks),
+        Some(_) => {
+            let base = file::read(&deployment.cloud_file()).unwrap_or_default();
+            write_overlay(&shown(&source), &before, &networks, &range_keys(&base))
+        }
         None => edit(&before, &networks),
     };
     let edited = edited.map_err(|error| refused(&error, deployment))?;

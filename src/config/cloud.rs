@@ -34,7 +34,7 @@ pub(super) const SECTIONS: [Key; 6] = [
     ),
     Key::new(
         "servers",
-        "The servers by name, which becomes the hostname.",
+        "The servers by name, which becomes the hostname. `web-{1..20}` stands for twenty of them.",
         Shape::Named(&Shape::Object(&ObjectForm::of(&SERVER_KEYS))),
     ),
     Key::new(
@@ -351,12 +351,17 @@ pub(super) fn dns(
     value: &Value<'_>,
 ) -> Option<Spanned<String>> {
     let written = reader.text(what, value)?;
-    Some(normal(reader, written))
+    Some(normal(reader, written, true))
 }
 
-fn normal(reader: &mut Reader<'_, '_>, written: Spanned<String>) -> Spanned<String> {
+/// The same of a text. Unless it shall be told, the note is left out.
+pub(super) fn normal(
+    reader: &mut Reader<'_, '_>,
+    written: Spanned<String>,
+    tell: bool,
+) -> Spanned<String> {
     let normal = dns_name::normalize(&written.value);
-    if !written.value.is_ascii() && normal.is_ascii() {
+    if tell && !written.value.is_ascii() && normal.is_ascii() {
         reader.report(
             Diagnostic::note(format!("`{}` is `{normal}` in DNS", written.value))
                 .at(written.place.clone()),
@@ -399,7 +404,7 @@ fn domains(reader: &mut Reader<'_, '_>, value: &Value<'_>, accounts: &Accounts, 
                     }
                 }
                 let written = Spanned::new(written.to_owned(), reader.name_place(member));
-                let name = normal(reader, written);
+                let name = normal(reader, written, true);
                 let domain = domain(reader, name, accounts, own);
                 cloud.domains.push(domain);
             }

@@ -4,6 +4,7 @@ use jsonc_parser::ast::Value;
 
 use super::Spanned;
 use super::accounts::{Accounts, Named};
+use super::expires::{Expiry, expires};
 use super::keys::{Key, firsts, names, report_duplicate_keys, unknown_key};
 use super::openstack::{self, OpenStack};
 use super::reader::Reader;
@@ -12,7 +13,7 @@ use super::server::{self, disk, replace};
 use crate::model::{Diagnostic, nearest};
 
 /// Its keys.
-pub(super) const KEYS: [Key; 9] = [
+pub(super) const KEYS: [Key; 10] = [
     server::PROVIDER,
     server::REGION,
     server::SIZE,
@@ -21,6 +22,7 @@ pub(super) const KEYS: [Key; 9] = [
     server::DISK,
     server::REPLACE,
     server::PROTECT,
+    server::EXPIRES,
     server::OPENSTACK,
 ];
 
@@ -34,6 +36,7 @@ pub(super) struct Defaults {
     pub(super) grow_disk: Option<Spanned<bool>>,
     pub(super) destroy_first: Option<Spanned<bool>>,
     pub(super) protect: Option<Spanned<bool>>,
+    pub(super) expires: Option<Spanned<Expiry>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
     pub(super) broken: Vec<&'static str>,
@@ -68,6 +71,7 @@ pub(super) fn defaults(
             }
             "backups" => defaults.backups = reader.boolean("the default `backups`", value),
             "protect" => defaults.protect = reader.boolean("the default `protect`", value),
+            "expires" => defaults.expires = expires(reader, "the default `expires`", value),
             "disk" => defaults.grow_disk = disk(reader, "the default `disk`", value),
             "replace" => {
                 defaults.destroy_first = replace(reader, "the default `replace`", value);

@@ -8,6 +8,7 @@ pub mod compose;
 mod content;
 mod defaults;
 mod dns_name;
+mod expires;
 mod files;
 mod keys;
 mod layout;
@@ -17,6 +18,7 @@ mod overlay;
 mod providers;
 mod public_key;
 mod quotable;
+mod ranges;
 mod reader;
 pub mod schema;
 pub mod security;
@@ -29,11 +31,13 @@ mod validate;
 mod variables;
 mod write_back;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::Place;
 
 pub use compose::{Draft, DraftServer};
+pub use expires::{Ends, Expiry};
 pub use files::{File, FileSource};
 pub use openstack::OpenStack;
 pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};
@@ -44,7 +48,7 @@ pub use selector::{Candidate, PatternProblem, Selection, Selector, select};
 pub use validate::{CHECKS, Check, validate};
 pub use variables::{Variables, is_name as is_variable_name};
 pub use write_back::{
-    Networks, WriteBackError, write_back, write_overlay, written_back, written_over,
+    Networks, WriteBackError, range_keys, write_back, write_overlay, written_back, written_over,
 };
 
 /// What cloud.json asks for, in either of its two forms.
@@ -60,6 +64,9 @@ pub struct Cloud {
     pub servers: Vec<Server>,
     /// The zones named under `domains`, in the file's order. The flat form has none.
     pub domains: Vec<Domain>,
+    /// What entries of ranges hold of the addresses of servers that they no longer have, by name, as
+    /// JSON text.
+    pub left_over: BTreeMap<String, Arc<str>>,
 }
 
 impl Default for Cloud {
@@ -70,11 +77,22 @@ impl Default for Cloud {
             default_account: Some(DEFAULT_ACCOUNT.to_owned()),
             servers: Vec::new(),
             domains: Vec::new(),
+            left_over: BTreeMap::new(),
         }
     }
 }
 
 impl Cloud {
+    /// The same for ever: for whoever looks what there is, and not what shall be.
+    #[must_use]
+    pub fn without_expiry(&self) -> Self {
+        let mut cloud = self.clone();
+        for server in &mut cloud.servers {
+            server.expires = None;
+        }
+        cloud
+    }
+
     /// The account called `name`, if it is named under `providers`.
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
@@ -87,8 +105,10 @@ impl Cloud {
 /// One server of cloud.json, defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// Its key in the file, which becomes its hostname.
+    /// Its key in the file, which becomes its hostname; one that a range makes of its key.
     pub name: Spanned<String>,
+    /// The key of the range that it is one of.
+    pub range: Option<Arc<str>>,
     /// The account it is in.
     pub account: Spanned<String>,
     /// The region's slug. Only an account that is one region can do without.
@@ -105,6 +125,8 @@ pub struct Server {
     pub destroy_first: Spanned<bool>,
     /// Whether nothing may delete it.
     pub protect: Spanned<bool>,
+    /// Until when it is wanted.
+    pub expires: Option<Spanned<Expiry>>,
     /// Names that shall lead to it: lower case, ASCII, without a final dot.
     pub names: Vec<Spanned<String>>,
     /// What is put on it when it is made.
@@ -114,6 +136,14 @@ pub struct Server {
     /// What an earlier run wrote back, as JSON text, which takes a sixth of the memory that the
     /// value does; never read as something wanted.
     pub networks: Option<Arc<str>>,
+}
+
+impl Server {
+    /// The key of the entry that it stands in.
+    #[must_use]
+    pub fn entry(&self) -> &str {
+        self.range.as_deref().unwrap_or(&self.name.value)
+    }
 }
 
 /// A zone that cloud.json names.

@@ -1,6 +1,6 @@
 use serde_json::Value as Json;
 
-/// The order of the keys that the program writes; others follow by name.
+/// The order of the keys that the program writes; others follow by name, `web-2` before `web-10`.
 const ORDER: [&str; 6] = ["v4", "v6", "ip_address", "netmask", "gateway", "type"];
 
 /// How a value is laid out to fit in.
@@ -38,7 +38,10 @@ fn write(value: &Json, shape: &Shape, line: &str, text: &mut String) {
                 .iter()
                 .map(|(key, value)| (Some(key), value))
                 .collect();
-            entries.sort_by_key(|(key, _)| (rank(key.map_or("", String::as_str)), *key));
+            entries.sort_by_key(|(key, _)| {
+                let name = key.map_or("", String::as_str);
+                (rank(name), name.len(), name)
+            });
             (['{', '}'], entries)
         }
         scalar => {

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
 use super::accounts::{Accounts, Home, Named};
-use super::cloud::dns;
+use super::cloud::normal;
 use super::defaults::Defaults;
+use super::expires::expires;
 use super::files::{self, files};
 use super::keys::{
     Form, Key, SCHEMA, Shape, and, firsts, is_schema, names as names_of, report_duplicate_keys,
@@ -14,6 +15,7 @@ use super::keys::{
 };
 use super::openstack::{self, OpenStack};
 use super::providers::{DEFAULT_TYPE, ProviderType};
+use super::ranges::{self, Made};
 use super::reader::{Reader, to_json};
 use super::selector::{self, Selector, Wanted, selector};
 use super::{Cloud, Server, Spanned};
@@ -55,6 +57,12 @@ pub(super) const PROTECT: Key = Key::new(
      applied as false.",
     Shape::Boolean,
 );
+pub(super) const EXPIRES: Key = Key::new(
+    "expires",
+    "Until when it is wanted: a date, which is over when that day is in UTC, a time, or a duration \
+     from when it was made, such as \"72h\". After that it is deleted, as if it were taken out.",
+    Shape::Text,
+);
 pub(super) const OPENSTACK: Key = Key::new(
     "openstack",
     "What only an OpenStack has.",
@@ -76,7 +84,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 12] = [
+pub(super) const SERVER_KEYS: [Key; 13] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -85,6 +93,7 @@ pub(super) const SERVER_KEYS: [Key; 12] = [
     DISK,
     REPLACE,
     PROTECT,
+    EXPIRES,
     NAMES,
     Key::new(
         "files",
@@ -143,16 +152,47 @@ pub(super) fn servers(
         (what, "rename or remove one of them")
     });
     let mut seen = HashSet::new();
+    let mut made = Made::new();
     for member in &section.properties {
         if !around.sectioned && is_schema(reader, member) {
             continue;
         }
         // A second server of the same name is read for its own mistakes only.
-        if let Some(server) = server(reader, member, around)
-            && seen.insert(member.name.as_str())
-        {
-            cloud.servers.push(server);
+        let Some(server) = server(reader, member, around) else {
+            continue;
+        };
+        if !seen.insert(member.name.as_str()) {
+            continue;
         }
+        for server in each(reader, server, around, cloud) {
+            if made.is_new(reader, &server) {
+                cloud.servers.push(server);
+            }
+        }
+    }
+}
+
+/// The servers that an entry stands for: one, or those of a range.
+fn each(
+    reader: &mut Reader<'_, '_>,
+    mut server: Server,
+    around: &Around,
+    cloud: &mut Cloud,
+) -> Vec<Server> {
+    let (key, place) = (server.name.value.as_str(), &server.name.place);
+    if !around.sectioned && ranges::is_range(key) {
+        reader.report(only_in_sections(key).at(place.clone()));
+        return Vec::new();
+    }
+    match ranges::range(reader, key, place) {
+        Ok(Some(range)) => ranges::expand(reader, &range, &server, cloud),
+        Ok(None) => {
+            let names = std::mem::take(&mut server.names).into_iter();
+            let names = names.map(|written| normal(reader, written, true));
+            server.names = names.collect();
+            vec![server]
+        }
+        Err(()) => Vec::new(),
     }
 }
 
@@ -190,6 +230,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             // Read before all others: what they may be depends on it.
             "provider" => {}
             "protect" => set(&mut server.protect, reader.boolean(&what, value)),
+            "expires" => set(&mut server.expires, expires(reader, &what, value).map(Some)),
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
             "files" => server.files = files(reader, &of, value),
@@ -277,10 +318,12 @@ fn beginning(
             .protect
             .clone()
             .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
+        expires: defaults.expires.clone(),
         names: Vec::new(),
         files: Vec::new(),
         settings: None,
         networks: None,
+        range: None,
         name,
     }
 }
@@ -399,6 +442,7 @@ fn report_missing(
     }
 }
 
+/// The names as they are written: what they are in DNS takes the number of a server, in a range.
 fn names(reader: &mut Reader<'_, '_>, what: &str, value: &Value<'_>) -> Vec<Spanned<String>> {
     let Some(list) = value.as_array() else {
         let hint = value
@@ -410,6 +454,6 @@ fn names(reader: &mut Reader<'_, '_>, what: &str, value: &Value<'_>) -> Vec<Span
     let what = format!("a name in {what}");
     let elements = list.elements.iter();
     elements
-        .filter_map(|element| dns(reader, &what, element))
+        .filter_map(|element| reader.text(&what, element))
         .collect()
 }

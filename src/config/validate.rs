@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Cloud, Domain, Server, account_checks, dns_name};
 use crate::model::{Diagnostic, Place};
@@ -42,9 +42,37 @@ pub const CHECKS: &[(&str, Check)] = &[
 pub fn validate(cloud: &Cloud) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (_, check) in CHECKS {
-        check(cloud, &mut found);
+        let mut broken = Vec::new();
+        check(cloud, &mut broken);
+        once_a_range(cloud, &mut broken);
+        found.append(&mut broken);
     }
     found
+}
+
+/// What is wrong with all servers of a range is told of the first of them.
+fn once_a_range(cloud: &Cloud, broken: &mut Vec<Diagnostic>) {
+    if broken.len() < 2 {
+        return;
+    }
+    let at = |place: &Place| (place.file.to_string(), place.range.start);
+    let servers = cloud.servers.iter().filter(|server| server.range.is_some());
+    let places = servers.flat_map(|server| {
+        let names = server.names.iter().chain([&server.name]);
+        names.map(|name| at(&name.place))
+    });
+    let of_ranges: HashSet<_> = places.collect();
+    let mut told = HashSet::new();
+    broken.retain(|problem| {
+        let place = problem.place.as_ref().map(at);
+        let related = problem.related.iter().map(|(place, _)| at(place));
+        let related: Vec<_> = related.collect();
+        let is_of_a_range = place
+            .iter()
+            .chain(&related)
+            .any(|at| of_ranges.contains(at));
+        !is_of_a_range || told.insert((place, related))
+    });
 }
 
 fn server_names(cloud: &Cloud, found: &mut Vec<Diagnostic>) {

@@ -6,13 +6,17 @@ use serde_json::Value as Json;
 use super::cloud::{Form, form};
 use super::layout::{Edit, Owned, Section};
 use super::networks::layout;
+use super::ranges::Range;
 use super::reader::to_json;
 use super::source::{MAX_BYTES, Source, without_mark};
 use super::syntax::{self, range};
 use crate::model::Diagnostic;
 
+mod entries;
 mod overlay;
 
+use entries::by_entry;
+pub use entries::range_keys;
 pub use overlay::{write_overlay, written_over};
 
 /// The one key of a server that the program writes.
@@ -52,7 +56,7 @@ impl WriteBackError {
 }
 
 /// Sets `networks` of the named servers in the text of cloud.json, or takes it out where there is
-/// `None`. Every other byte stays. `Ok(None)` if nothing is to be changed: a value that is right
+/// `None`; those of a range have it by name in that of their entry. Every other byte stays. `Ok(None)` if nothing is to be changed: a value that is right
 /// keeps its spelling. Servers that are not in the text are passed over.
 ///
 /// # Errors
@@ -63,6 +67,7 @@ pub fn write_back(text: &[u8], networks: &Networks) -> Result<Option<Vec<u8>>, W
     let Some(servers) = servers(&source, &before)? else {
         return Ok(None);
     };
+    let networks = &by_entry(Some(servers), networks, &[]);
     let edits = edits(source.text, servers, networks)?;
     if edits.is_empty() {
         return Ok(None);
@@ -73,10 +78,11 @@ pub fn write_back(text: &[u8], networks: &Networks) -> Result<Option<Vec<u8>>, W
 }
 
 /// What the servers in the text of cloud.json have of it, by name, as JSON text. Nothing of a text
-/// that cannot be read.
+/// that cannot be read. `homes` says in which entry a server's belongs; in another one it does not
+/// count.
 #[must_use]
-pub fn written_back(text: &[u8]) -> BTreeMap<String, String> {
-    held(text, |root| match form(root) {
+pub fn written_back(text: &[u8], homes: &BTreeMap<&str, &str>) -> BTreeMap<String, String> {
+    held(text, homes, |root| match form(root) {
         Form::Flat(root) => Some(root),
         Form::Sectioned(root) => root.get("servers")?.value.as_object(),
         Form::Unknown(_) => None,
@@ -85,6 +91,7 @@ pub fn written_back(text: &[u8]) -> BTreeMap<String, String> {
 
 fn held(
     text: &[u8],
+    homes: &BTreeMap<&str, &str>,
     servers: impl for<'v, 't> Fn(&'v Object<'t>) -> Option<&'v Object<'t>>,
 ) -> BTreeMap<String, String> {
     let Ok(source) = Source::new(FILE, text) else {
@@ -94,13 +101,27 @@ fn held(
     let root = document.as_ref().and_then(Value::as_object);
     let servers = root.and_then(servers);
     let servers = servers.into_iter().flat_map(|servers| &servers.properties);
-    servers
-        .filter_map(|server| {
-            let networks = &server.value.as_object()?.get(KEY)?.value;
-            let name = server.name.as_str().to_owned();
-            Some((name, to_json(networks).to_string()))
-        })
-        .collect()
+    let mut held = BTreeMap::new();
+    for server in servers {
+        let key = server.name.as_str();
+        let member = server.value.as_object().and_then(|own| own.get(KEY));
+        let Some(networks) = member.map(|member| to_json(&member.value)) else {
+            continue;
+        };
+        let is_home = |name: &str| homes.get(name).is_none_or(|home| *home == key);
+        match Range::known(key) {
+            Some(range) => {
+                let addresses = range.addresses(&networks).into_iter();
+                let of_it = addresses.filter(|(name, _)| is_home(name));
+                held.extend(of_it.map(|(name, of)| (name, of.to_string())));
+            }
+            None if is_home(key) => {
+                held.insert(key.to_owned(), networks.to_string());
+            }
+            None => {}
+        }
+    }
+    held
 }
 
 /// What changes in the servers that are there.

@@ -138,6 +138,8 @@ pub enum Reason {
     Configured,
     /// cloud.json no longer has it.
     NotConfigured,
+    /// cloud.json has it, and does not want it any more; the text says why.
+    Withdrawn(String),
     /// cloud.json has it, and what it would lead to does not exist.
     Unmet,
     /// Everything is to go.

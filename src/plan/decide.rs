@@ -349,7 +349,8 @@ impl<'a> Decider<'_, 'a> {
                 return None;
             }
             None if is_protected(kind, recorded) => {
-                self.notes.push(protected(address));
+                let withdrawn = self.input.withdrawn.get(address);
+                self.notes.push(protected(address, withdrawn));
                 return None;
             }
             None => match (kind.removal)(recorded, self.facts) {
@@ -373,7 +374,10 @@ impl<'a> Decider<'_, 'a> {
                 Removal::Delete if self.facts.unwanted.contains(address) => {
                     (Verb::Delete, Reason::Unmet)
                 }
-                Removal::Delete => (Verb::Delete, Reason::NotConfigured),
+                Removal::Delete => match self.input.withdrawn.get(address) {
+                    Some(why) => (Verb::Delete, Reason::Withdrawn(why.clone())),
+                    None => (Verb::Delete, Reason::NotConfigured),
+                },
                 Removal::Keep(why) => {
                     self.notes.push(
                         Diagnostic::note(format!("{address} stays in the account"))
@@ -500,12 +504,16 @@ fn is_protected(kind: &Kind, recorded: &Recorded) -> bool {
     protection == Some(&Json::Bool(true))
 }
 
-fn protected(address: &Address) -> Diagnostic {
+fn protected(address: &Address, withdrawn: Option<&String>) -> Diagnostic {
     let name = address.name();
+    let keep = match withdrawn {
+        Some(why) => format!("{name} {why}: have cloud.json want it again"),
+        None => format!("keep {name} in cloud.json"),
+    };
     Diagnostic::error(format!("{address} is protected"))
         .detail("the state says so since `protect` was applied for it; nothing deletes it")
         .hint(format!(
-            "keep {name} in cloud.json; to delete it, first apply it with \"protect\": false"
+            "{keep}; to delete it, first apply it with \"protect\": false"
         ))
 }
 

@@ -50,6 +50,8 @@ pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step
 pub struct Input<'a> {
     /// What cloud.json asks for; nothing, to destroy.
     pub desired: &'a [Desired],
+    /// What cloud.json has and does not want any more, and why, in words. It is not in `desired`.
+    pub withdrawn: &'a BTreeMap<Address, String>,
     /// What the accounts hold, as far as it matters.
     pub observed: &'a [Observed],
     /// Recorded resources that are not in `observed`, and why.
@@ -82,8 +84,8 @@ pub struct Written<'a> {
     pub file: &'a str,
     /// The attribute's value as JSON text, for each resource that has one there.
     pub values: &'a BTreeMap<Address, Arc<str>>,
-    /// Whether the file also tells of what is not wanted any more. Then that is taken out, where
-    /// it goes with what it is about otherwise.
+    /// Whether what the file tells of what is not wanted any more is taken out; otherwise it goes
+    /// with what it is about.
     pub keeps_unwanted: bool,
 }
 

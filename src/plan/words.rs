@@ -43,6 +43,7 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
         Reason::Replaced => replaced(decision.kind),
         Reason::Remembered => String::new(),
         Reason::NotConfigured => gone(decision, "no longer in cloud.json"),
+        Reason::Withdrawn(why) => gone(decision, why),
         Reason::Unmet => gone(decision, "there is nothing to lead to"),
         Reason::Destroy => gone(decision, ""),
         Reason::NotReady => awaited(id),

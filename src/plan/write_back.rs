@@ -34,7 +34,13 @@ pub(super) fn write_back(
             .filter(|decision| is_stale(decision, written));
         let stale = stale.map(|decision| &decision.action.address);
         let left = match written.keeps_unwanted {
-            true => left_over(decisions, written),
+            // Of what is left out nobody says that it is gone.
+            true => {
+                let goes = going(decisions);
+                let left = left_over(decisions, written).into_iter();
+                left.filter(|address| input.part.is_whole() || goes.contains(address))
+                    .collect()
+            }
             false => Vec::new(),
         };
         (stale.collect(), left)
@@ -73,6 +79,14 @@ fn names(addresses: &[&Address]) -> String {
         more => format!(" and {more} more"),
     };
     format!("{}{more}", names.join(", "))
+}
+
+/// What is deleted or forgotten.
+fn going<'d>(decisions: &'d [Decision<'_>]) -> BTreeSet<&'d Address> {
+    let going = decisions
+        .iter()
+        .filter(|one| matches!(one.action.verb, Verb::Delete | Verb::Forget));
+    going.map(|one| &one.action.address).collect()
 }
 
 /// What the file holds of servers, or whatever it is, that are not wanted any more, and gone or

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::config::{Cloud, DEFAULT_ACCOUNT, PublicKey, Server, Spanned};
@@ -9,6 +10,7 @@ use crate::model::{
 
 use super::{domain, files, record, selection, server, settings, ssh_key};
 
+mod expiry;
 mod zones;
 
 pub use zones::Zones;
@@ -25,6 +27,8 @@ pub struct Setting<'a> {
     pub gone: &'a BTreeSet<Address>,
     /// The accounts, by name.
     pub accounts: &'a AccountViews,
+    /// What time it is.
+    pub now: Timestamp,
 }
 
 /// What cloud.json means.
@@ -34,6 +38,8 @@ pub struct Declared {
     pub desired: Vec<Desired>,
     /// What should be known, and what is wrong.
     pub notes: Vec<Diagnostic>,
+    /// What cloud.json has and does not want any more, and why, in words.
+    pub withdrawn: BTreeMap<Address, String>,
 }
 
 /// Turns cloud.json into resources.
@@ -44,7 +50,12 @@ pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
         let account = dns_of(setting, &domain.account.value);
         declaration.domain(account, &domain.name.value, &domain.name);
     }
+    declaration.out.notes.extend(expiry::notes(cloud, setting));
     for server in &cloud.servers {
+        if expiry::is_expired(server, setting) {
+            declaration.withdraw(server);
+            continue;
+        }
         declaration.server(server);
         for name in &server.names {
             declaration.records(name, server);
@@ -59,7 +70,9 @@ pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
 pub fn declare_servers(cloud: &Cloud, setting: &Setting<'_>) -> Vec<Desired> {
     let mut declaration = Declaration::begin(cloud, setting);
     for server in &cloud.servers {
-        declaration.server(server);
+        if !expiry::is_expired(server, setting) {
+            declaration.server(server);
+        }
     }
     declaration.out.desired
 }
@@ -106,6 +119,7 @@ impl<'a> Declaration<'a> {
         let accounts: BTreeSet<&str> = cloud
             .servers
             .iter()
+            .filter(|server| !expiry::is_expired(server, setting))
             .map(|server| server.account.value.as_str())
             .collect();
         for account in accounts {

@@ -95,6 +95,7 @@ pub(crate) fn with_input<T>(
 ) -> T {
     ask(&Input {
         desired: &found.desired,
+        withdrawn: &found.withdrawn,
         observed: &found.observed,
         absent: &found.absent,
         recorded: &state.resources,

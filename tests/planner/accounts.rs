@@ -127,6 +127,7 @@ impl World {
             recorded: &self.recorded,
             gone,
             accounts: &accounts.into(),
+            now: jiff::Timestamp::UNIX_EPOCH,
         };
         declare(&parsed(servers, domains), &setting)
     }
@@ -137,7 +138,7 @@ impl World {
             r#""web": {{"provider": "{server_in}", "size": "small", "image": "debian-12",
                 "names": ["www.acme.com"]}}"#
         );
-        let Declared { desired, notes } = self.declared(&servers, domains, &BTreeSet::new());
+        let Declared { desired, notes, .. } = self.declared(&servers, domains, &BTreeSet::new());
         errors(&notes)?;
         let mut records = desired
             .iter()
@@ -157,7 +158,7 @@ impl World {
         let servers = format!(r#""web": {{"provider": "a", {selectors}}}"#);
         let web = Address::new("server", "web");
         let gone = BTreeSet::from_iter(gone.then_some(web));
-        let Declared { desired, notes } = self.declared(&servers, "{}", &gone);
+        let Declared { desired, notes, .. } = self.declared(&servers, "{}", &gone);
         errors(&notes)?;
         let is_server = |desired: &&Desired| desired.address.kind() == server::KIND.name;
         let found = desired.iter().find(is_server).expect("a server");

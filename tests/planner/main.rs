@@ -11,6 +11,7 @@ mod accounts;
 mod carry_out;
 mod checksum;
 mod conflicts;
+mod expiry;
 mod identity;
 mod in_place;
 mod order;

@@ -280,6 +280,7 @@ impl World {
             recorded: &self.recorded,
             gone: &BTreeSet::new(),
             accounts: &accounts,
+            now: self.now,
         };
         declare(&self.parsed(), &setting)
     }
@@ -301,9 +302,14 @@ impl World {
 
     fn with_input<T>(&self, ask: impl FnOnce(&Input<'_>, Vec<Diagnostic>) -> T) -> T {
         let catalog = self.needed_catalog();
-        let Declared { desired, notes } = self.declared(catalog.as_ref());
+        let Declared {
+            desired,
+            notes,
+            withdrawn,
+        } = self.declared(catalog.as_ref());
         let input = Input {
             desired: &desired,
+            withdrawn: &withdrawn,
             observed: &self.observed,
             absent: &self.absent(),
             recorded: &self.recorded,

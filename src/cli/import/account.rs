@@ -354,6 +354,7 @@ async fn planned(
     let values = BTreeMap::new();
     let input = Input {
         desired: &found.desired,
+        withdrawn: &found.withdrawn,
         observed: &found.observed,
         absent: &found.absent,
         recorded: &nothing,

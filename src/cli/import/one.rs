@@ -58,6 +58,7 @@ pub(super) async fn import(
     })?;
     let input = Input {
         desired: &found.desired,
+        withdrawn: &found.withdrawn,
         observed: &found.observed,
         absent: &found.absent,
         recorded: &ground.state.resources,
@@ -128,8 +129,9 @@ async fn look(
     let security = ground.deployment.security()?;
     let key = public_key(ground.deployment, &configuration.cloud, &security)?;
     let state = &ground.state;
+    let cloud = configuration.cloud.without_expiry();
     let wanted = Wanted {
-        cloud: key.as_ref().map(|key| (&configuration.cloud, key)),
+        cloud: key.as_ref().map(|key| (&cloud, key)),
         recorded: &state.resources,
         known: &state.accounts_in_use(),
         mark: Some(&state.lineage),

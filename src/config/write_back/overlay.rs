@@ -7,7 +7,9 @@ use std::ops::Range;
 use jsonc_parser::ast::ObjectProp;
 use serde_json::{Value as Json, json};
 
-use super::{KEY, Networks, WriteBackError, apply, edits, held, marked, read, root, same, section};
+use super::{
+    KEY, Networks, WriteBackError, apply, by_entry, edits, held, marked, read, root, same, section,
+};
 use crate::config::layout::{Owned, Section};
 use crate::config::networks::layout;
 use crate::config::reader::to_json;
@@ -20,7 +22,7 @@ const SERVERS: &str = "servers";
 
 /// As [`super::write_back`], in the text of the file of an environment. A server that has no entry
 /// there gets one, and an entry that has nothing left when its addresses are taken out goes with
-/// them. `file` is its name in messages.
+/// them. `file` is its name in messages, and `ranges` are the keys of ranges that cloud.json has.
 ///
 /// # Errors
 /// A text that cannot be read or edited; nothing is edited then.
@@ -28,8 +30,12 @@ pub fn write_overlay(
     file: &str,
     text: &[u8],
     networks: &Networks,
+    ranges: &[String],
 ) -> Result<Option<Vec<u8>>, WriteBackError> {
     let source = Source::new(file, text).map_err(WriteBackError::Unreadable)?;
+    let document = read(&source)?;
+    let servers = section(&source, root(&source, &document)?)?;
+    let networks = &by_entry(servers, networks, ranges);
     let mut emptied = BTreeSet::new();
     let mut edited = edit_entries(&source, networks, &mut emptied)?;
     if !emptied.is_empty() {
@@ -48,8 +54,8 @@ pub fn write_overlay(
 
 /// As [`super::written_back`], of the text of the file of an environment.
 #[must_use]
-pub fn written_over(text: &[u8]) -> BTreeMap<String, String> {
-    held(text, |root| root.get(SERVERS)?.value.as_object())
+pub fn written_over(text: &[u8], homes: &BTreeMap<&str, &str>) -> BTreeMap<String, String> {
+    held(text, homes, |root| root.get(SERVERS)?.value.as_object())
 }
 
 /// The text with the entries that are there brought up to date. Those that lose all they had are
