@@ -9,10 +9,11 @@ use super::openstack::{self, OpenStack};
 use super::reader::Reader;
 use super::selector::{Selector, Wanted, selector};
 use super::server::{self, disk};
+use super::tags::{TAGS, tags};
 use crate::model::{Diagnostic, nearest};
 
 /// Its keys.
-pub(super) const KEYS: [Key; 8] = [
+pub(super) const KEYS: [Key; 9] = [
     server::PROVIDER,
     server::REGION,
     server::SIZE,
@@ -20,6 +21,7 @@ pub(super) const KEYS: [Key; 8] = [
     server::BACKUPS,
     server::DISK,
     server::PROTECT,
+    TAGS,
     server::OPENSTACK,
 ];
 
@@ -32,6 +34,7 @@ pub(super) struct Defaults {
     pub(super) backups: Option<Spanned<bool>>,
     pub(super) grow_disk: Option<Spanned<bool>>,
     pub(super) protect: Option<Spanned<bool>>,
+    pub(super) tags: Option<Vec<Spanned<String>>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
     pub(super) broken: Vec<&'static str>,
@@ -67,6 +70,7 @@ pub(super) fn defaults(
             "backups" => defaults.backups = reader.boolean("the default `backups`", value),
             "protect" => defaults.protect = reader.boolean("the default `protect`", value),
             "disk" => defaults.grow_disk = disk(reader, "the default `disk`", value),
+            "tags" => defaults.tags = tags(reader, "the default `tags`", value),
             "openstack" if !accounts.some_openstack() => {
                 let place = reader.name_place(member);
                 reader.report(
