@@ -22,6 +22,7 @@
 //! environment NAME VALUE     set a variable
 //! droplet NAME JSON          make a Droplet outside; the JSON may be left out
 //! action NAME JSON           have a Droplet do something outside, and wait until it is done
+//! tag NAME TAG               put a tag on a Droplet outside
 //! key                        upload the key outside
 //! another-key                from here on the user has another key
 //! domain NAME                make a zone outside
@@ -151,12 +152,12 @@ scenarios! {
     replaced_in_another_region,
     saved_plan,
     sectioned_form,
-    servers_of_a_range,
-    servers_of_a_range_in_an_environment,
     server_deleted_outside,
     server_failed_by_quota,
     server_imported,
     server_renamed,
+    servers_of_a_range,
+    servers_of_a_range_in_an_environment,
     shutdown_ignored,
     size_and_backups_changed,
     size_at_rackspace,
@@ -165,6 +166,8 @@ scenarios! {
     state_forgotten,
     state_lost,
     state_rebuilt_with_a_server_that_left,
+    tags,
+    tags_with_a_token_that_may_not,
     token_without_tags,
     twin_with_our_mark,
     two_candidates,
@@ -307,6 +310,13 @@ impl Scenario {
                 let body = json!({"type": kind, "data": self.address(data)});
                 let path = format!("/v2/domains/{zone}/records/{id}");
                 self.cloud.good("PATCH", &path, &body);
+            }
+            ("tag", [name, tag]) => {
+                let id = self.cloud.the_droplet(name)["id"].to_string();
+                let of_it = json!({"resources": [{"resource_id": id, "resource_type": "droplet"}]});
+                let path = format!("/v2/tags/{tag}/resources");
+                self.cloud.good("POST", "/v2/tags", &json!({"name": tag}));
+                self.cloud.good("POST", &path, &of_it);
             }
             ("delete", ["droplet", name]) => {
                 let id = &self.cloud.the_droplet(name)["id"];

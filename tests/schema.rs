@@ -137,7 +137,7 @@ fn full() -> [Value; 3] {
         json!({
             "$schema": "cloud.schema.json",
             "version": 2,
-            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "protect": false, "expires": "72h"},
+            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "protect": false, "expires": "72h", "tags": ["a"]},
             "servers": {
                 "web1": {
                     "size": {"name": "s*"}, "image": {"slug": "i*", "newest": true},

@@ -205,6 +205,8 @@ impl Meaning<'_> {
         let longest = self.options.longest_drain;
         let time = Duration::from_secs(*seconds).min(longest);
         let until = until.unwrap_or_else(|| self.now.saturating_add(time).unwrap_or(self.now));
+        // Clocks of providers tell whole seconds.
+        let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
         let name = kind(address.kind()).and_then(|(_, kind)| kind.forgotten_at);
         let recorded = self.state.resources.get(address).zip(name);
         let entry = recorded.map(|(recorded, name)| {

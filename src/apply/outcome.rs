@@ -41,6 +41,10 @@ pub(super) fn remember(kind_name: &str, applied: &Attributes, is: &Attributes) -
         if attribute.is_some_and(Attribute::is_only_seen) {
             continue;
         }
+        // Nobody asked for it if it is not among what was applied.
+        if attribute.is_some_and(|attribute| attribute.only_if_asked) {
+            continue;
+        }
         let on_change = attribute.map(|attribute| attribute.on_change);
         // How something is changed is asked for, and no trait of it.
         if on_change == Some(OnChange::Manner) {

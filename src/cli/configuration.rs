@@ -102,7 +102,7 @@ impl Deployment {
                     cloud,
                     notes: problems,
                     sources,
-                    content: json!([parsed.content, files]),
+                    content: json!([parsed.content.expose(), files]),
                 })
             }
             None => Err(Failure::Problems(problems, sources)),

@@ -8,7 +8,7 @@ use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Readiness,
 use crate::plan::{self, Input, Op, Step};
 use crate::provider::{OnPause, Readers};
 use crate::refresh::{self, Found, Wanted};
-use crate::resource::{KINDS, Kind, OnChange, domain, record, server};
+use crate::resource::{Attribute, KINDS, Kind, OnChange, domain, record, server};
 use crate::state::{State, Store};
 
 use super::accounts::{Opening, refuse_unnamed};
@@ -370,7 +370,8 @@ fn of_mark(observed: &Observed) -> Option<Recorded> {
     let kind: &Kind = KINDS.iter().find(|kind| kind.name == observed.kind)?;
     let name = (kind.name_of)(&observed.attributes)?;
     let mut attributes = observed.attributes.clone();
-    for attribute in kind.attributes.iter().filter(|known| known.is_only_seen()) {
+    let not_ours = |known: &&Attribute| known.is_only_seen() || known.only_if_asked;
+    for attribute in kind.attributes.iter().filter(not_ours) {
         attributes.remove(attribute.name);
     }
     Some(Recorded {

@@ -114,6 +114,37 @@ pub(super) fn disks(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// The same of `tags`.
+pub(super) fn tags(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
+    let mut told = HashSet::new();
+    for server in &cloud.servers {
+        let account = cloud.account(&server.account.value);
+        let tag = server.tags.as_ref().and_then(|tags| tags.first());
+        let Some((account, tag)) = account.zip(tag) else {
+            continue;
+        };
+        let provider = provider_type(&account.provider.value);
+        if let Some(provider) = provider
+            && !provider.tags
+            && told.insert((&*tag.place.file, tag.place.range.start))
+        {
+            found.push(
+                Diagnostic::error(format!(
+                    "server `{}` can have no tags",
+                    server.name.value.escape_debug()
+                ))
+                .detail(format!(
+                    "its account `{}` is of type `{}`; only servers on DigitalOcean have tags here",
+                    account.name.value.escape_debug(),
+                    provider.name
+                ))
+                .hint("remove `tags`, or write it into the servers that are on DigitalOcean")
+                .at(tag.place.clone()),
+            );
+        }
+    }
+}
+
 /// Where an account is one region, a server cannot be in another.
 pub(super) fn regions(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
     let mut told = HashSet::new();

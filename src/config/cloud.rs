@@ -17,7 +17,7 @@ use super::server::{self, Around, FLAT_KEYS, SECTIONS_HINT, SERVER_KEYS, servers
 use super::source::Source;
 use super::syntax::range;
 use super::{Cloud, Domain, Spanned, Variables, dns_name, overlay, syntax, validate, variables};
-use crate::model::{Diagnostic, Place, nearest};
+use crate::model::{Diagnostic, Place, Secret, nearest};
 
 /// The keys of the sectioned form.
 pub(super) const SECTIONS: [Key; 6] = [
@@ -64,9 +64,9 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
     /// What strings with variables came to, where that may be shown.
     pub shown: Vec<(Place, String)>,
-    /// What the files say together, without comments, layout and what is written back into them;
-    /// what variables came to is in it, secrets too. Null if they could not be read.
-    pub content: Json,
+    /// What the files say together, as JSON text, without comments, layout and what is written back
+    /// into them; what variables came to is in it, secrets too. Null if they could not be read.
+    pub content: Secret,
 }
 
 /// A file: its name in messages, and what is in it.
@@ -113,7 +113,7 @@ pub fn parse_over(base: File<'_>, overlay: Option<File<'_>>, variables: Variable
         cloud: (!broken).then_some(cloud),
         diagnostics,
         shown,
-        content,
+        content: Secret::new(content.to_string()),
     }
 }
 

@@ -10,10 +10,11 @@ use super::openstack::{self, OpenStack};
 use super::reader::Reader;
 use super::selector::{Selector, Wanted, selector};
 use super::server::{self, disk, replace};
+use super::tags::{TAGS, tags};
 use crate::model::{Diagnostic, nearest};
 
 /// Its keys.
-pub(super) const KEYS: [Key; 10] = [
+pub(super) const KEYS: [Key; 11] = [
     server::PROVIDER,
     server::REGION,
     server::SIZE,
@@ -23,6 +24,7 @@ pub(super) const KEYS: [Key; 10] = [
     server::REPLACE,
     server::PROTECT,
     server::EXPIRES,
+    TAGS,
     server::OPENSTACK,
 ];
 
@@ -37,6 +39,7 @@ pub(super) struct Defaults {
     pub(super) destroy_first: Option<Spanned<bool>>,
     pub(super) protect: Option<Spanned<bool>>,
     pub(super) expires: Option<Spanned<Expiry>>,
+    pub(super) tags: Option<Vec<Spanned<String>>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
     pub(super) broken: Vec<&'static str>,
@@ -76,6 +79,7 @@ pub(super) fn defaults(
             "replace" => {
                 defaults.destroy_first = replace(reader, "the default `replace`", value);
             }
+            "tags" => defaults.tags = tags(reader, "the default `tags`", value),
             "openstack" if !accounts.some_openstack() => {
                 let place = reader.name_place(member);
                 reader.report(

@@ -26,6 +26,7 @@ mod selector;
 mod server;
 mod source;
 mod syntax;
+mod tags;
 mod trivia;
 mod validate;
 mod variables;
@@ -129,6 +130,9 @@ pub struct Server {
     pub expires: Option<Spanned<Expiry>>,
     /// Names that shall lead to it: lower case, ASCII, without a final dot.
     pub names: Vec<Spanned<String>>,
+    /// Its tags, those of `defaults` included, each once whatever its case; `None` if neither says
+    /// anything.
+    pub tags: Option<Vec<Spanned<String>>>,
     /// What is put on it when it is made.
     pub files: Vec<File>,
     /// What only an OpenStack has, those of its account included; `None` elsewhere.

@@ -26,6 +26,8 @@ pub struct ProviderType {
     pub backups: bool,
     /// Whether a server that gets another size keeps its disk unless it is asked to grow.
     pub keeps_disk: bool,
+    /// Whether its servers have tags that people put on them.
+    pub tags: bool,
     /// Whether its servers may have the block `openstack`.
     pub openstack: bool,
     /// Values that a server could have, for hints.
@@ -38,6 +40,7 @@ const DIGITALOCEAN: ProviderType = ProviderType {
     region_by_server: true,
     backups: true,
     keeps_disk: true,
+    tags: true,
     openstack: false,
     examples: [
         ("region", "nyc3"),
@@ -92,6 +95,7 @@ pub const TYPES: [ProviderType; 4] = [
         region_by_server: false,
         backups: false,
         keeps_disk: false,
+        tags: false,
         openstack: true,
         examples: [
             ("region", "RegionOne"),
@@ -105,6 +109,7 @@ pub const TYPES: [ProviderType; 4] = [
         region_by_server: false,
         backups: false,
         keeps_disk: false,
+        tags: false,
         openstack: false,
         examples: [
             ("region", "DFW"),
@@ -118,6 +123,7 @@ pub const TYPES: [ProviderType; 4] = [
         region_by_server: false,
         backups: false,
         keeps_disk: false,
+        tags: false,
         openstack: true,
         examples: [
             ("region", "DFW3"),

@@ -18,6 +18,7 @@ use super::providers::{DEFAULT_TYPE, ProviderType};
 use super::ranges::{self, Made};
 use super::reader::{Reader, to_json};
 use super::selector::{self, Selector, Wanted, selector};
+use super::tags::{self, TAGS, tags};
 use super::{Cloud, Server, Spanned};
 use crate::model::{Diagnostic, Place, nearest};
 
@@ -84,7 +85,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 13] = [
+pub(super) const SERVER_KEYS: [Key; 14] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -95,6 +96,7 @@ pub(super) const SERVER_KEYS: [Key; 13] = [
     PROTECT,
     EXPIRES,
     NAMES,
+    TAGS,
     Key::new(
         "files",
         "What is put on it when it is made.",
@@ -207,6 +209,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
     let region = around.default_region(&home);
     let mut server = beginning(name, home.account, region, &around.defaults);
     let mut block = OpenStack::default();
+    let mut own_tags = None;
     let (image, size) = match around.sectioned {
         true => (Wanted::IMAGE, Wanted::SIZE),
         false => (Wanted::TEXT, Wanted::TEXT),
@@ -233,6 +236,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "expires" => set(&mut server.expires, expires(reader, &what, value).map(Some)),
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
+            "tags" => own_tags = tags(reader, &what, value),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
                 let account = &server.account.value;
@@ -254,6 +258,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
         }
         there.extend(names_of(&SERVER_KEYS).filter(|&known| known == key));
     }
+    server.tags = tags::with_defaults(own_tags, around.defaults.tags.as_deref());
     if home.provider.is_some_and(|provider| provider.openstack) {
         let account = around.accounts.get(&server.account.value);
         let block = block.or(&around.defaults.openstack);
@@ -320,6 +325,7 @@ fn beginning(
             .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
         expires: defaults.expires.clone(),
         names: Vec::new(),
+        tags: None,
         files: Vec::new(),
         settings: None,
         networks: None,

@@ -31,6 +31,7 @@ pub const CHECKS: &[(&str, Check)] = &[
         "only disks that would stay are asked to grow",
         account_checks::disks,
     ),
+    ("only servers that can have tags do", account_checks::tags),
     (
         "servers are in the region of their account",
         account_checks::regions,

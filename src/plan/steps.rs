@@ -320,7 +320,11 @@ fn unchanged(decision: &Decision<'_>) -> Attributes<Value> {
 fn imported(decision: &Decision<'_>) -> Attributes<Value> {
     let mut attributes = unchanged(decision);
     for attribute in decision.kind.attributes {
-        if attribute.is_only_seen() {
+        let is_asked_for = || {
+            let desired = decision.desired;
+            desired.is_some_and(|desired| desired.attributes.contains_key(attribute.name))
+        };
+        if attribute.is_only_seen() || attribute.only_if_asked && !is_asked_for() {
             attributes.remove(attribute.name);
         }
     }

@@ -212,6 +212,14 @@ impl<'a> Declaration<'a> {
                     .map(|file| (server::FILES, file.place.clone())),
             );
         }
+        if let Some(tags) = &wanted.tags {
+            let mut spelt: Vec<&str> = tags.iter().map(|tag| tag.value.as_str()).collect();
+            spelt.sort_by_key(|tag| tag.to_ascii_lowercase());
+            let lower: Vec<String> = spelt.iter().map(|tag| tag.to_ascii_lowercase()).collect();
+            attributes.insert(server::TAGS_AS_SPELT, Json::from(spelt).into());
+            attributes.insert(server::TAGS, Json::from(lower).into());
+            places.extend(tags.first().map(|tag| (server::TAGS, tag.place.clone())));
+        }
         if wanted.grow_disk.as_ref().is_some_and(|grow| grow.value) {
             attributes.insert(server::DISK, server::GROW.into());
         }

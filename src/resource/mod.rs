@@ -91,6 +91,9 @@ pub struct Attribute {
     pub about: &'static str,
     /// What it means that it differs.
     pub on_change: OnChange,
+    /// Whether the state holds only what was asked for: what others make of it otherwise is no
+    /// matter of ours.
+    pub only_if_asked: bool,
 }
 
 /// What it means that a desired attribute differs from the observed one.
@@ -201,6 +204,14 @@ const fn attribute(name: &'static str, about: &'static str, on_change: OnChange)
         name,
         about,
         on_change,
+        only_if_asked: false,
+    }
+}
+
+const fn only_if_asked(name: &'static str, about: &'static str, on_change: OnChange) -> Attribute {
+    Attribute {
+        only_if_asked: true,
+        ..attribute(name, about, on_change)
     }
 }
 

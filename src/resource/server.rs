@@ -8,7 +8,7 @@ use crate::model::{Address, Attributes, Catalog, Observed, Recorded, Value};
 
 use super::{
     Attribute, Facts, Kind, OnChange, Price, Removal, attribute, flag, from_to, known_text,
-    server_checks, text,
+    only_if_asked, server_checks, text,
 };
 
 /// Its name, which is its hostname too.
@@ -30,6 +30,10 @@ pub const IMAGE_ID: &str = "image_id";
 pub const SETTINGS: &str = "settings";
 /// The files that are put on it: for the provider, their contents; for everybody else, hashes.
 pub const FILES: &str = "files";
+/// The tags that people gave it, in lower case and in order: those that differ in case alone are one.
+pub const TAGS: &str = "tags";
+/// The same as cloud.json spells them, for the provider.
+pub const TAGS_AS_SPELT: &str = "tags_as_spelt";
 /// Whether the provider backs it up.
 pub const BACKUPS: &str = "backups";
 /// Whether it has IPv6.
@@ -113,6 +117,8 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(SETTINGS, "settings", OnChange::CreateOnly),
     attribute(FILES, "files", OnChange::CreateOnly),
     attribute(BACKUPS, "backups", OnChange::Update),
+    only_if_asked(TAGS, "tags", OnChange::Update),
+    only_if_asked(TAGS_AS_SPELT, "tags as spelt", OnChange::Along(TAGS)),
     attribute(POWER, "power", OnChange::Passing(ON)),
     attribute(DISK, "disk", OnChange::Manner),
     attribute(REPLACE, "replacement", OnChange::Manner),
@@ -152,9 +158,26 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
         (PROTECT, _) => "no longer protected".to_owned(),
         // It has it already, and whoever gave it that has not said yet that it is to stay so.
         (SIZE, Some(size)) if before.as_str() == Some(size) => format!("confirm {size}"),
+        (TAGS, _) => tags_changed(before, after),
         (NAME, _) => format!("rename: {}", from_to(attribute, before, after)),
         _ => from_to(attribute, before, after),
     }
+}
+
+/// Those that come and those that go: `tags +web −old`.
+fn tags_changed(before: &Json, after: &Value) -> String {
+    let tags = |list: Option<&Json>| -> Vec<String> {
+        let list = list.and_then(Json::as_array).into_iter().flatten();
+        list.filter_map(Json::as_str)
+            .map(ToOwned::to_owned)
+            .collect()
+    };
+    let (before, after) = (tags(Some(before)), tags(after.known()));
+    let come = after.iter().filter(|tag| !before.contains(tag));
+    let go = before.iter().filter(|tag| !after.contains(tag));
+    let come = come.map(|tag| format!("+{tag}"));
+    let words = come.chain(go.map(|tag| format!("−{tag}")));
+    format!("tags {}", words.collect::<Vec<_>>().join(" "))
 }
 
 /// What has grown never shrinks again.

@@ -337,7 +337,7 @@ async fn planned(
         cloud,
         notes: Vec::new(),
         sources: sources.clone(),
-        content: parsed.content,
+        content: serde_json::Value::Null,
     };
     let key = key(deployment, &configuration)?;
     let nothing = BTreeMap::new();

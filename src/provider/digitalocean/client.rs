@@ -269,6 +269,13 @@ impl WriteClient<'_> {
         self.0.http.delete(&request).await
     }
 
+    /// Sends a DELETE with a body. What is gone already counts as taken away.
+    pub(super) async fn take_away(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
+        let body = to_json(&format!("DELETE {path}"), body)?;
+        let request = self.0.request(Method::DELETE, path, Some(&body))?;
+        self.0.http.delete(&request).await
+    }
+
     /// Sends a POST that comes to the same however often it is sent, and repeats it as such.
     pub(super) async fn ensure(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
         let body = to_json(&format!("POST {path}"), body)?;

@@ -69,6 +69,7 @@ const UPDATES: &[Update] = &[
     Update::at_once("record", &["name", "data"]),
     action(&["name"], ACTION),
     action(&["backups"], ACTION),
+    Update::at_once("server", &["tags"]),
     Update {
         // It has to be off: "Droplet is currently on. Please power it off to run this event."
         during: Some(("power", "off")),

@@ -13,16 +13,19 @@ use crate::provider::adapter::{self, required};
 use crate::provider::cloud_init;
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
-use crate::resource::server::{BACKUPS, FILES, IMAGE, IPV6, KIND, NAME, REGION, SIZE, SSH_KEY};
+use crate::resource::server::{
+    BACKUPS, FILES, IMAGE, IPV6, KIND, NAME, REGION, SIZE, SSH_KEY, TAGS,
+};
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
 use super::listing;
 use super::wire::{
     Action, ActionAnswer, Droplet, DropletAnswer, DropletRequest, Droplets, DropletsAnswer,
-    ImageSelector, Links, Names, TagRequest, TagResource, TagResources,
+    ImageSelector, Links, Names, TagRequest,
 };
 
 mod change;
+mod tags;
 mod view;
 
 pub(super) use change::settling_of_change;
@@ -192,7 +195,13 @@ impl adapter::Adapter<ReadClient> for Adapter {
         changed: &'a [String],
         _mark: &'a str,
     ) -> Answer<'a, Updated> {
-        change::change(client, target, attributes, changed).boxed()
+        async move {
+            match changed {
+                [name] if name == TAGS => tags::change(client, target.id, attributes).await,
+                _ => change::change(client, target, attributes, changed).await,
+            }
+        }
+        .boxed()
     }
 
     fn mark<'a>(
@@ -215,15 +224,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
                 }
                 made => made?,
             }
-            let resource = TagResource {
-                resource_id: target.id,
-                resource_type: "droplet",
-            };
-            let body = TagResources {
-                resources: vec![resource],
-            };
-            let path = format!("/v2/tags/{tag}/resources");
-            client.ensure(&path, &body).await
+            tags::put_on(client, &tag, target.id).await
         }
         .boxed()
     }
@@ -248,6 +249,8 @@ async fn post<T: DeserializeOwned>(
     request: DropletRequest<'_>,
 ) -> Result<T, Error> {
     match client.send(Method::POST, DROPLETS, &request).await {
+        // Without the mark it would be refused for these all the same.
+        Err(error) if tags::are_asked_for(&request.tags) => Err(tags::refused(error)),
         Err(error) if !request.tags.is_empty() && refuses_tags(&error) => {
             tracing::debug!("{error}; going on without tags");
             client.0.be_tagless();
@@ -442,7 +445,11 @@ pub(super) fn to_create_request<'a>(
         ssh_keys: vec![required(attributes, SSH_KEY)?],
         backups: flag(BACKUPS),
         ipv6: flag(IPV6),
-        tags: mark.map(tag).into_iter().collect(),
+        tags: mark
+            .map(tag)
+            .into_iter()
+            .chain(tags::wanted(attributes))
+            .collect(),
         user_data: cloud_init::config(&files(attributes)?),
     })
 }

@@ -243,6 +243,16 @@ pub(super) enum ImageSelector<'a> {
     Slug(&'a str),
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct TagAnswer {
+    pub(super) tag: Tag,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Tag {
+    pub(super) name: String,
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct TagRequest<'a> {
     pub(super) name: &'a str,

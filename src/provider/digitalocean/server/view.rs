@@ -8,11 +8,11 @@ use serde_json::{Value as Json, json};
 use crate::model::{Attributes, Money, Observed, Readiness};
 use crate::resource::server::{
     BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, LOCKED,
-    MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, REGION, SIZE,
+    MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, REGION, SIZE, TAGS,
 };
 
 use super::super::wire::{Droplet, NetworkV4, NetworkV6};
-use super::MARK;
+use super::{MARK, tags};
 
 pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
     let has = |feature: &str| droplet.features.iter().any(|name| name == feature);
@@ -40,6 +40,7 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
         (BACKUPS.to_owned(), backups.into()),
         (IPV6.to_owned(), ipv6.into()),
         (POWER.to_owned(), power(&droplet.status).into()),
+        (TAGS.to_owned(), tags::of_people(&droplet.tags)),
     ]);
     if droplet.locked {
         attributes.insert(LOCKED.to_owned(), true.into());
