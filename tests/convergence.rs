@@ -20,10 +20,27 @@ mod digitalocean {
     use super::contract::providers::DIGITALOCEAN;
 
     crate::suite!(DIGITALOCEAN, super::nobody_else);
+
+    #[tokio::test]
+    async fn what_serves_again_stays() {
+        limited(crate::contract::replaced::what_serves_again_stays(
+            &DIGITALOCEAN,
+            "again",
+        ))
+        .await;
+    }
 }
 
 mod rackspace {
     use super::contract::providers::RACKSPACE;
 
     crate::suite!(RACKSPACE, super::nobody_else);
+
+    #[tokio::test]
+    async fn what_serves_again_stays() {
+        limited(crate::contract::replaced::what_serves_again_stays(
+            &RACKSPACE, "again",
+        ))
+        .await;
+    }
 }

@@ -37,7 +37,8 @@ pub(crate) fn zone(account: &Account, zone: &str) -> String {
     format!("{}{zone}", account.prefix)
 }
 
-fn with_servers(account: &Account, text: &str) -> String {
+/// A cloud.json with these servers.
+pub(crate) fn with_servers(account: &Account, text: &str) -> String {
     let words = &account.provider.words;
     let mut text = text
         .replace("SERVER", words.server)

@@ -8,6 +8,7 @@ mod gone;
 mod life;
 pub(crate) mod providers;
 mod recognised;
+pub(crate) mod replaced;
 mod run;
 mod stages;
 
