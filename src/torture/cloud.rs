@@ -283,11 +283,13 @@ impl<'a> Made<'a> {
                 self.changed_in_place(rng, server);
             }
         }
-        // One of five is replaced.
-        let [_, other] = self.terms.images;
-        for server in &mut stage.servers {
-            if rng.u8(0..5) == 0 {
-                server.image = other;
+        // One of five is replaced, where there is another image.
+        let [image, other] = self.terms.images;
+        if image != other {
+            for server in &mut stage.servers {
+                if rng.u8(0..5) == 0 {
+                    server.image = other;
+                }
             }
         }
         stage
