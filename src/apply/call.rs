@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::model::{Address, Attributes, Observed, Recorded, Sealed, Secret, Value};
 use crate::plan::{Change, Op, Step};
 use crate::provider::{Class, Error, Target, Updated, Write, Writers};
-use crate::resource::{OnChange, kind, show};
+use crate::resource::{OnChange, kind, show, texts_of};
 use crate::state::{Effect, Intent};
 
 use super::Options;
@@ -317,13 +317,8 @@ impl Call {
             Some(had) => had,
             None => return Ok(()),
         };
-        let texts = |kind_name: &str, attributes: &Attributes, on_change: OnChange| {
-            let all = kind(kind_name).map_or(&[][..], |(_, kind)| kind.attributes);
-            let all = all.iter().filter(|one| one.on_change == on_change);
-            let texts = all.filter_map(|one| attributes.get(one.name)?.as_str());
-            texts.map(ToOwned::to_owned).collect::<Vec<String>>()
-        };
-        let given_back = texts(had.kind(), &part.attributes, OnChange::Computed);
+        let given_back = texts_of(had.kind(), &part.attributes, OnChange::Computed);
+        let given_back: Vec<&str> = given_back.collect();
         let refused = |why: String| {
             let what = format!("DELETE of what had the address {had}");
             Err(Error::new(Class::Rejected, what, why))
@@ -346,8 +341,8 @@ impl Call {
                     return refused(format!("{address}, in its place, is not there any more"));
                 }
                 Some(seen) if !serves => {
-                    let leads = texts(address.kind(), &seen.attributes, OnChange::Update);
-                    if leads.iter().any(|data| given_back.contains(data)) {
+                    let mut leads = texts_of(address.kind(), &seen.attributes, OnChange::Update);
+                    if leads.any(|data| given_back.contains(&data)) {
                         return refused(format!("{address} was led back to it meanwhile"));
                     }
                 }

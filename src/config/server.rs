@@ -340,22 +340,9 @@ pub(super) fn disk(
     what: &str,
     value: &Value<'_>,
 ) -> Option<Spanned<bool>> {
-    let text = reader.text(what, value)?;
-    match text.value.as_str() {
-        "grow" => Some(Spanned::new(true, text.place)),
-        "keep" => Some(Spanned::new(false, text.place)),
-        _ => {
-            reader.report(
-                Diagnostic::error(format!("{what} must be `keep` or `grow`"))
-                    .hint(
-                        "`keep` lets a size be taken back; `grow` gives the server all of the new \
-                         size's disk, for good",
-                    )
-                    .at(text.place),
-            );
-            None
-        }
-    }
+    let hint = "`keep` lets a size be taken back; `grow` gives the server all of the new size's \
+                disk, for good";
+    one_of_two(reader, what, value, ["keep", "grow"], hint)
 }
 
 /// Whether one that is replaced is deleted first.
@@ -364,22 +351,27 @@ pub(super) fn replace(
     what: &str,
     value: &Value<'_>,
 ) -> Option<Spanned<bool>> {
+    let hint = "`destroy-first` is an outage, and for what can be there only once; `create-first` \
+                is none";
+    one_of_two(reader, what, value, ["create-first", "destroy-first"], hint)
+}
+
+/// Whether it is the second of two words.
+fn one_of_two(
+    reader: &mut Reader<'_, '_>,
+    what: &str,
+    value: &Value<'_>,
+    words: [&str; 2],
+    hint: &str,
+) -> Option<Spanned<bool>> {
     let text = reader.text(what, value)?;
-    match text.value.as_str() {
-        "create-first" => Some(Spanned::new(false, text.place)),
-        "destroy-first" => Some(Spanned::new(true, text.place)),
-        _ => {
-            reader.report(
-                Diagnostic::error(format!("{what} must be `create-first` or `destroy-first`"))
-                    .hint(
-                        "`destroy-first` is an outage, and for what can be there only once; \
-                         `create-first` is none",
-                    )
-                    .at(text.place),
-            );
-            None
-        }
-    }
+    let Some(at) = words.iter().position(|word| *word == text.value) else {
+        let [one, other] = words;
+        let error = Diagnostic::error(format!("{what} must be `{one}` or `{other}`"));
+        reader.report(error.hint(hint).at(text.place));
+        return None;
+    };
+    Some(Spanned::new(at == 1, text.place))
 }
 
 fn only_in_sections(key: &str) -> Diagnostic {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Observed, Recorded};
-use crate::resource::{Kind, OnChange, kind};
+use crate::resource::{Kind, OnChange, kind, texts_of};
 
 use super::bind::{Bindings, observed};
 use super::{Index, Input};
@@ -60,7 +60,7 @@ impl<'i, 'a> Drains<'i, 'a> {
         }
         let mut leads_to: HashMap<&str, &Address> = HashMap::new();
         for (had, address, attributes) in &all {
-            let texts = texts(address, attributes, OnChange::Computed);
+            let texts = texts_of(address.kind(), attributes, OnChange::Computed);
             leads_to.extend(texts.map(|text| (text, had)));
         }
         let hads: HashSet<&Address> = all.iter().map(|(had, ..)| had).collect();
@@ -76,7 +76,7 @@ impl<'i, 'a> Drains<'i, 'a> {
             let recorded = index.recorded.get(address);
             let refers_to = recorded.into_iter().flat_map(|one| &one.refers_to);
             let refers_to = refers_to.filter(|one| hads.contains(one));
-            let texts = texts(address, &seen.attributes, OnChange::Update);
+            let texts = texts_of(address.kind(), &seen.attributes, OnChange::Update);
             let leads = texts.filter_map(|text| leads_to.get(text).copied());
             for had in refers_to.chain(leads) {
                 let longest = drains.seconds.entry(had.clone()).or_default();
@@ -114,18 +114,6 @@ impl<'i, 'a> Drains<'i, 'a> {
             until: Some(until),
         })
     }
-}
-
-/// The texts of those attributes whose change means this.
-fn texts<'t>(
-    address: &Address,
-    attributes: &'t Attributes,
-    on_change: OnChange,
-) -> impl Iterator<Item = &'t str> {
-    let all = kind(address.kind()).map_or(&[][..], |(_, kind)| kind.attributes);
-    all.iter()
-        .filter(move |attribute| attribute.on_change == on_change)
-        .filter_map(|attribute| attributes.get(attribute.name)?.as_str())
 }
 
 /// For how many seconds others remember what something says; `None` if it says nothing to others.

@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::model::{Address, Attributes, Diagnostic, nearest};
-use crate::resource::{OnChange, kind};
+use crate::resource::{OnChange, texts_of};
 
 use super::bind::{Bindings, observed};
 use super::decide::Decision;
@@ -245,7 +245,7 @@ impl<'a> Web<'a> {
             }
             if is_let_go(address) {
                 let is = seen(input, bindings, address).unwrap_or(&recorded.attributes);
-                let texts = texts(address, is, OnChange::Computed);
+                let texts = texts_of(address.kind(), is, OnChange::Computed);
                 given_back.extend(texts.map(|text| (text, address)));
             }
         }
@@ -253,7 +253,7 @@ impl<'a> Web<'a> {
             let Some(is) = seen(input, bindings, address) else {
                 continue;
             };
-            for text in texts(address, is, OnChange::Update) {
+            for text in texts_of(address.kind(), is, OnChange::Update) {
                 if let Some(&holder) = given_back.get(text) {
                     web.add_need(holder, address);
                 }
@@ -276,19 +276,6 @@ fn seen<'a>(
     address: &Address,
 ) -> Option<&'a Attributes> {
     observed(input, bindings.at.get(address)).map(|observed| &observed.attributes)
-}
-
-/// The texts of those attributes whose change means this.
-fn texts<'a>(
-    address: &Address,
-    is: &'a Attributes,
-    on_change: OnChange,
-) -> impl Iterator<Item = &'a str> {
-    let attributes = kind(address.kind()).map_or(&[][..], |(_, kind)| kind.attributes);
-    attributes
-        .iter()
-        .filter(move |attribute| attribute.on_change == on_change)
-        .filter_map(|attribute| is.get(attribute.name)?.as_str())
 }
 
 /// All that is reached, each with the beginning that it was reached from.

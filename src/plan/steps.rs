@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use crate::model::{Address, Attributes, Desired, Diagnostic, Value};
-use crate::resource::OnChange;
+use crate::resource::{OnChange, texts_of};
 
 use super::bind::How;
 use super::decide::{Decision, price_change};
@@ -333,17 +333,9 @@ fn imported(decision: &Decision<'_>) -> Attributes<Value> {
 
 /// The texts of those of its attributes whose change means this.
 fn texts_before<'d>(decision: &'d Decision<'_>, on_change: OnChange) -> Vec<&'d str> {
-    let attributes = decision.kind.attributes.iter();
-    attributes
-        .filter(move |attribute| attribute.on_change == on_change)
-        .filter_map(|attribute| {
-            decision
-                .action
-                .before
-                .as_ref()?
-                .get(attribute.name)?
-                .as_str()
-        })
+    let before = decision.action.before.iter();
+    before
+        .flat_map(|before| texts_of(decision.kind.name, before, on_change))
         .collect()
 }
 

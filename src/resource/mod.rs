@@ -215,6 +215,19 @@ const fn only_if_asked(name: &'static str, about: &'static str, on_change: OnCha
     }
 }
 
+/// The texts among the attributes of something of a kind whose change means this.
+pub fn texts_of<'t>(
+    kind_name: &str,
+    attributes: &'t Attributes,
+    on_change: OnChange,
+) -> impl Iterator<Item = &'t str> + use<'t> {
+    let known = kind(kind_name).map_or(&[][..], |(_, kind)| kind.attributes);
+    known
+        .iter()
+        .filter(move |attribute| attribute.on_change == on_change)
+        .filter_map(|attribute| attributes.get(attribute.name)?.as_str())
+}
+
 /// A value as a plan shows it: its text, or where it will come from.
 #[must_use]
 pub fn show(value: &Value) -> String {
