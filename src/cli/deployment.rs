@@ -19,6 +19,7 @@ use super::configuration::Configuration;
 use super::environment::{self, file_name};
 use super::failure::{Failure, file_error};
 use super::practice::Practice;
+use super::signals::Signals;
 use super::terminal::Terminal;
 use super::variables;
 
@@ -75,6 +76,24 @@ impl Home {
 }
 
 impl Deployment {
+    /// Opens the deployment, does something with it, and closes it whatever comes of that. An
+    /// interrupt ends it at once, so it is for what may be cut off anywhere.
+    pub(super) async fn with<T>(
+        global: &Global,
+        terminal: Terminal,
+        signals: &mut Signals,
+        work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        signals
+            .unless_interrupted(async {
+                let deployment = Self::open(global, terminal).await?;
+                let result = work(&deployment).await;
+                deployment.close().await;
+                result
+            })
+            .await
+    }
+
     /// The deployment that the command line means. Starts the sandbox if that is meant.
     ///
     /// # Errors

@@ -24,14 +24,10 @@ pub(super) async fn run(
     terminal: Terminal,
     signals: &mut Signals,
 ) -> Result<Success, Failure> {
-    signals
-        .unless_interrupted(async {
-            let deployment = Deployment::open(global, terminal).await?;
-            let result = drift(&deployment, args, terminal).await;
-            deployment.close().await;
-            result
-        })
-        .await
+    Deployment::with(global, terminal, signals, async |deployment| {
+        drift(deployment, args, terminal).await
+    })
+    .await
 }
 
 async fn drift(

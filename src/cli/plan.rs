@@ -20,15 +20,12 @@ pub(super) async fn run(
     terminal: Terminal,
     signals: &mut Signals,
 ) -> Result<Success, Failure> {
-    signals
-        .unless_interrupted(async {
-            let deployment = Deployment::open(global, terminal).await?;
-            let result = plan(&deployment, args, terminal).await;
-            deployment.close().await;
-            let environment = global.env.as_deref();
-            result.map_err(|failure| refused(failure, environment, &args.planning, terminal))
-        })
-        .await
+    let planned = Deployment::with(global, terminal, signals, async |deployment| {
+        let environment = global.env.as_deref();
+        let result = plan(deployment, args, terminal).await;
+        result.map_err(|failure| refused(failure, environment, &args.planning, terminal))
+    });
+    planned.await
 }
 
 /// A plan that did not come about is told where the plan would have been told too: whoever reads

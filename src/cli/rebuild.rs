@@ -30,14 +30,10 @@ pub(super) async fn run(
     terminal: Terminal,
     signals: &mut Signals,
 ) -> Result<Success, Failure> {
-    signals
-        .unless_interrupted(async {
-            let deployment = Deployment::open(global, terminal).await?;
-            let result = rebuild(&deployment, lineage, lock_timeout, terminal).await;
-            deployment.close().await;
-            result
-        })
-        .await
+    Deployment::with(global, terminal, signals, async |deployment| {
+        rebuild(deployment, lineage, lock_timeout, terminal).await
+    })
+    .await
 }
 
 async fn rebuild(
