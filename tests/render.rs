@@ -119,6 +119,7 @@ impl Builder {
             detail: detail.to_owned(),
             monthly: Some(Money::ZERO),
             loses: None,
+            wipes: false,
             interrupts: false,
             permanent: false,
             waits_for: Vec::new(),

@@ -398,6 +398,7 @@ mod tests {
             detail: String::new(),
             monthly: None,
             loses: None,
+            wipes: false,
             interrupts: false,
             permanent: false,
             waits_for: Vec::new(),

@@ -240,6 +240,7 @@ mod tests {
             detail: String::new(),
             monthly: None,
             loses: None,
+            wipes: false,
             interrupts: false,
             permanent: false,
             waits_for: waits_for.to_vec(),

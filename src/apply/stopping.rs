@@ -99,6 +99,7 @@ mod tests {
             detail: String::new(),
             monthly: None,
             loses: None,
+            wipes: false,
             interrupts: number % 3 == 1,
             permanent: false,
             waits_for: Vec::new(),

@@ -268,6 +268,9 @@ impl Command<'_> {
         if let Some(most) = self.planning.max_destroy {
             again.push_str(&format!(" --max-destroy {most}"));
         }
+        if self.planning.allow_wipe {
+            again.push_str(" --allow-wipe");
+        }
         if self.planning.no_drain {
             again.push_str(" --no-drain");
         }

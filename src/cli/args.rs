@@ -144,12 +144,13 @@ pub(super) struct ApplyArgs {
 }
 
 /// What is in a saved plan and cannot be said otherwise.
-const MAKES_THE_PLAN: [&str; 8] = [
+const MAKES_THE_PLAN: [&str; 9] = [
     "destroy",
     "expect",
     "target",
     "exclude",
     "max_destroy",
+    "allow_wipe",
     "no_write_back",
     "no_drain",
     "replace",
@@ -244,6 +245,9 @@ pub(super) struct Planning {
     /// Refuse to destroy more servers than this; needed if cloud.json has none left
     #[arg(long, value_name = "N")]
     pub(super) max_destroy: Option<usize>,
+    /// Let data be wiped that is kept otherwise: what is on a volume, say
+    #[arg(long)]
+    pub(super) allow_wipe: bool,
     /// Do not wait until the addresses of replaced servers are forgotten; a later run deletes those
     #[arg(long)]
     pub(super) no_drain: bool,

@@ -21,6 +21,7 @@ pub(super) struct Options {
     exclude: Vec<String>,
     replace: Vec<String>,
     max_destroy: Option<usize>,
+    allow_wipe: bool,
     write_back: bool,
     drain: bool,
     sandbox: bool,
@@ -45,6 +46,7 @@ impl Options {
             exclude: sorted(&planning.exclude),
             replace: sorted(&planning.replace),
             max_destroy: planning.max_destroy,
+            allow_wipe: planning.allow_wipe,
             write_back: !planning.no_write_back,
             drain: !planning.no_drain,
             sandbox,
@@ -67,6 +69,7 @@ impl Options {
             exclude: parsed(&self.exclude)?,
             replace: parsed(&self.replace)?,
             max_destroy: self.max_destroy,
+            allow_wipe: self.allow_wipe,
             no_write_back: !self.write_back,
             no_drain: !self.drain,
             ..planning.clone()
@@ -244,7 +247,7 @@ impl Approved {
         };
         let hint = if self.saved.is_none() && moved.contains(&Moved::Options) {
             "give the same options as for the plan: --target, --exclude, --replace, --max-destroy, \
-             --no-write-back, --no-drain, --destroy, --sandbox, --env, --var"
+             --allow-wipe, --no-write-back, --no-drain, --destroy, --sandbox, --env, --var"
         } else {
             "nothing was done; make the plan again, look at it, and approve that one"
         };

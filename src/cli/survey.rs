@@ -145,6 +145,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
     plan.notes.splice(0..0, notes);
     let limits = guard::Limits {
         max_destroy: planning.max_destroy,
+        allow_wipe: planning.allow_wipe,
         destroying: *destroying,
     };
     // Something that is wrong may be why so much would go.

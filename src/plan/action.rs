@@ -181,6 +181,8 @@ pub struct Step {
     pub monthly: Option<Money>,
     /// What it loses for good: `its disk`.
     pub loses: Option<&'static str>,
+    /// Whether what it loses is nothing to be lost unless the user allowed just that.
+    pub wipes: bool,
     /// Whether what it is done to cannot be used from here on until its last step is done.
     pub interrupts: bool,
     /// Whether it cannot be taken back.

@@ -207,6 +207,7 @@ fn step(step: &Step) -> Json {
         "detail": step.detail,
         "monthly": step.monthly.map(Money::dollars),
         "loses": step.loses,
+        "wipes": step.wipes,
         "interrupts": step.interrupts,
         "permanent": step.permanent,
         "waits_for": step.waits_for,

@@ -9,6 +9,8 @@ use super::{Plan, Reason, Step, Verb};
 pub struct Limits {
     /// How many resources that lose something may be destroyed, if the user said so.
     pub max_destroy: Option<usize>,
+    /// Whether what is kept otherwise may be wiped.
+    pub allow_wipe: bool,
     /// Whether destroying is what was asked for.
     pub destroying: bool,
 }
@@ -23,7 +25,7 @@ pub fn refusals(plan: &Plan, limits: Limits) -> Vec<Diagnostic> {
 }
 
 const GUARDS: &[fn(&Plan, Limits) -> Option<Diagnostic>] =
-    &[emptied_configuration, large_share, max_destroy];
+    &[emptied_configuration, large_share, max_destroy, wiped];
 
 /// From this many on, a share of what exists that is destroyed may be a slip.
 const LARGE: usize = 3;
@@ -95,6 +97,30 @@ fn max_destroy(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
             .detail(format!("--max-destroy allows {allowed}"))
             .hint("read the plan; if it is right, allow as many as it destroys")
     })
+}
+
+/// Data that somebody keeps for as long as nobody says otherwise.
+fn wiped(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
+    let wiping = plan.steps.iter().filter(|step| step.wipes);
+    let wiped: Vec<String> = wiping
+        .map(|step| format!("{} {}", step.kind, step.label))
+        .collect();
+    if limits.allow_wipe || wiped.is_empty() {
+        return None;
+    }
+    let lost = plan.steps.iter().find(|step| step.wipes)?.loses;
+    let whose = match wiped.as_slice() {
+        [one] => one.clone(),
+        _ => format!("{} and {} more", wiped.first()?, wiped.len() - 1),
+    };
+    Some(
+        Diagnostic::error(format!("the plan wipes {whose}"))
+            .detail(format!(
+                "{} would be lost for good, and is never lost unasked",
+                lost.unwrap_or("what is on it")
+            ))
+            .hint("keep a copy of what is needed; then allow it with --allow-wipe"),
+    )
 }
 
 /// What the plan destroys for good, if it is more than one: how many of which kind.

@@ -199,6 +199,7 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
             _ => None,
         },
         loses,
+        wipes: loses.is_some() && decision.kind.kept_unless_allowed,
         interrupts: false,
         permanent: false,
         waits_for: Vec::new(),
@@ -271,6 +272,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             monthly: price_change(kind, account.catalog.as_ref(), &before, &attributes)
                 .filter(|more| !more.is_zero()),
             loses: None,
+            wipes: false,
             interrupts: stage.interrupts,
             permanent,
             waits_for: Vec::new(),

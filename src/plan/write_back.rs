@@ -64,6 +64,7 @@ pub(super) fn write_back(
         detail: detail.join("; "),
         monthly: None,
         loses: None,
+        wipes: false,
         interrupts: false,
         permanent: false,
         waits_for: Vec::new(),

@@ -144,6 +144,7 @@ struct StepJson<'a> {
     /// By how many dollars it changes the monthly bill; null if it does not or that is unknown.
     monthly: Option<f64>,
     loses: Option<&'a str>,
+    wipes: bool,
     /// Whether it cannot be used from here on until its last step is done.
     interrupts: bool,
     permanent: bool,
@@ -441,6 +442,7 @@ impl<'a> StepJson<'a> {
             address: step.op.address().map(Address::to_string),
             monthly: step.monthly.map(crate::model::Money::dollars),
             loses: step.loses,
+            wipes: step.wipes,
             interrupts: step.interrupts,
             permanent: step.permanent,
             waits_for: &step.waits_for,

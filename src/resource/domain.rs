@@ -27,6 +27,7 @@ pub const KIND: Kind = Kind {
     remembered_for: None,
     forgotten_at: None,
     loses: None,
+    kept_unless_allowed: false,
     written_back: None,
     label: |name, _| name.to_owned(),
     detail: |_| "new zone".to_owned(),

@@ -57,6 +57,8 @@ pub struct Kind {
     pub forgotten_at: Option<&'static str>,
     /// What deleting it loses, for the plan to say.
     pub loses: Option<&'static str>,
+    /// Whether it is never deleted, and loses that, unless the user allowed just that.
+    pub kept_unless_allowed: bool,
     /// The attribute that is written back into the user's file.
     pub written_back: Option<&'static str>,
     /// How a plan calls it, from its address's name and its attributes.

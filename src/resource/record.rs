@@ -36,6 +36,7 @@ pub const KIND: Kind = Kind {
     remembered_for: Some(TTL),
     forgotten_at: None,
     loses: None,
+    kept_unless_allowed: false,
     written_back: None,
     label: |name, _| name.replacen('/', " ", 1),
     detail: |attributes| format!("→ {}", attributes.get(DATA).map(show).unwrap_or_default()),

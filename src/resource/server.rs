@@ -86,6 +86,7 @@ pub const KIND: Kind = Kind {
     remembered_for: None,
     forgotten_at: Some(FORGOTTEN_AT),
     loses: Some("its disk"),
+    kept_unless_allowed: false,
     written_back: Some(NETWORKS),
     label: |name, _| name.to_owned(),
     detail,

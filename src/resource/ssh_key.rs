@@ -27,6 +27,7 @@ pub const KIND: Kind = Kind {
     remembered_for: None,
     forgotten_at: None,
     loses: None,
+    kept_unless_allowed: false,
     written_back: None,
     label: |_, attributes| super::text(attributes, NAME).to_owned(),
     detail: |_| "upload".to_owned(),

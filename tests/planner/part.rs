@@ -225,6 +225,7 @@ fn a_part_is_guarded_by_what_exists_and_costs_what_all_costs() {
     let world = World::made(&named(&many)).asking_for(&named(&many[..2]));
     let limits = Limits {
         max_destroy: None,
+        allow_wipe: false,
         destroying: false,
     };
     assert_eq!(refusals(&world.plan().unwrap(), limits).len(), 1);

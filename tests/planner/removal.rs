@@ -188,6 +188,7 @@ fn an_emptied_file_is_refused_unless_it_is_meant() {
         let plan = world.plan().unwrap();
         let limits = Limits {
             max_destroy,
+            allow_wipe: false,
             destroying,
         };
         let refusals = refusals(&plan, limits);

@@ -38,6 +38,7 @@ impl Steps {
             detail: String::new(),
             monthly: None,
             loses: None,
+            wipes: false,
             interrupts: false,
             permanent: false,
             waits_for: waits_for.to_vec(),
