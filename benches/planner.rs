@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use cloudbuilder::config::{PublicKey, cloud};
 use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Image, Money,
-    Observed, Origin, Readiness, Recorded, Region, Size, Update, Value,
+    Observed, Origin, Readiness, Recorded, Region, Size, Update,
 };
 use cloudbuilder::plan::{Input, Part, plan};
 use cloudbuilder::resource::{KINDS, Setting, declare, record, server};
@@ -216,13 +216,11 @@ fn made(servers: usize) -> World {
     for (at, desired) in world.desired.iter().enumerate() {
         let mut attributes = Attributes::new();
         for (name, value) in &desired.attributes {
-            let value = match value {
-                Value::Known(known) => known.clone(),
-                Value::Sealed(sealed) => sealed.shown.clone(),
-                Value::Reference(to) => {
-                    world.recorded[&to.address].attributes[&to.attribute].clone()
-                }
-            };
+            let value =
+                value.resolve(|to| world.recorded[&to.address].attributes.get(&to.attribute));
+            let value = value
+                .expect("what it refers to comes before it")
+                .into_owned();
             attributes.insert(name, value);
         }
         let (_, kind) = cloudbuilder::resource::kind(desired.address.kind()).expect("a kind");

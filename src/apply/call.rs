@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 use tokio::time::{Instant, sleep};
 
-use crate::model::{Address, Attributes, Observed, Recorded, Sealed, Secret, Value};
+use crate::model::{Address, Attributes, Observed, Recorded, Secret, Value};
 use crate::plan::{Change, Op, Step};
 use crate::provider::{Class, Error, Target, Updated, Write, Writers};
-use crate::resource::{OnChange, kind, show, texts_of};
+use crate::resource::{OnChange, kind, texts_of};
 use crate::state::{Effect, Intent};
 
 use super::Options;
 use super::outcome::{asked_for, missing};
+use super::resolve::{nothing_there, resolve, value_of};
 
 /// Whether nothing new shall be sent: the user wants to stop, or nothing can be saved.
 #[derive(Clone, Debug, Default)]
@@ -109,10 +110,14 @@ impl Part {
             Op::Create { attributes, .. } => attributes
                 .iter()
                 .filter_map(|(name, value)| match value {
-                    Value::Sealed(sealed) => Some((name, sealed.content.clone())),
-                    Value::Known(_) | Value::Reference(_) => None,
+                    Value::Sealed(sealed) => {
+                        let filled = sealed.filled(|to| value_of(to, recorded));
+                        let none = || nothing_there(&sealed.references, recorded);
+                        Some(filled.ok_or_else(none).map(|content| (name, content)))
+                    }
+                    Value::Known(_) | Value::Reference(_) | Value::Template(_) => None,
                 })
-                .collect(),
+                .collect::<Result<_, _>>()?,
             _ => Vec::new(),
         };
         Ok(Self {
@@ -486,23 +491,4 @@ fn forget_what_is_only_seen(kind_name: &str, attributes: &mut Attributes, change
             attributes.remove(attribute.name);
         }
     }
-}
-
-/// Every reference replaced by what it refers to.
-fn resolve(
-    wanted: &Attributes<Value>,
-    recorded: &BTreeMap<Address, Recorded>,
-) -> Result<Attributes, String> {
-    let resolved = wanted.iter().map(|(name, value)| match value {
-        Value::Known(known) | Value::Sealed(Sealed { shown: known, .. }) => {
-            Ok((name, known.clone()))
-        }
-        Value::Reference(reference) => recorded
-            .get(&reference.address)
-            .and_then(|recorded| recorded.attributes.get(&reference.attribute))
-            .filter(|found| !found.is_null())
-            .map(|found| (name, found.clone()))
-            .ok_or_else(|| format!("there is no {}", show(value))),
-    });
-    resolved.collect()
 }

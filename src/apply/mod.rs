@@ -18,6 +18,7 @@ mod event;
 mod ledger;
 mod meaning;
 mod outcome;
+mod resolve;
 mod run;
 mod schedule;
 mod search;

@@ -148,7 +148,7 @@ fn file(reader: &mut Reader<'_, '_>, of: &str, object: &Object<'_>, place: Place
         match key {
             "path" => path = absolute(reader, &what, value),
             "content" => {
-                let text = reader.string(&what, value);
+                let text = reader.template(&what, value);
                 source = text.map(|text| FileSource::Content(Secret::new(text.to_owned())));
             }
             "file" => source = reader.text(&what, value).map(FileSource::Local),

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::Spanned;
 use super::source::Source;
 use super::syntax::range;
-use crate::model::{Diagnostic, Place};
+use crate::model::{Diagnostic, Place, has_references};
 
 /// Takes values out of a parsed file and collects every complaint, so that one run reports all.
 ///
@@ -116,8 +116,24 @@ impl<'s, 't> Reader<'s, 't> {
         object
     }
 
-    /// The string a value is, whatever is in it, or a complaint.
+    /// The string a value is, whatever is in it, or a complaint. References to other resources are
+    /// one too.
     pub(super) fn string<'v>(&mut self, what: &str, value: &'v Value<'_>) -> Option<&'v str> {
+        let text = self.template(what, value)?;
+        if has_references(text) {
+            let diagnostic = Diagnostic::error(format!("{what} cannot refer to another resource"))
+                .detail("it has to be known before anything is made")
+                .hint("write the value itself, or a variable such as ${NAME}")
+                .at(self.value_place(value));
+            self.report(diagnostic);
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The string a value is, in which references to other resources may stand, marked as
+    /// [`marked`](crate::model::marked) does it; or a complaint.
+    pub(super) fn template<'v>(&mut self, what: &str, value: &'v Value<'_>) -> Option<&'v str> {
         if let Some(literal) = value.as_string_lit() {
             return Some(literal.value.as_ref());
         }

@@ -1,5 +1,6 @@
 //! `${NAME}` in the strings of cloud.json: replaced by what the command line or the environment
-//! says, before anything else is made of them.
+//! says, before anything else is made of them. What refers to another resource,
+//! `${server.db.private_ipv4}`, is marked as such and stays until that is known.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use jsonc_parser::ast::{StringLit, Value};
 
 use super::reader::Reader;
 use super::{files, quotable};
-use crate::model::{Diagnostic, Place, nearest};
+use crate::model::{Diagnostic, Place, marked, nearest, parts_of_reference, readable};
 
 /// Words in the name of a variable whose value is a secret.
 const SECRETS: [&str; 7] = [
@@ -158,6 +159,10 @@ impl Replacing<'_, '_, '_, '_> {
                     text.push_str(part);
                     continue;
                 }
+                Part::Reference { inside } => {
+                    text.push_str(&marked(inside));
+                    continue;
+                }
                 Part::Variable { name, range } => match self.variable(name, hidden) {
                     Ok(value) => {
                         text.push_str(&value);
@@ -184,7 +189,7 @@ impl Replacing<'_, '_, '_, '_> {
             return;
         }
         if !hidden {
-            self.replaced.shown.push((place, text.clone()));
+            self.replaced.shown.push((place, readable(&text)));
         }
         literal.value = Cow::Owned(text);
     }
@@ -255,6 +260,7 @@ impl Replacing<'_, '_, '_, '_> {
 enum Part<'a> {
     Text(&'a str),
     Variable { name: &'a str, range: Range<usize> },
+    Reference { inside: &'a str },
     Wrong { problem: Wrong, range: Range<usize> },
 }
 
@@ -272,13 +278,13 @@ impl Wrong {
         match self {
             Self::Open => Diagnostic::error("a `${` is never closed")
                 .hint(format!("put `}}` behind the variable's name{literally}")),
-            Self::Reference => {
-                Diagnostic::error("references to other resources are not supported yet")
-                    .detail("`${…}` with a dot in it is reserved for them")
-                    .hint(format!(
-                        "write the value itself, or name a variable, which has no dot{literally}"
-                    ))
-            }
+            Self::Reference => Diagnostic::error("this is neither a reference nor a variable")
+                .detail(
+                    "a reference has a kind, a name and what of it is meant; a variable has no dot",
+                )
+                .hint(format!(
+                    "write, for example, ${{server.db.private_ipv4}}{literally}"
+                )),
             Self::NoName => Diagnostic::error("a `${…}` names no variable").hint(format!(
                 "a name is letters, digits and `_`, such as ${{SIZE}}{literally}"
             )),
@@ -312,6 +318,8 @@ fn parts(text: &str) -> Vec<Part<'_>> {
         let range = start..at;
         parts.push(if is_name(name) {
             Part::Variable { name, range }
+        } else if parts_of_reference(name).is_some() {
+            Part::Reference { inside: name }
         } else if name.contains('.') {
             let problem = Wrong::Reference;
             Part::Wrong { problem, range }
@@ -335,6 +343,7 @@ mod tests {
                 assert_eq!(text[range], format!("${{{name}}}"));
                 Some(format!("<{name}>"))
             }
+            Part::Reference { inside } => Some(format!("<<{inside}>>")),
             Part::Wrong { .. } => None,
         });
         parts.collect()
@@ -356,7 +365,16 @@ mod tests {
             ("${1}", None),
             ("${A B}", None),
             ("${A:-b}", None),
-            ("${server.db.private_ipv4}", None),
+            (
+                "${server.db.private_ipv4}:1",
+                Some("<<server.db.private_ipv4>>:1"),
+            ),
+            (
+                "$${server.db.private_ipv4}",
+                Some("${server.db.private_ipv4}"),
+            ),
+            ("${server.private_ipv4}", None),
+            ("${.db.x}", None),
             ("${é}", None),
         ] {
             assert_eq!(put_together(text).as_deref(), expected, "{text}");

@@ -12,6 +12,7 @@ mod money;
 mod nearest;
 mod resource;
 mod secret;
+mod template;
 mod value;
 
 pub use account::{Account, AccountView, AccountViews};
@@ -27,4 +28,5 @@ pub use money::Money;
 pub use nearest::nearest;
 pub use resource::{Desired, Observed, Origin, Readiness, Recorded};
 pub use secret::Secret;
+pub use template::{Template, has_references, marked, parts_of_reference, readable};
 pub use value::{Reference, Sealed, Value};

@@ -45,10 +45,7 @@ impl Desired {
 
     /// Every reference to another resource, `only_if` among them.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
-        let of_attributes = self.attributes.values().filter_map(|value| match value {
-            Value::Reference(reference) => Some(reference),
-            Value::Known(_) | Value::Sealed(_) => None,
-        });
+        let of_attributes = self.attributes.values().flat_map(Value::references);
         of_attributes.chain(self.only_if.as_ref())
     }
 }

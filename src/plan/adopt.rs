@@ -184,12 +184,10 @@ fn another(
     let (_, kind) = kind(address.kind())?;
     let mut attributes = kind.attributes.iter();
     attributes.find_map(|attribute| {
-        let wanted = match desired.attributes.get(attribute.name)? {
-            Value::Reference(to) => index.wanted.get(&to.address)?.known(&to.attribute)?,
-            known => known.known()?,
-        };
+        let wanted = desired.attributes.get(attribute.name)?;
+        let wanted = wanted.resolve(|to| index.wanted.get(&to.address)?.known(&to.attribute))?;
         let is = seen.attributes.get(attribute.name)?;
-        let differs = attribute.on_change == OnChange::Identity && is != wanted;
+        let differs = attribute.on_change == OnChange::Identity && *is != *wanted;
         let shown = |value: &Json| show(&Value::Known(value.clone()));
         differs.then(|| {
             Diagnostic::error(format!("{} {} is not {address}", kind.name, seen.id))
@@ -197,7 +195,7 @@ fn another(
                     "its {} is {}, cloud.json asks for {}",
                     attribute.about,
                     shown(is),
-                    shown(wanted)
+                    shown(&wanted)
                 ))
                 .hint("look the id up once more")
                 .at(desired.place.clone())
@@ -253,16 +251,15 @@ fn imports(steps: Vec<Step>, index: &Index<'_>) -> Vec<Step> {
 /// What is yet to be made says what it will be, and nothing more is known of it now.
 fn settled(mut op: Op, index: &Index<'_>) -> Op {
     if let Op::Import { attributes, .. } = &mut op {
-        let unknown = attributes.iter().filter_map(|(name, value)| match value {
-            Value::Reference(to) => Some((name, to.clone())),
-            Value::Known(_) | Value::Sealed(_) => None,
-        });
-        let unknown: Vec<_> = unknown.collect();
-        for (name, to) in unknown {
-            let wanted = index.wanted.get(&to.address);
-            match wanted.and_then(|wanted| wanted.known(&to.attribute)) {
+        let unknown = attributes
+            .iter()
+            .filter(|(_, value)| value.known().is_none());
+        let unknown: Vec<_> = unknown.map(|(name, value)| (name, value.clone())).collect();
+        for (name, value) in unknown {
+            let known = value.resolve(|to| index.wanted.get(&to.address)?.known(&to.attribute));
+            match known {
                 Some(known) => {
-                    attributes.insert(name, Value::Known(known.clone()));
+                    attributes.insert(name, Value::Known(known.into_owned()));
                 }
                 None => {
                     attributes.remove(name);

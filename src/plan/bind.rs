@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
@@ -167,7 +168,7 @@ impl<'b, 'a> Binder<'b, 'a> {
                 .get(attribute.name)
                 .and_then(|v| self.resolve(v));
             let was = recorded.attributes.get(attribute.name);
-            wanted.is_none() || was.is_none() || wanted == was
+            wanted.is_none() || was.is_none() || wanted.as_deref() == was
         })
     }
 
@@ -271,24 +272,14 @@ impl<'b, 'a> Binder<'b, 'a> {
 
     /// A value as far as it can be known before anything is done. What a new resource is asked to
     /// have counts as known.
-    fn resolve<'v>(&'v self, value: &'v Value) -> Option<&'v Json> {
-        let reference = match value {
-            Value::Reference(reference) => reference,
-            known => return known.known(),
-        };
-        match self.bindings.at.get(&reference.address) {
-            Some(&at) => self
-                .input
-                .observed
-                .get(at)?
-                .attributes
-                .get(&reference.attribute),
-            None => self
-                .index
-                .wanted
-                .get(&reference.address)?
-                .known(&reference.attribute),
-        }
+    fn resolve<'v>(&'v self, value: &'v Value) -> Option<Cow<'v, Json>> {
+        value.resolve(|reference| {
+            let (address, attribute) = (&reference.address, &reference.attribute);
+            match self.bindings.at.get(address) {
+                Some(&at) => self.input.observed.get(at)?.attributes.get(attribute),
+                None => self.index.wanted.get(address)?.known(attribute),
+            }
+        })
     }
 
     /// What carries our mark and is neither wanted nor recorded is nobody's business but the
@@ -346,8 +337,11 @@ fn moved(desired: &Desired, recorded: &Recorded) -> Diagnostic {
 fn by_nature(observed: &[Observed]) -> HashMap<(&str, &'static str, String), Vec<usize>> {
     let mut by_nature: HashMap<_, Vec<usize>> = HashMap::with_capacity(observed.len());
     for (at, observed) in observed.iter().enumerate() {
-        let nature = kind(observed.kind)
-            .and_then(|(_, kind)| nature(kind, |attribute| observed.attributes.get(attribute)));
+        let nature = kind(observed.kind).and_then(|(_, kind)| {
+            nature(kind, |attribute| {
+                observed.attributes.get(attribute).map(Cow::Borrowed)
+            })
+        });
         if let Some(nature) = nature {
             by_nature
                 .entry((&*observed.account, observed.kind, nature))
@@ -360,10 +354,13 @@ fn by_nature(observed: &[Observed]) -> HashMap<(&str, &'static str, String), Vec
 
 /// The values of the natural key, folded into one text; `None` while one of them is not known.
 /// Names are compared without regard to case, as the clouds do.
-pub(super) fn nature<'v>(kind: &Kind, value: impl Fn(&str) -> Option<&'v Json>) -> Option<String> {
+pub(super) fn nature<'v>(
+    kind: &Kind,
+    value: impl Fn(&str) -> Option<Cow<'v, Json>>,
+) -> Option<String> {
     let mut nature = String::new();
     for attribute in kind.natural_key {
-        match value(attribute)? {
+        match value(attribute)?.as_ref() {
             Json::String(text) => nature.push_str(&text.to_ascii_lowercase()),
             Json::Null => return None,
             other => nature.push_str(&other.to_string()),

@@ -302,6 +302,7 @@ fn values(attributes: &Attributes<Value>) -> BTreeMap<&str, Json> {
 fn value(value: &Value) -> Json {
     match value {
         Value::Reference(reference) => json!({ "reference": reference.to_string() }),
+        Value::Template(template) => json!({ "template": template.written() }),
         known => json!({ "known": known.known() }),
     }
 }

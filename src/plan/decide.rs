@@ -486,7 +486,7 @@ impl<'a> Decider<'_, 'a> {
             let value = match self.facts.resolve(wanted) {
                 // What the provider is to get goes with it.
                 Some(_) if matches!(wanted, Value::Sealed(_)) => wanted.clone(),
-                Some(known) => Value::Known(known.clone()),
+                Some(known) => Value::Known(known.into_owned()),
                 None if after.contains_key(name) && !Change::is_of(changes, name) => continue,
                 None => wanted.clone(),
             };

@@ -36,10 +36,10 @@ pub(super) fn changes(
         };
         let after = match (facts.resolve(wanted), wanted) {
             // What is not over has to be brought to its end.
-            (Some(known), _) if known == is && !observed.is_halfway(attribute.name) => continue,
-            (Some(known), _) => Value::Known(known.clone()),
+            (Some(known), _) if *known == *is && !observed.is_halfway(attribute.name) => continue,
+            (Some(known), _) => Value::Known(known.into_owned()),
             // It does not say just now, and nothing suggests that it changed.
-            (None, Value::Reference(to)) if was_set_from(desired, to, facts) => continue,
+            (None, unknown) if was_set_from(desired, unknown, facts) => continue,
             (None, unknown) => unknown.clone(),
         };
         changes.push(Change {
@@ -82,9 +82,14 @@ fn left_otherwise(
     })
 }
 
-/// Whether the value was taken from `to` before, when that was ready. One that is still on its way
-/// was never asked: what refers to it has the value of another.
-fn was_set_from(desired: &Desired, to: &Reference, facts: &Facts<'_>) -> bool {
+/// Whether the value was taken from what it refers to before, when that was ready.
+fn was_set_from(desired: &Desired, value: &Value, facts: &Facts<'_>) -> bool {
+    let mut references = value.references().iter();
+    references.all(|to| was_asked(desired, to, facts))
+}
+
+/// One that is still on its way was never asked: what refers to it has the value of another.
+fn was_asked(desired: &Desired, to: &Reference, facts: &Facts<'_>) -> bool {
     let recorded = facts.recorded.get(&desired.address);
     let target = facts.recorded.get(&to.address);
     let bound = facts.kept(&to.address);
@@ -108,7 +113,7 @@ pub(super) fn is_outdated(
             OnChange::Update => {
                 let wanted = desired.attributes.get(attribute.name);
                 let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
-                wanted.is_some() && applied.is_some() && wanted != applied
+                wanted.is_some() && applied.is_some() && wanted.as_deref() != applied
             }
             _ => false,
         }
@@ -162,7 +167,7 @@ pub(super) fn reason(
                 let applied = recorded.attributes.get(&change.attribute);
                 let wanted = desired.attributes.get(&change.attribute);
                 let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
-                applied.is_some() && applied == wanted && applied != Some(&change.before)
+                applied.is_some() && applied == wanted.as_deref() && applied != Some(&change.before)
             })
     });
     if outside {

@@ -1,5 +1,6 @@
 //! What another resource is made for: it differs in something that one keeps for as long as it is.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value as Json;
@@ -100,7 +101,9 @@ impl<'a> Twins<'a> {
             unbound.filter_map(|other| {
                 let mut owners = other.owners.iter();
                 let is_ours = owners.any(|owner| Some(owner.as_str()) == lineage);
-                let nature = nature(kind, |attribute| other.attributes.get(attribute))?;
+                let nature = nature(kind, |attribute| {
+                    other.attributes.get(attribute).map(Cow::Borrowed)
+                })?;
                 is_ours.then_some(((&*other.account, kind.name, nature), other))
             })
         });
@@ -109,7 +112,9 @@ impl<'a> Twins<'a> {
 
     /// The one that has the natural key of what is wanted.
     pub(super) fn of_wanted(&self, kind: &'static Kind, desired: &Desired) -> Option<&'a Observed> {
-        let nature = nature(kind, |attribute| desired.known(attribute))?;
+        let nature = nature(kind, |attribute| {
+            desired.known(attribute).map(Cow::Borrowed)
+        })?;
         let key = (desired.account.as_str(), kind.name, nature);
         self.0.get(&key).copied()
     }

@@ -347,12 +347,8 @@ fn referred(desired: Option<&Desired>, changed: &[String]) -> Vec<Address> {
     let values = changed
         .iter()
         .filter_map(|name| desired?.attributes.get(name));
-    values
-        .filter_map(|value| match value {
-            Value::Reference(reference) => Some(reference.address.clone()),
-            Value::Known(_) | Value::Sealed(_) => None,
-        })
-        .collect()
+    let references = values.flat_map(Value::references);
+    references.map(|to| to.address.clone()).collect()
 }
 
 fn refers_to(desired: &Desired) -> Vec<Address> {

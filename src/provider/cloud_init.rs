@@ -43,7 +43,7 @@ pub(super) fn wanted_files(desired: &Desired) -> Result<Vec<File>, String> {
             serde_json::from_str(content).map_err(|_| NONE_OF_OURS.to_owned())
         }
         Some(Value::Known(list)) => files(Some(list)),
-        Some(Value::Reference(_)) | None => Ok(Vec::new()),
+        Some(Value::Reference(_) | Value::Template(_)) | None => Ok(Vec::new()),
     }
 }
 

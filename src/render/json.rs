@@ -344,7 +344,7 @@ impl ChangeJson {
                         Value::Known(value) | Value::Sealed(Sealed { shown: value, .. }) => {
                             after.insert(name, value.clone());
                         }
-                        Value::Reference(_) => {
+                        Value::Reference(_) | Value::Template(_) => {
                             after.remove(name);
                             after_unknown.insert(name.to_owned(), true);
                         }

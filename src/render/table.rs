@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, pad, rows, width};
-use crate::model::{Address, Sealed, Value, escape};
+use crate::model::{Address, Reference, Sealed, Value, escape};
 use crate::plan::{Op, Plan, Step, Verb};
 
 /// From how many steps on a plan also counts them by kind: it no longer fits on one screen.
@@ -182,13 +182,23 @@ pub(super) fn shown(value: &Json) -> String {
 fn wanted(makers: &Makers<'_>, value: &Value) -> String {
     match value {
         Value::Known(value) | Value::Sealed(Sealed { shown: value, .. }) => shown(value),
-        Value::Reference(reference) => {
-            let whose = escape(&reference.to_string()).into_owned();
-            match makers.get(&reference.address) {
-                Some(number) => format!("{whose}, known after step {number}"),
-                None => whose,
-            }
+        Value::Reference(to) => after_step(
+            makers,
+            escape(&to.to_string()).into(),
+            std::slice::from_ref(to),
+        ),
+        Value::Template(template) => {
+            after_step(makers, shown(&template.written()), template.references())
         }
+    }
+}
+
+/// What is shown, and from when on it is known what stands in it.
+fn after_step(makers: &Makers<'_>, shown: String, references: &[Reference]) -> String {
+    let steps = references.iter().filter_map(|to| makers.get(&to.address));
+    match steps.max() {
+        Some(number) => format!("{shown}, known after step {number}"),
+        None => shown,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::{
     AccountViews, Address, Attributes, Catalog, Desired, Diagnostic, Recorded, Reference, Value,
 };
 
-use super::{domain, files, record, selection, server, settings, ssh_key};
+use super::{domain, files, record, references, selection, server, settings, ssh_key};
 
 mod expiry;
 mod zones;
@@ -61,6 +61,8 @@ pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
             declaration.records(name, server);
         }
     }
+    let wrong = references::check(&declaration.out.desired);
+    declaration.out.notes.extend(wrong);
     declaration.out
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value as Json;
@@ -85,13 +86,10 @@ impl<'a> Facts<'a> {
     /// A desired value as far as it is known now: a reference to something that exists already, and
     /// stays, is.
     #[must_use]
-    pub fn resolve(&self, value: &'a Value) -> Option<&'a Json> {
-        match value {
-            Value::Known(_) | Value::Sealed(_) => value.known(),
-            Value::Reference(reference) => {
-                let attributes: &Attributes = &self.kept(&reference.address)?.attributes;
-                attributes.get(&reference.attribute)
-            }
-        }
+    pub fn resolve(&self, value: &'a Value) -> Option<Cow<'a, Json>> {
+        value.resolve(|reference| {
+            let attributes: &Attributes = &self.kept(&reference.address)?.attributes;
+            attributes.get(&reference.attribute)
+        })
     }
 }

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use crate::config::{File, FileSource};
-use crate::model::{Sealed, Secret};
+use crate::model::{Sealed, Secret, Template};
+
+use super::references::reference;
 
 /// The files, for the provider alone: a list of objects with `path`, `content` and, where there is
 /// one, `mode`. Everybody else sees what tells one content from another. `None` if there are none.
@@ -35,10 +37,18 @@ pub(super) fn sealed(files: &[File], public_key: &str) -> Option<Sealed> {
         contents.push(one);
         shown.push(other);
     }
-    Some(Sealed {
-        shown: shown.into(),
-        content: Secret::new(Json::from(contents).to_string()),
-    })
+    Some(sealed_as(shown.into(), contents.into()))
+}
+
+/// What the provider gets of it, with what it takes from other resources, and what everybody else
+/// sees.
+pub(super) fn sealed_as(shown: Json, content: Json) -> Sealed {
+    let content = Template::new(content, reference);
+    Sealed {
+        shown,
+        content: Secret::new(content.json().to_string()),
+        references: content.references().to_vec(),
+    }
 }
 
 fn put(object: &mut Json, key: &str, text: &str) {

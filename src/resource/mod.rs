@@ -13,6 +13,7 @@ pub mod domain;
 mod facts;
 mod files;
 pub mod record;
+mod references;
 mod selection;
 pub mod server;
 mod server_checks;
@@ -55,6 +56,8 @@ pub struct Kind {
     pub remembered_for: Option<&'static str>,
     /// The attribute in which the state says when nobody remembers it any more.
     pub forgotten_at: Option<&'static str>,
+    /// What texts of cloud.json may take from it: their words for attributes.
+    pub referred: &'static [(&'static str, &'static str)],
     /// What deleting it loses, for the plan to say.
     pub loses: Option<&'static str>,
     /// Whether it is never deleted, and loses that, unless the user allowed just that.
@@ -239,6 +242,7 @@ pub fn show(value: &Value) -> String {
         Value::Known(Json::Array(all)) => format!("{} of them", all.len()),
         Value::Known(other) => other.to_string(),
         Value::Sealed(sealed) => show(&Value::Known(sealed.shown.clone())),
+        Value::Template(template) => show(&Value::Known(template.written())),
         Value::Reference(reference) => {
             let about = kind(reference.address.kind())
                 .and_then(|(_, kind)| kind.attribute(&reference.attribute))
@@ -291,7 +295,13 @@ mod tests {
     #[test]
     fn natural_keys_and_written_back_attributes_are_attributes() {
         for kind in KINDS {
-            for name in kind.natural_key.iter().chain(&kind.written_back) {
+            let referred = kind.referred.iter().map(|(_, attribute)| attribute);
+            for name in kind
+                .natural_key
+                .iter()
+                .chain(&kind.written_back)
+                .chain(referred)
+            {
                 assert!(kind.attribute(name).is_some(), "{}.{name}", kind.name);
             }
         }

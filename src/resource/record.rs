@@ -35,6 +35,7 @@ pub const KIND: Kind = Kind {
     destroyed_first: |_| false,
     remembered_for: Some(TTL),
     forgotten_at: None,
+    referred: &[],
     loses: None,
     kept_unless_allowed: false,
     written_back: None,
@@ -221,7 +222,9 @@ fn is_right(facts: &Facts<'_>, name: &str, record_type: &str, other: &Observed) 
         .attributes
         .get(DATA)
         .and_then(|value| facts.resolve(value));
-    !facts.unwanted.contains(&address) && data.is_some() && data == other.attributes.get(DATA)
+    !facts.unwanted.contains(&address)
+        && data.is_some()
+        && data.as_deref() == other.attributes.get(DATA)
 }
 
 fn server_addresses<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {

@@ -42,6 +42,8 @@ pub const IPV6: &str = "ipv6";
 pub const SSH_KEY: &str = "ssh_key";
 /// Its public IPv4 address.
 pub const IPV4_ADDRESS: &str = "ipv4_address";
+/// Its IPv4 address in a private network, the first one if it has several.
+pub const PRIVATE_IPV4: &str = "private_ipv4";
 /// Its public IPv6 address.
 pub const IPV6_ADDRESS: &str = "ipv6_address";
 /// Whether it runs: [`ON`] or [`OFF`].
@@ -85,6 +87,11 @@ pub const KIND: Kind = Kind {
     destroyed_first: |attributes| text(attributes, REPLACE) == DESTROY_FIRST,
     remembered_for: None,
     forgotten_at: Some(FORGOTTEN_AT),
+    referred: &[
+        ("private_ipv4", PRIVATE_IPV4),
+        ("public_ipv4", IPV4_ADDRESS),
+        ("public_ipv6", IPV6_ADDRESS),
+    ],
     loses: Some("its disk"),
     kept_unless_allowed: false,
     written_back: Some(NETWORKS),
@@ -131,6 +138,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),
     attribute(IPV4_ADDRESS, "public IPv4", OnChange::Computed),
     attribute(IPV6_ADDRESS, "public IPv6", OnChange::Computed),
+    attribute(PRIVATE_IPV4, "private IPv4", OnChange::Computed),
     attribute(NETWORKS, "addresses", OnChange::Computed),
 ];
 
@@ -194,6 +202,18 @@ fn disk_grows(
         .zip(is.and_then(Json::as_u64))
         .is_some_and(|(size, is)| size.disk_gb <= is);
     text(after, DISK) == GROW && text(before, SIZE) != size && !stays
+}
+
+/// What `networks` say of its private IPv4 address.
+#[must_use]
+pub fn private_ipv4(networks: &Json) -> Json {
+    let listed = networks.get("v4").and_then(Json::as_array);
+    let mut private = listed.into_iter().flatten();
+    let first = private.find(|one| one.get("type").and_then(Json::as_str) == Some("private"));
+    first
+        .and_then(|one| one.get("ip_address"))
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Every address that a server has, private ones too.

@@ -26,6 +26,7 @@ pub const KIND: Kind = Kind {
     destroyed_first: |_| false,
     remembered_for: None,
     forgotten_at: None,
+    referred: &[],
     loses: None,
     kept_unless_allowed: false,
     written_back: None,

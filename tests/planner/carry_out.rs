@@ -265,15 +265,14 @@ impl World {
     }
 
     fn resolve(&self, attributes: &Attributes<Value>) -> Attributes {
-        let resolved = attributes.iter().map(|(name, value)| match value {
-            Value::Known(_) | Value::Sealed(_) => (name, value.known().unwrap().clone()),
-            Value::Reference(to) => {
-                let target = self.recorded.get(&to.address);
-                let found = target.and_then(|target| target.attributes.get(&to.attribute));
-                let found = found.filter(|found| !found.is_null());
-                let found = found.unwrap_or_else(|| panic!("there is no {to}"));
-                (name, found.clone())
-            }
+        let resolved = attributes.iter().map(|(name, value)| {
+            let found = value.resolve(|to| {
+                let target = self.recorded.get(&to.address)?;
+                let found = target.attributes.get(&to.attribute);
+                found.filter(|found| !found.is_null())
+            });
+            let found = found.unwrap_or_else(|| panic!("there is no {value:?}"));
+            (name, found.into_owned())
         });
         resolved.collect()
     }

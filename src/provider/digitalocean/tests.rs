@@ -41,6 +41,7 @@ fn an_active_droplet_is_a_server() {
         "image": "debian-13-x64",
         "backups": true,
         "power": "on",
+        "private_ipv4": "10.128.192.124",
         "disk_gb": 25,
         "ipv6": true,
         // Not the private one, which comes first.

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::model::{Attributes, Money, Observed, Readiness};
 use crate::resource::server::{
     BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, LOCKED,
-    MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, REGION, SIZE, TAGS,
+    MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, PRIVATE_IPV4, REGION, SIZE, TAGS, private_ipv4,
 };
 
 use super::super::wire::{Droplet, NetworkV4, NetworkV6};
@@ -55,10 +55,9 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
         _ => None,
     };
     if readiness == Readiness::Ready {
-        attributes.insert(
-            NETWORKS.to_owned(),
-            networks(&droplet.networks.v4, &droplet.networks.v6),
-        );
+        let networks = networks(&droplet.networks.v4, &droplet.networks.v6);
+        attributes.insert(PRIVATE_IPV4.to_owned(), private_ipv4(&networks));
+        attributes.insert(NETWORKS.to_owned(), networks);
     }
     if let Some(address) = ipv4_address {
         attributes.insert(IPV4_ADDRESS.to_owned(), address.into());

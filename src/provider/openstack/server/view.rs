@@ -15,7 +15,7 @@ use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
 use crate::resource::server::{
     BACKUPS, DISK, DISK_GB, GROW, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS,
-    REGION, SIZE,
+    PRIVATE_IPV4, REGION, SIZE, private_ipv4,
 };
 
 use super::change::{RESIZE, REVERT_RESIZE, VERIFY_RESIZE};
@@ -228,7 +228,9 @@ fn put_addresses(
     attributes.extend(v4.into_iter().chain(v6));
     if is_settled {
         attributes.insert(IPV6.to_owned(), public.v6.is_some().into());
-        attributes.insert(NETWORKS.to_owned(), written(addresses, public, nets));
+        let networks = written(addresses, public, nets);
+        attributes.insert(PRIVATE_IPV4.to_owned(), private_ipv4(&networks));
+        attributes.insert(NETWORKS.to_owned(), networks);
     }
 }
 
