@@ -438,9 +438,9 @@ impl<'a> Decider<'_, 'a> {
         had.is_some_and(|(had, _)| self.index.wanted.contains_key(&had))
     }
 
-    /// Whether what is at the address that it had cannot serve.
+    /// Whether what is wanted at the address that it had is there and cannot serve.
     fn fails_in_its_place(&self, address: &Address) -> bool {
-        let had = address.had();
+        let had = address.had().filter(|_| self.serves_in_its_place(address));
         had.and_then(|(had, _)| self.facts.bound(&had))
             .is_some_and(|other| matches!(other.readiness, Readiness::Failed(_)))
     }

@@ -1,8 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::model::{Account, Diagnostic};
+use crate::model::{Account, Address, Diagnostic};
+use crate::resource::kind;
 
-use super::{Plan, Reason, Step, Verb};
+use super::{Op, Plan, Reason, Step, Verb};
 
 /// What a plan may do unasked.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +66,7 @@ fn large_share(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
     let existing = plan.actions.iter().filter(|action| {
         kinds.contains(action.address.kind())
             && action.id.is_some()
+            && action.address.had().is_none()
             && action.reason != Reason::DeletedOutside
             && !matches!(action.verb, Verb::Create | Verb::Forget)
     });
@@ -131,12 +133,28 @@ pub fn several_losses(plan: &Plan) -> Option<(usize, &str)> {
     (losses.len() > 1).then_some((losses.len(), kind))
 }
 
-/// The steps that lose something for good.
+/// The steps that lose something for good, or decide that it will be lost: what another takes the
+/// place of is lost with the step that makes the other, also if a later run deletes it.
 fn losses(plan: &Plan) -> Vec<&Step> {
-    plan.steps
+    let stays: HashSet<&Address> = plan
+        .actions
         .iter()
-        .filter(|step| step.loses.is_some())
-        .collect()
+        .filter(|action| !matches!(action.verb, Verb::Delete | Verb::Forget))
+        .map(|action| &action.address)
+        .collect();
+    let is_loss = |step: &&Step| match &step.op {
+        Op::Create {
+            address,
+            replaces: Some(_),
+            ..
+        } => kind(address.kind()).is_some_and(|(_, kind)| kind.loses.is_some()),
+        Op::Delete { address, .. } => {
+            let serves_on = address.had().is_some_and(|(had, _)| stays.contains(&had));
+            step.loses.is_some() && !serves_on
+        }
+        _ => step.loses.is_some(),
+    };
+    plan.steps.iter().filter(is_loss).collect()
 }
 
 fn counted(steps: &[&Step]) -> String {

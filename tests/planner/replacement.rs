@@ -1,5 +1,7 @@
 //! Another is made for one that cannot become what is wanted, and takes its place first.
 
+use cloudbuilder::plan::guard::{Limits, refusals, several_losses};
+
 use crate::world::{World, servers};
 
 const WEB: &[(&str, &[&str])] = &[("web", &["www.acme.com"])];
@@ -199,6 +201,45 @@ fn what_is_left_to_a_later_run_stays_until_nobody_remembers_it() {
         1 - server web (2): with its disk · another serves in its place -$6.00
     ",
     );
+}
+
+#[test]
+fn what_is_left_to_a_later_run_is_asked_about_when_it_is_replaced() {
+    let of = |image: &str| {
+        let entry = |name: &str| {
+            format!(
+                r#""{name}": {{"region": "new1", "size": "small", "image": "{image}",
+                    "names": ["{name}.acme.com"]}}"#
+            )
+        };
+        let entries = ["a", "b", "c"].map(entry);
+        format!(r#"{{"version": 2, "servers": {{{}}}}}"#, entries.join(", "))
+    };
+    let limits = Limits {
+        max_destroy: None,
+        allow_wipe: false,
+        destroying: false,
+    };
+    let mut world = World::made(&of("deb")).asking_for(&of("newer"));
+    for drains in [true, false] {
+        world.drains = drains;
+        let plan = world.plan().unwrap();
+        let refused = refusals(&plan, limits);
+        assert_eq!(refused[0].summary, "the plan destroys 3 servers of 3");
+        assert_eq!(several_losses(&plan), Some((3, "server")));
+    }
+    let plan = world.plan().unwrap();
+    for step in &plan.steps {
+        world.carry_out(step);
+    }
+    world.now += std::time::Duration::from_secs(60 * 60);
+    let plan = world.plan().unwrap();
+    assert_eq!(plan.steps.len(), 3);
+    assert!(refusals(&plan, limits).is_empty());
+    assert_eq!(several_losses(&plan), None);
+    // Where the others go too, all six do.
+    world.destroying = true;
+    assert_eq!(several_losses(&world.plan().unwrap()), Some((6, "server")));
 }
 
 #[test]
