@@ -1,7 +1,7 @@
 //! Looking: what the accounts hold, in as few requests as it takes, and what cloud.json means
 //! there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use crate::model::{
 use crate::plan::{Pattern, guard, needs_another};
 use crate::provider::{Error, Readers};
 use crate::resource::{
-    Declared, KINDS, Kind, Setting, Zones, declare, declare_servers, domain, record, server,
+    Declared, KINDS, Setting, Zones, declare, declare_servers, domain, kind, record, server,
 };
 
 mod account;
@@ -46,6 +46,28 @@ pub struct Wanted<'a> {
 impl Wanted<'_> {
     fn asks_for_another(&self, address: &Address) -> bool {
         self.replace.iter().any(|pattern| pattern.matches(address))
+    }
+
+    /// Whether another is made for what is recorded. What one keeps for as long as it is was
+    /// recorded as well as it can be seen.
+    fn replaces(&self, desired: &Desired) -> bool {
+        let recorded = self.recorded.get(&desired.address);
+        let kind = kind(desired.address.kind());
+        recorded.zip(kind).is_some_and(|(recorded, (_, kind))| {
+            recorded.account == desired.account
+                && (self.asks_for_another(&desired.address)
+                    || needs_another(kind, desired, recorded, &recorded.attributes))
+        })
+    }
+
+    /// What is recorded and not to stay: nobody wants it any more, or another is made for it.
+    fn leaving(&self, desired: &[Desired]) -> Vec<&Recorded> {
+        let stay = desired.iter().filter(|desired| !self.replaces(desired));
+        let stay: HashSet<&Address> = stay.map(|desired| &desired.address).collect();
+        let recorded = self.recorded.values();
+        recorded
+            .filter(|recorded| !stay.contains(&recorded.address))
+            .collect()
     }
 }
 
@@ -103,7 +125,7 @@ pub async fn refresh(readers: &Readers, wanted: &Wanted<'_>) -> Result<Found, St
     let desired = &declared.desired;
     survey.look_for_records(desired).await?;
     if survey.is_partial(server::KIND.name)
-        && reach::out_of_sight(wanted.recorded, desired, &survey.sight.observed)
+        && reach::out_of_sight(wanted, desired, &survey.sight.observed)
     {
         survey.look_at_every_server(desired).await?;
     }
@@ -301,7 +323,7 @@ impl<'a> Survey<'a> {
     async fn look_for_records(&mut self, desired: &[Desired]) -> Result<(), Error> {
         let kind = record::KIND.name;
         let wanted = self.wanted;
-        let whole = wanted.whole || reach::to_every_record(wanted.recorded, desired);
+        let whole = wanted.whole || reach::to_every_record(&wanted.leaving(desired));
         let lists = self.looks.iter().map(async |look| {
             if !look.has_own_dns || !look.read.capabilities().kinds.contains(&kind) {
                 return Ok(None);
@@ -416,22 +438,13 @@ impl<'a> Survey<'a> {
             !self.wanted.recorded.contains_key(&desired.address)
                 || absent.get(&desired.address) == Some(&Absence::Gone)
         };
-        let is_replaced = |kind: &Kind, desired: &Desired| {
-            let recorded = self.wanted.recorded.get(&desired.address);
-            // What one keeps for as long as it is was recorded as well as it can be seen.
-            recorded.is_some_and(|recorded| {
-                recorded.account == desired.account
-                    && (self.wanted.asks_for_another(&desired.address)
-                        || needs_another(kind, desired, recorded, &recorded.attributes))
-            })
-        };
         let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
         // What leads to something else has nothing of its own to be looked up.
         for kind in KINDS.iter().filter(|kind| kind.natural_key.len() == 1) {
             let of_kind = desired.iter().enumerate();
             let of_kind = of_kind.filter(|(_, desired)| desired.address.kind() == kind.name);
             let new: Vec<_> = of_kind
-                .filter(|(_, desired)| is_unrecorded(desired) || is_replaced(kind, desired))
+                .filter(|(_, desired)| is_unrecorded(desired) || self.wanted.replaces(desired))
                 .collect();
             if new.is_empty() {
                 continue;
@@ -441,7 +454,7 @@ impl<'a> Survey<'a> {
                 let name = kind.natural_key.first().and_then(|key| desired.text(key));
                 let name = name.unwrap_or_default().to_ascii_lowercase();
                 let is_new = !taken.contains(&(desired.account.as_str(), name));
-                if is_new || is_replaced(kind, desired) {
+                if is_new || self.wanted.replaces(desired) {
                     let group = (desired.account.as_str(), kind.name);
                     groups.entry(group).or_default().push(place);
                 }

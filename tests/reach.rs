@@ -319,6 +319,11 @@ fn a_record_of_others_that_leads_to_a_server_which_goes_is_told_of() {
     let address = Cloud::address(&cloud.the_droplet("db"), "v4");
     let record = json!({"type": "A", "name": "old", "data": address});
     cloud.good("POST", "/v2/domains/acme.com/records", &record);
+    place.run("plan").code(0).says("No changes.");
+    place
+        .run("plan --replace server.db")
+        .code(0)
+        .says("old.acme.com leads to db, whose address is given back");
     place.write("cloud.json", configuration(&["web"]));
     place
         .run("plan")

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::model::{AccountViews, Address, Desired, Observed, Origin, Recorded};
+
 use crate::provider::Listed;
 use crate::resource::{Kind, domain, record, server, ssh_key};
+
+use super::Wanted;
 
 /// What was seen, each resource once, and how much was left out.
 #[derive(Default)]
@@ -86,27 +89,27 @@ fn of(account: &Arc<str>, found: Observed) -> Observed {
 
 /// Whether all servers of an account matter: with a key that goes, others may lose it.
 pub(super) fn to_every_server(recorded: &[&Recorded], desired: &[&Desired]) -> bool {
-    let recorded = recorded.iter().copied();
-    let keys = recorded.filter(|recorded| {
+    let wanted: HashSet<&Address> = desired.iter().map(|desired| &desired.address).collect();
+    let mut leaving = recorded
+        .iter()
+        .filter(|recorded| !wanted.contains(&recorded.address));
+    leaving.any(|recorded| {
         recorded.address.kind() == ssh_key::KIND.name && recorded.origin == Origin::Created
-    });
-    leaving(keys, desired.iter().copied()).next().is_some()
+    })
 }
 
 /// Whether all records of our zones matter: a zone goes only if it is empty, and what leads to a
 /// server that goes will lead to a stranger.
-pub(super) fn to_every_record(recorded: &BTreeMap<Address, Recorded>, desired: &[Desired]) -> bool {
+pub(super) fn to_every_record(leaving: &[&Recorded]) -> bool {
     let kinds = [server::KIND.name, domain::KIND.name];
-    let others = recorded
-        .values()
-        .filter(|recorded| kinds.contains(&recorded.address.kind()));
-    leaving(others, desired.iter()).next().is_some()
+    let mut kinds_of_all = leaving.iter().map(|recorded| recorded.address.kind());
+    kinds_of_all.any(|kind| kinds.contains(&kind))
 }
 
 /// Whether a record leads somewhere that only a look at every server can name: to be told of
 /// where it has a name of ours, or the address of a server that is to go.
 pub(super) fn out_of_sight(
-    recorded: &BTreeMap<Address, Recorded>,
+    wanted: &Wanted<'_>,
     desired: &[Desired],
     observed: &[Observed],
 ) -> bool {
@@ -117,20 +120,22 @@ pub(super) fn out_of_sight(
     let in_sight: HashSet<&str> = servers
         .flat_map(|server| addresses.iter().filter_map(|address| server.text(address)))
         .collect();
-    let of_kind = |kind: &'static str| {
-        let all = recorded.values();
-        all.filter(move |recorded| recorded.address.kind() == kind)
-    };
-    let given_back: BTreeSet<&str> = leaving(of_kind(server::KIND.name), desired.iter())
+    let leaving = wanted.leaving(desired);
+    let leaving = leaving.iter();
+    let given_back: BTreeSet<&str> = leaving
+        .filter(|recorded| recorded.address.kind() == server::KIND.name)
         .flat_map(|server| addresses.iter().filter_map(|address| server.text(address)))
         .collect();
-    let ours: HashSet<&str> = of_kind(record::KIND.name)
+    let ours: HashSet<&str> = wanted
+        .recorded
+        .values()
+        .filter(|recorded| recorded.address.kind() == record::KIND.name)
         .map(|record| record.id.as_str())
         .collect();
-    let wanted = desired
+    let records = desired
         .iter()
         .filter(|desired| desired.address.kind() == record::KIND.name);
-    let names: HashSet<&str> = wanted
+    let names: HashSet<&str> = records
         .filter_map(|wanted| wanted.text(record::NAME))
         .collect();
     observed
@@ -144,16 +149,4 @@ pub(super) fn out_of_sight(
                 .is_some_and(|name| names.contains(name));
             !in_sight.contains(data) && (named || given_back.contains(data))
         })
-}
-
-/// Those of `recorded` that are not wanted any more.
-fn leaving<'a, 'd>(
-    recorded: impl Iterator<Item = &'a Recorded>,
-    desired: impl Iterator<Item = &'d Desired>,
-) -> impl Iterator<Item = &'a Recorded> {
-    let wanted: HashSet<&Address> = desired.map(|desired| &desired.address).collect();
-    let leaving: Vec<&Recorded> = recorded
-        .filter(|recorded| !wanted.contains(&recorded.address))
-        .collect();
-    leaving.into_iter()
 }
