@@ -227,7 +227,7 @@ fn every_name_leads_to_a_server_throughout_a_replacement() {
             asked.load(Ordering::Relaxed) > before + 400
         });
         drop(stopping);
-        let told = askers.into_iter().map(|asker| asker.join());
+        let told = askers.into_iter().map(thread::ScopedJoinHandle::join);
         let told: Vec<BTreeSet<IpAddr>> = told
             .map(|told| told.expect("nobody was led astray"))
             .collect();
