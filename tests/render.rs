@@ -18,7 +18,7 @@ use cloudbuilder::model::{
     Address, Attributes, Catalog, Diagnostic, Image, Money, Origin, Place, Recorded, Reference,
     Region, Size, Value,
 };
-use cloudbuilder::plan::{Action, Change, Cost, Op, Plan, Reason, Step, Verb};
+use cloudbuilder::plan::{Action, Change, Cost, Drift, Drifted, Op, Plan, Reason, Step, Verb};
 use cloudbuilder::render::{
     Header, JsonStream, ListStyle, MARKDOWN_LIMIT, PlanStyle, Progress, ReportStyle, ShowStyle,
     images, plan_json, plan_markdown, plan_text, regions, report_text, show, sizes, state_list,
@@ -253,6 +253,25 @@ fn acme() -> Plan {
 /// One of everything that can happen to a deployment that exists.
 fn mixed() -> Plan {
     let mut plan = Builder::default();
+    let resized = Change {
+        attribute: "size".to_owned(),
+        before: "s-1vcpu-1gb".into(),
+        after: "s-2vcpu-2gb".into(),
+    };
+    let drift = |of: &str, what| Drift {
+        address: address(of),
+        kind: if of.starts_with("server") {
+            "server"
+        } else {
+            "record"
+        },
+        label: address(of).name().replacen('/', " ", 1),
+        what,
+    };
+    plan.0.drift = vec![
+        drift("record.old.acme.com/A", Drifted::Deleted),
+        drift("server.web1", Drifted::Changed(vec![resized])),
+    ];
 
     let mut untouched = action("ssh_key.default", Verb::NoOp, Reason::UpToDate);
     untouched.id = Some("512189".to_owned());

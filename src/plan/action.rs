@@ -8,7 +8,7 @@ use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
 
 use crate::resource::kind;
 
-use super::{Checksum, Estimate};
+use super::{Checksum, Drift, Estimate};
 
 /// What would be done, in the order it would be done, and what that means.
 ///
@@ -27,6 +27,8 @@ pub struct Plan {
     pub cost: Cost,
     /// What the state does not know yet of resources that are as they should be.
     pub refreshed: Vec<Refreshed>,
+    /// What others changed since it was last applied, whatever is done about it.
+    pub drift: Vec<Drift>,
     /// What carrying it out takes, once somebody has asked [`super::estimate()`].
     pub estimate: Option<Estimate>,
     /// How many changes the whole would have besides, if only a part of it was asked for.

@@ -28,8 +28,25 @@ pub struct Drift {
 pub enum Drifted {
     /// It does not exist any more.
     Deleted,
-    /// It has become another; in words, from what to what.
-    Changed(Vec<String>),
+    /// It has become another, in these attributes: what was applied is what was before.
+    Changed(Vec<Change>),
+}
+
+impl Drift {
+    /// What became of it, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let changes = match &self.what {
+            Drifted::Deleted => return "was deleted".to_owned(),
+            Drifted::Changed(changes) => changes.iter(),
+        };
+        let Some((_, kind)) = kind(self.kind) else {
+            return String::new();
+        };
+        let words =
+            changes.map(|change| (kind.changed)(&change.attribute, &change.before, &change.after));
+        words.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// All that differs, in the order of the addresses.
@@ -48,13 +65,7 @@ pub fn drift(
         let (_, kind) = kind(address.kind())?;
         let place = (recorded.account.as_str(), kind.name, recorded.id.as_str());
         let what = match (seen.get(&place), absent.get(address)) {
-            (Some(seen), _) => {
-                let changes = changes(kind, recorded, seen);
-                let words = changes
-                    .iter()
-                    .map(|change| (kind.changed)(&change.attribute, &change.before, &change.after));
-                Drifted::Changed(words.collect())
-            }
+            (Some(seen), _) => Drifted::Changed(changes(kind, recorded, seen)),
             (None, Some(Absence::Gone)) => Drifted::Deleted,
             (None, _) => return None,
         };
@@ -150,17 +161,17 @@ mod tests {
         let absent = absent
             .map(|(name, why)| (Address::new("server", name), why))
             .into();
-        let told: Vec<(String, Drifted)> = drift(&recorded, &observed, &absent)
+        let told: Vec<(String, String)> = drift(&recorded, &observed, &absent)
             .into_iter()
-            .map(|drift| (drift.label, drift.what))
+            .map(|drift| (drift.label.clone(), drift.words()))
             .collect();
-        let changed = |words: &str| Drifted::Changed(vec![words.to_owned()]);
+        let told: Vec<(&str, &str)> = told.iter().map(|(one, what)| (&**one, &**what)).collect();
         assert_eq!(
             told,
             [
-                ("gone".to_owned(), Drifted::Deleted),
-                ("grown".to_owned(), changed("s → m")),
-                ("off".to_owned(), changed("shut down")),
+                ("gone", "was deleted"),
+                ("grown", "s → m"),
+                ("off", "shut down")
             ]
         );
     }

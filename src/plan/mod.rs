@@ -155,9 +155,15 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         .chain(standing)
         .map(|decision| decision.action)
         .collect();
+    // What is to go may be as it likes.
+    let drift = match input.destroying {
+        true => Vec::new(),
+        false => drift(input.recorded, input.observed, input.absent),
+    };
     Ok(Plan {
         actions,
         steps,
+        drift,
         providers: providers(input),
         notes,
         cost,

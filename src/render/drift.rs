@@ -18,22 +18,8 @@ pub fn drift_text(
 ) -> String {
     let paint = Paint { color };
     let mut text = format!("{}\n\n", paint.dim(&header.line()));
-    let widest = |of: fn(&Drift) -> &str| drift.iter().map(|one| width(&escape(of(one)))).max();
-    let kinds = widest(|one| one.kind).unwrap_or(0);
-    let labels = widest(|one| &one.label).unwrap_or(0);
-    for one in drift {
-        let (verb, what) = match &one.what {
-            Drifted::Deleted => (Verb::Delete, "was deleted".to_owned()),
-            Drifted::Changed(words) => (Verb::Update, words.join(", ")),
-        };
-        let sign = paint.verb(verb, verb.sign());
-        let label = pad(&escape(&one.label), labels);
-        let line = format!(
-            "  {sign} {}  {label}  {}",
-            pad(one.kind, kinds),
-            escape(&what)
-        );
-        text.push_str(line.trim_end());
+    for line in lines(drift, paint) {
+        text.push_str(&line);
         text.push('\n');
     }
     if !drift.is_empty() {
@@ -53,4 +39,41 @@ pub fn drift_text(
         ));
     }
     text
+}
+
+/// A line for each.
+fn lines(drift: &[Drift], paint: Paint) -> impl Iterator<Item = String> {
+    let widest = |of: fn(&Drift) -> &str| drift.iter().map(|one| width(&escape(of(one)))).max();
+    let kinds = widest(|one| one.kind).unwrap_or(0);
+    let labels = widest(|one| &one.label).unwrap_or(0);
+    drift.iter().map(move |one| {
+        let verb = match one.what {
+            Drifted::Deleted => Verb::Delete,
+            Drifted::Changed(_) => Verb::Update,
+        };
+        let sign = paint.verb(verb, verb.sign());
+        let (kind, label) = (pad(one.kind, kinds), pad(&escape(&one.label), labels));
+        let line = format!("  {sign} {kind}  {label}  {}", escape(&one.words()));
+        line.trim_end().to_owned()
+    })
+}
+
+/// How much of it a plan tells.
+const TOLD: usize = 20;
+
+/// What a plan says of it before its steps, line by line; nothing where nothing was changed.
+pub(super) fn before_the_steps(drift: &[Drift], paint: Paint) -> Vec<String> {
+    if drift.is_empty() {
+        return Vec::new();
+    }
+    let told = drift.get(..TOLD).unwrap_or(drift);
+    let heading = "Changed outside since it was last applied:".to_owned();
+    let more = match drift.len() - told.len() {
+        0 => None,
+        more => Some(format!("  and {more} more; `cloudbuilder drift` lists all")),
+    };
+    std::iter::once(heading)
+        .chain(lines(told, paint))
+        .chain(more)
+        .collect()
 }

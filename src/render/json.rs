@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use super::escape::escape_json;
 use super::phrase;
 use crate::model::{Address, Attributes, Diagnostic, Place, Sealed, Value};
-use crate::plan::{Action, Counts, Op, Plan, Reason, Step, Verb};
+use crate::plan::{Action, Counts, Drift, Drifted, Op, Plan, Reason, Step, Verb};
 
 /// The version of `terraform show -json`'s format that the document follows.
 const FORMAT_VERSION: &str = "1.2";
@@ -55,6 +55,9 @@ struct Document<'a> {
     applyable: bool,
     complete: bool,
     errored: bool,
+    /// What others changed since it was last applied; left out where nothing was, as in Terraform.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resource_drift: Vec<ResourceDrift<'a>>,
     resource_changes: Vec<ResourceChange<'a>>,
     steps: Vec<StepJson<'a>>,
     summary: Summary,
@@ -95,6 +98,55 @@ struct ResourceChange<'a> {
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason_detail: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ResourceDrift<'a> {
+    address: String,
+    mode: &'static str,
+    r#type: &'a str,
+    name: &'a str,
+    change: DriftJson<'a>,
+    /// In words, as `drift` prints it.
+    text: String,
+}
+
+/// What differs, and nothing else; `after` is null if it was deleted.
+#[derive(Serialize)]
+struct DriftJson<'a> {
+    actions: &'static [&'static str],
+    before: BTreeMap<&'a str, &'a Json>,
+    after: Option<BTreeMap<&'a str, &'a Json>>,
+}
+
+impl<'a> ResourceDrift<'a> {
+    fn new(drift: &'a Drift) -> Self {
+        let change = match &drift.what {
+            Drifted::Deleted => DriftJson {
+                actions: &["delete"],
+                before: BTreeMap::new(),
+                after: None,
+            },
+            Drifted::Changed(changes) => {
+                let before = changes.iter().map(|one| (&*one.attribute, &one.before));
+                let after = changes.iter();
+                let after = after.filter_map(|one| Some((&*one.attribute, one.after.known()?)));
+                DriftJson {
+                    actions: &["update"],
+                    before: before.collect(),
+                    after: Some(after.collect()),
+                }
+            }
+        };
+        Self {
+            address: drift.address.to_string(),
+            mode: "managed",
+            r#type: drift.kind,
+            name: drift.address.name(),
+            change,
+            text: drift.words(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -246,6 +298,7 @@ impl<'a> Document<'a> {
             applyable: !errored && !plan.steps.is_empty(),
             complete: plan.left_out == 0,
             errored,
+            resource_drift: plan.drift.iter().map(ResourceDrift::new).collect(),
             resource_changes,
             steps: plan.steps.iter().map(StepJson::new).collect(),
             summary: Summary {

@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use super::drift::before_the_steps;
+use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, Row, rows};
 use crate::model::{Diagnostic, escape};
@@ -11,6 +13,9 @@ pub const MARKDOWN_LIMIT: usize = 60_000;
 
 /// How much of that the warnings may take, so that the steps find room too.
 const WARNINGS_LIMIT: usize = 15_000;
+
+/// And how much what others changed.
+const DRIFT_LIMIT: usize = 5_000;
 
 /// How many characters of a line or of a list of names are shown.
 const LINE_LIMIT: usize = 1_000;
@@ -50,6 +55,11 @@ pub fn plan_markdown(plan: &Plan, environment: Option<&str>) -> String {
         let lines: Vec<String> = plan.notes.iter().flat_map(note).collect();
         text.push('\n');
         text.push_str(&block("text", &lines, "lines", WARNINGS_LIMIT));
+    }
+    let drift = before_the_steps(&plan.drift, Paint { color: false });
+    if !drift.is_empty() {
+        text.push('\n');
+        text.push_str(&block("text", &drift, "lines", DRIFT_LIMIT));
     }
     if !rows.is_empty() {
         let columns = Columns::of(&rows);

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::drift::before_the_steps;
 use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, pad, rows, width};
@@ -49,6 +50,13 @@ pub fn plan_text(plan: &Plan, style: &PlanStyle<'_>) -> String {
     if let Some(header) = style.header {
         text.push_str(&paint.dim(&header.line()));
         text.push_str("\n\n");
+    }
+    for line in before_the_steps(&plan.drift, paint) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    if !plan.drift.is_empty() {
+        text.push('\n');
     }
     let rows = rows(plan);
     let columns = Columns::of(&rows);
