@@ -7,6 +7,7 @@ pub mod config;
 pub mod file;
 pub mod model;
 pub mod plan;
+pub mod probe;
 pub mod provider;
 pub mod refresh;
 pub mod render;

@@ -15,6 +15,7 @@ use crate::state::{Effect, Intent};
 
 use super::Options;
 use super::outcome::{asked_for, missing};
+use super::probing;
 use super::resolve::{nothing_there, resolve, value_of};
 
 /// Whether nothing new shall be sent: the user wants to stop, or nothing can be saved.
@@ -26,7 +27,7 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_set(&self) -> bool {
+    pub(super) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -40,6 +41,8 @@ pub(super) enum Outcome {
     Found(Observed),
     /// The provider took note.
     Accepted,
+    /// It was asked whether it serves, and does not; what was asked and why it is no answer.
+    Unanswered(String),
     /// Nothing was done, and it is to be asked for again: `alone` if the request was for several
     /// and refused as a whole, so that one that is refused keeps no others from coming.
     Again { alone: bool },
@@ -91,6 +94,7 @@ impl Part {
             }
             Op::Delete { address, .. }
             | Op::Await { address, .. }
+            | Op::Check { address, .. }
             | Op::Drain { address, .. }
             | Op::Forget { address } => recorded
                 .get(address)
@@ -157,6 +161,7 @@ impl Part {
             Op::Delete { id, .. } => (Effect::Delete, Some(id), None),
             Op::Import { .. }
             | Op::Await { .. }
+            | Op::Check { .. }
             | Op::Drain { .. }
             | Op::Forget { .. }
             | Op::WriteBack { .. } => {
@@ -229,7 +234,26 @@ impl Part {
             Op::Update { .. } => self.op.is_for_the_state(),
             Op::Create { .. } | Op::Delete { .. } => false,
             Op::Import { mark, .. } => !mark,
-            Op::Await { .. } | Op::Drain { .. } | Op::Forget { .. } | Op::WriteBack { .. } => true,
+            Op::Await { .. }
+            | Op::Check { .. }
+            | Op::Drain { .. }
+            | Op::Forget { .. }
+            | Op::WriteBack { .. } => true,
+        }
+    }
+
+    /// Whether it asks something that is no provider.
+    pub(super) fn is_check(&self) -> bool {
+        matches!(self.op, Op::Check { .. })
+    }
+
+    async fn ask(&self, options: &Options, stop: &Stop) -> Outcome {
+        match &self.op {
+            Op::Check { address, probe } => {
+                let what = (address.kind(), &self.attributes);
+                probing::ask(what, probe, options, stop).await
+            }
+            _ => Outcome::Accepted,
         }
     }
 
@@ -287,6 +311,9 @@ impl Call {
         stop: &Stop,
     ) -> Result<Vec<Result<Outcome, Error>>, Error> {
         let account = match self.parts.first() {
+            Some(part) if part.is_check() => {
+                return Ok(vec![Ok(part.ask(options, stop).await)]);
+            }
             // The state alone changes, or nothing at all.
             Some(part) if part.sends_nothing() => return Ok(vec![Ok(Outcome::Accepted)]),
             Some(part) => part.account.as_str(),
@@ -422,6 +449,7 @@ impl Call {
             // The state alone changes, or a file, or nothing.
             Op::Import { .. }
             | Op::Await { .. }
+            | Op::Check { .. }
             | Op::Drain { .. }
             | Op::Forget { .. }
             | Op::WriteBack { .. } => Ok(Outcome::Accepted),

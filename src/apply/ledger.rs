@@ -556,6 +556,7 @@ impl<'a> Ledger<'a> {
                 Some(match op {
                     Some(Op::Drain { wait: true, .. }) => "forgotten".to_owned(),
                     Some(Op::Drain { .. }) => String::new(),
+                    Some(Op::Check { .. }) => "answers".to_owned(),
                     Some(Op::Update { changes, .. }) => became(kind, changes, recorded),
                     _ => (kind.outcome)(&recorded.attributes),
                 })

@@ -70,6 +70,10 @@ impl Meaning<'_> {
             (_, Outcome::Again { .. }) if part.is_reminder => {
                 (None, Next::Remind { intent: number })
             }
+            (Op::Check { .. }, Outcome::Again { alone }) => (None, Next::Again { alone }),
+            (Op::Check { address, .. }, Outcome::Unanswered(why)) => {
+                (None, Next::Fail(unanswered(address, why)))
+            }
             (_, Outcome::Again { alone }) => (settled(Change::Nothing), Next::Again { alone }),
             (
                 Op::Create {
@@ -84,7 +88,7 @@ impl Meaning<'_> {
                 let (observed, origin) = match outcome {
                     Outcome::Found(found) => (found, Origin::Found),
                     Outcome::Made(made) => (made, Origin::Created),
-                    Outcome::Accepted | Outcome::Again { .. } => return (None, Next::Finish(None)),
+                    _ => return (None, Next::Finish(None)),
                 };
                 let what = (address, account.as_str(), &refers_to[..]);
                 let recorded = recorded(what, origin, &part.attributes, &observed, self.now);
@@ -166,6 +170,7 @@ impl Meaning<'_> {
                 let waiting = self.wait(step, address, id, Until::Ready);
                 (None, Next::Wait(waiting, Some("not ready yet".to_owned())))
             }
+            (Op::Check { address, .. }, _) => self.answers(address),
             (Op::Drain { address, id, .. }, _) => self.drains(address, id, &part.op),
             // What is on its way out is still there: it is settled when it is gone.
             (Op::Delete { address, id }, _) if lingers(address) => {
@@ -184,10 +189,23 @@ impl Meaning<'_> {
                 (Some(entry), Next::Finish(id))
             }
             // No provider answers so.
-            (Op::Create { .. }, Outcome::Accepted)
-            | (Op::Update { .. }, Outcome::Found(_))
+            (Op::Create { .. }, Outcome::Accepted | Outcome::Unanswered(_))
+            | (Op::Update { .. }, Outcome::Found(_) | Outcome::Unanswered(_))
             | (Op::WriteBack { .. }, _) => (None, Next::Finish(None)),
         }
+    }
+
+    /// It is not asked again by a later run.
+    fn answers(&self, address: &Address) -> (Option<Entry>, Next) {
+        let probed = kind(address.kind()).and_then(|(_, kind)| kind.probed.as_ref());
+        let recorded = self.state.resources.get(address);
+        let entry = recorded.zip(probed).map(|(recorded, probed)| {
+            let mut answered = recorded.clone();
+            answered.attributes.insert(probed.unanswered, false.into());
+            Entry::Change(Change::Put(answered))
+        });
+        let id = recorded.map(|recorded| recorded.id.clone());
+        (entry, Next::Finish(id))
     }
 
     /// When what led to something is forgotten is known to the next run as well.
@@ -353,6 +371,16 @@ fn problem(step: &Step, error: &Error) -> Diagnostic {
     Diagnostic::error(summary)
         .detail(error.to_string())
         .hint(error.hint())
+}
+
+/// That it is up and does not serve.
+fn unanswered(address: &Address, why: String) -> Diagnostic {
+    Diagnostic::error(format!("{address} is up, and does not answer"))
+        .detail(why)
+        .hint(
+            "look at it, and run this again: it is asked again then; until it answers no name is led \
+             to it, and what it is to take the place of stays",
+        )
 }
 
 #[cfg(test)]

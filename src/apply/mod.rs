@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::model::Diagnostic;
 use crate::plan::{Op, Plan};
+use crate::probe::Prober;
 use crate::provider::Writers;
 use crate::state::{Entry, State};
 
@@ -18,6 +19,7 @@ mod event;
 mod ledger;
 mod meaning;
 mod outcome;
+mod probing;
 mod resolve;
 mod run;
 mod schedule;
@@ -44,6 +46,10 @@ pub struct Options {
     pub settle: Duration,
     /// When something that is not ready is looked at first; later looks come further apart.
     pub first_look: Duration,
+    /// How long something may take to answer once it is ready.
+    pub answer_deadline: Duration,
+    /// Who asks it.
+    pub prober: Prober,
     /// For no longer than this what is replaced serves on because somebody may remember it.
     pub longest_drain: Duration,
     /// How long answers are waited for after an interrupt.
@@ -58,6 +64,8 @@ impl Default for Options {
             busy_deadline: Duration::from_secs(5 * 60),
             settle: Duration::from_secs(60),
             first_look: Duration::from_millis(200),
+            answer_deadline: Duration::from_secs(10 * 60),
+            prober: Prober::default(),
             longest_drain: Duration::MAX,
             grace: Duration::from_secs(2),
         }

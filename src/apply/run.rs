@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::provider::{Readers, Writers};
 
-use super::call::{Answer, Call, Stop};
+use super::call::{Answer, Call, Part, Stop};
 use super::ledger::Ledger;
 use super::search::{Candidates, Failures, look_for};
 use super::wait::{Looked, Pace, look};
@@ -25,6 +25,8 @@ pub(super) async fn run<'a>(
 ) -> Report {
     let stop = Stop::default();
     let mut running: FuturesUnordered<BoxFuture<'a, Vec<Answer>>> = FuturesUnordered::new();
+    // Questions whether something serves. They go to no provider, so its limits do not hold for them.
+    let mut asking: FuturesUnordered<BoxFuture<'a, Vec<Answer>>> = FuturesUnordered::new();
     let mut looking: Option<BoxFuture<'a, Looked>> = None;
     let mut searching: Option<BoxFuture<'a, Searched>> = None;
     let mut pace = Pace::new(options.first_look);
@@ -39,8 +41,15 @@ pub(super) async fn run<'a>(
         if !stopping {
             let free = options.parallelism.saturating_sub(running.len());
             for call in ledger.start(free) {
-                calls_since += 1;
-                running.push(send(call, writers, options, stop.clone()).boxed());
+                let is_check = call.parts.iter().any(Part::is_check);
+                let sent = send(call, writers, options, stop.clone()).boxed();
+                match is_check {
+                    true => asking.push(sent),
+                    false => {
+                        calls_since += 1;
+                        running.push(sent);
+                    }
+                }
             }
         }
         // Starting may have found that nothing can be saved.
@@ -49,7 +58,8 @@ pub(super) async fn run<'a>(
         let next_drained = ledger.next_drained();
         let nothing_to_come =
             ledger.waiting().is_empty() && next_search.is_none() && next_drained.is_none();
-        if running.is_empty() && (stopping || nothing_to_come) {
+        let nothing_runs = running.is_empty() && asking.is_empty();
+        if nothing_runs && (stopping || nothing_to_come) {
             break;
         }
         if stopping {
@@ -70,6 +80,7 @@ pub(super) async fn run<'a>(
                     next_look = next_look.max(Instant::now()).min(Instant::now() + options.first_look);
                 }
             }
+            Some(answers) = asking.next(), if !asking.is_empty() => ledger.answered(answers),
             Some(sights) = resolve(&mut looking), if looking.is_some() => {
                 looking = None;
                 ledger.looked(sights);

@@ -246,6 +246,8 @@ impl Command<'_> {
             settle: self.planning.settle,
             first_look: session.deployment.practice().pause(usual.first_look),
             longest_drain: session.deployment.longest_drain(),
+            answer_deadline: session.deployment.practice().pause(usual.answer_deadline),
+            prober: session.deployment.prober(),
             ..usual
         };
         session

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::{self, Cloud, Security};
 use crate::file;
 use crate::model::Secret;
+use crate::probe::Prober;
 use crate::provider::{Login, Manner, OnPause, Tempo, digitalocean, rackspace};
 use crate::render::Sources;
 use crate::sandbox::{self, Sandbox};
@@ -427,6 +428,15 @@ impl Deployment {
         match self.is_sandbox() || self.practice.is_told_its_tempo() {
             true => self.practice.pause(PRACTICE_DRAIN),
             false => Duration::MAX,
+        }
+    }
+
+    /// Who asks servers whether they serve. Those of the built-in practice cloud are nowhere.
+    pub(super) fn prober(&self) -> Prober {
+        match self.practice.asks_at() {
+            Some(socket) => Prober::At(socket),
+            None if self.is_sandbox() => Prober::Nobody,
+            None => Prober::Real,
         }
     }
 

@@ -10,6 +10,8 @@
 //!   written to that file last, the others what is in their paths.
 //! - `torn`: if it dies at a write, half of it is done.
 //! - `tempo=0.01`: pauses take a hundredth of their time.
+//! - `answers=127.0.0.1:8080`: who asks a server whether it serves asks there, whichever it is: a
+//!   practice cloud's servers are nowhere.
 //! - `trace=FILE`: write every step there before it is done, a JSON object a line.
 //!
 //! It counts only if `DIGITALOCEAN_API_URL` is plain http on this machine; and if it counts, no account
@@ -18,6 +20,7 @@
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -45,6 +48,7 @@ struct Told {
     death: Option<Death>,
     torn: bool,
     tempo: Option<f64>,
+    answers: Option<SocketAddr>,
     trace: Option<PathBuf>,
 }
 
@@ -108,6 +112,11 @@ impl Practice {
         self.told.tempo.is_some()
     }
 
+    /// Where servers are asked in the place of their own addresses.
+    pub(super) fn asks_at(&self) -> Option<SocketAddr> {
+        self.told.answers
+    }
+
     /// How long a pause takes here.
     pub(super) fn pause(&self, usual: Duration) -> Duration {
         self.told
@@ -131,6 +140,7 @@ impl Told {
             match word.split_once('=') {
                 Some(("die", death)) => told.death = Some(Death::parse(death)?),
                 Some(("tempo", tempo)) => told.tempo = Some(tempo.parse().ok()?),
+                Some(("answers", socket)) => told.answers = Some(socket.parse().ok()?),
                 Some(("trace", file)) => told.trace = Some(file.into()),
                 None if word == "torn" => told.torn = true,
                 _ => return None,
@@ -269,7 +279,8 @@ mod tests {
 
     #[test]
     fn words_are_understood_or_refused() {
-        let all = told("die=write:\"server.web1\":2 torn tempo=0.5 trace=steps.jsonl");
+        let all =
+            told("die=write:\"server.web1\":2 torn tempo=0.5 answers=[::1]:80 trace=steps.jsonl");
         let expected = Told {
             death: Some(Death::Named {
                 step: "write".into(),
@@ -278,6 +289,7 @@ mod tests {
             }),
             torn: true,
             tempo: Some(0.5),
+            answers: Some("[::1]:80".parse().unwrap()),
             trace: Some("steps.jsonl".into()),
         };
         assert_eq!(all, expected);

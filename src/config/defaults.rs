@@ -4,6 +4,7 @@ use jsonc_parser::ast::Value;
 
 use super::Spanned;
 use super::accounts::{Accounts, Named};
+use super::check::{CHECK, check};
 use super::expires::{Expiry, expires};
 use super::keys::{Key, firsts, names, report_duplicate_keys, unknown_key};
 use super::openstack::{self, OpenStack};
@@ -11,10 +12,10 @@ use super::reader::Reader;
 use super::selector::{Selector, Wanted, selector};
 use super::server::{self, disk, replace};
 use super::tags::{TAGS, tags};
-use crate::model::{Diagnostic, nearest};
+use crate::model::{Diagnostic, Probe, nearest};
 
 /// Its keys.
-pub(super) const KEYS: [Key; 11] = [
+pub(super) const KEYS: [Key; 12] = [
     server::PROVIDER,
     server::REGION,
     server::SIZE,
@@ -24,6 +25,7 @@ pub(super) const KEYS: [Key; 11] = [
     server::REPLACE,
     server::PROTECT,
     server::EXPIRES,
+    CHECK,
     TAGS,
     server::OPENSTACK,
 ];
@@ -39,6 +41,7 @@ pub(super) struct Defaults {
     pub(super) destroy_first: Option<Spanned<bool>>,
     pub(super) protect: Option<Spanned<bool>>,
     pub(super) expires: Option<Spanned<Expiry>>,
+    pub(super) check: Option<Spanned<Probe>>,
     pub(super) tags: Option<Vec<Spanned<String>>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
@@ -75,6 +78,7 @@ pub(super) fn defaults(
             "backups" => defaults.backups = reader.boolean("the default `backups`", value),
             "protect" => defaults.protect = reader.boolean("the default `protect`", value),
             "expires" => defaults.expires = expires(reader, "the default `expires`", value),
+            "check" => defaults.check = check(reader, "the default `check`", value),
             "disk" => defaults.grow_disk = disk(reader, "the default `disk`", value),
             "replace" => {
                 defaults.destroy_first = replace(reader, "the default `replace`", value);

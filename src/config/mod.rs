@@ -3,6 +3,7 @@
 
 mod account_checks;
 mod accounts;
+mod check;
 pub mod cloud;
 pub mod compose;
 mod content;
@@ -35,7 +36,7 @@ mod write_back;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::Place;
+use crate::model::{Place, Probe};
 
 pub use compose::{Draft, DraftServer};
 pub use expires::{Ends, Expiry};
@@ -126,6 +127,8 @@ pub struct Server {
     pub destroy_first: Spanned<bool>,
     /// Whether nothing may delete it.
     pub protect: Spanned<bool>,
+    /// How a new one shows that it serves.
+    pub check: Option<Spanned<Probe>>,
     /// Until when it is wanted.
     pub expires: Option<Spanned<Expiry>>,
     /// Names that shall lead to it: lower case, ASCII, without a final dot.

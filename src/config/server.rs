@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
 use super::accounts::{Accounts, Home, Named};
+use super::check::{CHECK, check};
 use super::cloud::normal;
 use super::defaults::Defaults;
 use super::expires::expires;
@@ -85,7 +86,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 14] = [
+pub(super) const SERVER_KEYS: [Key; 15] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -95,6 +96,7 @@ pub(super) const SERVER_KEYS: [Key; 14] = [
     REPLACE,
     PROTECT,
     EXPIRES,
+    CHECK,
     NAMES,
     TAGS,
     Key::new(
@@ -234,6 +236,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "provider" => {}
             "protect" => set(&mut server.protect, reader.boolean(&what, value)),
             "expires" => set(&mut server.expires, expires(reader, &what, value).map(Some)),
+            "check" => set(&mut server.check, check(reader, &what, value).map(Some)),
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
             "tags" => own_tags = tags(reader, &what, value),
@@ -324,6 +327,7 @@ fn beginning(
             .clone()
             .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
         expires: defaults.expires.clone(),
+        check: defaults.check.clone(),
         names: Vec::new(),
         tags: None,
         files: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::model::{Address, Attributes, Diagnostic, Money, Place, Value};
+use crate::model::{Address, Attributes, Diagnostic, Money, Place, Probe, Value};
 
 use crate::resource::kind;
 
@@ -248,6 +248,13 @@ pub enum Op {
         /// The provider's id.
         id: String,
     },
+    /// Asks a resource whether it serves, until it does.
+    Check {
+        /// Whose.
+        address: Address,
+        /// What is asked.
+        probe: Probe,
+    },
     /// Waits until nobody remembers what led to the resource.
     Drain {
         /// Whose.
@@ -303,6 +310,7 @@ impl Op {
             | Self::Import { address, .. }
             | Self::Update { address, .. }
             | Self::Await { address, .. }
+            | Self::Check { address, .. }
             | Self::Drain { address, .. }
             | Self::Delete { address, .. }
             | Self::Forget { address } => Some(address),

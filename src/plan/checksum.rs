@@ -269,6 +269,7 @@ fn op(op: &Op) -> Json {
         }
         // What is on its way is waited for, however far it has come.
         Op::Await { address, id } => json!(["await", texts([address]), id]),
+        Op::Check { address, probe } => json!(["check", texts([address]), probe.to_string()]),
         Op::Drain {
             address,
             id,

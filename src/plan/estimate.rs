@@ -13,6 +13,8 @@ use super::{Change, Op, Step};
 const ANSWER: Duration = Duration::from_millis(500);
 /// How long what lingers takes to go once it is deleted. A guess.
 const GOING: Duration = Duration::from_secs(5);
+/// From when a server is up to when what runs on it answers. A guess.
+const STARTING: Duration = Duration::from_secs(15);
 /// What is waited for is looked at this often at first, and then less often.
 const LOOK: Duration = Duration::from_millis(1_500);
 const AT_FIRST: Duration = Duration::from_secs(30);
@@ -122,6 +124,7 @@ fn requests(steps: &[Step], means: &Means<'_>) -> u64 {
             (
                 Op::Import { .. }
                 | Op::Await { .. }
+                | Op::Check { .. }
                 | Op::Drain { .. }
                 | Op::Forget { .. }
                 | Op::WriteBack { .. },
@@ -193,6 +196,7 @@ fn takes(op: &Op, means: &Means<'_>) -> Duration {
         Op::Create { address, .. } if lingers(address) => ANSWER + means.boot(),
         Op::Delete { address, .. } if lingers(address) => ANSWER + GOING,
         Op::Await { .. } => means.boot(),
+        Op::Check { .. } => STARTING,
         Op::Update {
             address, changes, ..
         } => ANSWER + means.change(address, changes),

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{Address, Attributes, Desired, Diagnostic, Value};
 use crate::resource::{OnChange, texts_of};
@@ -10,6 +10,7 @@ use super::stages::{Stage, stages};
 use super::write_back::write_back;
 use super::{Change, Input, Op, Reason, Step, Verb, graph, words};
 
+mod probe;
 mod replaced;
 
 /// The order of the parts of a plan: what is made comes before what is removed, because what is
@@ -112,6 +113,12 @@ fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec
     if let Some(made) = drafts.get_mut(before) {
         made.needs.extend(first..first + before);
     }
+    if matches!(
+        decision.action.verb,
+        Verb::Create | Verb::Replace | Verb::Recreate
+    ) {
+        drafts.extend(probe::asks(decision, vec![first + before]));
+    }
     if decision.action.verb == Verb::Replace {
         drafts.extend(replaced::goes(input, decision));
     }
@@ -120,6 +127,11 @@ fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec
         for mut draft in in_place(input, decision, first + drafts.len()) {
             draft.needs.extend(first_of_all);
             drafts.push(draft);
+        }
+        let mut changes = decision.action.changes.iter();
+        if changes.any(|change| probe::is_answer(decision, change)) {
+            let made = (first..first + drafts.len()).collect();
+            drafts.extend(probe::asks(decision, made));
         }
     }
     drafts
@@ -150,7 +162,11 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
             address: address.clone(),
             replaces: action.id.clone().filter(|_| action.verb == Verb::Replace),
             account: account(),
-            attributes: attributes(),
+            attributes: {
+                let mut attributes = attributes();
+                probe::unanswered(decision, &mut attributes);
+                attributes
+            },
             refers_to: refers_to.clone(),
         },
         Verb::Import => Op::Import {
@@ -237,6 +253,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
     let (noted, changes): (Vec<Change>, Vec<Change>) = action
         .changes
         .iter()
+        .filter(|change| !probe::is_answer(decision, change))
         .cloned()
         .partition(|change| change.is_for_the_state(kind));
     let mut stages = stages(account.capabilities, kind.name, &changes, &is);
@@ -378,9 +395,14 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         .map(|(node, draft)| (&draft.address, node))
         .collect();
     let takes_over = |draft: &Draft<'_>| matches!(draft.step.op, Op::Import { .. });
+    let made_anew: HashSet<&Address> = drafts
+        .iter()
+        .filter(|draft| matches!(draft.step.verb, Verb::Replace | Verb::Recreate))
+        .map(|draft| &draft.address)
+        .collect();
     let makes = |node: &usize| {
         let draft = drafts.get(*node);
-        draft.is_some_and(|draft| matches!(draft.step.verb, Verb::Replace | Verb::Recreate))
+        draft.is_some_and(|draft| made_anew.contains(&draft.address))
     };
     let removes = |draft: &Draft<'_>| matches!(draft.rank.0, Part::Remove | Part::Forget);
     let mut waits_for: Vec<Vec<usize>> = drafts

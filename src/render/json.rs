@@ -483,6 +483,7 @@ impl<'a> StepJson<'a> {
                 Op::Import { .. } => "import",
                 Op::Update { .. } => "update",
                 Op::Await { .. } => "await",
+                Op::Check { .. } => "check",
                 Op::Drain { .. } => "drain",
                 Op::Delete { .. } => "delete",
                 Op::Forget { .. } => "forget",

@@ -317,7 +317,9 @@ impl Words {
             Op::Create { .. } => ("create", "Creating", "Creation"),
             Op::Import { .. } => ("import", "Importing", "Import"),
             Op::Update { .. } | Op::WriteBack { .. } => ("update", "Modifying", "Modifications"),
-            Op::Await { .. } | Op::Drain { .. } => ("read", "Waiting", "Waiting"),
+            Op::Await { .. } | Op::Check { .. } | Op::Drain { .. } => {
+                ("read", "Waiting", "Waiting")
+            }
             Op::Delete { .. } => ("delete", "Destroying", "Destruction"),
             Op::Forget { .. } => ("remove", "Forgetting", "Forgetting"),
         };

@@ -162,6 +162,7 @@ fn attributes(makers: &Makers<'_>, step: &Step) -> Vec<String> {
             .collect(),
         Op::Import { .. }
         | Op::Await { .. }
+        | Op::Check { .. }
         | Op::Drain { .. }
         | Op::Delete { .. }
         | Op::Forget { .. }

@@ -228,6 +228,12 @@ impl<'a> Declaration<'a> {
         if wanted.destroy_first.value {
             attributes.insert(server::REPLACE, server::DESTROY_FIRST.into());
         }
+        if let Some(check) = &wanted.check {
+            // Words and numbers can always be written.
+            let probe = serde_json::to_value(&check.value).unwrap_or_default();
+            attributes.insert(server::CHECK, probe.into());
+            places.insert(server::CHECK, check.place.clone());
+        }
         if wanted.protect.value {
             attributes.insert(server::PROTECT, true.into());
             places.insert(server::PROTECT, wanted.protect.place.clone());

@@ -27,6 +27,7 @@ pub const KIND: Kind = Kind {
     remembered_for: None,
     forgotten_at: None,
     referred: &[],
+    probed: None,
     loses: None,
     kept_unless_allowed: false,
     written_back: None,

@@ -58,6 +58,8 @@ pub struct Kind {
     pub forgotten_at: Option<&'static str>,
     /// What texts of cloud.json may take from it: their words for attributes.
     pub referred: &'static [(&'static str, &'static str)],
+    /// How one shows that it serves, where it can be asked.
+    pub probed: Option<Probed>,
     /// What deleting it loses, for the plan to say.
     pub loses: Option<&'static str>,
     /// Whether it is never deleted, and loses that, unless the user allowed just that.
@@ -86,6 +88,16 @@ pub struct Kind {
     pub check: fn(&Facts<'_>, &mut Vec<Diagnostic>),
     /// Whether one that is no longer wanted is deleted.
     pub removal: fn(&Recorded, &Facts<'_>) -> Removal,
+}
+
+/// How something is asked whether it serves.
+pub struct Probed {
+    /// The attribute that says what is asked, as a [`Probe`](crate::model::Probe).
+    pub asked: &'static str,
+    /// The attributes that say where, an address each; the first one that it has.
+    pub at: &'static [&'static str],
+    /// The attribute in which the state says that it has not answered yet.
+    pub unanswered: &'static str,
 }
 
 /// A named value of a kind.

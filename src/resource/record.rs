@@ -36,6 +36,7 @@ pub const KIND: Kind = Kind {
     remembered_for: Some(TTL),
     forgotten_at: None,
     referred: &[],
+    probed: None,
     loses: None,
     kept_unless_allowed: false,
     written_back: None,

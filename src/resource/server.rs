@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::model::{Address, Attributes, Catalog, Observed, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Price, Removal, attribute, flag, from_to, known_text,
+    Attribute, Facts, Kind, OnChange, Price, Probed, Removal, attribute, flag, from_to, known_text,
     only_if_asked, server_checks, text,
 };
 
@@ -62,6 +62,10 @@ pub const REPLACE: &str = "replace";
 pub const DESTROY_FIRST: &str = "destroy-first";
 /// Whether something is under way on it just now; absent, if not.
 pub const LOCKED: &str = "locked";
+/// How it shows that it serves, as a [`Probe`](crate::model::Probe).
+pub const CHECK: &str = "check";
+/// Whether it has not shown that yet.
+pub const UNANSWERED: &str = "unanswered";
 /// Whether nothing may delete it.
 pub const PROTECT: &str = "protect";
 /// When nobody remembers the address of one that another took the place of, as RFC 3339 has it.
@@ -92,6 +96,11 @@ pub const KIND: Kind = Kind {
         ("public_ipv4", IPV4_ADDRESS),
         ("public_ipv6", IPV6_ADDRESS),
     ],
+    probed: Some(Probed {
+        asked: CHECK,
+        at: &[IPV4_ADDRESS, IPV6_ADDRESS],
+        unanswered: UNANSWERED,
+    }),
     loses: Some("its disk"),
     kept_unless_allowed: false,
     written_back: Some(NETWORKS),
@@ -132,6 +141,8 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(REPLACE, "replacement", OnChange::Manner),
     attribute(LOCKED, "lock", OnChange::Seen),
     attribute(PROTECT, "protection", OnChange::Ours),
+    attribute(CHECK, "check", OnChange::Manner),
+    attribute(UNANSWERED, "answer", OnChange::Ours),
     attribute(FORGOTTEN_AT, "time", OnChange::Ours),
     attribute(DISK_GB, "disk's size", OnChange::Seen),
     attribute(IPV6, "IPv6", OnChange::CreateOnly),
@@ -165,6 +176,7 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
             "protected from now on".to_owned()
         }
         (PROTECT, _) => "no longer protected".to_owned(),
+        (UNANSWERED, _) => "no longer asked whether it serves".to_owned(),
         // It has it already, and whoever gave it that has not said yet that it is to stay so.
         (SIZE, Some(size)) if before.as_str() == Some(size) => format!("confirm {size}"),
         (TAGS, _) => tags_changed(before, after),

@@ -22,6 +22,11 @@ impl World {
                     .retain(|o| (o.kind, &o.id) != (address.kind(), id));
                 self.recorded.remove(address);
             }
+            Op::Check { address, .. } => {
+                let recorded = self.recorded.get_mut(address).unwrap();
+                let answered = Json::Bool(false);
+                recorded.attributes.insert(server::UNANSWERED, answered);
+            }
             _ => {}
         }
     }
@@ -84,6 +89,9 @@ impl World {
             }
             Op::Await { address, id } => {
                 assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
+            }
+            Op::Check { address, .. } => {
+                assert!(self.recorded[address].ready, "{address} is not up");
             }
             Op::Drain {
                 address,
@@ -194,6 +202,7 @@ impl World {
                 assert!(twin.is_none(), "{address} would be there twice");
                 shown.remove(server::SSH_KEY);
                 shown.remove(server::IMAGE);
+                shown.remove(server::UNANSWERED);
                 if attributes[server::IPV6] == json!(false) {
                     shown.insert(server::IPV6_ADDRESS.to_owned(), Json::Null);
                 }
@@ -283,7 +292,10 @@ impl World {
         let wanted: Vec<Address> = wanted.collect();
         if let Some((had, _)) = address.had().filter(|(had, _)| wanted.contains(had)) {
             let other = self.recorded.get(&had);
-            let serves = other.is_some_and(|other| other.ready);
+            let serves = other.is_some_and(|other| {
+                let unanswered = other.attributes.get(server::UNANSWERED);
+                other.ready && unanswered != Some(&Json::Bool(true))
+            });
             assert!(serves, "{address} goes, and nothing serves in its place");
         }
     }

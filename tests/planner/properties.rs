@@ -50,8 +50,12 @@ impl Asked {
                 let image = if self.newer[at] { "newer" } else { "deb" };
                 // What something forbids two of hangs on its name too.
                 let replace = ["destroy-first", "create-first"][at.min(1)];
-                let server_json = json!({"region": region, "size": "small", "image": image,
+                let mut server_json = json!({"region": region, "size": "small", "image": image,
                     "names": names, "replace": replace});
+                // And whether it has to show that it serves.
+                if at > 1 {
+                    server_json["check"] = json!({"tcp": 22});
+                }
                 ((*server).to_owned(), server_json)
             })
             .collect();
@@ -336,8 +340,10 @@ fn assert_sound(world: &World, plan: &Plan) {
             // What is replaced is waited for, and then it goes.
             let is_second =
                 !matches!(step.op, Op::Import { .. } | Op::Drain { .. }) && first.contains(address);
+            // What is made, or waited for, may be asked whether it serves.
+            let asks = matches!(step.op, Op::Check { .. });
             assert!(
-                addresses.insert(address) || is_second,
+                addresses.insert(address) || is_second || asks,
                 "{address} has two steps"
             );
             let is_wanted = || world.desired().iter().any(|one| one.address == *address);

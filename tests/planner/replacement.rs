@@ -333,3 +333,38 @@ fn whoever_asks_for_another_gets_one_and_no_third_if_that_is_cut_off() {
     ",
     );
 }
+
+#[test]
+fn what_shows_that_it_serves_is_asked_before_anything_leads_to_it() {
+    let with_check = |image: &str| {
+        format!(
+            r#"{{"version": 2, "servers": {{"web": {{"region": "new1", "size": "small",
+                "image": "{image}", "check": {{"tcp": 22}}, "names": ["www.acme.com"]}}}}}}"#
+        )
+    };
+    let mut world = World::made(&with_check("deb")).asking_for(&with_check("newer"));
+    world.expect(
+        "
+        1 +/- server web: another in place of 2 · image deb → newer $6.00
+        2 … server web: until tcp 22 answers (after 1)
+        3 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 2)
+        4 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 2)
+        5 … server web (2): wait 60 min · its address may be remembered (after 2, 3, 4)
+        6 - server web (2): with its disk · another serves in its place -$6.00 (after 2, 3, 4, 5)
+        7 ~ file cloud.json: write networks of web
+    ",
+    );
+    let plan = world.plan().unwrap();
+    // Cut off before it has answered.
+    world.carry_out(&plan.steps[0]);
+    world.expect(
+        "
+        1 … server web: until tcp 22 answers
+        2 ~ record www.acme.com A: 10.0.0.2 → 10.0.0.5 [data] (after 1)
+        3 ~ record www.acme.com AAAA: 2001:db8::2 → 2001:db8::5 [data] (after 1)
+        4 … server web (2): wait 60 min · its address may be remembered (after 1, 2, 3)
+        5 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3, 4)
+        6 ~ file cloud.json: write networks of web
+    ",
+    );
+}

@@ -1,0 +1,71 @@
+//! The steps that ask what was made whether it serves. Whatever refers to it waits for them.
+
+use serde_json::Value as Json;
+
+use crate::model::{Attributes, Probe, Value};
+use crate::plan::decide::Decision;
+use crate::plan::{Change, Op, Step, Verb, words};
+
+use super::{Draft, Part};
+
+/// How it is asked, if it is.
+fn probe(decision: &Decision<'_>) -> Option<Probe> {
+    let probed = decision.kind.probed.as_ref()?;
+    let asked = decision.desired?.known(probed.asked)?;
+    serde_json::from_value(asked.clone()).ok()
+}
+
+/// What the state says of one that is made, until it has answered.
+pub(super) fn unanswered(decision: &Decision<'_>, attributes: &mut Attributes<Value>) {
+    if let Some(probed) = &decision.kind.probed
+        && probe(decision).is_some()
+    {
+        attributes.insert(probed.unanswered, true.into());
+    }
+}
+
+/// The draft that asks it; `id` is known if it was made by an earlier run.
+pub(super) fn asks<'d>(decision: &'d Decision<'_>, needs: Vec<usize>) -> Option<Draft<'d>> {
+    let probe = probe(decision)?;
+    let address = decision.action.address.clone();
+    Some(Draft {
+        step: Step {
+            number: 0,
+            verb: Verb::NoOp,
+            kind: decision.kind.name.to_owned(),
+            label: words::label(decision),
+            detail: format!("until {probe} answers"),
+            monthly: None,
+            loses: None,
+            wipes: false,
+            interrupts: false,
+            permanent: false,
+            waits_for: Vec::new(),
+            after: Vec::new(),
+            op: Op::Check {
+                address: address.clone(),
+                probe,
+            },
+        },
+        rank: (Part::Make, decision.rank),
+        address,
+        refers_to: Vec::new(),
+        needs,
+        after: Vec::new(),
+        gives_back: Vec::new(),
+        lets_go: Vec::new(),
+        drain: None,
+    })
+}
+
+/// Whether a change is that something has answered at last, and it is still to be asked.
+pub(super) fn is_answer(decision: &Decision<'_>, change: &Change) -> bool {
+    let unanswered = decision
+        .kind
+        .probed
+        .as_ref()
+        .map(|probed| probed.unanswered);
+    unanswered == Some(change.attribute.as_str())
+        && change.before == Json::Bool(true)
+        && probe(decision).is_some()
+}
