@@ -19,7 +19,7 @@ use super::ranges::{self, Made};
 use super::reader::{Reader, to_json};
 use super::selector::{self, Selector, Wanted, selector};
 use super::tags::{self, TAGS, tags};
-use super::{Cloud, Server, Spanned};
+use super::{Cloud, Server, Spanned, vpcs};
 use crate::model::{Diagnostic, Place, nearest};
 
 pub(super) const PROVIDER: Key = Key::new(
@@ -85,7 +85,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 14] = [
+pub(super) const SERVER_KEYS: [Key; 15] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -97,6 +97,7 @@ pub(super) const SERVER_KEYS: [Key; 14] = [
     EXPIRES,
     NAMES,
     TAGS,
+    vpcs::VPC,
     Key::new(
         "files",
         "What is put on it when it is made.",
@@ -130,7 +131,7 @@ pub(super) struct Around {
 impl Around {
     /// The region of a server that names none. An account that is one region has it already: what
     /// `defaults` says is meant for it only if it is the default.
-    fn default_region(&self, home: &Home) -> Option<Spanned<String>> {
+    pub(super) fn default_region(&self, home: &Home) -> Option<Spanned<String>> {
         let chosen = home
             .provider
             .is_none_or(|provider| provider.region_by_server);
@@ -236,6 +237,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "expires" => set(&mut server.expires, expires(reader, &what, value).map(Some)),
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
+            "vpc" => server.vpc = reader.text(&what, value),
             "tags" => own_tags = tags(reader, &what, value),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
@@ -326,6 +328,7 @@ fn beginning(
         expires: defaults.expires.clone(),
         names: Vec::new(),
         tags: None,
+        vpc: None,
         files: Vec::new(),
         settings: None,
         networks: None,

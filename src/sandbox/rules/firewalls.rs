@@ -21,7 +21,7 @@ const PEERS: [&str; 5] = [
 /// `began` if this is the answer to what began it: then it is on its way in any case.
 fn view(world: &World, firewall: &Firewall, began: bool) -> Value {
     let covered = covered(world, firewall);
-    let waiting = !covered.is_empty() && world.now < firewall.due;
+    let waiting = !covered.is_empty() && (began || world.now < firewall.due);
     let pending = covered
         .iter()
         .filter(|_| waiting)
