@@ -205,6 +205,7 @@ fn desired(servers: usize) -> Vec<Desired> {
         recorded: &BTreeMap::new(),
         gone: &BTreeSet::new(),
         accounts: &accounts(),
+        seen: None,
         now: jiff::Timestamp::UNIX_EPOCH,
     };
     declare(&cloud, &setting).desired

@@ -48,21 +48,25 @@ impl Wanted<'_> {
         self.replace.iter().any(|pattern| pattern.matches(address))
     }
 
-    /// Whether another is made for what is recorded. What one keeps for as long as it is was
-    /// recorded as well as it can be seen.
-    fn replaces(&self, desired: &Desired) -> bool {
+    /// Whether another is made for what is recorded. What was not seen is as it was recorded.
+    fn replaces(&self, desired: &Desired, seen: &Seen<'_>) -> bool {
         let recorded = self.recorded.get(&desired.address);
         let kind = kind(desired.address.kind());
         recorded.zip(kind).is_some_and(|(recorded, (_, kind))| {
+            let id = (desired.account.as_str(), kind.name, recorded.id.as_str());
+            let is = seen.get(&id).map(|seen| &seen.attributes);
+            let is = is.unwrap_or(&recorded.attributes);
             recorded.account == desired.account
                 && (self.asks_for_another(&desired.address)
-                    || needs_another(kind, desired, recorded, &recorded.attributes))
+                    || needs_another(kind, desired, recorded, is))
         })
     }
 
     /// What is recorded and not to stay: nobody wants it any more, or another is made for it.
-    fn leaving(&self, desired: &[Desired]) -> Vec<&Recorded> {
-        let stay = desired.iter().filter(|desired| !self.replaces(desired));
+    fn leaving(&self, desired: &[Desired], observed: &[Observed]) -> Vec<&Recorded> {
+        let seen = by_id(observed);
+        let stay = desired.iter();
+        let stay = stay.filter(|desired| !self.replaces(desired, &seen));
         let stay: HashSet<&Address> = stay.map(|desired| &desired.address).collect();
         let recorded = self.recorded.values();
         recorded
@@ -172,6 +176,8 @@ struct Survey<'a> {
     identities: BTreeMap<String, Account>,
     accounts: AccountViews,
     sight: Sight,
+    /// Whether everything but records was looked at.
+    has_looked: bool,
     /// What is recorded and is not there any more.
     gone: BTreeSet<Address>,
     /// When it began, so that all of it is about one time.
@@ -200,6 +206,7 @@ impl<'a> Survey<'a> {
             identities: BTreeMap::new(),
             accounts: AccountViews::new(),
             sight: Sight::default(),
+            has_looked: false,
             gone: BTreeSet::new(),
             now: Timestamp::now(),
             dns_in: BTreeMap::new(),
@@ -238,6 +245,7 @@ impl<'a> Survey<'a> {
             recorded: self.wanted.recorded,
             gone: &self.gone,
             accounts: &self.accounts,
+            seen: self.has_looked.then_some(&self.sight.observed),
             now: self.now,
         };
         declare(cloud, &setting)
@@ -301,6 +309,7 @@ impl<'a> Survey<'a> {
                 self.sight.first(&look.name, kind, listed);
             }
         }
+        self.has_looked = true;
         self.set_views(catalogs);
         match guard::same_account_twice(&self.identities) {
             Some(refusal) => Err(Stopped::OtherAccount(Box::new(refusal))),
@@ -323,7 +332,10 @@ impl<'a> Survey<'a> {
     async fn look_for_records(&mut self, desired: &[Desired]) -> Result<(), Error> {
         let kind = record::KIND.name;
         let wanted = self.wanted;
-        let whole = wanted.whole || reach::to_every_record(&wanted.leaving(desired));
+        let whole = wanted.whole || {
+            let leaving = wanted.leaving(desired, &self.sight.observed);
+            reach::to_every_record(&leaving)
+        };
         let lists = self.looks.iter().map(async |look| {
             if !look.has_own_dns || !look.read.capabilities().kinds.contains(&kind) {
                 return Ok(None);
@@ -438,13 +450,16 @@ impl<'a> Survey<'a> {
             !self.wanted.recorded.contains_key(&desired.address)
                 || absent.get(&desired.address) == Some(&Absence::Gone)
         };
+        let seen = by_id(&self.sight.observed);
         let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
         // What leads to something else has nothing of its own to be looked up.
         for kind in KINDS.iter().filter(|kind| kind.natural_key.len() == 1) {
             let of_kind = desired.iter().enumerate();
             let of_kind = of_kind.filter(|(_, desired)| desired.address.kind() == kind.name);
             let new: Vec<_> = of_kind
-                .filter(|(_, desired)| is_unrecorded(desired) || self.wanted.replaces(desired))
+                .filter(|(_, desired)| {
+                    is_unrecorded(desired) || self.wanted.replaces(desired, &seen)
+                })
                 .collect();
             if new.is_empty() {
                 continue;
@@ -454,7 +469,7 @@ impl<'a> Survey<'a> {
                 let name = kind.natural_key.first().and_then(|key| desired.text(key));
                 let name = name.unwrap_or_default().to_ascii_lowercase();
                 let is_new = !taken.contains(&(desired.account.as_str(), name));
-                if is_new || self.wanted.replaces(desired) {
+                if is_new || self.wanted.replaces(desired, &seen) {
                     let group = (desired.account.as_str(), kind.name);
                     groups.entry(group).or_default().push(place);
                 }
@@ -462,6 +477,9 @@ impl<'a> Survey<'a> {
         }
         let asked = groups.iter().filter_map(|((account, kind), places)| {
             let look = self.looks.iter().find(|look| *look.name == **account)?;
+            // What is not offered at all is told of later.
+            let kinds = look.read.capabilities().kinds;
+            kinds.contains(kind).then_some(())?;
             Some(async move {
                 let new: Vec<&Desired> = places.iter().filter_map(|at| desired.get(*at)).collect();
                 Ok::<_, Error>((places, look.resolve(kind, &new).await?))
@@ -485,6 +503,15 @@ impl<'a> Survey<'a> {
         }
         Ok(())
     }
+}
+
+/// What was seen, by account, kind and id.
+type Seen<'o> = HashMap<(&'o str, &'o str, &'o str), &'o Observed>;
+
+fn by_id(observed: &[Observed]) -> Seen<'_> {
+    let seen = observed.iter();
+    seen.map(|seen| ((&*seen.account, seen.kind, seen.id.as_str()), seen))
+        .collect()
 }
 
 /// What is wanted in one account.

@@ -28,7 +28,10 @@
 //! domain NAME                make a zone outside
 //! record ZONE TYPE NAME DATA make a record outside; DATA may be v4(NAME) or v6(NAME)
 //! change ZONE TYPE NAME DATA change the one record of that name and type outside
-//! delete droplet NAME | domain NAME | record ZONE TYPE NAME
+//! tag-only TAG               make a tag that nothing carries
+//! vpc NAME JSON              make a VPC outside, or give one its attributes
+//! firewall NAME JSON         the same of a firewall
+//! delete droplet NAME | domain NAME | record ZONE TYPE NAME | vpc NAME | firewall NAME
 //! ```
 //!
 //! In a command `LINEAGE` stands for the deployment's, `ID(NAME)` for the id of a Droplet,
@@ -129,6 +132,9 @@ scenarios! {
     name_moves_between_servers,
     name_removed,
     names_swapped,
+    network_cut_off,
+    network_refused,
+    network_taken_over,
     no_names,
     no_such_thing,
     one_server_in_two_environments,
@@ -176,6 +182,8 @@ scenarios! {
     two_environments,
     two_regions,
     variables,
+    vpc_and_firewall,
+    vpc_changed,
     zone_deleted_outside,
     zone_made_meanwhile,
     zone_of_another_account,
@@ -317,6 +325,20 @@ impl Scenario {
                 let path = format!("/v2/tags/{tag}/resources");
                 self.cloud.good("POST", "/v2/tags", &json!({"name": tag}));
                 self.cloud.good("POST", &path, &of_it);
+            }
+            ("tag-only", [tag]) => {
+                self.cloud.good("POST", "/v2/tags", &json!({"name": tag}));
+            }
+            ("vpc" | "firewall", [name, ..]) => {
+                let more = rest.split_once(' ').map_or("{}", |(_, more)| more);
+                let more = serde_json::from_str(more).expect("attributes");
+                self.cloud.put(&format!("{verb}s"), name, &more);
+            }
+            ("delete", [kind @ ("vpc" | "firewall"), name]) => {
+                let mut there = [self.cloud.vpcs(), self.cloud.firewalls()].concat();
+                there.retain(|one| one["name"] == *name);
+                let path = format!("/v2/{kind}s/{}", text(&there[0]["id"]));
+                self.cloud.good("DELETE", &path, &Value::Null);
             }
             ("delete", ["droplet", name]) => {
                 let id = &self.cloud.the_droplet(name)["id"];

@@ -148,7 +148,18 @@ fn full() -> [Value; 3] {
                         {"path": "/key", "public_ssh_key": true},
                     ],
                 },
-                "web2": {"size": {"id": "1"}, "image": {"id": "2"}, "names": []},
+                "web2": {"size": {"id": "1"}, "image": {"id": "2"}, "names": [], "vpc": "in"},
+            },
+            "vpcs": {"in": {"region": "nyc3", "ip_range": "10.0.0.0/20", "description": "d"}},
+            "firewalls": {
+                "web": {
+                    "tags": ["web"],
+                    "inbound": [
+                        {"tcp": "22", "from": ["anywhere"]},
+                        {"icmp": true, "from": ["203.0.113.0/24", "tag:db"]},
+                    ],
+                    "outbound": [{"udp": "8000-9000", "to": ["::/0"]}],
+                },
             },
             "domains": ["example.com"],
         }),

@@ -108,6 +108,7 @@ fn servers(configuration: &Configuration) -> Vec<Desired> {
             account: wanted.account.value.clone(),
             attributes: Default::default(),
             only_if: None,
+            follows: Vec::new(),
             place: None,
             places: BTreeMap::new(),
         })

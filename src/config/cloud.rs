@@ -16,11 +16,14 @@ use super::reader::Reader;
 use super::server::{self, Around, FLAT_KEYS, SECTIONS_HINT, SERVER_KEYS, servers};
 use super::source::Source;
 use super::syntax::range;
-use super::{Cloud, Domain, Spanned, Variables, dns_name, overlay, syntax, validate, variables};
+use super::{
+    Cloud, Domain, Spanned, Variables, dns_name, firewalls, overlay, syntax, validate, variables,
+    vpcs,
+};
 use crate::model::{Diagnostic, Place, Secret, nearest};
 
 /// The keys of the sectioned form.
-pub(super) const SECTIONS: [Key; 6] = [
+pub(super) const SECTIONS: [Key; 8] = [
     Key::new("version", "The version of this form.", Shape::Number(2)),
     Key::new(
         "providers",
@@ -45,12 +48,22 @@ pub(super) const SECTIONS: [Key; 6] = [
             Shape::Named(&Shape::Object(&ObjectForm::of(&DOMAIN_KEYS))),
         ]),
     ),
+    Key::new(
+        "vpcs",
+        "Private networks by name. On DigitalOcean.",
+        Shape::Named(&Shape::Object(&vpcs::FORM)),
+    ),
+    Key::new(
+        "firewalls",
+        "Firewalls by name, each for the servers with its tags. On DigitalOcean.",
+        Shape::Named(&Shape::Object(&firewalls::FORM)),
+    ),
     SCHEMA,
 ];
 /// The keys of a domain.
 const DOMAIN_KEYS: [Key; 1] = [server::PROVIDER];
 /// Sections that the format has a place for and this version does not read.
-const LATER_SECTIONS: [&str; 3] = ["records", "volumes", "firewalls"];
+const LATER_SECTIONS: [&str; 2] = ["records", "volumes"];
 /// The one version of the sectioned form.
 pub(super) const VERSION: &str = "2";
 
@@ -310,6 +323,8 @@ fn sectioned(reader: &mut Reader<'_, '_>, root: &Object<'_>, cloud: &mut Cloud) 
                 }
             }
             "domains" => domains(reader, &member.value, &around.accounts, cloud),
+            "vpcs" => vpcs::vpcs(reader, &member.value, &around, cloud),
+            "firewalls" => firewalls::firewalls(reader, &member.value, &around, cloud),
             _ => {
                 let place = reader.name_place(member);
                 reader.report(unknown_section(key, &member.value).at(place));
@@ -339,7 +354,7 @@ fn unknown_section(key: &str, value: &Value<'_>) -> Diagnostic {
         let error = Diagnostic::error(format!("unknown section `{key}`"));
         match nearest(key, names(&SECTIONS)) {
             Some(meant) => error.hint(format!("did you mean `{meant}`?")),
-            None => error.hint("the sections are `providers`, `defaults`, `servers` and `domains`"),
+            None => error.hint("the sections are `providers`, `defaults`, `servers`, `domains`, `vpcs` and `firewalls`"),
         }
     }
 }

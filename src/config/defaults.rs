@@ -97,12 +97,12 @@ pub(super) fn defaults(
                     defaults.openstack = openstack::block(reader, "of `defaults`", object);
                 }
             }
-            key @ ("names" | "files") => {
+            key @ ("names" | "files" | "vpc") => {
                 let place = reader.name_place(member);
-                let why = if key == "names" {
-                    "a name leads to one server only"
-                } else {
-                    "each server has its own"
+                let why = match key {
+                    "names" => "a name leads to one server only",
+                    "vpc" => "a VPC is in one region, and servers may be in several",
+                    _ => "each server has its own",
                 };
                 reader.report(
                     Diagnostic::error(format!("`{key}` can have no default"))

@@ -11,6 +11,7 @@ mod defaults;
 mod dns_name;
 mod expires;
 mod files;
+mod firewalls;
 mod keys;
 mod layout;
 mod networks;
@@ -31,6 +32,7 @@ mod tags;
 mod trivia;
 mod validate;
 mod variables;
+mod vpcs;
 mod write_back;
 
 use std::collections::BTreeMap;
@@ -41,6 +43,7 @@ use crate::model::{Place, Probe};
 pub use compose::{Draft, DraftServer};
 pub use expires::{Ends, Expiry};
 pub use files::{File, FileSource};
+pub use firewalls::Firewall;
 pub use openstack::OpenStack;
 pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};
 pub use public_key::{KeyError, PublicKey};
@@ -49,6 +52,7 @@ pub use security::{CredentialSource, ParsedSecurity, Security};
 pub use selector::{Candidate, PatternProblem, Selection, Selector, select};
 pub use validate::{CHECKS, Check, validate};
 pub use variables::{Variables, is_name as is_variable_name};
+pub use vpcs::Vpc;
 pub use write_back::{
     Networks, WriteBackError, range_keys, write_back, write_overlay, written_back, written_over,
 };
@@ -66,6 +70,10 @@ pub struct Cloud {
     pub servers: Vec<Server>,
     /// The zones named under `domains`, in the file's order. The flat form has none.
     pub domains: Vec<Domain>,
+    /// The private networks named under `vpcs`, in the file's order.
+    pub vpcs: Vec<Vpc>,
+    /// The firewalls named under `firewalls`, in the file's order.
+    pub firewalls: Vec<Firewall>,
     /// What entries of ranges hold of the addresses of servers that they no longer have, by name, as
     /// JSON text.
     pub left_over: BTreeMap<String, Arc<str>>,
@@ -79,6 +87,8 @@ impl Default for Cloud {
             default_account: Some(DEFAULT_ACCOUNT.to_owned()),
             servers: Vec::new(),
             domains: Vec::new(),
+            vpcs: Vec::new(),
+            firewalls: Vec::new(),
             left_over: BTreeMap::new(),
         }
     }
@@ -93,6 +103,14 @@ impl Cloud {
             server.expires = None;
         }
         cloud
+    }
+
+    /// The VPC of the file that a server names, if it is one of these.
+    #[must_use]
+    pub fn vpc_of(&self, server: &Server) -> Option<&Vpc> {
+        let named = server.vpc.as_ref()?;
+        let mut vpcs = self.vpcs.iter();
+        vpcs.find(|vpc| vpc.name.value == named.value && vpc.account.value == server.account.value)
     }
 
     /// The account called `name`, if it is named under `providers`.
@@ -136,6 +154,8 @@ pub struct Server {
     /// Its tags, those of `defaults` included, each once whatever its case; `None` if neither says
     /// anything.
     pub tags: Option<Vec<Spanned<String>>>,
+    /// The name of the VPC that it is in.
+    pub vpc: Option<Spanned<String>>,
     /// What is put on it when it is made.
     pub files: Vec<File>,
     /// What only an OpenStack has, those of its account included; `None` elsewhere.

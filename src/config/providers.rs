@@ -28,6 +28,8 @@ pub struct ProviderType {
     pub keeps_disk: bool,
     /// Whether its servers have tags that people put on them.
     pub tags: bool,
+    /// Whether its servers are in VPCs that have names.
+    pub vpcs: bool,
     /// Whether its servers may have the block `openstack`.
     pub openstack: bool,
     /// Values that a server could have, for hints.
@@ -41,6 +43,7 @@ const DIGITALOCEAN: ProviderType = ProviderType {
     backups: true,
     keeps_disk: true,
     tags: true,
+    vpcs: true,
     openstack: false,
     examples: [
         ("region", "nyc3"),
@@ -96,6 +99,7 @@ pub const TYPES: [ProviderType; 4] = [
         backups: false,
         keeps_disk: false,
         tags: false,
+        vpcs: false,
         openstack: true,
         examples: [
             ("region", "RegionOne"),
@@ -110,6 +114,7 @@ pub const TYPES: [ProviderType; 4] = [
         backups: false,
         keeps_disk: false,
         tags: false,
+        vpcs: false,
         openstack: false,
         examples: [
             ("region", "DFW"),
@@ -124,6 +129,7 @@ pub const TYPES: [ProviderType; 4] = [
         backups: false,
         keeps_disk: false,
         tags: false,
+        vpcs: false,
         openstack: true,
         examples: [
             ("region", "DFW3"),

@@ -6,10 +6,12 @@ use std::ops::Range;
 
 use super::cloud::SECTIONS;
 use super::files;
+use super::firewalls;
 use super::keys::names;
 use super::server::SERVER_KEYS;
 use super::source::{Source, without_mark};
 use super::syntax;
+use super::vpcs;
 use crate::model::nearest;
 
 /// Keys whose text is never quoted, nor that of keys that were probably meant to be them.
@@ -168,7 +170,13 @@ fn unknown_words(text: &str) -> Vec<Range<usize>> {
         let from = rest.get(start..).unwrap_or_default();
         let length = from.find(|c| !is_word(c)).unwrap_or(from.len());
         let word = from.get(..length).unwrap_or_default();
-        let keys = [&SERVER_KEYS[..], &files::KEYS, &SECTIONS];
+        let keys = [
+            &SERVER_KEYS[..],
+            &files::KEYS,
+            &SECTIONS,
+            &vpcs::KEYS,
+            &firewalls::KEYS,
+        ];
         let mut known = keys.into_iter().flat_map(names).chain(WORDS);
         if known.all(|known| known != word) {
             let at = text.len() - from.len();

@@ -20,7 +20,7 @@ use super::ranges::{self, Made};
 use super::reader::{Reader, to_json};
 use super::selector::{self, Selector, Wanted, selector};
 use super::tags::{self, TAGS, tags};
-use super::{Cloud, Server, Spanned};
+use super::{Cloud, Server, Spanned, vpcs};
 use crate::model::{Diagnostic, Place, nearest};
 
 pub(super) const PROVIDER: Key = Key::new(
@@ -86,7 +86,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 15] = [
+pub(super) const SERVER_KEYS: [Key; 16] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -99,6 +99,7 @@ pub(super) const SERVER_KEYS: [Key; 15] = [
     CHECK,
     NAMES,
     TAGS,
+    vpcs::VPC,
     Key::new(
         "files",
         "What is put on it when it is made.",
@@ -132,7 +133,7 @@ pub(super) struct Around {
 impl Around {
     /// The region of a server that names none. An account that is one region has it already: what
     /// `defaults` says is meant for it only if it is the default.
-    fn default_region(&self, home: &Home) -> Option<Spanned<String>> {
+    pub(super) fn default_region(&self, home: &Home) -> Option<Spanned<String>> {
         let chosen = home
             .provider
             .is_none_or(|provider| provider.region_by_server);
@@ -239,6 +240,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "check" => set(&mut server.check, check(reader, &what, value).map(Some)),
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
+            "vpc" => server.vpc = reader.text(&what, value),
             "tags" => own_tags = tags(reader, &what, value),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
@@ -330,6 +332,7 @@ fn beginning(
         check: defaults.check.clone(),
         names: Vec::new(),
         tags: None,
+        vpc: None,
         files: Vec::new(),
         settings: None,
         networks: None,

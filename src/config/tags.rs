@@ -12,8 +12,10 @@ pub(super) const TAGS: Key = Key::new(
     "tags",
     "Its tags, besides those in `defaults`; others are taken off it. Left out in both, its tags are \
      left alone. On DigitalOcean.",
-    Shape::List(&Shape::Form("^[A-Za-z0-9_:-]{1,255}$")),
+    Shape::List(&TAG_FORM),
 );
+/// What a tag looks like.
+pub(super) const TAG_FORM: Shape = Shape::Form("^[A-Za-z0-9_:-]{1,255}$");
 
 /// What the marks of deployments begin with, in any case.
 const OURS: &str = "cloudbuilder:";
@@ -35,7 +37,8 @@ pub(super) fn tags(
     let what = format!("a tag in {what}");
     let mut tags = Vec::new();
     for element in &list.elements {
-        if let Some(tag) = tag(reader, &what, element) {
+        let text = reader.text(&what, element);
+        if let Some(tag) = text.and_then(|text| tag(reader, &what, text)) {
             add(&mut tags, tag);
         }
     }
@@ -65,8 +68,12 @@ fn add(tags: &mut Vec<Spanned<String>>, tag: Spanned<String>) {
     }
 }
 
-fn tag(reader: &mut Reader<'_, '_>, what: &str, value: &Value<'_>) -> Option<Spanned<String>> {
-    let tag = reader.text(what, value)?;
+/// The tag that a text is.
+pub(super) fn tag(
+    reader: &mut Reader<'_, '_>,
+    what: &str,
+    tag: Spanned<String>,
+) -> Option<Spanned<String>> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_');
     let (problem, hint) = if !tag.value.chars().all(is_allowed) {
         (

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Cloud, Domain, Server, account_checks, dns_name};
+use super::{Cloud, Domain, Server, account_checks, dns_name, firewalls, vpcs};
 use crate::model::{Diagnostic, Place};
 
 /// A rule for a whole configuration; pushes what breaks it.
@@ -32,6 +32,10 @@ pub const CHECKS: &[(&str, Check)] = &[
         account_checks::disks,
     ),
     ("only servers that can have tags do", account_checks::tags),
+    ("VPCs have names of their own", vpcs::check_names),
+    ("no two VPCs share addresses", vpcs::check_ranges),
+    ("servers are where their VPCs are", vpcs::check_servers),
+    ("firewalls can be made", firewalls::check),
     (
         "servers are in the region of their account",
         account_checks::regions,

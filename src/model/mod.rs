@@ -8,6 +8,7 @@ mod catalog;
 mod chain;
 mod diagnostic;
 mod escape;
+pub mod firewall;
 mod money;
 mod nearest;
 mod probe;

@@ -18,6 +18,8 @@ pub struct Desired {
     /// Wanted only if this attribute of another resource exists: an AAAA record, where its server
     /// has IPv6. Null means that it does not.
     pub only_if: Option<Reference>,
+    /// What has to be there before it, although nothing of it goes into its attributes.
+    pub follows: Vec<Address>,
     /// Where in the user's file it comes from.
     pub place: Option<Place>,
     /// Where single attributes come from, if not from `place`.
@@ -47,6 +49,12 @@ impl Desired {
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         let of_attributes = self.attributes.values().flat_map(Value::references);
         of_attributes.chain(self.only_if.as_ref())
+    }
+
+    /// Everything that has to be there before it, some of it more than once.
+    pub fn needs(&self) -> impl Iterator<Item = &Address> {
+        let referred = self.references().map(|reference| &reference.address);
+        referred.chain(&self.follows)
     }
 }
 

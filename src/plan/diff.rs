@@ -27,7 +27,7 @@ pub(super) fn changes(
         // What is bound by its id may have been given another name since.
         let compared = matches!(
             attribute.on_change,
-            OnChange::Update | OnChange::Replace | OnChange::Identity
+            OnChange::Update | OnChange::Replace | OnChange::Fixed(_) | OnChange::Identity
         );
         let wanted = desired.attributes.get(attribute.name);
         let is = observed.attributes.get(attribute.name);
@@ -196,12 +196,13 @@ pub(super) fn refusals(
         }) {
             continue;
         }
-        let about = kind
-            .attribute(&change.attribute)
-            .map_or("", |attribute| attribute.about);
+        let attribute = kind.attribute(&change.attribute);
+        let about = attribute.map_or("", |attribute| attribute.about);
         let before = show(&Value::Known(change.before.clone()));
         // Another name in cloud.json would be another resource, and this one would be deleted.
-        let hint = if kind.natural_key.contains(&change.attribute.as_str()) {
+        let hint = if let Some(OnChange::Fixed(hint)) = attribute.map(|known| known.on_change) {
+            hint.to_owned()
+        } else if kind.natural_key.contains(&change.attribute.as_str()) {
             format!(
                 "give it its {about} back in the account: {}",
                 show(&change.after)

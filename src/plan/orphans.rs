@@ -157,6 +157,7 @@ mod tests {
             account: "default".to_owned(),
             attributes: Attributes::default(),
             only_if: None,
+            follows: Vec::new(),
             place: None,
             places: BTreeMap::new(),
         }

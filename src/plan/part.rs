@@ -213,8 +213,7 @@ impl<'a> Web<'a> {
             if unmet.contains(&desired.address) {
                 continue;
             }
-            for reference in desired.references() {
-                let target = &reference.address;
+            for target in desired.needs() {
                 web.add_need(&desired.address, target);
                 web.dependents
                     .entry(target)

@@ -84,7 +84,12 @@ pub(super) fn causes(
     let changes = differences.map(|(name, before, after)| Change {
         attribute: name.to_owned(),
         before: before.clone(),
-        after: Value::Known(after.clone()),
+        after: match after {
+            Value::Reference(_) => after.clone(),
+            known => known
+                .known()
+                .map_or_else(|| known.clone(), |json| json.clone().into()),
+        },
     });
     changes.collect()
 }
@@ -125,14 +130,23 @@ fn differences<'d>(
     desired: &'d Desired,
     recorded: &'d Recorded,
     is: &'d Attributes,
-) -> impl Iterator<Item = (&'static str, &'d Json, &'d Json)> {
+) -> impl Iterator<Item = (&'static str, &'d Json, &'d Value)> {
     kind.attributes.iter().filter_map(|attribute| {
         let before = match attribute.on_change {
             OnChange::Replace => is.get(attribute.name),
             OnChange::MadeFrom => recorded.attributes.get(attribute.name),
             _ => None,
         }?;
-        let after = desired.known(attribute.name)?;
+        let wanted = desired.attributes.get(attribute.name)?;
+        let after = match wanted {
+            // What is yet to be made is nothing that it could have; what it was made with before it
+            // has still.
+            Value::Reference(to) if attribute.on_change == OnChange::Replace => {
+                let is_new = !recorded.refers_to.contains(&to.address);
+                return is_new.then_some((attribute.name, before, wanted));
+            }
+            known => known.known()?,
+        };
         // Whoever corrects what the state has wrong needs no other one.
         let shows = |name: &str| {
             let is = is.get(name);
@@ -143,6 +157,6 @@ fn differences<'d>(
                 || kind
                     .along_with(attribute.name)
                     .any(|along| shows(along.name)));
-        (before != after && !is_so).then_some((attribute.name, before, after))
+        (before != after && !is_so).then_some((attribute.name, before, wanted))
     })
 }

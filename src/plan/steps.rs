@@ -369,10 +369,7 @@ fn referred(desired: Option<&Desired>, changed: &[String]) -> Vec<Address> {
 }
 
 fn refers_to(desired: &Desired) -> Vec<Address> {
-    let mut addresses: Vec<Address> = desired
-        .references()
-        .map(|reference| reference.address.clone())
-        .collect();
+    let mut addresses: Vec<Address> = desired.needs().cloned().collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses

@@ -77,6 +77,23 @@ pub(super) fn servers(
     wanted.iter().map(of_name).collect()
 }
 
+/// For each of `wanted` what has its name, whatever its case, of a kind that carries no marks.
+pub(super) fn named(
+    wanted: &[&Attributes],
+    found: &[Observed],
+    name: &str,
+) -> Result<Vec<Vec<Observed>>, Error> {
+    let of_name = |attributes: &&Attributes| {
+        let wanted = required(attributes, name)?;
+        let is_it = |seen: &&Observed| {
+            let text = seen.text(name);
+            text.is_some_and(|text| text.eq_ignore_ascii_case(wanted))
+        };
+        Ok(found.iter().filter(is_it).cloned().collect())
+    };
+    wanted.iter().map(of_name).collect()
+}
+
 /// An address in the one spelling that there is of it here; APIs know several. What is none stays.
 pub(super) fn spelled(address: &str) -> String {
     let parsed = address.trim().parse::<IpAddr>();

@@ -15,6 +15,8 @@ pub struct Scope<'a> {
     /// Whether everything of the kind matters, whoever's it is: of records everything in the
     /// zones that the others lead to.
     pub whole: bool,
+    /// Whether something wanted, of whatever kind, leads to something of the kind that is listed.
+    pub is_led_to: bool,
 }
 
 impl<'a> Scope<'a> {
@@ -22,6 +24,12 @@ impl<'a> Scope<'a> {
     pub(super) fn recorded_of(self, kind: &'static str) -> impl Iterator<Item = &'a Recorded> {
         let all = self.recorded.iter().copied();
         all.filter(move |recorded| recorded.address.kind() == kind)
+    }
+
+    /// Whether it takes a look at all: nothing is wanted, recorded or led to of a kind that most
+    /// deployments have nothing of.
+    pub(super) fn concerns(self, kind: &'static str) -> bool {
+        self.is_led_to || !self.desired.is_empty() || self.recorded_of(kind).next().is_some()
     }
 
     /// The names of the zones that hold, or shall hold, records of ours.

@@ -7,6 +7,7 @@ use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
 
 use crate::model::{Account, Address, Catalog, Desired, Observed, Recorded};
+use crate::plan::needs_another;
 use crate::provider::{Error, Listed, Read, Readers, Resolved, Scope, Target};
 use crate::resource::{domain, record, server};
 
@@ -79,7 +80,10 @@ impl Look<'_> {
         let recorded = recorded.filter(|recorded| *recorded.account == *self.name);
         let seen = recorded.and_then(|recorded| seen.get(recorded.id.as_str()));
         desired.address.kind() == server::KIND.name
-            && seen.is_some_and(|seen| {
+            && recorded.zip(seen).is_some_and(|(recorded, seen)| {
+                if needs_another(&server::KIND, desired, recorded, &seen.attributes) {
+                    return true;
+                }
                 PRICED.iter().any(|attribute| {
                     let is = seen.attributes.get(attribute);
                     is.is_some() && desired.known(attribute).is_some_and(|one| Some(one) != is)
@@ -114,6 +118,8 @@ impl Look<'_> {
         desired: &[&Desired],
         whole: bool,
     ) -> Result<Listed, Error> {
+        let mut led_to = desired.iter().flat_map(|desired| desired.references());
+        let is_led_to = led_to.any(|to| to.address.kind() == kind);
         let of_kind = desired.iter().copied();
         let of_kind = of_kind.filter(|desired| desired.address.kind() == kind);
         let desired: Vec<&Desired> = of_kind.collect();
@@ -122,6 +128,7 @@ impl Look<'_> {
             recorded: &self.recorded,
             mark: self.wanted.mark,
             whole,
+            is_led_to,
         };
         let listed = self.read.list(kind, scope).await;
         listed.map_err(|error| self.named(error))

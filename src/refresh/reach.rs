@@ -120,7 +120,7 @@ pub(super) fn out_of_sight(
     let in_sight: HashSet<&str> = servers
         .flat_map(|server| addresses.iter().filter_map(|address| server.text(address)))
         .collect();
-    let leaving = wanted.leaving(desired);
+    let leaving = wanted.leaving(desired, observed);
     let leaving = leaving.iter();
     let given_back: BTreeSet<&str> = leaving
         .filter(|recorded| recorded.address.kind() == server::KIND.name)

@@ -5,12 +5,15 @@ use serde_json::Value as Json;
 
 use crate::config::{Cloud, DEFAULT_ACCOUNT, PublicKey, Server, Spanned};
 use crate::model::{
-    AccountViews, Address, Attributes, Catalog, Desired, Diagnostic, Recorded, Reference, Value,
+    AccountViews, Address, Attributes, Catalog, Desired, Diagnostic, Observed, Recorded, Reference,
+    Value,
 };
 
 use super::{domain, files, record, references, selection, server, settings, ssh_key};
 
 mod expiry;
+mod firewalls;
+mod vpcs;
 mod zones;
 
 pub use zones::Zones;
@@ -27,6 +30,8 @@ pub struct Setting<'a> {
     pub gone: &'a BTreeSet<Address>,
     /// The accounts, by name.
     pub accounts: &'a AccountViews,
+    /// What the accounts hold, as far as it was looked at; `None` before anything was.
+    pub seen: Option<&'a [Observed]>,
     /// What time it is.
     pub now: Timestamp,
 }
@@ -56,7 +61,7 @@ pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
             declaration.withdraw(server);
             continue;
         }
-        declaration.server(server);
+        declaration.server(cloud, server);
         for name in &server.names {
             declaration.records(name, server);
         }
@@ -66,14 +71,14 @@ pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
     declaration.out
 }
 
-/// The servers and their keys, which can be told before the zones are known. What should be known
+/// The servers and what they are in, which can be told before the zones are known. What should be known
 /// about them is left to [`declare`].
 #[must_use]
 pub fn declare_servers(cloud: &Cloud, setting: &Setting<'_>) -> Vec<Desired> {
     let mut declaration = Declaration::begin(cloud, setting);
     for server in &cloud.servers {
         if !expiry::is_expired(server, setting) {
-            declaration.server(server);
+            declaration.server(cloud, server);
         }
     }
     declaration.out.desired
@@ -97,7 +102,7 @@ struct Declaration<'a> {
 }
 
 impl<'a> Declaration<'a> {
-    /// With the keys that all servers of an account share.
+    /// With what servers share: keys, VPCs and firewalls.
     fn begin(cloud: &'a Cloud, setting: &'a Setting<'a>) -> Self {
         let mut declared = Zones::new();
         for domain in &cloud.domains {
@@ -126,6 +131,12 @@ impl<'a> Declaration<'a> {
             .collect();
         for account in accounts {
             declaration.ssh_key(account);
+        }
+        for vpc in &cloud.vpcs {
+            declaration.vpc(vpc);
+        }
+        for firewall in &cloud.firewalls {
+            declaration.firewall(firewall);
         }
         declaration
     }
@@ -162,12 +173,13 @@ impl<'a> Declaration<'a> {
             account: account.to_owned(),
             attributes,
             only_if: None,
+            follows: Vec::new(),
             place: None,
             places: BTreeMap::new(),
         });
     }
 
-    fn server(&mut self, wanted: &Server) {
+    fn server(&mut self, cloud: &Cloud, wanted: &Server) {
         let address = server_address(wanted);
         let account = &wanted.account.value;
         // What is made anew is made of what there is now, and ids of another account mean nothing.
@@ -245,14 +257,17 @@ impl<'a> Declaration<'a> {
                 attributes.insert(server::IPV6_ADDRESS, Json::Null.into());
             }
         }
-        self.push(Desired {
+        let mut desired = Desired {
             address,
             account: account.clone(),
             attributes,
             only_if: None,
+            follows: firewalls::of_server(cloud, wanted),
             place: Some(wanted.name.place.clone()),
             places,
-        });
+        };
+        self.put_in_vpc(cloud, wanted, &mut desired);
+        self.push(desired);
     }
 
     fn records(&mut self, name: &Spanned<String>, server: &Server) {
@@ -272,6 +287,7 @@ impl<'a> Declaration<'a> {
                 attributes: record::attributes(zone.clone(), &name.value, record_type, data),
                 // Where a server is may decide which it has, and its age too.
                 only_if: Some(to(attribute)),
+                follows: Vec::new(),
                 place: Some(name.place.clone()),
                 places: BTreeMap::new(),
             });
@@ -327,6 +343,7 @@ impl<'a> Declaration<'a> {
             account: account.to_owned(),
             attributes: Attributes::from([(domain::NAME, zone.into())]),
             only_if: None,
+            follows: Vec::new(),
             place: Some(place),
             places: BTreeMap::new(),
         });

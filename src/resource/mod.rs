@@ -12,6 +12,8 @@ mod declare;
 pub mod domain;
 mod facts;
 mod files;
+pub mod firewall;
+mod found;
 pub mod record;
 mod references;
 mod selection;
@@ -19,12 +21,20 @@ pub mod server;
 mod server_checks;
 pub mod settings;
 pub mod ssh_key;
+pub mod vpc;
 
 pub use declare::{Declared, Setting, Zones, declare, declare_servers};
 pub use facts::Facts;
 
 /// Every kind, in the order in which a plan creates them.
-pub const KINDS: &[&Kind] = &[&ssh_key::KIND, &server::KIND, &domain::KIND, &record::KIND];
+pub const KINDS: &[&Kind] = &[
+    &ssh_key::KIND,
+    &vpc::KIND,
+    &firewall::KIND,
+    &server::KIND,
+    &domain::KIND,
+    &record::KIND,
+];
 
 /// The descriptor of the kind called `name`, with its place in [`KINDS`].
 #[must_use]
@@ -125,6 +135,9 @@ pub enum OnChange {
     MadeFrom,
     /// It matters when the resource is created and is never compared with what is live.
     CreateOnly,
+    /// Neither can it be changed nor can another have it under the same name: refused, with what to
+    /// do about it.
+    Fixed(&'static str),
     /// Another value is another resource: the recorded one is let go.
     Identity,
     /// The provider sets it.

@@ -146,6 +146,7 @@ mod tests {
             account: "default".to_owned(),
             attributes: Attributes::from([(server::SETTINGS, value(text.into()))]),
             only_if: None,
+            follows: Vec::new(),
             place: None,
             places: BTreeMap::new(),
         }

@@ -34,6 +34,10 @@ pub const FILES: &str = "files";
 pub const TAGS: &str = "tags";
 /// The same as cloud.json spells them, for the provider.
 pub const TAGS_AS_SPELT: &str = "tags_as_spelt";
+/// The id of the VPC that it is in.
+pub const VPC: &str = "vpc";
+/// That VPC's name.
+pub const VPC_NAME: &str = "vpc_name";
 /// Whether the provider backs it up.
 pub const BACKUPS: &str = "backups";
 /// Whether it has IPv6.
@@ -133,6 +137,8 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(MADE_FROM, "image's id", OnChange::Seen),
     attribute(SETTINGS, "settings", OnChange::CreateOnly),
     attribute(FILES, "files", OnChange::CreateOnly),
+    only_if_asked(VPC, "VPC", OnChange::Replace),
+    only_if_asked(VPC_NAME, "VPC's name", OnChange::Along(VPC)),
     attribute(BACKUPS, "backups", OnChange::Update),
     only_if_asked(TAGS, "tags", OnChange::Update),
     only_if_asked(TAGS_AS_SPELT, "tags as spelt", OnChange::Along(TAGS)),
@@ -156,6 +162,10 @@ const ATTRIBUTES: &[Attribute] = &[
 fn detail(attributes: &Attributes<Value>) -> String {
     let known = [REGION, SIZE, IMAGE].map(|name| text(attributes, name));
     let mut parts: Vec<&str> = known.into_iter().filter(|text| !text.is_empty()).collect();
+    let vpc = format!("vpc {}", text(attributes, VPC_NAME));
+    if attributes.contains_key(VPC_NAME) {
+        parts.push(&vpc);
+    }
     if flag(attributes, IPV6) {
         parts.push("ipv6");
     }

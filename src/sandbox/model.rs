@@ -142,6 +142,27 @@ pub(super) struct Vpc {
     pub(super) created: Millis,
 }
 
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Firewall {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) inbound: Vec<FirewallRule>,
+    pub(super) outbound: Vec<FirewallRule>,
+    pub(super) droplets: Vec<u64>,
+    pub(super) tags: Vec<String>,
+    pub(super) created: Millis,
+    /// When it is in force on the Droplets that it is for.
+    pub(super) due: Millis,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct FirewallRule {
+    pub(super) protocol: String,
+    pub(super) ports: String,
+    /// Its sources or destinations, as the API has them.
+    pub(super) peers: serde_json::Map<String, serde_json::Value>,
+}
+
 /// Counters that must never go back, even when what they counted is gone.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Counters {
@@ -169,6 +190,8 @@ pub(super) enum Entry {
     TagGone(String),
     Vpc(Vpc),
     VpcGone(String),
+    Firewall(Firewall),
+    FirewallGone(String),
 }
 
 /// The version of the world file's format that this program writes and reads.

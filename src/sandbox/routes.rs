@@ -2,7 +2,8 @@
 
 use super::answer::{Call, Outcome};
 use super::rules::{
-    account, actions, backups, catalog, domains, droplets, images, keys, records, tags, vpcs,
+    account, actions, backups, catalog, domains, droplets, firewalls, images, keys, records, tags,
+    vpcs,
 };
 use super::world::World;
 
@@ -91,7 +92,7 @@ pub(super) const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v2/droplets/{droplet_id}/firewalls",
-        droplets::no_firewalls,
+        firewalls::of_droplet,
     ),
     route(
         "GET",
@@ -103,6 +104,11 @@ pub(super) const ROUTES: &[Route] = &[
         "/v2/droplets/{droplet_id}/snapshots",
         droplets::no_snapshots,
     ),
+    route("GET", "/v2/firewalls", firewalls::list),
+    route("POST", "/v2/firewalls", firewalls::create),
+    route("GET", "/v2/firewalls/{firewall_id}", firewalls::show),
+    route("PUT", "/v2/firewalls/{firewall_id}", firewalls::replace),
+    route("DELETE", "/v2/firewalls/{firewall_id}", firewalls::delete),
     route("GET", "/v2/images", images::list),
     route("GET", "/v2/images/{image_id}", images::show),
     route("GET", "/v2/regions", catalog::regions),

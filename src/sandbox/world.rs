@@ -10,8 +10,8 @@
 use super::catalog::Catalog;
 use super::invented_uuid;
 use super::model::{
-    Action, Counters, Domain, Droplet, Effect, Entry, FORMAT, Key, Millis, Progress, Record,
-    Status, Tag, Vpc,
+    Action, Counters, Domain, Droplet, Effect, Entry, FORMAT, Firewall, Key, Millis, Progress,
+    Record, Status, Tag, Vpc,
 };
 use super::store::Kept;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -60,6 +60,7 @@ pub(super) struct World {
     pub(super) zones: BTreeMap<String, Zone>,
     pub(super) tags: BTreeMap<String, Tag>,
     pub(super) vpcs: BTreeMap<String, Vpc>,
+    pub(super) firewalls: BTreeMap<String, Firewall>,
     fingerprints: HashMap<String, u64>,
     names: HashMap<String, BTreeSet<u64>>,
     tagged: HashMap<String, BTreeSet<u64>>,
@@ -94,6 +95,7 @@ impl World {
             zones: BTreeMap::new(),
             tags: BTreeMap::new(),
             vpcs: BTreeMap::new(),
+            firewalls: BTreeMap::new(),
             fingerprints: HashMap::new(),
             names: HashMap::new(),
             tagged: HashMap::new(),
@@ -378,6 +380,7 @@ impl Kept for World {
                     .map(|droplet| Entry::Droplet(Box::new(droplet.clone()))),
             )
             .chain(actions.cloned().map(Entry::Action))
+            .chain(self.firewalls.values().cloned().map(Entry::Firewall))
             .chain(domains)
     }
 
@@ -399,6 +402,9 @@ impl Kept for World {
             Entry::DropletGone(id) => {
                 self.unlink_droplet(id);
                 self.droplets.remove(&id);
+                for firewall in self.firewalls.values_mut() {
+                    firewall.droplets.retain(|droplet| *droplet != id);
+                }
             }
             Entry::Action(action) => self.apply_action(action),
             Entry::Domain(domain) => {
@@ -434,6 +440,9 @@ impl Kept for World {
                 self.tags.insert(tag.name.clone(), tag);
             }
             Entry::TagGone(name) => {
+                for firewall in self.firewalls.values_mut() {
+                    firewall.tags.retain(|tag| *tag != name);
+                }
                 self.tags.remove(&name);
             }
             Entry::Vpc(vpc) => {
@@ -441,6 +450,12 @@ impl Kept for World {
             }
             Entry::VpcGone(id) => {
                 self.vpcs.remove(&id);
+            }
+            Entry::Firewall(firewall) => {
+                self.firewalls.insert(firewall.id.clone(), firewall);
+            }
+            Entry::FirewallGone(id) => {
+                self.firewalls.remove(&id);
             }
         }
     }

@@ -127,6 +127,7 @@ impl World {
             recorded: &self.recorded,
             gone,
             accounts: &accounts.into(),
+            seen: None,
             now: jiff::Timestamp::UNIX_EPOCH,
         };
         declare(&parsed(servers, domains), &setting)

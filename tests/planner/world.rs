@@ -24,7 +24,7 @@ pub(crate) const FOREIGN: &str = "theirs";
 const KEY: &str = "ssh-ed25519 \
     AAAAC3NzaC1lZDI1NTE5AAAAIIg0ag/aPG7xuwU1RWjS6kj1jqKD+yHMYBnUws6g3oef key@acme.com";
 
-const CAPABILITIES: Capabilities = Capabilities {
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     batches: &[],
@@ -280,6 +280,7 @@ impl World {
             recorded: &self.recorded,
             gone: &BTreeSet::new(),
             accounts: &accounts,
+            seen: Some(&self.observed),
             now: self.now,
         };
         declare(&self.parsed(), &setting)
@@ -354,7 +355,7 @@ impl World {
     pub(super) fn put(
         &mut self,
         kind: &'static str,
-        attributes: Attributes,
+        mut attributes: Attributes,
         owners: Vec<String>,
     ) -> String {
         self.made += 1;
@@ -363,6 +364,9 @@ impl World {
             "domain" => attributes[domain::NAME].as_str().unwrap().to_owned(),
             _ => self.made.to_string(),
         };
+        if kind == "vpc" {
+            attributes.insert("id".to_owned(), id.as_str().into());
+        }
         self.observed.push(Observed {
             kind,
             account: "default".into(),

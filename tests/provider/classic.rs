@@ -53,6 +53,7 @@ fn desired(attributes: Attributes) -> Desired {
             .map(|(name, value)| (name, Value::Known(value)))
             .collect(),
         only_if: None,
+        follows: Vec::new(),
         place: None,
         places: std::collections::BTreeMap::new(),
     }

@@ -239,6 +239,37 @@ async fn vpcs(api: &mut Checked<'_>) {
     api.delete(ONE, &[id]).await;
 }
 
+async fn firewalls(api: &mut Checked<'_>, droplet: &Value) {
+    const ALL: &str = "/v2/firewalls";
+    const ONE: &str = "/v2/firewalls/{firewall_id}";
+    let mut firewall = json!({
+        "name": "web",
+        "tags": ["walled"],
+        "droplet_ids": [droplet],
+        "inbound_rules": [
+            {"protocol": "tcp", "ports": "22", "sources": {"addresses": ["0.0.0.0/0", "::/0"]}},
+            {"protocol": "udp", "ports": "0", "sources": {"tags": ["walled"], "droplet_ids": [droplet]}},
+            {"protocol": "icmp", "ports": "", "sources": {"addresses": ["10.0.0.0/8"]}},
+        ],
+    });
+    api.refused(422, "POST", ALL, &[], firewall.clone()).await;
+    api.good("POST", "/v2/tags", &[], json!({"name": "walled"}))
+        .await;
+    let made = api.good("POST", ALL, &[], firewall.clone()).await;
+    let id = &made["firewall"]["id"];
+    api.refused(409, "POST", ALL, &[], firewall.clone()).await;
+    api.get(ALL, &[]).await;
+    api.get(ONE, &[id]).await;
+    api.get("/v2/droplets/{droplet_id}/firewalls", &[droplet])
+        .await;
+    firewall["outbound_rules"] = json!([
+        {"protocol": "tcp", "ports": "1-1024", "destinations": {"addresses": ["::/0"]}},
+    ]);
+    api.good("PUT", ONE, &[id], firewall).await;
+    api.delete(ONE, &[id]).await;
+    api.refused(404, "GET", ONE, &[id], Value::Null).await;
+}
+
 async fn offers(api: &mut Checked<'_>) {
     for (path, key) in [
         ("regions", "regions"),
@@ -273,6 +304,7 @@ async fn every_operation_answers_as_described() {
         tags(&mut checked, &droplet).await;
         dns(&mut checked).await;
         vpcs(&mut checked).await;
+        firewalls(&mut checked, &droplet).await;
         checked.delete("/v2/droplets?tag_name=old", &[]).await;
         checked
             .delete("/v2/droplets/{droplet_id}", &[&droplet])

@@ -155,6 +155,41 @@ impl Cloud {
         records
     }
 
+    /// The VPCs that somebody made.
+    pub(crate) fn vpcs(&self) -> Vec<Value> {
+        let mut vpcs = self.list("/v2/vpcs", "vpcs");
+        vpcs.retain(|vpc| vpc["default"] == false);
+        vpcs.sort_by_key(|vpc| text(&vpc["name"]).to_owned());
+        vpcs
+    }
+
+    pub(crate) fn firewalls(&self) -> Vec<Value> {
+        let mut firewalls = self.list("/v2/firewalls", "firewalls");
+        firewalls.sort_by_key(|firewall| text(&firewall["name"]).to_owned());
+        firewalls
+    }
+
+    /// Gives a VPC or a firewall other attributes, or makes it; `kind` as in its path.
+    pub(crate) fn put(&self, kind: &str, name: &str, more: &Value) {
+        let there = match kind {
+            "vpcs" => self.vpcs(),
+            _ => self.firewalls(),
+        };
+        let mut body = json!({ "name": name });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            body[key] = value.clone();
+        }
+        match there.iter().find(|one| one["name"] == name) {
+            Some(one) => {
+                let path = format!("/v2/{kind}/{}", text(&one["id"]));
+                self.good("PUT", &path, &body);
+            }
+            None => {
+                self.good("POST", &format!("/v2/{kind}"), &body);
+            }
+        }
+    }
+
     /// The one Droplet of that name.
     pub(crate) fn the_droplet(&self, name: &str) -> Value {
         let mut named = self.droplets();
@@ -182,6 +217,16 @@ impl Cloud {
             let name = format!("ID({})", text(&droplet["name"]));
             names.insert(droplet["id"].to_string(), name);
         }
+        for vpc in self.vpcs() {
+            names.insert(
+                text(&vpc["id"]).to_owned(),
+                format!("ID({})", text(&vpc["name"])),
+            );
+        }
+        for firewall in self.firewalls() {
+            let name = format!("ID({} firewall)", text(&firewall["name"]));
+            names.insert(text(&firewall["id"]).to_owned(), name);
+        }
         for zone in self.domains() {
             for record in self.records(&zone) {
                 let (name, kind) = (text(&record["name"]), text(&record["type"]));
@@ -201,6 +246,27 @@ impl Cloud {
         for key in self.list("/v2/account/keys", "ssh_keys") {
             line(format!("key {}", text(&key["name"])));
         }
+        let vpcs = self.vpcs();
+        for vpc in &vpcs {
+            let parts = ["name", "region", "ip_range", "description"].map(|key| text(&vpc[key]));
+            line(format!("vpc {}", parts.join(" ").trim_end()));
+        }
+        for firewall in self.firewalls() {
+            let (name, tags) = (text(&firewall["name"]), &firewall["tags"]);
+            line(format!(
+                "firewall {name} {tags} {}",
+                firewall["droplet_ids"]
+            ));
+            for (way, end) in [
+                ("inbound_rules", "sources"),
+                ("outbound_rules", "destinations"),
+            ] {
+                for rule in firewall[way].as_array().into_iter().flatten() {
+                    let (protocol, ports) = (text(&rule["protocol"]), text(&rule["ports"]));
+                    line(format!("  {end} {protocol} {ports} {}", rule[end]));
+                }
+            }
+        }
         for droplet in self.droplets() {
             let tags: Vec<&str> = droplet["tags"]
                 .as_array()
@@ -212,7 +278,7 @@ impl Cloud {
                 .as_array()
                 .is_some_and(|features| features.iter().any(|feature| feature == "backups"));
             line(format!(
-                "droplet {} {} {} {}{}{}",
+                "droplet {} {} {} {}{}{}{}",
                 text(&droplet["name"]),
                 text(&droplet["region"]["slug"]),
                 text(&droplet["size_slug"]),
@@ -223,6 +289,9 @@ impl Cloud {
                 } else {
                     ""
                 },
+                vpcs.iter()
+                    .find(|vpc| vpc["id"] == droplet["vpc_uuid"])
+                    .map_or(String::new(), |vpc| format!(" in {}", text(&vpc["name"]))),
             ));
             for version in ["v4", "v6"] {
                 for network in droplet["networks"][version]

@@ -43,6 +43,9 @@ pub(super) struct ReadClient {
     births: Mutex<Births>,
     changes: Mutex<Changes>,
     tempo: Tempo,
+    /// Held by who makes a VPC: two at once may be given the same range of addresses (so does the
+    /// official provider for Terraform, vpc/resource_vpc.go).
+    vpc_in_the_making: tokio::sync::Mutex<()>,
     /// The token was refused a tag.
     tagless: AtomicBool,
 }
@@ -80,6 +83,7 @@ impl ReadClient {
             births: Mutex::default(),
             changes: Mutex::default(),
             tempo: manner.tempo,
+            vpc_in_the_making: tokio::sync::Mutex::default(),
             tagless: AtomicBool::new(false),
         })
     }
@@ -107,6 +111,11 @@ impl ReadClient {
     /// What is under way on Droplets.
     pub(super) fn changes(&self) -> MutexGuard<'_, Changes> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody else makes a VPC.
+    pub(super) async fn turn_to_make_a_vpc(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.vpc_in_the_making.lock().await
     }
 
     /// How hurried this client is.

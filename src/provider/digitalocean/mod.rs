@@ -23,12 +23,14 @@ mod catalog;
 mod changes;
 mod client;
 mod domain;
+mod firewall;
 mod listing;
 mod record;
 mod server;
 mod ssh_key;
 #[cfg(test)]
 mod tests;
+mod vpc;
 mod wire;
 
 /// The provider's name in cloud.json and in the state.
@@ -55,6 +57,8 @@ const TAGLESS: &str = "this token may not create tags, so servers carry no mark;
 /// One adapter for each kind that is offered.
 const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &ssh_key::Adapter,
+    &vpc::Adapter,
+    &firewall::Adapter,
     &server::Adapter,
     &domain::Adapter,
     &record::Adapter,
@@ -62,10 +66,17 @@ const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
 
 /// What an action takes beyond its request. A guess: the small ones take a few seconds.
 const ACTION: Duration = Duration::from_secs(5);
+/// The same for a firewall, until it is on all its servers.
+const FIREWALL: Duration = Duration::from_secs(5);
 /// The same for a resize; one that grows the disk takes longer the more there is to copy.
 const RESIZE: Duration = Duration::from_secs(90);
 
 const UPDATES: &[Update] = &[
+    Update::at_once("vpc", &["name", "description"]),
+    Update {
+        takes: FIREWALL,
+        ..Update::at_once("firewall", &["name", "tags", "inbound", "outbound"])
+    },
     Update::at_once("record", &["name", "data"]),
     action(&["name"], ACTION),
     action(&["backups"], ACTION),
@@ -87,7 +98,7 @@ const fn action(attributes: &'static [&'static str], takes: Duration) -> Update 
 
 static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
-    kinds: &["ssh_key", "server", "domain", "record"],
+    kinds: &["ssh_key", "vpc", "firewall", "server", "domain", "record"],
     updates: UPDATES,
     leaves: &[],
     batches: &[server::BATCH],

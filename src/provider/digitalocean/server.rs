@@ -14,7 +14,7 @@ use crate::provider::cloud_init;
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::server::{
-    BACKUPS, FILES, IMAGE, IPV6, KIND, NAME, REGION, SIZE, SSH_KEY, TAGS,
+    BACKUPS, FILES, IMAGE, IPV6, KIND, NAME, REGION, SIZE, SSH_KEY, TAGS, VPC,
 };
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
@@ -29,6 +29,7 @@ mod tags;
 mod view;
 
 pub(super) use change::settling_of_change;
+pub(super) use tags::{make as make_tag, refused_for as tags_refused};
 pub(super) use view::from_wire;
 
 /// A server is a Droplet here; our mark is a tag.
@@ -418,7 +419,8 @@ fn unclear(what: &str) -> Error {
     Error::new(Class::Ambiguous, CREATE, message)
 }
 
-/// Private networking needs no asking: every Droplet joins a VPC, the default one of its region.
+/// Private networking needs no asking: every Droplet joins a VPC, if it names none the default one of
+/// its region.
 pub(super) fn to_create_request<'a>(
     names: Names<'a>,
     attributes: &'a Attributes,
@@ -451,6 +453,7 @@ pub(super) fn to_create_request<'a>(
             .chain(tags::wanted(attributes))
             .collect(),
         user_data: cloud_init::config(&files(attributes)?),
+        vpc_uuid: attributes.get(VPC).and_then(Json::as_str),
     })
 }
 

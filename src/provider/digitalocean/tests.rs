@@ -49,6 +49,7 @@ fn an_active_droplet_is_a_server() {
         // In one spelling, whatever the API's.
         "ipv6_address": "2604:a880:400:d0::bc9:1001",
         "tags": ["web"],
+        "vpc": "760e09ef-dc84-11e8-981e-3cfdfeaae000",
         "networks": {
             "v4": [
                 {"ip_address": "203.0.113.7", "netmask": "255.255.240.0", "gateway": "203.0.113.1", "type": "public"},

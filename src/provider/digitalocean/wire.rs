@@ -25,9 +25,10 @@ pub(super) trait Page: serde::de::DeserializeOwned {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Meta {
     #[serde(default)]
-    total: u64,
+    pub(super) total: u64,
 }
 
+/// A page of the collection under the key `$field`.
 macro_rules! page {
     ($name:ident, $field:ident: $item:ty) => {
         #[derive(Debug, Deserialize)]
@@ -48,6 +49,8 @@ macro_rules! page {
         }
     };
 }
+
+pub(super) use page;
 
 page!(Droplets, droplets: Droplet);
 page!(Domains, domains: Domain);
@@ -167,6 +170,7 @@ pub(super) struct Droplet {
     pub(super) networks: Networks,
     #[serde(default)]
     pub(super) tags: Vec<String>,
+    pub(super) vpc_uuid: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -224,6 +228,8 @@ pub(super) struct DropletRequest<'a> {
     pub(super) tags: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) vpc_uuid: Option<&'a str>,
 }
 
 /// One name or several; the API refuses both together.

@@ -321,6 +321,7 @@ mod tests {
                 (IPV6, Value::Known(ipv6.into())),
             ]),
             only_if: None,
+            follows: Vec::new(),
             place: None,
             places: Default::default(),
         }

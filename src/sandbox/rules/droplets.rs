@@ -506,10 +506,6 @@ pub(in crate::sandbox) fn no_backups(world: &mut World, call: &Call) -> Outcome 
     nothing(world, call, "backups")
 }
 
-pub(in crate::sandbox) fn no_firewalls(world: &mut World, call: &Call) -> Outcome {
-    nothing(world, call, "firewalls")
-}
-
 pub(in crate::sandbox) fn no_kernels(world: &mut World, call: &Call) -> Outcome {
     nothing(world, call, "kernels")
 }

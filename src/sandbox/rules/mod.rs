@@ -10,6 +10,7 @@ pub(super) mod catalog;
 pub(super) mod domains;
 pub(super) mod droplet_view;
 pub(super) mod droplets;
+pub(super) mod firewalls;
 pub(super) mod images;
 pub(super) mod keys;
 pub(super) mod record_check;

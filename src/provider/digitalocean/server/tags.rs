@@ -47,11 +47,8 @@ pub(super) async fn change(
     let (has, wanted) = (before.droplet.tags, wanted(attributes));
     let is_in = |tag: &str, all: &[String]| all.iter().any(|one| one.eq_ignore_ascii_case(tag));
     for tag in wanted.iter().filter(|tag| !is_in(tag, &has)) {
-        // Making one that exists is harmless, and tells how it is spelt.
-        let request = TagRequest { name: tag };
-        let send = || client.send_once::<TagAnswer>(Method::POST, "/v2/tags", &request);
-        let made = client.until_clear(send).await.map_err(refused)?;
-        put_on(client, &made.tag.name, id).await.map_err(refused)?;
+        let tag = make(client, tag).await.map_err(refused)?;
+        put_on(client, &tag, id).await.map_err(refused)?;
     }
     for tag in has
         .iter()
@@ -66,16 +63,29 @@ pub(super) async fn change(
     Ok(Updated::Done(from_wire(after.droplet)))
 }
 
+/// Makes a tag, which is harmless if it exists; says how it is spelt.
+pub(in super::super) async fn make(client: WriteClient<'_>, tag: &str) -> Result<String, Error> {
+    let request = TagRequest { name: tag };
+    let send = || client.send_once::<TagAnswer>(Method::POST, "/v2/tags", &request);
+    let made = client.until_clear(send).await?;
+    Ok(made.tag.name)
+}
+
 /// Puts a tag that exists, spelt so, on a Droplet.
 pub(super) async fn put_on(client: WriteClient<'_>, tag: &str, id: &str) -> Result<(), Error> {
     client.ensure(&resources(tag), &of(id)).await
 }
 
 /// A token with custom scopes that may not do this with tags is told so.
-pub(super) fn refused(mut error: Error) -> Error {
+pub(super) fn refused(error: Error) -> Error {
+    refused_for(error, "`tags`")
+}
+
+/// The same, where cloud.json asks for something else that takes tags.
+pub(in super::super) fn refused_for(mut error: Error, what: &str) -> Error {
     if refuses_tags(&error) || error.message.contains("tag:delete") {
         error.message = format!(
-            "{}; cloud.json asks for `tags`, which takes a token with the scopes tag:read, \
+            "{}; cloud.json asks for {what}, which takes a token with the scopes tag:read, \
              tag:create and tag:delete",
             error.message.trim_end_matches('.')
         );

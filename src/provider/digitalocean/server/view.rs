@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::model::{Attributes, Money, Observed, Readiness};
 use crate::resource::server::{
     BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, LOCKED,
-    MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, PRIVATE_IPV4, REGION, SIZE, TAGS, private_ipv4,
+    MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, PRIVATE_IPV4, REGION, SIZE, TAGS, VPC, private_ipv4,
 };
 
 use super::super::wire::{Droplet, NetworkV4, NetworkV6};
@@ -42,6 +42,9 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
         (POWER.to_owned(), power(&droplet.status).into()),
         (TAGS.to_owned(), tags::of_people(&droplet.tags)),
     ]);
+    if let Some(vpc) = droplet.vpc_uuid {
+        attributes.insert(VPC.to_owned(), vpc.into());
+    }
     if droplet.locked {
         attributes.insert(LOCKED.to_owned(), true.into());
     }

@@ -1,0 +1,548 @@
+//! The section `firewalls`: what may reach servers, and what these may reach.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jsonc_parser::ast::{Object, Value};
+
+use super::accounts::Named;
+use super::keys::{Form, Key, Shape, firsts, names, report_duplicate_keys, unknown_key};
+use super::reader::Reader;
+use super::server::{self, Around};
+use super::tags::{TAG_FORM, tag, tags};
+use super::{Cloud, Spanned};
+use crate::model::firewall::{self, ANYWHERE, Rule, TAG};
+use crate::model::{Diagnostic, nearest};
+
+/// The keys of a firewall.
+pub(super) const KEYS: [Key; 4] = [
+    server::PROVIDER,
+    Key::new(
+        "tags",
+        "The servers that it is for: those with one of these tags.",
+        Shape::Filled(&TAG_FORM),
+    ),
+    Key::new(
+        "inbound",
+        "What may reach them; nothing else does. `[]`: nothing.",
+        Shape::List(&Shape::Object(&INBOUND)),
+    ),
+    Key::new(
+        "outbound",
+        "What they may reach. Left out, everything; `[]`: nothing.",
+        Shape::List(&Shape::Object(&OUTBOUND)),
+    ),
+];
+
+/// What a firewall must say.
+pub(super) const FORM: Form = Form {
+    required: &["tags", "inbound"],
+    ..Form::of(&KEYS)
+};
+
+const PORTS: &str = "A port, a range such as \"8000-9000\", or \"all\".";
+const TCP: Key = Key::new("tcp", PORTS, Shape::Text);
+const UDP: Key = Key::new("udp", PORTS, Shape::Text);
+const ICMP: Key = Key::new("icmp", "Ping and the like.", Shape::True);
+const PEERS: &str = "Addresses, ranges of them such as \"203.0.113.0/24\", \"anywhere\", or \
+                     \"tag:web\" for the servers with that tag.";
+const INBOUND_KEYS: [Key; 4] = [
+    TCP,
+    UDP,
+    ICMP,
+    Key::new("from", PEERS, Shape::Filled(&Shape::Text)),
+];
+const OUTBOUND_KEYS: [Key; 4] = [
+    TCP,
+    UDP,
+    ICMP,
+    Key::new("to", PEERS, Shape::Filled(&Shape::Text)),
+];
+const INBOUND: Form = Form {
+    keys: &INBOUND_KEYS,
+    required: &["from"],
+    one_of: PROTOCOLS,
+};
+const OUTBOUND: Form = Form {
+    keys: &OUTBOUND_KEYS,
+    required: &["to"],
+    one_of: PROTOCOLS,
+};
+const PROTOCOLS: &[&str] = &["tcp", "udp", "icmp"];
+/// Ids of what else DigitalOcean knows, as they stand behind these words.
+const OTHERS: [&str; 3] = ["load_balancer:", "kubernetes:", "droplet:"];
+
+/// A firewall that cloud.json names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firewall {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// The account it is in.
+    pub account: Spanned<String>,
+    /// The tags of the servers that it is for, as they are spelt, each once whatever its case.
+    pub tags: Vec<Spanned<String>>,
+    /// What may reach these; where the list stands.
+    pub inbound: Spanned<BTreeSet<Rule>>,
+    /// What they may reach; where the list stands, or the firewall's name if there is none.
+    pub outbound: Spanned<BTreeSet<Rule>>,
+    /// The tags in its rules, as they are spelt, by their lower case.
+    pub named_tags: BTreeMap<String, String>,
+}
+
+/// Reads the section.
+pub(super) fn firewalls(
+    reader: &mut Reader<'_, '_>,
+    value: &Value<'_>,
+    around: &Around,
+    cloud: &mut Cloud,
+) {
+    let Some(section) = reader.object("`firewalls`", value) else {
+        return;
+    };
+    reader.report_duplicates(section, |name| {
+        let what = format!("firewall `{}` is defined twice", name.escape_debug());
+        (what, "rename or remove one of them")
+    });
+    for member in firsts(section) {
+        let written = member.name.as_str();
+        let what = format!("firewall `{}`", written.escape_debug());
+        let name = Spanned::new(written.to_owned(), reader.name_place(member));
+        if let Some(object) = reader.object(&what, &member.value) {
+            let firewall = firewall(reader, &what, &name, object, around);
+            cloud.firewalls.push(firewall);
+        }
+    }
+}
+
+fn firewall(
+    reader: &mut Reader<'_, '_>,
+    what: &str,
+    name: &Spanned<String>,
+    object: &Object<'_>,
+    around: &Around,
+) -> Firewall {
+    report_duplicate_keys(reader, object, what);
+    let mut own = Named::Nothing;
+    let mut there = Vec::new();
+    let at_name = |rules| Spanned::new(rules, name.place.clone());
+    let mut firewall = Firewall {
+        account: name.clone(),
+        tags: Vec::new(),
+        inbound: at_name(BTreeSet::new()),
+        outbound: at_name(everything()),
+        named_tags: BTreeMap::new(),
+        name: name.clone(),
+    };
+    for option in firsts(object) {
+        let (key, value) = (option.name.as_str(), &option.value);
+        let of_it = format!("`{key}` of {what}");
+        match key {
+            "provider" => own = Named::read(reader, &of_it, value),
+            "tags" => {
+                firewall.tags = tags(reader, &of_it, value).unwrap_or_default();
+                if value
+                    .as_array()
+                    .is_some_and(|list| list.elements.is_empty())
+                {
+                    let place = reader.value_place(value);
+                    reader.report(
+                        Diagnostic::error(format!("{of_it} is empty"))
+                            .detail("it would be for no server")
+                            .hint("name the tag of the servers that it is for: [\"web\"]")
+                            .at(place),
+                    );
+                }
+            }
+            "inbound" => {
+                let mut reading = Reading::of(&INBOUND, &of_it, &mut firewall.named_tags);
+                firewall.inbound = reading.rules(reader, value);
+            }
+            "outbound" => {
+                let mut reading = Reading::of(&OUTBOUND, &of_it, &mut firewall.named_tags);
+                firewall.outbound = reading.rules(reader, value);
+            }
+            _ => {
+                let error = unknown_key(key, &format!("in {what}"), names(&KEYS));
+                let place = reader.name_place(option);
+                reader.report(error.at(place));
+                there.extend(nearest(key, names(&KEYS)));
+            }
+        }
+        there.extend(names(&KEYS).filter(|&known| known == key));
+    }
+    for (key, hint) in [
+        (
+            "tags",
+            "add the tag of the servers that it is for: \"tags\": [\"web\"]",
+        ),
+        (
+            "inbound",
+            "say what may reach its servers: \"inbound\": [{\"tcp\": \"22\", \"from\": \
+             [\"anywhere\"]}], or [] for nothing",
+        ),
+    ] {
+        if !there.contains(&key) {
+            reader.report(
+                Diagnostic::error(format!("{what} is missing `{key}`"))
+                    .hint(hint)
+                    .at(name.place.clone()),
+            );
+        }
+    }
+    firewall.account = around.accounts.home(reader, what, name, own).account;
+    firewall
+}
+
+/// What goes out where nothing is said, as DigitalOcean's console proposes it.
+fn everything() -> BTreeSet<Rule> {
+    let rule = |protocol: &str, peer: &str| Rule {
+        protocol: protocol.to_owned(),
+        ports: (protocol != "icmp").then(|| firewall::ALL_PORTS.to_owned()),
+        peer: peer.to_owned(),
+    };
+    let all = PROTOCOLS.iter();
+    all.flat_map(|protocol| ANYWHERE.map(|peer| rule(protocol, peer)))
+        .collect()
+}
+
+/// A list of rules that is being read.
+struct Reading<'a> {
+    form: &'static Form,
+    what: &'a str,
+    named_tags: &'a mut BTreeMap<String, String>,
+}
+
+impl<'a> Reading<'a> {
+    fn of(
+        form: &'static Form,
+        what: &'a str,
+        named_tags: &'a mut BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            form,
+            what,
+            named_tags,
+        }
+    }
+
+    fn rules(&mut self, reader: &mut Reader<'_, '_>, value: &Value<'_>) -> Spanned<BTreeSet<Rule>> {
+        let place = reader.value_place(value);
+        let mut rules = BTreeSet::new();
+        let Some(list) = value.as_array() else {
+            let hint = value.as_object().map(|_| "put it in brackets: [{…}]");
+            reader.report_type(self.what, "a list of rules", value, hint);
+            return Spanned::new(rules, place);
+        };
+        for element in &list.elements {
+            let what = format!("a rule in {}", self.what);
+            if let Some(object) = reader.object(&what, element) {
+                rules.extend(self.rule(reader, &what, object, element));
+            }
+        }
+        Spanned::new(rules, place)
+    }
+
+    fn rule(
+        &mut self,
+        reader: &mut Reader<'_, '_>,
+        what: &str,
+        object: &Object<'_>,
+        whole: &Value<'_>,
+    ) -> Vec<Rule> {
+        report_duplicate_keys(reader, object, what);
+        let known = names(self.form.keys);
+        let end = self.form.required.first().copied().unwrap_or_default();
+        let (mut protocols, mut peers) = (Vec::new(), None);
+        for option in firsts(object) {
+            let (key, value) = (option.name.as_str(), &option.value);
+            let of_it = format!("`{key}` of {what}");
+            match key {
+                "tcp" | "udp" => protocols.push((key, ports(reader, &of_it, value).map(Some))),
+                "icmp" => {
+                    let on = reader.boolean(&of_it, value).filter(|on| {
+                        if !on.value {
+                            let hint = "remove it, or write `true`";
+                            let error = Diagnostic::error(format!("{of_it} can only be `true`"));
+                            reader.report(error.hint(hint).at(on.place.clone()));
+                        }
+                        on.value
+                    });
+                    protocols.push((key, on.map(|_| None)));
+                }
+                _ if key == end => peers = Some(self.peers(reader, &of_it, value)),
+                _ => {
+                    let error = unknown_key(key, &format!("in {what}"), known.clone());
+                    let place = reader.name_place(option);
+                    reader.report(error.at(place));
+                    return Vec::new();
+                }
+            }
+        }
+        let place = reader.value_place(whole);
+        let (protocol, ports) = match protocols.as_slice() {
+            [(protocol, Some(ports))] => (*protocol, ports.clone()),
+            [(_, None)] => return Vec::new(),
+            several => {
+                let (problem, hint) = match several {
+                    [] => (
+                        "says nothing of the protocol",
+                        "add \"tcp\": \"22\", for example",
+                    ),
+                    _ => ("names several protocols", "write a rule for each"),
+                };
+                let error = Diagnostic::error(format!("{what} {problem}"));
+                reader.report(error.hint(hint).at(place));
+                return Vec::new();
+            }
+        };
+        let Some(peers) = peers else {
+            reader.report(
+                Diagnostic::error(format!("{what} is missing `{end}`"))
+                    .hint(format!("add \"{end}\": [\"anywhere\"], or less"))
+                    .at(place),
+            );
+            return Vec::new();
+        };
+        let rule = |peer| Rule {
+            protocol: protocol.to_owned(),
+            ports: ports.clone(),
+            peer,
+        };
+        peers.into_iter().map(rule).collect()
+    }
+
+    fn peers(&mut self, reader: &mut Reader<'_, '_>, what: &str, value: &Value<'_>) -> Vec<String> {
+        let Some(list) = value.as_array() else {
+            let hint = value
+                .as_string_lit()
+                .map(|_| "put it in brackets: [\"anywhere\"]");
+            reader.report_type(what, "a list", value, hint);
+            return Vec::new();
+        };
+        if list.elements.is_empty() {
+            let place = reader.value_place(value);
+            reader.report(
+                Diagnostic::error(format!("{what} is empty"))
+                    .detail("the rule would mean nothing")
+                    .hint("name somebody, or remove the rule")
+                    .at(place),
+            );
+        }
+        let mut peers = Vec::new();
+        for element in &list.elements {
+            if let Some(text) = reader.text(&format!("an entry in {what}"), element) {
+                peers.extend(self.peer(reader, what, text));
+            }
+        }
+        peers
+    }
+
+    fn peer(
+        &mut self,
+        reader: &mut Reader<'_, '_>,
+        what: &str,
+        text: Spanned<String>,
+    ) -> Vec<String> {
+        let written = text.value.as_str();
+        if written == "anywhere" {
+            return ANYWHERE.map(ToOwned::to_owned).to_vec();
+        }
+        if let Some(range) = firewall::range(written) {
+            return vec![range];
+        }
+        if let Some(name) = written.strip_prefix(TAG) {
+            let lower = name.to_ascii_lowercase();
+            let named = Spanned::new(name.to_owned(), text.place);
+            return match tag(reader, &format!("a tag in {what}"), named) {
+                Some(tag) => {
+                    self.named_tags.entry(lower.clone()).or_insert(tag.value);
+                    vec![format!("{TAG}{lower}")]
+                }
+                None => Vec::new(),
+            };
+        }
+        let id = OTHERS.iter().find_map(|word| written.strip_prefix(word));
+        if id.is_some_and(|id| !id.is_empty() && !id.contains(char::is_whitespace)) {
+            return vec![written.to_owned()];
+        }
+        reader.report(
+            Diagnostic::error(format!("an entry in {what} is no address, range or tag"))
+                .hint(
+                    "write one such as \"203.0.113.7\", \"203.0.113.0/24\", \"2001:db8::/32\", \
+                     \"tag:web\" or \"anywhere\"",
+                )
+                .at(text.place),
+        );
+        Vec::new()
+    }
+}
+
+fn ports(reader: &mut Reader<'_, '_>, what: &str, value: &Value<'_>) -> Option<String> {
+    let text = reader.text(what, value)?;
+    let ports = firewall::ports(&text.value);
+    if ports.is_none() {
+        reader.report(
+            Diagnostic::error(format!("{what} is no port and no range of ports"))
+                .hint("write one such as \"22\" or \"8000-9000\", or \"all\"")
+                .at(text.place),
+        );
+    }
+    ports
+}
+
+/// The API takes these characters (openapi.json, `firewall`), and no firewall without a rule.
+pub(super) fn check(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<(&str, String), &Firewall> = BTreeMap::new();
+    for firewall in &cloud.firewalls {
+        let name = firewall.name.value.as_str();
+        let place = || firewall.name.place.clone();
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        if name.len() < 2 || name.starts_with(['-', '.']) || !name.chars().all(allowed) {
+            found.push(
+                Diagnostic::error(format!(
+                    "firewall name `{}` is none that a firewall can have",
+                    name.escape_debug()
+                ))
+                .hint("use two or more letters, digits, `-` and `.`, and begin with a letter or a digit")
+                .at(place()),
+            );
+        }
+        if firewall.inbound.value.is_empty() && firewall.outbound.value.is_empty() {
+            found.push(
+                Diagnostic::error(format!("firewall `{name}` lets nothing through at all"))
+                    .detail("DigitalOcean takes none without a rule")
+                    .hint("have it let something in, or out")
+                    .at(place()),
+            );
+        }
+        let key = (firewall.account.value.as_str(), name.to_ascii_lowercase());
+        if let Some(other) = seen.get(&key) {
+            found.push(
+                Diagnostic::error(format!(
+                    "firewalls `{}` and `{name}` differ only in case",
+                    other.name.value
+                ))
+                .hint("rename one of them")
+                .at(place())
+                .related(other.name.place.clone(), "the other one"),
+            );
+        }
+        seen.insert(key, firewall);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Firewall, cloud};
+    use crate::model::Diagnostic;
+
+    fn read(firewall: &str) -> (Option<Firewall>, Vec<Diagnostic>) {
+        let text =
+            format!(r#"{{"version": 2, "servers": {{}}, "firewalls": {{"web": {firewall}}}}}"#);
+        let parsed = cloud::parse("cloud.json", text.as_bytes());
+        let firewall = parsed.cloud.and_then(|mut cloud| cloud.firewalls.pop());
+        (firewall, parsed.diagnostics)
+    }
+
+    fn inbound(rules: &str) -> Vec<String> {
+        let (firewall, problems) = read(&format!(r#"{{"tags": ["web"], "inbound": [{rules}]}}"#));
+        assert!(problems.is_empty(), "{problems:?}");
+        let rules = firewall.unwrap().inbound.value;
+        rules.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn rules_have_one_form_whatever_they_are_written_like() {
+        let several = inbound(
+            r#"{"tcp": "22-22", "from": ["::/0", "10.1.2.3/8", "0.0.0.0/0"]},
+               {"icmp": true, "from": ["tag:DB"]},
+               {"udp": "0", "from": ["droplet:7", "2001:DB8::1"]}"#,
+        );
+        assert_eq!(
+            several,
+            [
+                "icmp tag:db",
+                "tcp 22 0.0.0.0/0",
+                "tcp 22 10.0.0.0/8",
+                "tcp 22 ::/0",
+                "udp all 2001:db8::1/128",
+                "udp all droplet:7",
+            ]
+        );
+        let anywhere = inbound(r#"{"tcp": "22", "from": ["anywhere"]}"#);
+        assert_eq!(
+            anywhere,
+            inbound(r#"{"tcp": "22", "from": ["::/0", "0.0.0.0/0"]}"#)
+        );
+    }
+
+    #[test]
+    fn everything_goes_out_unless_something_is_said() {
+        let (firewall, _) = read(r#"{"tags": ["web"], "inbound": []}"#);
+        assert_eq!(firewall.unwrap().outbound.value.len(), 6);
+        let (firewall, problems) = read(
+            r#"{"tags": ["web"], "inbound": [{"tcp": "22", "from": ["::/0"]}], "outbound": []}"#,
+        );
+        assert!(problems.is_empty());
+        assert!(firewall.unwrap().outbound.value.is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_once_with_its_place() {
+        for (firewall, said) in [
+            (r#"{"inbound": []}"#, "missing `tags`"),
+            (r#"{"tags": ["web"]}"#, "missing `inbound`"),
+            (r#"{"tags": [], "inbound": []}"#, "is empty"),
+            (
+                r#"{"tags": ["web"], "inbound": [], "outbound": []}"#,
+                "nothing through",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"tcp": 22, "from": ["::/0"]}]}"#,
+                "a string",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"tcp": "ssh", "from": ["::/0"]}]}"#,
+                "no port",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"tcp": "22"}]}"#,
+                "missing `from`",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"from": ["::/0"]}]}"#,
+                "the protocol",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"tcp": "1", "udp": "1", "from": ["::/0"]}]}"#,
+                "several",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"tcp": "22", "from": []}]}"#,
+                "is empty",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"tcp": "22", "from": ["10.0.0/8"]}]}"#,
+                "no address",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"tcp": "22", "from": ["tag:a b"]}]}"#,
+                "no tag can",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"tcp": "22", "to": ["::/0"]}]}"#,
+                "unknown key `to`",
+            ),
+            (
+                r#"{"tags": ["web"], "inbound": [{"icmp": false, "from": ["::/0"]}]}"#,
+                "only be `true`",
+            ),
+        ] {
+            let (_, problems) = read(firewall);
+            let [only] = &problems[..] else {
+                panic!("{firewall}: {problems:?}");
+            };
+            assert!(only.summary.contains(said), "{firewall}: {}", only.summary);
+            assert!(only.place.is_some());
+        }
+    }
+}

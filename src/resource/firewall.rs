@@ -1,0 +1,202 @@
+//! Firewalls: what may reach the servers that carry a tag, and what these may reach.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use crate::model::firewall::{ANYWHERE, Rule};
+use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
+
+use super::{
+    Attribute, Facts, Kind, OnChange, Removal, attribute, found, free, from_to, known_text,
+    never_permanent, only_if_asked,
+};
+
+/// Its name.
+pub const NAME: &str = "name";
+/// The tags of the servers that it is for, in lower case and in order.
+pub const TAGS: &str = "tags";
+/// These and those in its rules as cloud.json spells them, for the provider.
+pub const TAGS_AS_SPELT: &str = "tags_as_spelt";
+/// What may reach these servers: texts of [`Rule`]s in order.
+pub const INBOUND: &str = "inbound";
+/// What they may reach, likewise.
+pub const OUTBOUND: &str = "outbound";
+
+/// The descriptor.
+pub const KIND: Kind = Kind {
+    name: "firewall",
+    attributes: ATTRIBUTES,
+    natural_key: &[NAME],
+    name_of: |attributes| known_text(attributes, NAME),
+    referred: &[],
+    marked: false,
+    protected_by: None,
+    destroyed_first: |_| false,
+    remembered_for: None,
+    forgotten_at: None,
+    probed: None,
+    loses: None,
+    kept_unless_allowed: false,
+    written_back: None,
+    label: |name, _| name.to_owned(),
+    detail,
+    removed: |attributes| {
+        let tags = texts(attributes.get(TAGS).and_then(Value::known));
+        format!(
+            "what is tagged {} is no longer behind it",
+            tags.join(" or ")
+        )
+    },
+    permanent: never_permanent,
+    changed,
+    outcome: |_| String::new(),
+    lingers: false,
+    priced_by: &[],
+    price: free,
+    check: |facts: &Facts<'_>, problems: &mut Vec<Diagnostic>| {
+        found::refuse_what_differs(&KIND, facts, problems);
+    },
+    removal,
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    attribute(NAME, "name", OnChange::Update),
+    attribute(TAGS, "tags", OnChange::Update),
+    only_if_asked(TAGS_AS_SPELT, "tags as spelt", OnChange::Along(TAGS)),
+    attribute(INBOUND, "inbound rules", OnChange::Update),
+    attribute(OUTBOUND, "outbound rules", OnChange::Update),
+];
+
+/// The address of the firewall of that name.
+#[must_use]
+pub fn address(name: &str) -> Address {
+    Address::new(KIND.name, name)
+}
+
+fn texts(list: Option<&Json>) -> Vec<String> {
+    let list = list.and_then(Json::as_array).into_iter().flatten();
+    let texts = list.filter_map(Json::as_str);
+    texts.map(ToOwned::to_owned).collect()
+}
+
+/// `for web · in tcp 22 from anywhere · out everything`
+fn detail(attributes: &Attributes<Value>) -> String {
+    let of = |name: &str| texts(attributes.get(name).and_then(Value::known));
+    let way = |name: &str, (way, end): (&str, &str)| {
+        let rules = of(name);
+        let rules: BTreeSet<Rule> = rules.iter().filter_map(|text| Rule::parse(text)).collect();
+        let what = match rules {
+            none if none.is_empty() => "nothing".to_owned(),
+            all if is_everything(&all) => "everything".to_owned(),
+            some => in_words(&some, end).join(", "),
+        };
+        format!("{way} {what}")
+    };
+    let tags = of(TAGS).join(", ");
+    let inbound = way(INBOUND, ("in", "from"));
+    let outbound = way(OUTBOUND, ("out", "to"));
+    format!("for {tags} · {inbound} · {outbound}")
+}
+
+fn is_everything(rules: &BTreeSet<Rule>) -> bool {
+    let has = |text: &str| Rule::parse(text).is_some_and(|rule| rules.contains(&rule));
+    ["tcp all", "udp all", "icmp"].iter().all(|what| {
+        let mut peers = ANYWHERE.iter();
+        peers.all(|peer| has(&format!("{what} {peer}")))
+    })
+}
+
+/// `tcp 22 from 203.0.113.0/24 and tag:web`: one text for each protocol and range of ports.
+fn in_words<'r>(rules: impl IntoIterator<Item = &'r Rule>, end: &str) -> Vec<String> {
+    let mut by_what: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for rule in rules {
+        let peers = by_what.entry(rule.what()).or_default();
+        peers.push(&rule.peer);
+    }
+    let words = by_what.into_iter().map(|(what, mut peers)| {
+        if ANYWHERE.iter().all(|peer| peers.contains(peer)) {
+            peers.retain(|peer| !ANYWHERE.contains(peer));
+            peers.insert(0, "anywhere");
+        }
+        format!("{what} {end} {}", peers.join(" and "))
+    });
+    words.collect()
+}
+
+fn changed(attribute: &str, before: &Json, after: &Value) -> String {
+    if attribute == NAME {
+        return format!("rename: {}", from_to(attribute, before, after));
+    }
+    let (before, after) = (texts(Some(before)), texts(after.known()));
+    let come = after.iter().filter(|text| !before.contains(text));
+    let go = before.iter().filter(|text| !after.contains(text));
+    let (way, end) = match attribute {
+        INBOUND => ("inbound", "from"),
+        OUTBOUND => ("outbound", "to"),
+        _ => {
+            let come = come.map(|tag| format!("+{tag}"));
+            let words = come.chain(go.map(|tag| format!("−{tag}")));
+            return format!("tags {}", words.collect::<Vec<_>>().join(" "));
+        }
+    };
+    let rules = |texts: Vec<&String>, sign: &str| -> Vec<String> {
+        let rules = texts.into_iter().filter_map(|text| Rule::parse(text));
+        let rules: Vec<Rule> = rules.collect();
+        let words = in_words(&rules, end).into_iter();
+        words.map(|text| format!("{sign} {way} {text}")).collect()
+    };
+    let mut words = rules(come.collect(), "+");
+    words.extend(rules(go.collect(), "−"));
+    words.join(", ")
+}
+
+fn removal(recorded: &Recorded, _: &Facts<'_>) -> Removal {
+    match recorded.origin {
+        Origin::Found => Removal::Keep("it was in the account before".to_owned()),
+        Origin::Created => Removal::Delete,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_changes_is_told_rule_by_rule() {
+        let before = json!(["tcp 22 0.0.0.0/0", "tcp 22 ::/0", "tcp 80 tag:lb"]);
+        let after = json!([
+            "icmp 10.0.0.0/8",
+            "tcp 443 0.0.0.0/0",
+            "tcp 443 ::/0",
+            "tcp 80 tag:lb"
+        ]);
+        assert_eq!(
+            changed(INBOUND, &before, &Value::Known(after)),
+            "+ inbound icmp from 10.0.0.0/8, + inbound tcp 443 from anywhere, \
+             − inbound tcp 22 from anywhere"
+        );
+        assert_eq!(
+            changed(TAGS, &json!(["a", "b"]), &Value::Known(json!(["b", "c"]))),
+            "tags +c −a"
+        );
+    }
+
+    #[test]
+    fn everything_has_a_word() {
+        let all: Vec<String> = ["tcp all", "udp all", "icmp"]
+            .iter()
+            .flat_map(|what| ANYWHERE.map(|peer| format!("{what} {peer}")))
+            .collect();
+        let attributes: Attributes<Value> = Attributes::from([
+            (TAGS, json!(["web"]).into()),
+            (INBOUND, json!(["tcp 22 ::/0", "tcp 22 tag:db"]).into()),
+            (OUTBOUND, json!(all).into()),
+        ]);
+        assert_eq!(
+            detail(&attributes),
+            "for web · in tcp 22 from ::/0 and tag:db · out everything"
+        );
+    }
+}
