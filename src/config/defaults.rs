@@ -8,13 +8,14 @@ use super::expires::{Expiry, expires};
 use super::keys::{Key, firsts, names, report_duplicate_keys, unknown_key};
 use super::openstack::{self, OpenStack};
 use super::reader::Reader;
+use super::records::{TTL, ttl};
 use super::selector::{Selector, Wanted, selector};
 use super::server::{self, disk, replace};
 use super::tags::{TAGS, tags};
 use crate::model::{Diagnostic, nearest};
 
 /// Its keys.
-pub(super) const KEYS: [Key; 11] = [
+pub(super) const KEYS: [Key; 12] = [
     server::PROVIDER,
     server::REGION,
     server::SIZE,
@@ -25,6 +26,7 @@ pub(super) const KEYS: [Key; 11] = [
     server::PROTECT,
     server::EXPIRES,
     TAGS,
+    TTL,
     server::OPENSTACK,
 ];
 
@@ -40,6 +42,7 @@ pub(super) struct Defaults {
     pub(super) protect: Option<Spanned<bool>>,
     pub(super) expires: Option<Spanned<Expiry>>,
     pub(super) tags: Option<Vec<Spanned<String>>>,
+    pub(super) ttl: Option<Spanned<u64>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
     pub(super) broken: Vec<&'static str>,
@@ -79,6 +82,7 @@ pub(super) fn defaults(
             "replace" => {
                 defaults.destroy_first = replace(reader, "the default `replace`", value);
             }
+            "ttl" => defaults.ttl = ttl(reader, "the default `ttl`", value),
             "tags" => defaults.tags = tags(reader, "the default `tags`", value),
             "openstack" if !accounts.some_openstack() => {
                 let place = reader.name_place(member);

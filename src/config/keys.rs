@@ -42,6 +42,11 @@ pub(super) enum Shape {
     True,
     /// This number and no other.
     Number(u64),
+    /// A whole number, no less and no more than these.
+    Whole {
+        least: u64,
+        most: u64,
+    },
     List(&'static Self),
     /// A list with something in it.
     Filled(&'static Self),

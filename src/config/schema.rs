@@ -166,6 +166,9 @@ fn shape(wanted: &Shape) -> Json {
         Shape::Boolean => json!({"type": "boolean"}),
         Shape::True => json!({"const": true}),
         Shape::Number(number) => json!({"const": number}),
+        Shape::Whole { least, most } => {
+            json!({"type": "integer", "minimum": least, "maximum": most})
+        }
         Shape::List(element) => json!({"type": "array", "items": shape(element)}),
         Shape::Filled(element) => {
             json!({"type": "array", "items": shape(element), "minItems": 1})

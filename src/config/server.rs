@@ -17,6 +17,7 @@ use super::openstack::{self, OpenStack};
 use super::providers::{DEFAULT_TYPE, ProviderType};
 use super::ranges::{self, Made};
 use super::reader::{Reader, to_json};
+use super::records::{TTL, ttl};
 use super::selector::{self, Selector, Wanted, selector};
 use super::tags::{self, TAGS, tags};
 use super::{Cloud, Server, Spanned};
@@ -85,7 +86,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 14] = [
+pub(super) const SERVER_KEYS: [Key; 15] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -96,6 +97,7 @@ pub(super) const SERVER_KEYS: [Key; 14] = [
     PROTECT,
     EXPIRES,
     NAMES,
+    TTL,
     TAGS,
     Key::new(
         "files",
@@ -236,6 +238,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "expires" => set(&mut server.expires, expires(reader, &what, value).map(Some)),
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
+            "ttl" => set(&mut server.ttl, ttl(reader, &what, value).map(Some)),
             "tags" => own_tags = tags(reader, &what, value),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
@@ -326,6 +329,7 @@ fn beginning(
         expires: defaults.expires.clone(),
         names: Vec::new(),
         tags: None,
+        ttl: defaults.ttl.clone(),
         files: Vec::new(),
         settings: None,
         networks: None,

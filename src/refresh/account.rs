@@ -111,16 +111,18 @@ impl Look<'_> {
     pub(super) async fn list(
         &self,
         kind: &str,
-        desired: &[&Desired],
+        all: &[&Desired],
         whole: bool,
     ) -> Result<Listed, Error> {
-        let of_kind = desired.iter().copied();
+        let of_kind = all.iter().copied();
         let of_kind = of_kind.filter(|desired| desired.address.kind() == kind);
         let desired: Vec<&Desired> = of_kind.collect();
+        let entire = entire(all);
         let scope = Scope {
             desired: &desired,
             recorded: &self.recorded,
             mark: self.wanted.mark,
+            entire: &entire,
             whole,
         };
         let listed = self.read.list(kind, scope).await;
@@ -221,4 +223,11 @@ impl Look<'_> {
         }
         Ok(answers)
     }
+}
+
+/// The zones of which everything has to be seen, because nothing stays in them that nobody named.
+fn entire<'d>(desired: &[&'d Desired]) -> Vec<&'d str> {
+    let exclusive = |wanted: &&&Desired| wanted.known(domain::EXCLUSIVE) == Some(&true.into());
+    let zones = desired.iter().filter(exclusive);
+    zones.filter_map(|zone| zone.text(domain::NAME)).collect()
 }

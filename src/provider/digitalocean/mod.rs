@@ -66,7 +66,7 @@ const ACTION: Duration = Duration::from_secs(5);
 const RESIZE: Duration = Duration::from_secs(90);
 
 const UPDATES: &[Update] = &[
-    Update::at_once("record", &["name", "data"]),
+    Update::at_once("record", &["name", "data", "ttl"]),
     action(&["name"], ACTION),
     action(&["backups"], ACTION),
     Update::at_once("server", &["tags"]),
@@ -91,6 +91,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     updates: UPDATES,
     leaves: &[],
     batches: &[server::BATCH],
+    records: record::RULES,
     name_servers: &[
         "ns1.digitalocean.com",
         "ns2.digitalocean.com",

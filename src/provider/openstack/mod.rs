@@ -83,6 +83,7 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
         updates: UPDATES,
         leaves: &["server"],
         batches: &[],
+        records: record::RULES,
         // Each zone has its own, which its NS records tell.
         name_servers: &[],
         // A guess: clouds differ.

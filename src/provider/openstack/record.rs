@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use reqwest::Method;
 
-use crate::model::{Attributes, Desired, Observed};
+use crate::model::{Attributes, Desired, Observed, RecordRules};
 use crate::provider::adapter::{self, Client as _, required};
 use crate::provider::matching::{self, RecordKey};
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
@@ -27,6 +27,13 @@ use super::resolve;
 use super::wire::designate::{RecordSet, RecordSetRequest, RecordSets, ValuesRequest};
 
 pub(super) struct Adapter;
+
+/// Designate has them all but the NS of a zone itself, which it manages, and takes any of it in the
+/// form of zone files.
+pub(super) const RULES: RecordRules = RecordRules {
+    own_ns: false,
+    ..RecordRules::ALL
+};
 
 impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {

@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use reqwest::Method;
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Batch, Observed, Readiness};
+use crate::model::{Attributes, Batch, Observed, Readiness, RecordRules};
 use crate::provider::adapter::{self, required};
 use crate::provider::matching::{self, RecordKey, spelled};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
@@ -18,6 +18,15 @@ use super::mark::{comment, owners};
 use super::wire::{Record, RecordChange, RecordRequest, Records, RecordsRequest};
 
 pub(super) struct Adapter;
+
+/// Cloud DNS (`general-api-info/supported-record-types.rst`): no CAA; quotes and backslashes do not
+/// survive in a text.
+pub(super) const RULES: RecordRules = RecordRules {
+    types: &["A", "AAAA", "CNAME", "MX", "NS", "SRV", "TXT"],
+    least_ttl: SECONDS as u64,
+    not_in_texts: &['"', '\\'],
+    ..RecordRules::ALL
+};
 
 /// As many as Cloud DNS takes in one request; all of them are made, or none.
 pub(super) const BATCH: Batch = Batch {
