@@ -144,6 +144,7 @@ scenarios! {
     record_changed_outside,
     record_replaced_outside,
     records,
+    records_at_rackspace,
     records_exclusive,
     records_refused,
     region_without_ipv6,

@@ -21,6 +21,8 @@ pub const NAME: &str = "name";
 pub const TYPE: &str = "type";
 /// What it says, in the form of [`crate::model::RecordData`]: an address, for A and AAAA.
 pub const DATA: &str = "data";
+/// Whether more than one address of its name and type is asked for.
+pub const SEVERAL: &str = "several";
 /// For how many seconds whoever asked may go on with the answer.
 pub const TTL: &str = "ttl";
 
@@ -66,6 +68,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(NAME, "name", OnChange::Identity),
     attribute(TYPE, "type", OnChange::Identity),
     attribute(DATA, "data", OnChange::Update),
+    attribute(SEVERAL, "being one of several", OnChange::Manner),
     // Unasked it is what it is.
     only_if_asked(TTL, "TTL", OnChange::Update),
 ];

@@ -17,6 +17,7 @@ mod in_place;
 mod order;
 mod part;
 mod properties;
+mod records;
 mod removal;
 mod replacement;
 mod text;

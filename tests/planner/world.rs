@@ -24,7 +24,7 @@ pub(crate) const FOREIGN: &str = "theirs";
 const KEY: &str = "ssh-ed25519 \
     AAAAC3NzaC1lZDI1NTE5AAAAIIg0ag/aPG7xuwU1RWjS6kj1jqKD+yHMYBnUws6g3oef key@acme.com";
 
-const CAPABILITIES: Capabilities = Capabilities {
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     batches: &[],

@@ -41,6 +41,9 @@ impl<'a> Declaration<'a> {
             for (value, address) in wanted.values.iter().zip(addresses) {
                 let mut attributes =
                     record::attributes(zone.clone(), key.0, key.1, value.value.clone());
+                if wanted.values.len() > 1 && matches!(key.1, "A" | "AAAA") {
+                    attributes.insert(record::SEVERAL, true.into());
+                }
                 let places = record::with_ttl(&mut attributes, wanted.ttl.as_ref());
                 self.push(Desired {
                     address,
