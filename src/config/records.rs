@@ -210,7 +210,7 @@ fn with_ttl_of_its_own<'v, 't>(
     // One slip, one message.
     let is_misspelled = firsts(object).any(|member| {
         let key = member.name.as_str();
-        !known.contains(&key) && nearest(key, known.into_iter()) == Some("values")
+        !known.contains(&key) && nearest(key, known) == Some("values")
     });
     if values.is_none() && !is_misspelled {
         let start = range(object).start;

@@ -355,7 +355,7 @@ fn beside_cname(name: &str, other: &Observed) -> Diagnostic {
 fn another_ttl(wanted: &Desired, other: &Observed) -> Diagnostic {
     let text = |name| wanted.text(name).unwrap_or_default();
     let seconds =
-        |ttl: Option<&serde_json::Value>| ttl.map_or_else(String::new, |ttl| ttl.to_string());
+        |ttl: Option<&serde_json::Value>| ttl.map_or_else(String::new, ToString::to_string);
     Diagnostic::error(format!(
         "{} {} would have records with different TTLs",
         text(NAME),

@@ -107,9 +107,9 @@ fn addresses(wanted: &Record, recorded: &[&Recorded]) -> Vec<Address> {
     let mut free: Vec<&Recorded> = recorded.to_vec();
     let mut chosen: Vec<Option<Address>> = Vec::with_capacity(wanted.values.len());
     for value in &wanted.values {
-        let says_it = |one: &&Recorded| match &value.value {
-            Value::Reference(reference) => one.refers_to.contains(&reference.address),
-            known => known.known() == one.attributes.get(record::DATA),
+        let says_it = |one: &&Recorded| match value.value.references() {
+            [] => value.value.known() == one.attributes.get(record::DATA),
+            all => all.iter().all(|to| one.refers_to.contains(&to.address)),
         };
         let at = free.iter().position(says_it);
         chosen.push(at.map(|at| free.remove(at).address.clone()));
