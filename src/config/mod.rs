@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use crate::model::{Place, Value};
 
-pub use compose::{Draft, DraftServer};
+pub use compose::{Draft, DraftNames, DraftServer};
 pub use expires::{Ends, Expiry};
 pub use files::{File, FileSource};
 pub use openstack::OpenStack;

@@ -81,7 +81,7 @@ pub fn address(name: &str, record_type: &str) -> Address {
 
 /// The addresses of all records of a type that a name can have: `record.acme.com/MX`,
 /// `record.acme.com/MX/2`, … Which value has which is decided once, and the state knows it.
-pub(super) fn addresses(name: &str, record_type: &str) -> impl Iterator<Item = Address> {
+pub fn addresses(name: &str, record_type: &str) -> impl Iterator<Item = Address> + use<> {
     let further = (2..).map(move |number| format!("/{number}"));
     let numbers = std::iter::once(String::new()).chain(further);
     let name = format!("{name}/{record_type}");
