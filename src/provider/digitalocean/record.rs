@@ -11,7 +11,7 @@ use crate::model::{Attributes, Observed, Readiness, RecordData, RecordRules, unq
 use crate::provider::adapter::{self, required};
 use crate::provider::matching::{self, RecordKey, spelled};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
-use crate::resource::record::{DATA, KIND, NAME, TTL, TYPE, ZONE};
+use crate::resource::record::{DATA, KIND, NAME, SEVERAL, TTL, TYPE, ZONE};
 
 use super::client::{ReadClient, WriteClient, query};
 use super::listing;
@@ -81,7 +81,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
     ) -> Answer<'a, Observed> {
         async move {
             let path = collection(required(attributes, ZONE)?);
-            send(client, Method::POST, &path, attributes).await
+            let mut attributes = attributes.clone();
+            if !attributes.contains_key(TTL) && may_have_others(&attributes) {
+                let others = ttl_of_others(client.0, &attributes).await?;
+                attributes.extend(others.map(|ttl| (TTL, ttl)));
+            }
+            send(client, Method::POST, &path, &attributes).await
         }
         .boxed()
     }
@@ -114,6 +119,23 @@ impl adapter::Adapter<ReadClient> for Adapter {
         }
         .boxed()
     }
+}
+
+/// Whether there may be others of its name and type that nobody has to delete first.
+fn may_have_others(attributes: &Attributes) -> bool {
+    let record_type = attributes.get(TYPE).and_then(Json::as_str);
+    let is_alone = matches!(record_type, Some("A" | "AAAA" | "CNAME"));
+    !is_alone || attributes.get(SEVERAL) == Some(&true.into())
+}
+
+/// The TTL of the records that a new one comes to: all of one name and type have the one that was set
+/// last, so without it theirs would become the service's own.
+async fn ttl_of_others(client: &ReadClient, wanted: &Attributes) -> Result<Option<Json>, Error> {
+    let key = RecordKey::of(wanted)?;
+    let query = query(&[("name", key.name), ("type", key.record_type)]);
+    let others = list_zone(client, key.zone, &query).await?;
+    let ttl = others.first().and_then(|other| other.attributes.get(TTL));
+    Ok(ttl.cloned())
 }
 
 /// The records of a zone that have one of these names and types, and others where listing them
