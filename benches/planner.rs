@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use cloudbuilder::config::{PublicKey, cloud};
 use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Image, Money,
-    Observed, Origin, Readiness, Recorded, Region, Size, Update,
+    Observed, Origin, Readiness, RecordRules, Recorded, Region, Size, Update,
 };
 use cloudbuilder::plan::{Input, Part, plan};
 use cloudbuilder::resource::{KINDS, Setting, declare, record, server};
@@ -30,6 +30,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     batches: &[],
+    records: RecordRules::ALL,
     updates: &[Update::at_once("record", &["data"])],
     leaves: &[],
     name_servers: &[],

@@ -770,7 +770,7 @@ mod hostile {
             );
         };
         for line in ["plan", "plan -vv", "plan --json", "apply -y"] {
-            clean(place.run(line).code(1).says("\\u{1b}[2J"));
+            clean(place.run(line).code(1).says("\\u{1b}[2"));
         }
         cloud.fault(&json!({
             "method": "GET", "kind": "refuse", "status": 422,

@@ -195,7 +195,17 @@ impl Builder {
             Reason::Kept(why) => why.clone(),
             _ => String::new(),
         };
-        self.step(Op::Delete { address, id }, Verb::Delete, &kind, label, &why)
+        self.step(
+            Op::Delete {
+                address,
+                id,
+                unrecorded: None,
+            },
+            Verb::Delete,
+            &kind,
+            label,
+            &why,
+        )
     }
 
     /// Deletes something with a disk.
@@ -654,6 +664,7 @@ mod report {
         plan.steps.push(Step {
             number: goes,
             op: Op::Delete {
+                unrecorded: None,
                 address,
                 id: "3164494".to_owned(),
             },

@@ -137,7 +137,7 @@ fn full() -> [Value; 3] {
         json!({
             "$schema": "cloud.schema.json",
             "version": 2,
-            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "protect": false, "expires": "72h", "check": {"http": "/health", "port": 8080}, "tags": ["a"]},
+            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "protect": false, "expires": "72h", "check": {"http": "/health", "port": 8080}, "tags": ["a"], "ttl": 300},
             "servers": {
                 "web1": {
                     "size": {"name": "s*"}, "image": {"slug": "i*", "newest": true},
@@ -162,6 +162,11 @@ fn full() -> [Value; 3] {
                 },
             },
             "domains": ["example.com"],
+            "records": {"example.com": {
+                "@": {"MX": ["10 mail"], "TXT": {"values": ["a", "b"], "ttl": 60}, "NS": "ns1", "CAA": "0 issue ca.org"},
+                "mail": {"A": "192.0.2.1", "AAAA": {"values": "2001:db8::1"}, "SRV": "0 5 5060 sip", "ttl": 300},
+                "www": {"CNAME": "@"},
+            }},
         }),
         json!({
             "version": 2,
@@ -184,7 +189,7 @@ fn full() -> [Value; 3] {
                 }},
                 "web2": {"provider": "do", "region": "nyc3"},
             },
-            "domains": {"example.com": {"provider": "do"}, "example.org": {}},
+            "domains": {"example.com": {"provider": "do"}, "example.org": {"exclusive": true}},
         }),
     ]
 }

@@ -92,6 +92,10 @@ impl Part {
                 forget_what_is_only_seen(address.kind(), &mut attributes, changes);
                 attributes
             }
+            Op::Delete {
+                unrecorded: Some(unrecorded),
+                ..
+            } => unrecorded.attributes.clone(),
             Op::Delete { address, .. }
             | Op::Await { address, .. }
             | Op::Check { address, .. }
@@ -104,6 +108,10 @@ impl Part {
         };
         let account = match &step.op {
             Op::Create { account, .. } | Op::Import { account, .. } => Some(account),
+            Op::Delete {
+                unrecorded: Some(unrecorded),
+                ..
+            } => Some(&unrecorded.account),
             // Of what is changed or deleted, the state knows the account.
             other => {
                 let recorded = other.address().and_then(|address| recorded.get(address));
@@ -261,7 +269,7 @@ impl Part {
         let (address, id) = match &self.op {
             Op::Import { address, id, .. }
             | Op::Update { address, id, .. }
-            | Op::Delete { address, id } => (address, id),
+            | Op::Delete { address, id, .. } => (address, id),
             _ => return None,
         };
         Some(Target {

@@ -173,12 +173,12 @@ impl Meaning<'_> {
             (Op::Check { address, .. }, _) => self.answers(address),
             (Op::Drain { address, id, .. }, _) => self.drains(address, id, &part.op),
             // What is on its way out is still there: it is settled when it is gone.
-            (Op::Delete { address, id }, _) if lingers(address) => {
+            (Op::Delete { address, id, .. }, _) if lingers(address) => {
                 let mut waiting = self.wait(step, address, id, Until::Gone);
                 waiting.intent = Some(number);
                 (None, Next::Wait(waiting, None))
             }
-            (Op::Delete { address, id }, _) => {
+            (Op::Delete { address, id, .. }, _) => {
                 let entry = settled(Change::Remove(address.clone()));
                 (entry, Next::Finish(Some(id.clone())))
             }

@@ -269,6 +269,7 @@ mod tests {
                 most: 3,
                 differ_by: &["name"],
             }],
+            records: crate::model::RecordRules::ALL,
             name_servers: &[],
             boot: std::time::Duration::ZERO,
             page: 1,

@@ -13,6 +13,7 @@ use super::keys::{
 };
 use super::providers::providers;
 use super::reader::Reader;
+use super::records::{self, records};
 use super::server::{self, Around, FLAT_KEYS, SECTIONS_HINT, SERVER_KEYS, servers};
 use super::source::Source;
 use super::syntax::range;
@@ -23,7 +24,7 @@ use super::{
 use crate::model::{Diagnostic, Place, Secret, nearest};
 
 /// The keys of the sectioned form.
-pub(super) const SECTIONS: [Key; 8] = [
+pub(super) const SECTIONS: [Key; 9] = [
     Key::new("version", "The version of this form.", Shape::Number(2)),
     Key::new(
         "providers",
@@ -58,12 +59,23 @@ pub(super) const SECTIONS: [Key; 8] = [
         "Firewalls by name, each for the servers with its tags. On DigitalOcean.",
         Shape::Named(&Shape::Object(&firewalls::FORM)),
     ),
+    Key::new(
+        "records",
+        "What names say besides leading to servers: by zone, then by name, then by type. `@` is the \
+         zone itself.",
+        records::SECTION,
+    ),
     SCHEMA,
 ];
 /// The keys of a domain.
-const DOMAIN_KEYS: [Key; 1] = [server::PROVIDER];
+const DOMAIN_KEYS: [Key; 2] = [server::PROVIDER, EXCLUSIVE];
+const EXCLUSIVE: Key = Key::new(
+    "exclusive",
+    "true: whatever is in it and not in cloud.json is deleted, but for SOA and the zone's own NS.",
+    Shape::Boolean,
+);
 /// Sections that the format has a place for and this version does not read.
-const LATER_SECTIONS: [&str; 2] = ["records", "volumes"];
+const LATER_SECTIONS: [&str; 1] = ["volumes"];
 /// The one version of the sectioned form.
 pub(super) const VERSION: &str = "2";
 
@@ -325,6 +337,7 @@ fn sectioned(reader: &mut Reader<'_, '_>, root: &Object<'_>, cloud: &mut Cloud) 
             "domains" => domains(reader, &member.value, &around.accounts, cloud),
             "vpcs" => vpcs::vpcs(reader, &member.value, &around, cloud),
             "firewalls" => firewalls::firewalls(reader, &member.value, &around, cloud),
+            "records" => records(reader, &member.value, &around.defaults, cloud),
             _ => {
                 let place = reader.name_place(member);
                 reader.report(unknown_section(key, &member.value).at(place));
@@ -354,7 +367,10 @@ fn unknown_section(key: &str, value: &Value<'_>) -> Diagnostic {
         let error = Diagnostic::error(format!("unknown section `{key}`"));
         match nearest(key, names(&SECTIONS)) {
             Some(meant) => error.hint(format!("did you mean `{meant}`?")),
-            None => error.hint("the sections are `providers`, `defaults`, `servers`, `domains`, `vpcs` and `firewalls`"),
+            None => error.hint(
+                "the sections are `providers`, `defaults`, `servers`, `domains`, `records`, `vpcs` and \
+                 `firewalls`",
+            ),
         }
     }
 }
@@ -390,7 +406,8 @@ fn domains(reader: &mut Reader<'_, '_>, value: &Value<'_>, accounts: &Accounts, 
         Value::Array(list) => {
             for element in &list.elements {
                 if let Some(name) = dns(reader, "a domain", element) {
-                    let domain = domain(reader, name, accounts, Named::Nothing);
+                    let shared = Spanned::new(false, name.place.clone());
+                    let domain = domain(reader, name, accounts, Named::Nothing, shared);
                     cloud.domains.push(domain);
                 }
             }
@@ -400,6 +417,7 @@ fn domains(reader: &mut Reader<'_, '_>, value: &Value<'_>, accounts: &Accounts, 
                 let written = member.name.as_str();
                 let what = format!("domain `{}`", written.escape_debug());
                 let mut own = Named::Nothing;
+                let mut exclusive = Spanned::new(false, reader.name_place(member));
                 if let Some(options) = reader.object(&what, &member.value) {
                     report_duplicate_keys(reader, options, &what);
                     for option in &options.properties {
@@ -407,12 +425,18 @@ fn domains(reader: &mut Reader<'_, '_>, value: &Value<'_>, accounts: &Accounts, 
                         if key == "provider" {
                             let what = format!("`provider` of {what}");
                             own = Named::read(reader, &what, &option.value);
+                        } else if key == EXCLUSIVE.name {
+                            let what = format!("`exclusive` of {what}");
+                            if let Some(read) = reader.boolean(&what, &option.value) {
+                                exclusive = read;
+                            }
                         } else {
                             let place = reader.name_place(option);
                             let error =
                                 unknown_key(key, &format!("in {what}"), names(&DOMAIN_KEYS));
                             reader.report(error.at(place));
-                            if matches!(own, Named::Nothing) {
+                            let meant = nearest(key, names(&DOMAIN_KEYS));
+                            if meant != Some(EXCLUSIVE.name) && matches!(own, Named::Nothing) {
                                 own = Named::Unreadable;
                             }
                         }
@@ -420,7 +444,7 @@ fn domains(reader: &mut Reader<'_, '_>, value: &Value<'_>, accounts: &Accounts, 
                 }
                 let written = Spanned::new(written.to_owned(), reader.name_place(member));
                 let name = normal(reader, written, true);
-                let domain = domain(reader, name, accounts, own);
+                let domain = domain(reader, name, accounts, own, exclusive);
                 cloud.domains.push(domain);
             }
         }
@@ -438,8 +462,13 @@ fn domain(
     name: Spanned<String>,
     accounts: &Accounts,
     own: Named,
+    exclusive: Spanned<bool>,
 ) -> Domain {
     let what = format!("domain `{}`", name.value.escape_debug());
     let account = accounts.home(reader, &what, &name, own).account;
-    Domain { name, account }
+    Domain {
+        name,
+        account,
+        exclusive,
+    }
 }

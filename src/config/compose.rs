@@ -1,11 +1,13 @@
 //! A first cloud.json for what exists already, in its sectioned form.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use super::reader::to_json;
 use super::source::Source;
 use super::{cloud, syntax};
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, RecordData};
 
 /// What a cloud.json shall ask for.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +20,12 @@ pub struct Draft {
     pub servers: Vec<DraftServer>,
     /// The zones.
     pub domains: Vec<String>,
+    /// What names say besides: the values of each name and type, by zone.
+    pub records: BTreeMap<String, DraftNames>,
 }
+
+/// The values that names of a zone have, by whole name and by type, each in its one form.
+pub type DraftNames = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 /// A server in a [`Draft`].
 #[derive(Clone, Debug, Default)]
@@ -59,6 +66,14 @@ impl Draft {
         if !self.domains.is_empty() {
             sections.push(format!("    \"domains\": {}", list(&self.domains)));
         }
+        let zones = self.records.iter().filter(|(_, names)| !names.is_empty());
+        let zones: Vec<String> = zones.map(|(zone, names)| of_zone(zone, names)).collect();
+        if !zones.is_empty() {
+            sections.push(format!(
+                "    \"records\": {{\n{}\n    }}",
+                zones.join(",\n")
+            ));
+        }
         format!("{{\n{}\n}}\n", sections.join(",\n"))
     }
 
@@ -84,6 +99,46 @@ impl DraftServer {
         let name = json!(self.name);
         format!("        {name}: {{\n{}\n        }}", members.join(",\n"))
     }
+}
+
+/// The records of a zone.
+fn of_zone(zone: &str, names: &DraftNames) -> String {
+    let names = names.iter().map(|(name, types)| {
+        let types = types.iter().map(|(record_type, values)| {
+            let values: Vec<String> = values.iter().map(|v| written(record_type, v)).collect();
+            let values = match values.as_slice() {
+                [one] => json!(one).to_string(),
+                several => list(several),
+            };
+            format!("\"{record_type}\": {values}")
+        });
+        let types: Vec<String> = types.collect();
+        let name = json!(relative(name, zone));
+        format!("            {name}: {{{}}}", types.join(", "))
+    });
+    let names: Vec<String> = names.collect();
+    format!(
+        "        {}: {{\n{}\n        }}",
+        json!(zone),
+        names.join(",\n")
+    )
+}
+
+/// A name within its zone.
+fn relative<'a>(name: &'a str, zone: &str) -> &'a str {
+    match name.strip_suffix(zone) {
+        Some("") => "@",
+        Some(relative) => relative.strip_suffix('.').unwrap_or(name),
+        None => name,
+    }
+}
+
+/// A value as people write it: names in full have a dot at the end.
+fn written(record_type: &str, value: &str) -> String {
+    let data = RecordData::parse(record_type, value);
+    let is_name = data.is_some_and(|data| data.host().is_some());
+    let dot = if is_name { "." } else { "" };
+    format!("{value}{dot}")
 }
 
 /// `["a", "b"]`
@@ -121,6 +176,18 @@ mod tests {
 
     #[test]
     fn what_is_composed_means_what_was_meant() {
+        let record = |name: &str, record_type: &str, values: &[&str]| {
+            let values = values.iter().map(ToString::to_string).collect();
+            let types = BTreeMap::from([(record_type.to_owned(), values)]);
+            (name.to_owned(), types)
+        };
+        let records = DraftNames::from([
+            record("acme.com", "MX", &["10 mail.acme.com", "20 b.example.org"]),
+            record("a.acme.com", "CAA", &["0 issue \"ca.org\""]),
+            record("b.acme.com", "TXT", &["v=spf1 \"x\" -all"]),
+            record("c.acme.com", "SRV", &["0 5 5060 sip.acme.com"]),
+            record("d.acme.com", "CNAME", &["acme.com"]),
+        ]);
         let draft = Draft {
             providers: Some(
                 json!({"do": {"type": "digitalocean"}, "r": {"type": "rackspace", "region": "DFW"}}),
@@ -135,6 +202,7 @@ mod tests {
                 names: vec!["*.acme.com".to_owned(), "acme.com".to_owned()],
             }],
             domains: vec!["acme.com".to_owned()],
+            records: BTreeMap::from([("acme.com".to_owned(), records)]),
         };
         assert_eq!(draft.problem(), None);
         let cloud = cloud::parse("cloud.json", draft.text().as_bytes())
@@ -148,6 +216,20 @@ mod tests {
         assert!(web.backups.value);
         assert_eq!(web.names.len(), 2);
         assert_eq!(cloud.domains[0].name.value, "acme.com");
+        let said = cloud.records.iter().flat_map(|record| {
+            let values = record.values.iter();
+            let values = values.map(|value| value.value.known().unwrap().as_str().unwrap());
+            values.map(|value| format!("{} {}", record.name.value, value))
+        });
+        let meant = draft.records["acme.com"].iter().flat_map(|(name, types)| {
+            let values = types.values().flatten();
+            values.map(move |value| format!("{name} {value}"))
+        });
+        let mut said: Vec<String> = said.collect();
+        said.sort_unstable();
+        let mut meant: Vec<String> = meant.collect();
+        meant.sort_unstable();
+        assert_eq!(said, meant);
         assert_eq!(providers(draft.text().as_bytes()), draft.providers);
         readable(&draft);
     }

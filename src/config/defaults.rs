@@ -9,13 +9,14 @@ use super::expires::{Expiry, expires};
 use super::keys::{Key, firsts, names, report_duplicate_keys, unknown_key};
 use super::openstack::{self, OpenStack};
 use super::reader::Reader;
+use super::records::{TTL, ttl};
 use super::selector::{Selector, Wanted, selector};
 use super::server::{self, disk, replace};
 use super::tags::{TAGS, tags};
 use crate::model::{Diagnostic, Probe, nearest};
 
 /// Its keys.
-pub(super) const KEYS: [Key; 12] = [
+pub(super) const KEYS: [Key; 13] = [
     server::PROVIDER,
     server::REGION,
     server::SIZE,
@@ -27,6 +28,7 @@ pub(super) const KEYS: [Key; 12] = [
     server::EXPIRES,
     CHECK,
     TAGS,
+    TTL,
     server::OPENSTACK,
 ];
 
@@ -43,6 +45,7 @@ pub(super) struct Defaults {
     pub(super) expires: Option<Spanned<Expiry>>,
     pub(super) check: Option<Spanned<Probe>>,
     pub(super) tags: Option<Vec<Spanned<String>>>,
+    pub(super) ttl: Option<Spanned<u64>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
     pub(super) broken: Vec<&'static str>,
@@ -83,6 +86,7 @@ pub(super) fn defaults(
             "replace" => {
                 defaults.destroy_first = replace(reader, "the default `replace`", value);
             }
+            "ttl" => defaults.ttl = ttl(reader, "the default `ttl`", value),
             "tags" => defaults.tags = tags(reader, "the default `tags`", value),
             "openstack" if !accounts.some_openstack() => {
                 let place = reader.name_place(member);

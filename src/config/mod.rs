@@ -22,6 +22,8 @@ mod public_key;
 mod quotable;
 mod ranges;
 mod reader;
+mod record_checks;
+mod records;
 pub mod schema;
 pub mod security;
 mod selector;
@@ -38,9 +40,9 @@ mod write_back;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Place, Probe};
+use crate::model::{Place, Probe, Value};
 
-pub use compose::{Draft, DraftServer};
+pub use compose::{Draft, DraftNames, DraftServer};
 pub use expires::{Ends, Expiry};
 pub use files::{File, FileSource};
 pub use firewalls::Firewall;
@@ -74,6 +76,8 @@ pub struct Cloud {
     pub vpcs: Vec<Vpc>,
     /// The firewalls named under `firewalls`, in the file's order.
     pub firewalls: Vec<Firewall>,
+    /// What names say besides leading to servers, in the file's order. The flat form has none.
+    pub records: Vec<Record>,
     /// What entries of ranges hold of the addresses of servers that they no longer have, by name, as
     /// JSON text.
     pub left_over: BTreeMap<String, Arc<str>>,
@@ -89,6 +93,7 @@ impl Default for Cloud {
             domains: Vec::new(),
             vpcs: Vec::new(),
             firewalls: Vec::new(),
+            records: Vec::new(),
             left_over: BTreeMap::new(),
         }
     }
@@ -156,6 +161,9 @@ pub struct Server {
     pub tags: Option<Vec<Spanned<String>>>,
     /// The name of the VPC that it is in.
     pub vpc: Option<Spanned<String>>,
+    /// For how many seconds whoever looked up its names may go on with the answer; `None` if nothing
+    /// is said.
+    pub ttl: Option<Spanned<u64>>,
     /// What is put on it when it is made.
     pub files: Vec<File>,
     /// What only an OpenStack has, those of its account included; `None` elsewhere.
@@ -180,6 +188,23 @@ pub struct Domain {
     pub name: Spanned<String>,
     /// The account it is in.
     pub account: Spanned<String>,
+    /// Whether records in it that nobody named go.
+    pub exclusive: Spanned<bool>,
+}
+
+/// The records of one type that a name has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The zone they are in: lower case, ASCII, without a final dot.
+    pub zone: Spanned<String>,
+    /// The whole name, in that form.
+    pub name: Spanned<String>,
+    /// `MX`, `TXT`, …
+    pub record_type: Spanned<&'static str>,
+    /// For how many seconds an answer may be kept; `None` if nothing is said.
+    pub ttl: Option<Spanned<u64>>,
+    /// What they say, each in its one form; one at least.
+    pub values: Vec<Spanned<Value>>,
 }
 
 /// A value and where it stands. A value that came from `defaults` points there; one that was left

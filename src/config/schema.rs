@@ -165,10 +165,10 @@ fn shape(wanted: &Shape) -> Json {
         Shape::Form(pattern) => json!({"type": "string", "pattern": pattern}),
         Shape::Boolean => json!({"type": "boolean"}),
         Shape::True => json!({"const": true}),
+        Shape::Number(number) => json!({"const": number}),
         Shape::Whole { least, most } => {
             json!({"type": "integer", "minimum": least, "maximum": most})
         }
-        Shape::Number(number) => json!({"const": number}),
         Shape::List(element) => json!({"type": "array", "items": shape(element)}),
         Shape::Filled(element) => {
             json!({"type": "array", "items": shape(element), "minItems": 1})

@@ -18,6 +18,7 @@ use super::openstack::{self, OpenStack};
 use super::providers::{DEFAULT_TYPE, ProviderType};
 use super::ranges::{self, Made};
 use super::reader::{Reader, to_json};
+use super::records::{TTL, ttl};
 use super::selector::{self, Selector, Wanted, selector};
 use super::tags::{self, TAGS, tags};
 use super::{Cloud, Server, Spanned, vpcs};
@@ -86,7 +87,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 16] = [
+pub(super) const SERVER_KEYS: [Key; 17] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -98,6 +99,7 @@ pub(super) const SERVER_KEYS: [Key; 16] = [
     EXPIRES,
     CHECK,
     NAMES,
+    TTL,
     TAGS,
     vpcs::VPC,
     Key::new(
@@ -241,6 +243,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
             "vpc" => server.vpc = reader.text(&what, value),
+            "ttl" => set(&mut server.ttl, ttl(reader, &what, value).map(Some)),
             "tags" => own_tags = tags(reader, &what, value),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
@@ -333,6 +336,7 @@ fn beginning(
         names: Vec::new(),
         tags: None,
         vpc: None,
+        ttl: defaults.ttl.clone(),
         files: Vec::new(),
         settings: None,
         networks: None,

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Cloud, Domain, Server, account_checks, dns_name, firewalls, vpcs};
+use super::{Cloud, Domain, Server, account_checks, dns_name, firewalls, record_checks, vpcs};
 use crate::model::{Diagnostic, Place};
 
 /// A rule for a whole configuration; pushes what breaks it.
@@ -23,6 +23,15 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("no domain is listed twice", domains_twice),
     ("no server has a name twice", names_twice),
     ("no name belongs to two servers", names_claimed_twice),
+    ("no record is there twice", record_checks::twice),
+    (
+        "a CNAME is alone with its name",
+        record_checks::beside_a_cname,
+    ),
+    (
+        "no record leads elsewhere than a server's name",
+        record_checks::of_servers,
+    ),
     (
         "only servers that can be are backed up",
         account_checks::backups,

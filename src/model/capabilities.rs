@@ -15,6 +15,8 @@ pub struct Capabilities {
     pub leaves: &'static [&'static str],
     /// What can be created several at once.
     pub batches: &'static [Batch],
+    /// What its records may be.
+    pub records: RecordRules,
     /// Where a zone must be delegated to.
     pub name_servers: &'static [&'static str],
     /// How long something usually takes to become ready, of the kinds that take their time.
@@ -24,6 +26,35 @@ pub struct Capabilities {
     /// Whether sizes and images go by ids when a server is made, because their names may change
     /// or be given twice.
     pub by_id: bool,
+}
+
+/// What the records of a provider may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordRules {
+    /// Their types.
+    pub types: &'static [&'static str],
+    /// Whether the NS records of a zone itself can be made and deleted.
+    pub own_ns: bool,
+    /// The shortest time to live, in seconds.
+    pub least_ttl: u64,
+    /// How long a text can be, in bytes.
+    pub longest_text: usize,
+    /// What a text cannot hold.
+    pub not_in_texts: &'static [char],
+    /// Whether the value of a CAA record can be more than a name or an address of the web.
+    pub issuer_parameters: bool,
+}
+
+impl RecordRules {
+    /// The rules of DNS and no others.
+    pub const ALL: Self = Self {
+        types: &["A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT"],
+        own_ns: true,
+        least_ttl: 0,
+        longest_text: 65_000,
+        not_in_texts: &[],
+        issuer_parameters: true,
+    };
 }
 
 /// A change that something can go through and stay what it is.

@@ -140,6 +140,8 @@ pub enum Reason {
     Configured,
     /// cloud.json no longer has it.
     NotConfigured,
+    /// No state has it, nobody asked for it, and it goes all the same; the text says why.
+    Evicted(String),
     /// cloud.json has it, and does not want it any more; the text says why.
     Withdrawn(String),
     /// cloud.json has it, and what it would lead to does not exist.
@@ -274,6 +276,8 @@ pub enum Op {
         address: Address,
         /// The provider's id.
         id: String,
+        /// What no state says of it, if none has it.
+        unrecorded: Option<Unrecorded>,
     },
     /// Drops the resource from the state.
     Forget {
@@ -286,6 +290,15 @@ pub enum Op {
         /// Whose.
         addresses: Vec<Address>,
     },
+}
+
+/// What a state would say of something that none has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unrecorded {
+    /// The named account it lives in.
+    pub account: String,
+    /// Its attributes, by which it is found.
+    pub attributes: Attributes,
 }
 
 impl Op {
@@ -357,7 +370,7 @@ impl Plan {
     /// Kind and id of what its steps delete.
     fn deleted(&self) -> HashSet<(&str, &str)> {
         let steps = self.steps.iter().filter_map(|step| match &step.op {
-            Op::Delete { address, id } => Some((address.kind(), id.as_str())),
+            Op::Delete { address, id, .. } => Some((address.kind(), id.as_str())),
             _ => None,
         });
         steps.collect()

@@ -282,7 +282,7 @@ fn op(op: &Op) -> Json {
             let until = until.map(|until| until.to_string());
             json!(["drain", texts([address]), id, seconds, until, wait])
         }
-        Op::Delete { address, id } => json!(["delete", texts([address]), id]),
+        Op::Delete { address, id, .. } => json!(["delete", texts([address]), id]),
         Op::Forget { address } => json!(["forget", texts([address])]),
         Op::WriteBack { addresses } => json!(["write_back", texts(addresses)]),
     }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::model::{
     Address, Attributes, Catalog, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
 };
-use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
+use crate::resource::{Attribute, Evicted, Facts, KINDS, Kind, OnChange, Price, Removal, kind};
 
 use super::bind::{Bindings, How, observed};
 use super::drain::{Drain, Drains};
@@ -29,6 +29,8 @@ pub(super) struct Decision<'a> {
     pub(super) awaited: bool,
     /// What the state does not know of it yet.
     pub(super) refreshed: Option<Refreshed>,
+    /// What it loses that no state has and that goes all the same.
+    pub(super) evicted: Option<&'static str>,
     /// How long it has to serve on before it goes.
     pub(super) drain: Option<Drain>,
     /// What a new one costs a month, if that is anything and known.
@@ -88,6 +90,48 @@ pub(super) fn decide<'a>(
                     .detail("this version knows no such kind of resource")
                     .hint("use the version of cloudbuilder that wrote the state"),
             ),
+        }
+    }
+    decisions.extend(evicted(facts, decider.notes));
+    decisions
+}
+
+/// What no state has, and goes all the same.
+fn evicted<'a>(facts: &Facts<'a>, notes: &mut Vec<Diagnostic>) -> Vec<Decision<'a>> {
+    let mut decisions = Vec::new();
+    for (rank, kind) in KINDS.iter().copied().enumerate() {
+        for Evicted { at, why, loses } in (kind.evicts)(facts, notes) {
+            let Some(seen) = facts.observed.get(at) else {
+                continue;
+            };
+            let name = (kind.name_of)(&seen.attributes).unwrap_or_default();
+            decisions.push(Decision {
+                action: Action {
+                    // No state has it, and several may have one name.
+                    address: Address::new(kind.name, &format!("{name}#{}", seen.id)),
+                    account: seen.account.to_string(),
+                    verb: Verb::Delete,
+                    reason: Reason::Evicted(why),
+                    id: Some(seen.id.clone()),
+                    before: Some(seen.attributes.clone()),
+                    after: None,
+                    changes: Vec::new(),
+                    monthly_before: seen.monthly,
+                    monthly_after: None,
+                    place: None,
+                },
+                rank,
+                kind,
+                desired: None,
+                how: None,
+                ours: false,
+                awaited: false,
+                refreshed: None,
+                evicted: Some(loses),
+                drain: None,
+                price: None,
+                unpriced: false,
+            });
         }
     }
     decisions
@@ -243,6 +287,7 @@ impl<'a> Decider<'_, 'a> {
             refreshed: known_to_state
                 .zip(found)
                 .and_then(|(recorded, found)| diff::refreshed(kind, recorded, found)),
+            evicted: None,
             drain: None,
             price: monthly,
             unpriced: price == Price::Unknown || monthly.is_some() && monthly_after.is_none(),
@@ -319,6 +364,7 @@ impl<'a> Decider<'_, 'a> {
             ours: true,
             awaited: false,
             refreshed: None,
+            evicted: None,
             drain: drain.filter(|_| !goes_first),
             price: monthly,
             unpriced: price == Price::Unknown,
@@ -412,6 +458,7 @@ impl<'a> Decider<'_, 'a> {
             ours: recorded.origin == Origin::Created,
             awaited: false,
             refreshed: None,
+            evicted: None,
             drain: self
                 .drain(kind, recorded)
                 .filter(|_| self.serves_in_its_place(address)),

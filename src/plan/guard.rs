@@ -35,61 +35,70 @@ const SHARE: usize = 30;
 
 /// An empty cloud.json is more often a broken script than a wish.
 fn emptied_configuration(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
-    let losses = losses(plan);
-    let kinds: BTreeSet<&str> = losses.iter().map(|step| step.kind.as_str()).collect();
-    let kept = plan
-        .actions
-        .iter()
-        .filter(|action| !matches!(action.verb, Verb::Delete | Verb::Forget))
-        .any(|action| kinds.contains(action.address.kind()));
-    if losses.is_empty() || kept || limits.destroying || limits.max_destroy.is_some() {
+    if limits.destroying || limits.max_destroy.is_some() {
         return None;
     }
-    let lost = counted(&losses);
+    let all = losses(plan);
+    let is_emptied = |kind: &str| {
+        let mut of_kind = plan.actions.iter();
+        !of_kind.any(|action| {
+            action.address.kind() == kind && !matches!(action.verb, Verb::Delete | Verb::Forget)
+        })
+    };
+    let mut emptied = all.clone();
+    emptied.retain(|step| is_emptied(&step.kind));
+    if emptied.is_empty() {
+        return None;
+    }
+    let lost = counted(&emptied);
     Some(
         Diagnostic::error(format!("cloud.json asks for nothing in place of {lost}"))
             .detail("carrying this out would destroy all there is")
             .hint(format!(
                 "if that is meant, run `cloudbuilder destroy`, or allow it with --max-destroy {}",
-                losses.len()
+                all.len()
             )),
     )
 }
 
-/// A deployment rarely loses a third of itself on purpose.
+/// A deployment rarely loses a third of itself on purpose. One kind does not hide behind another.
 fn large_share(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
-    if limits.destroying || limits.max_destroy.is_some() {
-        return None;
-    }
-    let losses = losses(plan);
-    let kinds: BTreeSet<&str> = losses.iter().map(|step| step.kind.as_str()).collect();
-    let existing = plan.actions.iter().filter(|action| {
-        kinds.contains(action.address.kind())
-            && action.id.is_some()
-            && action.address.had().is_none()
-            && action.reason != Reason::DeletedOutside
-            && !matches!(action.verb, Verb::Create | Verb::Forget)
-    });
-    let existing = existing.count();
-    let share = losses.len() * 100 / existing.max(1);
-    let is_large = losses.len() >= LARGE && losses.len() * 100 > SHARE * existing;
     // All of them is another slip, which is told otherwise.
-    if !is_large || emptied_configuration(plan, limits).is_some() {
+    if limits.destroying
+        || limits.max_destroy.is_some()
+        || emptied_configuration(plan, limits).is_some()
+    {
         return None;
     }
-    let number = losses.len();
-    Some(
-        Diagnostic::error(format!(
-            "the plan destroys {} of {existing}",
-            counted(&losses)
-        ))
-        .detail(format!(
-            "{share} % of what exists; more than {SHARE} % is not destroyed unasked"
-        ))
-        .hint(format!(
-            "read the plan; if it is right, allow it with --max-destroy {number}"
-        )),
-    )
+    let all = losses(plan);
+    let kinds: BTreeSet<&str> = all.iter().map(|step| step.kind.as_str()).collect();
+    kinds.into_iter().find_map(|kind| {
+        let mut losses = all.clone();
+        losses.retain(|step| step.kind == kind);
+        let existing = plan.actions.iter().filter(|action| {
+            action.address.kind() == kind
+                && action.id.is_some()
+                && action.address.had().is_none()
+                && action.reason != Reason::DeletedOutside
+                && !matches!(action.verb, Verb::Create | Verb::Forget)
+        });
+        let existing = existing.count();
+        let share = losses.len() * 100 / existing.max(1);
+        let is_large = losses.len() >= LARGE && losses.len() * 100 > SHARE * existing;
+        is_large.then(|| {
+            Diagnostic::error(format!(
+                "the plan destroys {} of {existing}",
+                counted(&losses)
+            ))
+            .detail(format!(
+                "{share} % of what exists; more than {SHARE} % is not destroyed unasked"
+            ))
+            .hint(format!(
+                "read the plan; if it is right, allow it with --max-destroy {}",
+                all.len()
+            ))
+        })
+    })
 }
 
 fn max_destroy(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
@@ -125,11 +134,13 @@ fn wiped(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
     )
 }
 
-/// What the plan destroys for good, if it is more than one: how many of which kind.
+/// What the plan destroys for good, if it is more than one: how many of which kind, or of several.
 #[must_use]
 pub fn several_losses(plan: &Plan) -> Option<(usize, &str)> {
     let losses = losses(plan);
     let kind = losses.first()?.kind.as_str();
+    let is_one_kind = losses.iter().all(|step| step.kind == kind);
+    let kind = if is_one_kind { kind } else { "resource" };
     (losses.len() > 1).then_some((losses.len(), kind))
 }
 
@@ -157,13 +168,20 @@ fn losses(plan: &Plan) -> Vec<&Step> {
     plan.steps.iter().filter(is_loss).collect()
 }
 
+/// `2 servers and 14 records`
 fn counted(steps: &[&Step]) -> String {
-    let kind = steps.first().map_or("", |step| step.kind.as_str());
-    format!(
-        "{} {kind}{}",
-        steps.len(),
-        if steps.len() == 1 { "" } else { "s" }
-    )
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for step in steps {
+        match kinds.iter_mut().find(|(kind, _)| *kind == step.kind) {
+            Some((_, number)) => *number += 1,
+            None => kinds.push((&step.kind, 1)),
+        }
+    }
+    let counted = kinds.iter().map(|(kind, number)| {
+        let plural = if *number == 1 { "" } else { "s" };
+        format!("{number} {kind}{plural}")
+    });
+    counted.collect::<Vec<_>>().join(" and ")
 }
 
 /// Refuses an account other than the recorded one: everything would look deleted there. `label` is

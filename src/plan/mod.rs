@@ -44,7 +44,9 @@ pub use orphans::{Orphan, Orphans, orphans};
 pub use part::{Part, Pattern};
 pub use replace::needs_another;
 
-pub use action::{Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Verb};
+pub use action::{
+    Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Unrecorded, Verb,
+};
 
 /// Everything a plan depends on.
 pub struct Input<'a> {

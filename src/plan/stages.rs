@@ -134,6 +134,8 @@ fn open(name: &str, value: &str, is: &Attributes) -> Option<Change> {
 mod tests {
     use std::time::Duration;
 
+    use crate::model::RecordRules;
+
     use super::*;
 
     static TOYS: Capabilities = Capabilities {
@@ -153,6 +155,7 @@ mod tests {
         ],
         leaves: &[],
         batches: &[],
+        records: RecordRules::ALL,
         name_servers: &[],
         boot: Duration::ZERO,
         page: 1,

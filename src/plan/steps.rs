@@ -8,7 +8,7 @@ use super::decide::{Decision, price_change};
 use super::drain::Drain;
 use super::stages::{Stage, stages};
 use super::write_back::write_back;
-use super::{Change, Input, Op, Reason, Step, Verb, graph, words};
+use super::{Change, Input, Op, Reason, Step, Unrecorded, Verb, graph, words};
 
 mod probe;
 mod replaced;
@@ -100,6 +100,8 @@ struct Draft<'d> {
     lets_go: Vec<&'d str>,
     /// How long it has to serve on before it is deleted.
     drain: Option<Drain>,
+    /// Where it stands, or stood, and whether it can only stand there alone.
+    stands_at: Option<(String, bool)>,
 }
 
 /// The drafts of a decision, the first of which becomes the one numbered `first`, from 0.
@@ -181,6 +183,10 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         Verb::Delete => Op::Delete {
             address: address.clone(),
             id: id(),
+            unrecorded: decision.evicted.map(|_| Unrecorded {
+                account: action.account.clone(),
+                attributes: action.before.clone().unwrap_or_default(),
+            }),
         },
         Verb::Forget => Op::Forget {
             address: address.clone(),
@@ -192,10 +198,8 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         _ => (Part::Make, decision.rank),
     };
     let is_there = action.reason != Reason::DeletedOutside;
-    let loses = decision
-        .kind
-        .loses
-        .filter(|_| action.verb == Verb::Delete && is_there);
+    let loses = decision.evicted.or(decision.kind.loses);
+    let loses = loses.filter(|_| action.verb == Verb::Delete && is_there);
     let (verb, detail) = match (&op, &action.id) {
         (Op::Await { .. }, Some(id)) => (Verb::NoOp, words::awaited(id)),
         _ => (action.verb, words::detail(decision)),
@@ -239,6 +243,11 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         gives_back,
         lets_go,
         drain: decision.drain,
+        stands_at: match action.verb {
+            Verb::Create => (decision.kind.stands_at)(&attributes()),
+            Verb::Delete => (decision.kind.stands_at)(&words::before(action)),
+            _ => None,
+        },
     })
 }
 
@@ -316,6 +325,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             gives_back: Vec::new(),
             lets_go: texts_before(decision, OnChange::Update),
             drain: None,
+            stands_at: None,
         });
     }
     drafts
@@ -450,11 +460,36 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
             }
         }
     }
+    make_way(drafts, &mut waits_for);
     for nodes in &mut waits_for {
         nodes.sort_unstable();
         nodes.dedup();
     }
     waits_for
+}
+
+/// Has what is made wait for what goes from where it will stand, if one of the two has to stand there
+/// alone. Whatever else goes does so later, so that there is no time without either.
+fn make_way(drafts: &[Draft<'_>], waits_for: &mut [Vec<usize>]) {
+    let mut leaving: HashMap<(&str, &str), Vec<(usize, bool)>> = HashMap::new();
+    for (node, draft) in drafts.iter().enumerate() {
+        if let (Part::Remove, Some((place, alone))) = (draft.rank.0, &draft.stands_at) {
+            let place = (draft.step.kind.as_str(), place.as_str());
+            leaving.entry(place).or_default().push((node, *alone));
+        }
+    }
+    if leaving.is_empty() {
+        return;
+    }
+    for (draft, nodes) in drafts.iter().zip(waits_for) {
+        let (Part::Make, Some((place, alone))) = (draft.rank.0, &draft.stands_at) else {
+            continue;
+        };
+        let from_there = leaving.get(&(draft.step.kind.as_str(), place.as_str()));
+        let from_there = from_there.into_iter().flatten();
+        let in_the_way = from_there.filter(|(_, other)| *alone || *other);
+        nodes.extend(in_the_way.map(|(node, _)| *node));
+    }
 }
 
 fn circular(cycle: &[usize], drafts: &[Draft<'_>]) -> Diagnostic {

@@ -43,7 +43,7 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
         Reason::Replaced => replaced(decision.kind),
         Reason::Remembered => String::new(),
         Reason::NotConfigured => gone(decision, "no longer in cloud.json"),
-        Reason::Withdrawn(why) => gone(decision, why),
+        Reason::Withdrawn(why) | Reason::Evicted(why) => gone(decision, why),
         Reason::Unmet => gone(decision, "there is nothing to lead to"),
         Reason::Destroy => gone(decision, ""),
         Reason::NotReady => awaited(id),
@@ -171,7 +171,7 @@ pub(super) fn label_of(kind: &Kind, address: &Address, attributes: &Attributes<V
 }
 
 /// The attributes that a resource had, as values.
-fn before(action: &Action) -> Attributes<Value> {
+pub(super) fn before(action: &Action) -> Attributes<Value> {
     action.before.as_ref().map(values).unwrap_or_default()
 }
 

@@ -12,6 +12,8 @@ pub struct Scope<'a> {
     pub recorded: &'a [&'a Recorded],
     /// The lineage of the deployment, once it has one.
     pub mark: Option<&'a str>,
+    /// Zones of which everything matters, whoever's it is.
+    pub entire: &'a [&'a str],
     /// Whether everything of the kind matters, whoever's it is: of records everything in the
     /// zones that the others lead to.
     pub whole: bool,
@@ -45,7 +47,8 @@ impl<'a> Scope<'a> {
     pub(super) fn whole_zones(self) -> impl Iterator<Item = &'a str> {
         let zones = self.whole.then(|| self.recorded_of(domain::KIND.name));
         let zones = zones.into_iter().flatten();
-        zones.filter_map(|zone| zone.text(domain::NAME))
+        let zones = zones.filter_map(|zone| zone.text(domain::NAME));
+        zones.chain(self.entire.iter().copied())
     }
 
     /// The fingerprints of the wanted and the recorded keys.

@@ -115,18 +115,20 @@ impl Look<'_> {
     pub(super) async fn list(
         &self,
         kind: &str,
-        desired: &[&Desired],
+        all: &[&Desired],
         whole: bool,
     ) -> Result<Listed, Error> {
-        let mut led_to = desired.iter().flat_map(|desired| desired.references());
+        let mut led_to = all.iter().flat_map(|desired| desired.references());
         let is_led_to = led_to.any(|to| to.address.kind() == kind);
-        let of_kind = desired.iter().copied();
+        let of_kind = all.iter().copied();
         let of_kind = of_kind.filter(|desired| desired.address.kind() == kind);
         let desired: Vec<&Desired> = of_kind.collect();
+        let entire = entire(all);
         let scope = Scope {
             desired: &desired,
             recorded: &self.recorded,
             mark: self.wanted.mark,
+            entire: &entire,
             whole,
             is_led_to,
         };
@@ -228,4 +230,11 @@ impl Look<'_> {
         }
         Ok(answers)
     }
+}
+
+/// The zones of which everything has to be seen, because nothing stays in them that nobody named.
+fn entire<'d>(desired: &[&'d Desired]) -> Vec<&'d str> {
+    let exclusive = |wanted: &&&Desired| wanted.known(domain::EXCLUSIVE) == Some(&true.into());
+    let zones = desired.iter().filter(exclusive);
+    zones.filter_map(|zone| zone.text(domain::NAME)).collect()
 }

@@ -126,6 +126,12 @@ pub(super) fn out_of_sight(
         .filter(|recorded| recorded.address.kind() == server::KIND.name)
         .flat_map(|server| addresses.iter().filter_map(|address| server.text(address)))
         .collect();
+    let exclusive = desired
+        .iter()
+        .filter(|wanted| wanted.known(domain::EXCLUSIVE) == Some(&true.into()));
+    let exclusive: HashSet<&str> = exclusive
+        .filter_map(|zone| zone.text(domain::NAME))
+        .collect();
     let ours: HashSet<&str> = wanted
         .recorded
         .values()
@@ -147,6 +153,9 @@ pub(super) fn out_of_sight(
             let named = other
                 .text(record::NAME)
                 .is_some_and(|name| names.contains(name));
-            !in_sight.contains(data) && (named || given_back.contains(data))
+            // It goes, unless the server is another deployment's.
+            let zone = other.text(record::ZONE);
+            let goes = zone.is_some_and(|zone| exclusive.contains(zone));
+            !in_sight.contains(data) && (named || goes || given_back.contains(data))
         })
 }

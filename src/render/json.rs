@@ -467,6 +467,7 @@ fn reason(reason: &Reason) -> (&'static str, Option<&str>) {
         Reason::NotReady => "not_ready",
         Reason::Unfinished => "unfinished",
         Reason::Withdrawn(why) => return ("withdrawn", Some(why)),
+        Reason::Evicted(why) => return ("evicted", Some(why)),
         Reason::Kept(why) => return ("kept", Some(why)),
         Reason::UpToDate => "up_to_date",
         Reason::LeftOut => "left_out",

@@ -13,6 +13,7 @@ use super::{domain, files, record, references, selection, server, settings, ssh_
 
 mod expiry;
 mod firewalls;
+mod records;
 mod vpcs;
 mod zones;
 
@@ -53,8 +54,11 @@ pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
     let mut declaration = Declaration::begin(cloud, setting);
     for domain in &cloud.domains {
         let account = dns_of(setting, &domain.account.value);
-        declaration.domain(account, &domain.name.value, &domain.name);
+        let name = &domain.name;
+        declaration.domain((account, &name.value), name, domain.exclusive.value);
     }
+    // Their zones may be new, and then names of servers go into them.
+    declaration.named_records(&cloud.records);
     declaration.out.notes.extend(expiry::notes(cloud, setting));
     for server in &cloud.servers {
         if expiry::is_expired(server, setting) {
@@ -281,15 +285,17 @@ impl<'a> Declaration<'a> {
         let families = [("A", server::IPV4_ADDRESS), ("AAAA", server::IPV6_ADDRESS)];
         for (record_type, attribute) in families {
             let data = Value::Reference(to(attribute));
+            let mut attributes = record::attributes(zone.clone(), &name.value, record_type, data);
+            let places = record::with_ttl(&mut attributes, server.ttl.as_ref());
             self.push(Desired {
                 address: record::address(&name.value, record_type),
                 account: account.clone(),
-                attributes: record::attributes(zone.clone(), &name.value, record_type, data),
+                attributes,
                 // Where a server is may decide which it has, and its age too.
                 only_if: Some(to(attribute)),
                 follows: Vec::new(),
                 place: Some(name.place.clone()),
-                places: BTreeMap::new(),
+                places,
             });
         }
     }
@@ -303,7 +309,7 @@ impl<'a> Declaration<'a> {
         if used_only {
             return zone.into();
         }
-        self.domain(account, zone, name);
+        self.domain((account, zone), name, false);
         Value::Reference(Reference {
             address: domain::address(zone),
             attribute: domain::NAME.to_owned(),
@@ -316,7 +322,12 @@ impl<'a> Declaration<'a> {
         recorded.is_some_and(|recorded| recorded.account == account)
     }
 
-    fn domain(&mut self, account: &str, zone: &str, asked_by: &Spanned<String>) {
+    fn domain(
+        &mut self,
+        (account, zone): (&str, &str),
+        asked_by: &Spanned<String>,
+        exclusive: bool,
+    ) {
         if !self.domains.insert((account.to_owned(), zone.to_owned())) {
             return;
         }
@@ -338,10 +349,14 @@ impl<'a> Declaration<'a> {
                 .at(place.clone()),
             );
         }
+        let mut attributes = Attributes::from([(domain::NAME, zone.into())]);
+        if exclusive {
+            attributes.insert(domain::EXCLUSIVE, true.into());
+        }
         self.push(Desired {
             address: domain::address(zone),
             account: account.to_owned(),
-            attributes: Attributes::from([(domain::NAME, zone.into())]),
+            attributes,
             only_if: None,
             follows: Vec::new(),
             place: Some(place),

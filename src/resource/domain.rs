@@ -7,12 +7,14 @@ use serde_json::Value as Json;
 use crate::model::{Address, Origin, Recorded};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, free, from_to, known_text,
-    never_permanent, no_check, record,
+    Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, free, from_to,
+    known_text, never_permanent, no_check, record, stands_nowhere,
 };
 
 /// Its name: `acme.com`.
 pub const NAME: &str = "name";
+/// Whether records in it that nobody named go.
+pub const EXCLUSIVE: &str = "exclusive";
 
 /// The descriptor.
 pub const KIND: Kind = Kind {
@@ -34,6 +36,8 @@ pub const KIND: Kind = Kind {
     label: |name, _| name.to_owned(),
     detail: |_| "new zone".to_owned(),
     removed: |_| "empty zone".to_owned(),
+    stands_at: stands_nowhere,
+    evicts: evicts_nothing,
     permanent: never_permanent,
     changed: from_to,
     outcome: |_| String::new(),
@@ -44,7 +48,10 @@ pub const KIND: Kind = Kind {
     removal,
 };
 
-const ATTRIBUTES: &[Attribute] = &[attribute(NAME, "name", OnChange::Identity)];
+const ATTRIBUTES: &[Attribute] = &[
+    attribute(NAME, "name", OnChange::Identity),
+    attribute(EXCLUSIVE, "exclusiveness", OnChange::Manner),
+];
 
 /// The address of a zone.
 #[must_use]

@@ -48,14 +48,22 @@ impl<'a> Facts<'a> {
 
     /// Observed resources of one kind that no address is bound to.
     pub fn unbound(&self, kind: &'a str) -> impl Iterator<Item = &'a Observed> + use<'a> {
+        self.unbound_with_places(kind).map(|(_, observed)| observed)
+    }
+
+    /// The same, each with its place among the observed.
+    pub fn unbound_with_places(
+        &self,
+        kind: &'a str,
+    ) -> impl Iterator<Item = (usize, &'a Observed)> + use<'a> {
         let mut bound = vec![false; self.observed.len()];
         for &at in self.bound.values() {
             if let Some(bound) = bound.get_mut(at) {
                 *bound = true;
             }
         }
-        let all = self.observed.iter().zip(bound);
-        all.filter(move |(observed, bound)| !bound && observed.kind == kind)
+        let all = self.observed.iter().enumerate().zip(bound);
+        all.filter(move |((_, observed), bound)| !bound && observed.kind == kind)
             .map(|(observed, _)| observed)
     }
 

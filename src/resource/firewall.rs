@@ -8,8 +8,8 @@ use crate::model::firewall::{ANYWHERE, Rule};
 use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, found, free, from_to, known_text,
-    never_permanent, only_if_asked,
+    Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, found, free, from_to,
+    known_text, never_permanent, only_if_asked, stands_nowhere,
 };
 
 /// Its name.
@@ -48,6 +48,8 @@ pub const KIND: Kind = Kind {
             tags.join(" or ")
         )
     },
+    stands_at: stands_nowhere,
+    evicts: evicts_nothing,
     permanent: never_permanent,
     changed,
     outcome: |_| String::new(),

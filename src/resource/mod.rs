@@ -15,6 +15,7 @@ mod files;
 pub mod firewall;
 mod found;
 pub mod record;
+mod record_checks;
 mod references;
 mod selection;
 pub mod server;
@@ -82,6 +83,11 @@ pub struct Kind {
     pub detail: fn(&Attributes<Value>) -> String,
     /// What a plan says of one that is deleted, from its attributes.
     pub removed: fn(&Attributes<Value>) -> String,
+    /// Where it stands, and whether it can only stand there alone: then what goes from there makes
+    /// way first.
+    pub stands_at: fn(&Attributes<Value>) -> Option<(String, bool)>,
+    /// What nobody asked for and goes all the same, and why, in words; what it loses besides.
+    pub evicts: fn(&Facts<'_>, &mut Vec<Diagnostic>) -> Vec<Evicted>,
     /// Whether a change from these attributes to those cannot be taken back.
     pub permanent: fn(&Attributes<Value>, &Attributes<Value>, Option<&Catalog>) -> bool,
     /// What a plan says of an attribute that changes in place: from what to what.
@@ -176,6 +182,17 @@ impl Price {
             Self::Free | Self::Unknown => None,
         }
     }
+}
+
+/// Something in an account that is in no state, that nobody asked for, and that goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evicted {
+    /// Its place in [`Facts::observed`].
+    pub at: usize,
+    /// Why, in words.
+    pub why: String,
+    /// What is lost with it.
+    pub loses: &'static str,
 }
 
 /// What becomes of a resource that is no longer wanted.
@@ -312,6 +329,14 @@ fn free(_: &Attributes<Value>, _: Option<&Catalog>) -> Price {
 }
 
 fn no_check(_: &Facts<'_>, _: &mut Vec<Diagnostic>) {}
+
+fn evicts_nothing(_: &Facts<'_>, _: &mut Vec<Diagnostic>) -> Vec<Evicted> {
+    Vec::new()
+}
+
+fn stands_nowhere(_: &Attributes<Value>) -> Option<(String, bool)> {
+    None
+}
 
 #[cfg(test)]
 mod tests {

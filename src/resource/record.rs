@@ -1,13 +1,16 @@
-//! DNS records that lead a name to a server.
+//! DNS records: those that lead a name to a server, and what else names say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
-use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value};
+use serde_json::Value as Json;
+
+use crate::config::Spanned;
+use crate::model::{Address, Attributes, Observed, Place, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, free, from_to, known_text,
-    never_permanent, server, show, text,
+    Attribute, Facts, Kind, OnChange, Removal, attribute, free, known_text, never_permanent,
+    only_if_asked, record_checks, server, show, text,
 };
 
 /// The zone it is in.
@@ -16,8 +19,10 @@ pub const ZONE: &str = "zone";
 pub const NAME: &str = "name";
 /// `A`, `AAAA`, …
 pub const TYPE: &str = "type";
-/// What the name leads to: an address, for A and AAAA.
+/// What it says, in the form of [`crate::model::RecordData`]: an address, for A and AAAA.
 pub const DATA: &str = "data";
+/// Whether more than one address of its name and type is asked for.
+pub const SEVERAL: &str = "several";
 /// For how many seconds whoever asked may go on with the answer.
 pub const TTL: &str = "ttl";
 
@@ -40,16 +45,22 @@ pub const KIND: Kind = Kind {
     loses: None,
     kept_unless_allowed: false,
     written_back: None,
-    label: |name, _| name.replacen('/', " ", 1),
-    detail: |attributes| format!("→ {}", attributes.get(DATA).map(show).unwrap_or_default()),
-    removed: |attributes| format!("→ {}", text(attributes, DATA)),
+    label: |name, attributes| match (text(attributes, NAME), text(attributes, TYPE)) {
+        ("", _) | (_, "") => name.replacen('/', " ", 1),
+        // Of several values the address has a number besides.
+        (name, record_type) => format!("{name} {record_type}"),
+    },
+    detail,
+    removed: |attributes| format!("→ {}", short(text(attributes, DATA))),
+    stands_at,
+    evicts: record_checks::evicted,
     permanent: never_permanent,
-    changed: from_to,
+    changed,
     outcome: |_| String::new(),
     lingers: false,
     priced_by: &[],
     price: free,
-    check,
+    check: record_checks::check,
     removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,
 };
 
@@ -58,187 +69,57 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(NAME, "name", OnChange::Identity),
     attribute(TYPE, "type", OnChange::Identity),
     attribute(DATA, "data", OnChange::Update),
-    attribute(TTL, "TTL", OnChange::Seen),
+    attribute(SEVERAL, "being one of several", OnChange::Manner),
+    // Unasked it is what it is.
+    only_if_asked(TTL, "TTL", OnChange::Update),
 ];
 
-/// The address of the record of a type that a name has.
+/// The address of the record of a type that a name has; of several, of the first.
 #[must_use]
 pub fn address(name: &str, record_type: &str) -> Address {
     Address::new(KIND.name, &format!("{name}/{record_type}"))
 }
 
-/// Whatever else a name leads to stops the plan: two answers to one question are a fault that
-/// shows up only now and then, and only to some.
-fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    let leads_somewhere = |other: &&Observed| {
-        let record_type = other.text(TYPE);
-        matches!(record_type, Some("A" | "AAAA" | "CNAME"))
-    };
-    let others: Vec<&Observed> = facts.unbound(KIND.name).filter(leads_somewhere).collect();
-    // Mostly so, and then none of what follows need be known.
-    if others.is_empty() {
-        return;
-    }
-    let of_our_names = wanted_names(facts);
-    let recorded: HashSet<(&str, &str)> = facts
-        .recorded
-        .values()
-        .filter(|recorded| recorded.address.kind() == KIND.name)
-        .map(|recorded| (recorded.account.as_str(), recorded.id.as_str()))
-        .collect();
-    let servers = server_addresses(facts);
-    let leaving = addresses_given_back(facts);
-    for other in others {
-        let Some(name) = other.text(NAME) else {
-            continue;
-        };
-        if recorded.contains(&(&*other.account, other.id.as_str())) {
-            continue;
-        }
-        let record_type = other.text(TYPE).unwrap_or_default();
-        let data = other.text(DATA).unwrap_or_default();
-        // Another account's zone of that name answers somebody else, if anybody.
-        let wanted = of_our_names.get(name);
-        let Some(wanted) = wanted.filter(|wanted| *wanted.account == *other.account) else {
-            found.extend(
-                leaving
-                    .get(data)
-                    .map(|server| dangling(name, record_type, other, server)),
-            );
-            continue;
-        };
-        if leads_to_namesake(facts, wanted, other, &servers) {
-            continue;
-        }
-        let place = wanted.place.clone();
-        if is_right(facts, name, record_type, other) {
-            found.push(
-                Diagnostic::warning(format!("{name} has the same {record_type} record twice"))
-                    .detail(format!("record {} is a copy and is left alone", other.id))
-                    .at(place),
-            );
-        } else {
-            found.push(conflict(name, record_type, other, &servers).at(place));
-        }
+/// The addresses of all records of a type that a name can have: `record.acme.com/MX`,
+/// `record.acme.com/MX/2`, … Which value has which is decided once, and the state knows it.
+pub fn addresses(name: &str, record_type: &str) -> impl Iterator<Item = Address> + use<> {
+    let further = (2..).map(move |number| format!("/{number}"));
+    let numbers = std::iter::once(String::new()).chain(further);
+    let name = format!("{name}/{record_type}");
+    numbers.map(move |number| Address::new(KIND.name, &format!("{name}{number}")))
+}
+
+/// How much of a text a line shows.
+const SHOWN: usize = 72;
+
+/// The beginning of what a record says: a key for mail is a page of it.
+fn short(data: &str) -> String {
+    match data.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", data.get(..end).unwrap_or_default()),
+        None => data.to_owned(),
     }
 }
 
-/// Whether a record leads to a server that has the wanted server's name and is not known to be it:
-/// that is an error of its own, and to delete the record would be the wrong advice.
-fn leads_to_namesake(
-    facts: &Facts<'_>,
-    wanted: &Desired,
-    other: &Observed,
-    servers: &HashMap<&str, &str>,
-) -> bool {
-    let Some(Value::Reference(to)) = wanted.attributes.get(DATA) else {
-        return false;
-    };
-    let leads_to = other.text(DATA).and_then(|data| servers.get(data));
-    facts.bound(&to.address).is_none() && leads_to == Some(&to.address.name())
+fn detail(attributes: &Attributes<Value>) -> String {
+    let data = attributes.get(DATA).map(show).unwrap_or_default();
+    let ttl = attributes.get(TTL).map(show);
+    let ttl = ttl.map_or_else(String::new, |ttl| format!(" · TTL {ttl} s"));
+    format!("→ {}{ttl}", short(&data))
 }
 
-/// The addresses of servers that are to go, or are gone already.
-fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
-    // An address given back earlier may be another server's by now.
-    let mut holders = HashMap::new();
-    for server in facts.of_kind(server::KIND.name) {
-        for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
-            if let Some(data) = server.text(attribute) {
-                holders.insert(data, server.id.as_str());
-            }
-        }
+fn changed(attribute: &str, before: &Json, after: &Value) -> String {
+    let before = show(&Value::Known(before.clone()));
+    let after = show(after);
+    match attribute {
+        TTL => format!("TTL {before} → {after} s"),
+        _ => format!("{} → {}", short(&before), short(&after)),
     }
-    let mut given_back = HashMap::new();
-    for recorded in facts.recorded.values() {
-        let address = &recorded.address;
-        let stays = facts.wanted.contains_key(address) && !facts.replaced.contains(address);
-        let stays = stays || facts.left_out.contains(address);
-        if address.kind() != server::KIND.name || stays {
-            continue;
-        }
-        for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
-            if let Some(data) = recorded.text(attribute)
-                && holders.get(data).is_none_or(|&id| id == recorded.id)
-            {
-                given_back.insert(data, recorded.text(server::NAME).unwrap_or(address.name()));
-            }
-        }
-    }
-    given_back
 }
 
-/// Somebody else's record is not ours to delete, but whoever gets the address next gets the name.
-fn dangling(name: &str, record_type: &str, other: &Observed, server: &str) -> Diagnostic {
-    let data = other.text(DATA).unwrap_or_default();
-    Diagnostic::warning(format!(
-        "{name} leads to {server}, whose address is given back"
-    ))
-    .detail(format!(
-        "record {} is not in the state and is left alone: {name} {record_type} → {data}",
-        other.id
-    ))
-    .hint("delete that record too: whoever is given the address next is given the name")
-}
-
-fn conflict(
-    name: &str,
-    record_type: &str,
-    other: &Observed,
-    servers: &HashMap<&str, &str>,
-) -> Diagnostic {
-    let data = other.text(DATA).unwrap_or_default();
-    let whose = servers
-        .get(data)
-        .map(|server| format!(", server {server}"))
-        .unwrap_or_default();
-    Diagnostic::error(format!("{name} already leads elsewhere"))
-        .detail(format!(
-            "record {} in the account: {name} {record_type} → {data}{whose}",
-            other.id
-        ))
-        .hint("delete that record if it is not needed, or take the name out of cloud.json")
-}
-
-/// The names asked for.
-fn wanted_names<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a Desired> {
-    let mut names = HashMap::new();
-    for desired in facts.planned() {
-        if desired.address.kind() == KIND.name
-            && let Some(name) = desired.text(NAME)
-        {
-            names.entry(name).or_insert(desired);
-        }
-    }
-    names
-}
-
-/// Whether `other` says just what the wanted record of its name and type says.
-fn is_right(facts: &Facts<'_>, name: &str, record_type: &str, other: &Observed) -> bool {
-    let address = address(name, record_type);
-    let Some(desired) = facts.wanted.get(&address) else {
-        return false;
-    };
-    let data = desired
-        .attributes
-        .get(DATA)
-        .and_then(|value| facts.resolve(value));
-    !facts.unwanted.contains(&address)
-        && data.is_some()
-        && data.as_deref() == other.attributes.get(DATA)
-}
-
-fn server_addresses<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
-    let mut servers = HashMap::new();
-    for server in facts.of_kind(server::KIND.name) {
-        let name = server.text(server::NAME).unwrap_or(&server.id);
-        for attribute in [server::IPV4_ADDRESS, server::IPV6_ADDRESS] {
-            if let Some(address) = server.text(attribute) {
-                servers.insert(address, name);
-            }
-        }
-    }
-    servers
+/// A CNAME is alone with its name.
+fn stands_at(attributes: &Attributes<Value>) -> Option<(String, bool)> {
+    let name = text(attributes, NAME);
+    (!name.is_empty()).then(|| (name.to_owned(), text(attributes, TYPE) == "CNAME"))
 }
 
 /// Those of `observed` that lead to a public address which no server of `observed` has: whoever is
@@ -285,4 +166,16 @@ pub(super) fn attributes(
         (TYPE, record_type.into()),
         (DATA, data),
     ])
+}
+
+/// Adds a time to live, if one is asked for; gives where that is.
+pub(super) fn with_ttl(
+    attributes: &mut Attributes<Value>,
+    ttl: Option<&Spanned<u64>>,
+) -> BTreeMap<&'static str, Place> {
+    let Some(ttl) = ttl else {
+        return BTreeMap::new();
+    };
+    attributes.insert(TTL, ttl.value.into());
+    BTreeMap::from([(TTL, ttl.place.clone())])
 }

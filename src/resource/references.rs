@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{Address, Desired, Diagnostic, Reference, nearest, parts_of_reference};
+use serde_json::Value as Json;
+
+use crate::model::{
+    Address, Desired, Diagnostic, Reference, Template, Value, nearest, parts_of_reference,
+};
 
 use super::{KINDS, kind};
 
 /// A text, or something that holds texts, in which references are marked as
 /// [`marked`](crate::model::marked) does it. What is wrong with them [`check`] tells.
-#[cfg(test)]
-pub(super) fn value(json: serde_json::Value) -> crate::model::Value {
-    use crate::model::{Template, Value};
-
+pub(super) fn value(json: Json) -> Value {
     let template = Template::new(json, reference);
     match template.whole() {
         Some(reference) => Value::Reference(reference.clone()),
@@ -137,7 +138,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::{Attributes, Value, marked};
+    use crate::model::{Attributes, marked};
     use crate::resource::server;
 
     fn desired(name: &str, text: &str) -> Desired {

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use crate::model::{Address, Attributes, Catalog, Observed, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Price, Probed, Removal, attribute, flag, from_to, known_text,
-    only_if_asked, server_checks, text,
+    Attribute, Facts, Kind, OnChange, Price, Probed, Removal, attribute, evicts_nothing, flag,
+    from_to, known_text, only_if_asked, server_checks, stands_nowhere, text,
 };
 
 /// Its name, which is its hostname too.
@@ -111,6 +111,8 @@ pub const KIND: Kind = Kind {
     label: |name, _| name.to_owned(),
     detail,
     removed: |_| String::new(),
+    stands_at: stands_nowhere,
+    evicts: evicts_nothing,
     permanent: disk_grows,
     changed,
     outcome: public_addresses,

@@ -3,8 +3,8 @@
 use crate::model::{Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, free, from_to, never_permanent, no_check,
-    no_name, server,
+    Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, free, from_to,
+    never_permanent, no_check, no_name, server, stands_nowhere,
 };
 
 /// Its name in the account.
@@ -34,6 +34,8 @@ pub const KIND: Kind = Kind {
     label: |_, attributes| super::text(attributes, NAME).to_owned(),
     detail: |_| "upload".to_owned(),
     removed: |_| "take out of the account".to_owned(),
+    stands_at: stands_nowhere,
+    evicts: evicts_nothing,
     permanent: never_permanent,
     changed: from_to,
     outcome: |_| String::new(),

@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, found, free, from_to, known_text,
-    never_permanent, only_if_asked, server, show, text,
+    Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, found, free, from_to,
+    known_text, never_permanent, only_if_asked, server, show, stands_nowhere, text,
 };
 
 /// Its name.
@@ -42,6 +42,8 @@ pub const KIND: Kind = Kind {
     label: |name, _| name.to_owned(),
     detail,
     removed: |_| "empty network".to_owned(),
+    stands_at: stands_nowhere,
+    evicts: evicts_nothing,
     permanent: never_permanent,
     changed,
     outcome: |attributes| known_text(attributes, IP_RANGE).unwrap_or_default(),

@@ -1,5 +1,7 @@
 //! Random deployments: what an account holds before, and what is asked for, stage by stage.
 
+use std::collections::BTreeMap;
+
 use fastrand::Rng;
 
 use super::terms::Terms;
@@ -32,6 +34,8 @@ pub(super) enum Before {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Stage {
     pub(super) servers: Vec<Server>,
+    /// What names say in TXT records, each in one of several.
+    pub(super) texts: BTreeMap<String, Vec<&'static str>>,
     /// All of it is to go.
     pub(super) destroy: bool,
 }
@@ -76,6 +80,39 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// The TXT records that shall be there: name and text.
+    pub(super) fn said(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let texts = self.texts.iter().filter(|_| !self.destroy);
+        texts.flat_map(|(name, texts)| texts.iter().map(move |text| (name.as_str(), *text)))
+    }
+
+    /// The names that anything is said of.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let leading = self.records().map(|(name, ..)| name);
+        leading.chain(self.said().map(|(name, _)| name))
+    }
+}
+
+/// What a name can say.
+const TEXTS: [&str; 4] = ["v=spf1 -all", "one", "two words", "three; more = words"];
+
+/// What some names say: another list of it each time, so that texts come, change and go.
+fn texts(rng: &mut Rng, terms: &Terms) -> BTreeMap<String, Vec<&'static str>> {
+    let [zone, other] = &terms.zones;
+    let names = [zone.clone(), format!("txt.{zone}"), format!("txt.{other}")];
+    let mut all = BTreeMap::new();
+    for name in names.into_iter().filter(|_| terms.has_texts) {
+        let mut said = TEXTS.to_vec();
+        rng.shuffle(&mut said);
+        said.truncate(rng.usize(0..=3));
+        if !said.is_empty() {
+            all.insert(name, said);
+        }
+    }
+    all
+}
+
 /// The zone of a name: each here is of two labels.
 pub(super) fn zone_of(name: &str) -> &str {
     let dots = name.rmatch_indices('.').nth(1);
@@ -115,7 +152,7 @@ impl Scenario {
         let servers = (0..count).map(|_| made.server(rng, alike)).collect();
         let first = Stage {
             servers,
-            destroy: false,
+            ..Stage::default()
         };
         let mut stages = vec![first.clone()];
         match rng.u8(0..10) {
@@ -125,6 +162,11 @@ impl Scenario {
                 ..first
             }),
             _ => {}
+        }
+        // Drawn apart, so that all else is what it is without texts.
+        let mut apart = rng.clone();
+        for stage in &mut stages {
+            stage.texts = texts(&mut apart, terms);
         }
         Self { before, stages }
     }
@@ -151,7 +193,7 @@ impl Scenario {
                 server("web2", small, &["web2."]),
                 server("db1", larger, &[]),
             ],
-            destroy: false,
+            ..Stage::default()
         };
         Self {
             before: vec![Before::Server(format!("{}stranger", terms.prefix))],
@@ -347,6 +389,12 @@ mod tests {
                 }
                 seen.insert(format!("{} servers", stage.servers.len()));
                 seen.insert(format!("destroy {}", stage.destroy));
+                seen.extend(
+                    stage
+                        .texts
+                        .values()
+                        .map(|all| format!("{} texts", all.len())),
+                );
             }
             seen.insert(format!("{} stages", scenario.stages.len()));
             seen.extend(scenario.before.iter().map(|before| match before {
@@ -360,6 +408,8 @@ mod tests {
             "1 servers",
             "12 servers",
             "destroy true",
+            "1 texts",
+            "3 texts",
             "1 stages",
             "2 stages",
             "a zone",

@@ -109,11 +109,20 @@ pub(super) fn changing(scenario: &Scenario, terms: &Terms) -> Vec<Aim> {
         for record in had.keys().filter(|record| !has.contains_key(*record)) {
             aims.insert(at(routes.drop_record, record));
         }
+        let (had, has): (BTreeSet<_>, BTreeSet<_>) =
+            (before.said().collect(), stage.said().collect());
+        let texts = |these: &BTreeSet<(&str, &str)>| {
+            let names = these.iter().map(|(name, _)| format!("{name} TXT"));
+            names.collect::<BTreeSet<String>>()
+        };
+        // One that takes the place of another is a change, where there is one more it is made.
+        let (had_names, has_names) = (texts(&had), texts(&has));
+        let new = has_names.difference(&had_names);
+        aims.extend(new.map(|record| at(routes.make_record, record)));
+        let gone = had_names.difference(&has_names);
+        aims.extend(gone.map(|record| at(routes.drop_record, record)));
         let zones = |stage: &Stage, route| -> Vec<Aim> {
-            let records = stage.records();
-            records
-                .map(|(name, _, _)| at(route, zone_of(name)))
-                .collect()
+            stage.names().map(|name| at(route, zone_of(name))).collect()
         };
         aims.extend(zones(stage, routes.make_zone));
         if stage.destroy {
@@ -323,6 +332,9 @@ fn death(rng: &mut Rng, scenario: &Scenario, terms: &Terms) -> Death {
         let names = server.names.iter();
         texts.extend(names.map(|name| format!("\"record.{name}/A\"")));
     }
+    let said = scenario.stages.get(stage).map(|stage| &stage.texts);
+    let said = said.into_iter().flat_map(BTreeMap::keys);
+    texts.extend(said.map(|name| format!("\"record.{name}/TXT\"")));
     let at = match rng.u8(0..10) {
         0..=4 => format!("write:{}:{}", pick(rng, &texts), rng.u8(1..=3)),
         5..=6 => format!("sync:{}:{}", pick(rng, &texts), rng.u8(1..=3)),

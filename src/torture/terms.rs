@@ -35,6 +35,8 @@ pub(super) struct Terms {
     /// Whether the cloud is one of ours: then what is made can be out of sight for a while, boot
     /// slowly, and go without a mark.
     pub(super) simulated: bool,
+    /// Whether names say something in TXT records too.
+    pub(super) has_texts: bool,
     /// Whether the cloud backs servers up.
     pub(super) has_backups: bool,
     /// Whether a token can lack the right to mark servers.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cloudbuilder::config::{Cloud, PublicKey, cloud};
 use cloudbuilder::model::{
     AccountView, Address, Attributes, Capabilities, Catalog, Desired, Diagnostic, Image, Origin,
-    Recorded, Region, Size,
+    RecordRules, Recorded, Region, Size,
 };
 use cloudbuilder::resource::{Declared, Setting, Zones, declare, record, server};
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         provider: "toy",
         kinds,
         batches: &[],
+        records: RecordRules::ALL,
         updates: &[],
         leaves: &[],
         name_servers: &[],

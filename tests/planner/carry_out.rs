@@ -17,7 +17,7 @@ impl World {
             Op::Create { address, .. } | Op::Import { address, .. } | Op::Await { address, .. } => {
                 self.get_ready(address);
             }
-            Op::Delete { address, id } => {
+            Op::Delete { address, id, .. } => {
                 self.observed
                     .retain(|o| (o.kind, &o.id) != (address.kind(), id));
                 self.recorded.remove(address);
@@ -108,7 +108,7 @@ impl World {
                 self.assert_unused(address);
                 self.assert_served(address);
             }
-            Op::Delete { address, id } => {
+            Op::Delete { address, id, .. } => {
                 assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
                 // What goes before another takes its place is led to still.
                 if !self.desired().iter().any(|one| one.address == *address) {

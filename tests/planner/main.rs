@@ -18,6 +18,7 @@ mod network;
 mod order;
 mod part;
 mod properties;
+mod records;
 mod removal;
 mod replacement;
 mod text;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cloudbuilder::config::{Cloud, PublicKey, cloud};
 use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Diagnostic,
-    Image, Money, Observed, Readiness, Recorded, Region, Size, Update,
+    Image, Money, Observed, Readiness, RecordRules, Recorded, Region, Size, Update,
 };
 use cloudbuilder::plan::{self, Absence, Input, Part, Pattern, Plan, Step, Written};
 use cloudbuilder::resource::{Declared, Setting, declare, domain, record, server};
@@ -28,7 +28,8 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     batches: &[],
-    updates: &[Update::at_once("record", &["name", "data"])],
+    records: RecordRules::ALL,
+    updates: &[Update::at_once("record", &["name", "data", "ttl"])],
     leaves: &[],
     name_servers: &["ns1.toy.example"],
     boot: Duration::from_secs(40),

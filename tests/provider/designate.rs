@@ -18,6 +18,8 @@ struct Set {
     /// What somebody puts into it while the first change of it is lost.
     meanwhile: Arc<Mutex<Option<&'static str>>>,
     changes: Arc<AtomicUsize>,
+    /// What was asked for last.
+    ttl: Arc<Mutex<Option<u64>>>,
 }
 
 impl Set {
@@ -73,6 +75,9 @@ impl Set {
                 let values = body["records"].as_array().unwrap().iter();
                 let values = values.map(|value| value.as_str().unwrap().to_owned());
                 *self.values.lock().unwrap() = values.collect();
+                if let Some(ttl) = body["ttl"].as_u64() {
+                    *self.ttl.lock().unwrap() = Some(ttl);
+                }
                 ok(&self.shown())
             }
             ("DELETE", _) => {
@@ -189,6 +194,36 @@ async fn what_became_of_ours_is_what_is_changed_and_deleted() {
         set.opened().await.delete(target, MARK).await.unwrap();
         assert_eq!(set.values(), others);
     }
+}
+
+/// Those who write to one set at the same time would each take out what the other puts in.
+#[tokio::test]
+async fn several_values_come_and_go_together() {
+    let several = |data: &str| {
+        let mut wanted = www(data);
+        wanted.insert("several", true.into());
+        wanted.insert("ttl", 300.into());
+        wanted
+    };
+    let set = Set::of(OTHER_MARK, &["203.0.113.1"]);
+    let write = set.opened().await;
+    let wanted = ["203.0.113.2", "203.0.113.3", "203.0.113.4"].map(several);
+    let made = wanted
+        .iter()
+        .map(|wanted| write.create("record", wanted, Some(MARK)));
+    let made = futures_util::future::try_join_all(made).await.unwrap();
+    let mut values = set.values();
+    values.sort_unstable();
+    assert_eq!(values.len(), 4, "{values:?}");
+    assert_eq!(*set.ttl.lock().unwrap(), Some(300));
+
+    let targets: Vec<Target<'_>> = made
+        .iter()
+        .map(|made| recorded(&made.id, &made.attributes))
+        .collect();
+    let gone = targets.iter().map(|&target| write.delete(target, MARK));
+    futures_util::future::try_join_all(gone).await.unwrap();
+    assert_eq!(set.values(), ["203.0.113.1"]);
 }
 
 fn reading(url: &str) -> Box<dyn Read> {

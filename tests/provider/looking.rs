@@ -212,3 +212,27 @@ async fn what_boots_is_looked_at_the_cheaper_way() {
     }
     account.sandbox.stop().await;
 }
+
+/// A record that asks for no TTL leaves that of its fellows, which others may have set, as it is.
+#[tokio::test]
+async fn a_new_value_takes_the_ttl_of_those_it_comes_to() {
+    let account = Account::start(Options::default()).await;
+    let zone = attributes(&[("name", "acme.com")]);
+    let write = &account.write;
+    write.create("domain", &zone, Some(MARK)).await.unwrap();
+    let text = |data: &str| {
+        attributes(&[
+            ("zone", "acme.com"),
+            ("name", "acme.com"),
+            ("type", "TXT"),
+            ("data", data),
+        ])
+    };
+    let mut first = text("one");
+    first.insert("ttl", 300.into());
+    write.create("record", &first, Some(MARK)).await.unwrap();
+    let second = write.create("record", &text("two"), Some(MARK)).await;
+    assert_eq!(second.unwrap().attributes["ttl"], 300);
+    let found = write.find("record", &[&text("one")], MARK).await.unwrap();
+    assert_eq!(found[0][0].attributes["ttl"], 300);
+}

@@ -65,8 +65,6 @@ struct Instance {
 #[derive(Deserialize)]
 struct Attributes {
     id: Option<Json>,
-    #[serde(rename = "type")]
-    record_type: Option<Json>,
     fingerprint: Option<Json>,
 }
 
@@ -203,10 +201,6 @@ impl Resource {
             return Err("deposed: replaced, and yet to be destroyed");
         }
         let attributes = instance.attributes.as_ref();
-        let record_type = attributes.and_then(|all| all.record_type.as_ref()?.as_str());
-        if kind == record::KIND.name && !matches!(record_type, Some("A" | "AAAA")) {
-            return Err("cloud.json has A and AAAA records only");
-        }
         let id = match attributes.and_then(|all| all.id.as_ref()) {
             Some(Json::String(id)) => id.clone(),
             Some(Json::Number(id)) => id.to_string(),

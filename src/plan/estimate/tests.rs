@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{AccountView, Capabilities, Update};
+use crate::model::{AccountView, Capabilities, RecordRules, Update};
 use crate::plan::Verb;
 use crate::provider::Allowance;
 
@@ -16,6 +16,7 @@ static CAPABILITIES: Capabilities = Capabilities {
         most: 10,
         differ_by: &["name"],
     }],
+    records: RecordRules::ALL,
     name_servers: &[],
     boot: Duration::from_secs(40),
     page: 200,
@@ -159,6 +160,7 @@ fn what_is_there_is_waited_for_changed_marked_or_deleted() {
         id: id.clone(),
     };
     let delete = |kind: &str| Op::Delete {
+        unrecorded: None,
         address: Address::new(kind, "a"),
         id: "1".to_owned(),
     };

@@ -54,6 +54,7 @@ pub(super) fn asks<'d>(decision: &'d Decision<'_>, needs: Vec<usize>) -> Option<
         after: Vec::new(),
         gives_back: Vec::new(),
         lets_go: Vec::new(),
+        stands_at: None,
         drain: None,
     })
 }

@@ -37,6 +37,7 @@ fn draining<'d>(
         gives_back: texts_before(decision, OnChange::Computed),
         lets_go: Vec::new(),
         drain: None,
+        stands_at: None,
     }
 }
 
@@ -70,7 +71,7 @@ pub(super) fn add_drains(drafts: &mut Vec<Draft<'_>>, waits_for: &mut Vec<Vec<us
         let Some(draft) = drafts.get(node) else {
             continue;
         };
-        let (Some(drain), Op::Delete { address, id }) = (draft.drain, &draft.step.op) else {
+        let (Some(drain), Op::Delete { address, id, .. }) = (draft.drain, &draft.step.op) else {
             continue;
         };
         let Some((_, kind)) = kind(address.kind()) else {
@@ -86,6 +87,7 @@ pub(super) fn add_drains(drafts: &mut Vec<Draft<'_>>, waits_for: &mut Vec<Vec<us
             gives_back: Vec::new(),
             lets_go: Vec::new(),
             drain: None,
+            stands_at: None,
         };
         let first = waits_for.get(node).cloned().unwrap_or_default();
         if let Some(waits) = waits_for.get_mut(node) {
@@ -118,6 +120,7 @@ pub(super) fn goes<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<
         gives_back: texts_before(decision, OnChange::Computed),
         lets_go: texts_before(decision, OnChange::Update),
         drain: decision.drain,
+        stands_at: None,
     })
 }
 
@@ -141,6 +144,7 @@ pub(super) fn goes_first<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
         gives_back: texts_before(decision, OnChange::Computed),
         lets_go: texts_before(decision, OnChange::Update),
         drain: None,
+        stands_at: None,
     })
 }
 
@@ -159,6 +163,10 @@ fn deletes(decision: &Decision<'_>, label: String, (address, id): (Address, Stri
         permanent: false,
         waits_for: Vec::new(),
         after: Vec::new(),
-        op: Op::Delete { address, id },
+        op: Op::Delete {
+            address,
+            id,
+            unrecorded: None,
+        },
     }
 }

@@ -93,9 +93,10 @@ pub(super) async fn records(client: &ReadClient, scope: Scope<'_>) -> Result<Lis
     for zone in scope.whole_zones() {
         names.entry(zone).or_default();
     }
-    let zones = names
-        .iter()
-        .map(|(zone, names)| in_zone(client, zone, names, scope.whole));
+    let zones = names.iter().map(|(zone, names)| {
+        let whole = scope.whole || scope.entire.contains(zone);
+        in_zone(client, zone, names, whole)
+    });
     let mut all = Listed::default();
     for listed in each(zones.collect()).await? {
         all.found.extend(listed.found);

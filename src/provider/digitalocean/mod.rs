@@ -77,7 +77,7 @@ const UPDATES: &[Update] = &[
         takes: FIREWALL,
         ..Update::at_once("firewall", &["name", "tags", "inbound", "outbound"])
     },
-    Update::at_once("record", &["name", "data"]),
+    Update::at_once("record", &["name", "data", "ttl"]),
     action(&["name"], ACTION),
     action(&["backups"], ACTION),
     Update::at_once("server", &["tags"]),
@@ -102,6 +102,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     updates: UPDATES,
     leaves: &[],
     batches: &[server::BATCH],
+    records: record::RULES,
     name_servers: &[
         "ns1.digitalocean.com",
         "ns2.digitalocean.com",

@@ -191,10 +191,10 @@ fn records_of_every_type_have_whole_names() {
             "4 www.acme.com AAAA 2604:a880:400:d0::bc9:1001",
             "5 blog.acme.com CNAME acme.com",
             "6 shop.acme.com CNAME shops.example.net",
-            "7 acme.com MX mail.acme.com",
+            "7 acme.com MX 10 mail.acme.com",
             "8 _dmarc.acme.com TXT v=DMARC1; p=none",
-            "9 _sip._tcp.acme.com SRV sip.acme.com",
-            "10 acme.com CAA letsencrypt.org",
+            "9 _sip._tcp.acme.com SRV 1 5 5060 sip.acme.com",
+            "10 acme.com CAA 0 issue \"letsencrypt.org\"",
             "11 *.acme.com A not an address",
         ]
     );

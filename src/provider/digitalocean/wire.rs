@@ -305,14 +305,36 @@ pub(super) struct Record {
     #[serde(default)]
     pub(super) data: String,
     pub(super) ttl: Option<u64>,
+    /// Of MX and SRV.
+    pub(super) priority: Option<u16>,
+    /// Of SRV.
+    pub(super) weight: Option<u16>,
+    /// Of SRV.
+    pub(super) port: Option<u16>,
+    /// Of CAA.
+    pub(super) flags: Option<u8>,
+    /// Of CAA.
+    pub(super) tag: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct RecordRequest<'a> {
     #[serde(rename = "type")]
     pub(super) record_type: &'a str,
     pub(super) name: &'a str,
-    pub(super) data: &'a str,
+    pub(super) data: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ttl: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) priority: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) weight: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) flags: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tag: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -10,10 +10,11 @@ use reqwest::{Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 
 use crate::provider::adapter::{self, Changing};
 use crate::provider::http::{Http, Request, Setup, allowed, to_json};
+use crate::provider::matching::RecordKey;
 use crate::provider::{Allowance, Class, Error, Manner, Tempo};
 
 use super::login::Login;
@@ -95,6 +96,8 @@ pub(in crate::provider) struct ReadClient {
     /// The ids of zones by their names, as far as they were asked for.
     zones: Mutex<HashMap<String, String>>,
     resizes: Mutex<Resizes>,
+    /// Who writes to which recordset, by zone, name and type.
+    sets: Mutex<HashMap<[String; 3], Arc<AsyncMutex<()>>>>,
     notes: Mutex<BTreeSet<String>>,
 }
 
@@ -151,6 +154,7 @@ impl ReadClient {
             groups: OnceCell::new(),
             zones: Mutex::default(),
             resizes: Mutex::default(),
+            sets: Mutex::default(),
             notes: Mutex::default(),
         })
     }
@@ -201,6 +205,18 @@ impl ReadClient {
     /// The ids of zones, by their names.
     pub(super) fn zones(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.zones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody else here writes to the recordset of a record, and keeps it so until what
+    /// is given is dropped. A set is written as a whole: of two who read it before either has
+    /// written, one would take out what the other put in.
+    pub(super) async fn set_alone(&self, key: RecordKey<'_>) -> OwnedMutexGuard<()> {
+        let key = [key.zone, key.name, key.record_type].map(str::to_owned);
+        let set = {
+            let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(sets.entry(key).or_default())
+        };
+        set.lock_owned().await
     }
 
     /// What is under way on servers.

@@ -59,7 +59,7 @@ static FLEX: Capabilities = capabilities(profile::FLEX.provider, ALL);
 static FLEX_WITHOUT_DNS: Capabilities = capabilities(profile::FLEX.provider, WITHOUT_DNS);
 
 const UPDATES: &[Update] = &[
-    Update::at_once("record", &["data"]),
+    Update::at_once("record", &["data", "ttl"]),
     RENAME,
     resize(Duration::from_secs(30)),
 ];
@@ -83,6 +83,7 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
         updates: UPDATES,
         leaves: &["server"],
         batches: &[],
+        records: record::RULES,
         // Each zone has its own, which its NS records tell.
         name_servers: &[],
         // A guess: clouds differ.

@@ -4,7 +4,8 @@
 //! A record's id is made of its recordset's and its value, as both were when it was recorded. If
 //! the value is gone and the set, which this deployment made, has one other value, then ours was
 //! changed: it is found by the id that it had. In a set of several nobody could tell, and ours
-//! counts as gone. Nothing but such a value is ever replaced or deleted.
+//! counts as gone. Nothing but such a value is ever replaced or deleted. Two values of ours in one set
+//! are written one after the other.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use reqwest::Method;
 
-use crate::model::{Attributes, Desired, Observed};
+use crate::model::{Attributes, Desired, Observed, RecordRules};
 use crate::provider::adapter::{self, Client as _, required};
 use crate::provider::matching::{self, RecordKey};
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
@@ -27,6 +28,13 @@ use super::resolve;
 use super::wire::designate::{RecordSet, RecordSetRequest, RecordSets, ValuesRequest};
 
 pub(super) struct Adapter;
+
+/// Designate has them all but the NS of a zone itself, which it manages, and takes any of it in the
+/// form of zone files.
+pub(super) const RULES: RecordRules = RecordRules {
+    own_ns: false,
+    ..RecordRules::ALL
+};
 
 impl adapter::Adapter<ReadClient> for Adapter {
     fn kind(&self) -> &'static str {
@@ -107,12 +115,14 @@ impl adapter::Adapter<ReadClient> for Adapter {
         async move {
             let record = Record::of(attributes)?;
             let zone = dns::known_zone_id(client.0, record.key.zone).await?;
+            let _alone = client.0.set_alone(record.key).await;
             let path = format!("{ZONES}/{zone}/recordsets");
             let description = dns::description(mark);
             let body = RecordSetRequest {
                 name: dns::with_dot(record.key.name),
                 record_type: record.key.record_type,
                 records: [to_wire(record.key.record_type, record.data)],
+                ttl: record.ttl,
                 description: description.as_deref(),
             };
             let made: Result<RecordSet, Error> =
@@ -155,6 +165,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         async move {
             let record = Record::of(attributes)?;
             let zone = dns::known_zone_id(client.0, record.key.zone).await?;
+            let _alone = client.0.set_alone(record.key).await;
             let (id, _) = parts(target.id);
             let zone = (record.key.zone, zone.as_str());
             let rewritten = rewrite(client, zone, id, record, |set| {
@@ -181,6 +192,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
             let Some(zone) = dns::zone_id(client.0, zone_name).await? else {
                 return Ok(());
             };
+            let _alone = client.0.set_alone(RecordKey::of(target.attributes)?).await;
             // Read anew before each try: what others put there meanwhile stays.
             let ask = || async {
                 let Some(set) = set(client.0, zone_name, id).await? else {
@@ -195,7 +207,10 @@ impl adapter::Adapter<ReadClient> for Adapter {
                 if values.is_empty() {
                     return client.delete_once(Service::Dns, &path).await;
                 }
-                let body = ValuesRequest { records: values };
+                let body = ValuesRequest {
+                    records: values,
+                    ttl: None,
+                };
                 let asked = client.send_once::<RecordSet>(Method::PUT, Service::Dns, &path, &body);
                 asked.await.map(drop)
             };
@@ -222,7 +237,10 @@ async fn rewrite(
         })?;
         let values = with_and_without(&set, Some(record.data), instead_of(&set)?.as_deref());
         let path = format!("{ZONES}/{zone}/recordsets/{id}");
-        let body = ValuesRequest { records: values };
+        let body = ValuesRequest {
+            records: values,
+            ttl: record.ttl,
+        };
         let asked = client.send_once(Method::PUT, Service::Dns, &path, &body);
         let set: RecordSet = asked.await?;
         record.among(&set)

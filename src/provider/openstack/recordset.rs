@@ -1,10 +1,12 @@
 //! What a recordset holds, as records: one value of it is one record to us.
 
-use crate::model::{Attributes, Observed};
+use serde_json::Value as Json;
+
+use crate::model::{Attributes, Observed, RecordData, quoted_text, unquoted_text};
 use crate::provider::adapter::required;
 use crate::provider::matching::{RecordKey, spelled};
 use crate::provider::{Class, Error, Target};
-use crate::resource::record::{DATA, KIND, NAME, TTL, TYPE, ZONE};
+use crate::resource::record::{DATA, KIND, NAME, SEVERAL, TTL, TYPE, ZONE};
 
 use super::dns;
 use super::wire::designate::RecordSet;
@@ -14,6 +16,10 @@ use super::wire::designate::RecordSet;
 pub(super) struct Record<'a> {
     pub(super) key: RecordKey<'a>,
     pub(super) data: &'a str,
+    /// In seconds, where one is asked for.
+    pub(super) ttl: Option<u64>,
+    /// Whether others of its name and type are asked for too.
+    pub(super) one_of_several: bool,
 }
 
 impl<'a> Record<'a> {
@@ -21,6 +27,8 @@ impl<'a> Record<'a> {
         Ok(Self {
             key: RecordKey::of(attributes)?,
             data: required(attributes, DATA)?,
+            ttl: attributes.get(TTL).and_then(Json::as_u64),
+            one_of_several: attributes.get(SEVERAL) == Some(&true.into()),
         })
     }
 
@@ -91,7 +99,7 @@ pub(super) fn place_of(set: &RecordSet, target: Target<'_>, mark: &str) -> Optio
         .or_else(|| known_as(set, value, Some(mark)))
 }
 
-/// A name that leads to a server leads there alone. A plan stops at whatever else it leads to; what
+/// A name that leads to a server leads there alone, unless several addresses are asked for. A plan stops at whatever else it leads to; what
 /// came since then, an apply must not be put beside.
 ///
 /// # Errors
@@ -106,7 +114,8 @@ pub(super) fn refuse_beside(record: Record<'_>, set: &RecordSet) -> Result<(), E
         .filter(|value| !is_ours(value))
         .map(String::as_str)
         .collect();
-    if others.is_empty() || !matches!(record.key.record_type, "A" | "AAAA" | "CNAME") {
+    let is_alone = matches!(record.key.record_type, "A" | "AAAA" | "CNAME");
+    if others.is_empty() || !is_alone || record.one_of_several {
         return Ok(());
     }
     let message = format!(
@@ -130,9 +139,9 @@ fn canonical(record_type: &str, data: &str) -> String {
     let data = data.trim();
     match record_type {
         "A" | "AAAA" => spelled(data),
-        "CNAME" | "NS" | "PTR" => dns::without_dot(data),
-        "MX" | "SRV" => data.trim_end_matches('.').to_owned(),
-        _ => data.to_owned(),
+        "PTR" => dns::without_dot(data),
+        "TXT" => unquoted_text(data),
+        _ => RecordData::spelled(record_type, data),
     }
 }
 
@@ -140,6 +149,7 @@ fn canonical(record_type: &str, data: &str) -> String {
 pub(super) fn to_wire(record_type: &str, data: &str) -> String {
     match record_type {
         "CNAME" | "NS" | "PTR" | "MX" | "SRV" => dns::with_dot(&canonical(record_type, data)),
+        "TXT" => quoted_text(&canonical(record_type, data)),
         _ => canonical(record_type, data),
     }
 }
@@ -242,7 +252,21 @@ mod tests {
                 "10 mail.acme.com",
                 "10 mail.acme.com.",
             ),
-            ("TXT", "\"a.\"", "\"a.\"", "\"a.\""),
+            ("TXT", "\"a.\"", "a.", "\"a.\""),
+            ("TXT", "\"a\\\"b\" \"c\"", "a\"bc", "\"a\\\"bc\""),
+            ("NS", "NS1.acme.com.", "ns1.acme.com", "ns1.acme.com."),
+            (
+                "SRV",
+                "0 5 5060 sip.acme.com.",
+                "0 5 5060 sip.acme.com",
+                "0 5 5060 sip.acme.com.",
+            ),
+            (
+                "CAA",
+                "0 issue \"ca.org\"",
+                "0 issue \"ca.org\"",
+                "0 issue \"ca.org\"",
+            ),
         ] {
             assert_eq!(canonical(record_type, there), ours);
             assert_eq!(to_wire(record_type, ours), sent);

@@ -71,7 +71,7 @@ static ALL: Capabilities = capabilities(&["ssh_key", "server", "domain", "record
 static WITHOUT_DNS: Capabilities = capabilities(&["ssh_key", "server"]);
 
 const UPDATES: &[Update] = &[
-    Update::at_once("record", &["data"]),
+    Update::at_once("record", &["data", "ttl"]),
     openstack::RENAME,
     // A guess: the disk is copied.
     openstack::resize(Duration::from_secs(300)),
@@ -84,6 +84,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         updates: UPDATES,
         leaves: &[],
         batches: &[record::BATCH],
+        records: record::RULES,
         name_servers: &["dns1.stabletransit.com", "dns2.stabletransit.com"],
         // A guess.
         boot: Duration::from_secs(90),

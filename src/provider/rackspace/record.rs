@@ -6,7 +6,9 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use reqwest::Method;
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Batch, Observed, Readiness};
+use crate::model::{
+    Attributes, Batch, Observed, Readiness, RecordData, RecordRules, unquoted_text,
+};
 use crate::provider::adapter::{self, required};
 use crate::provider::matching::{self, RecordKey, spelled};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
@@ -19,6 +21,17 @@ use super::wire::{Record, RecordChange, RecordRequest, Records, RecordsRequest};
 
 pub(super) struct Adapter;
 
+/// Cloud DNS (`general-api-info/supported-record-types.rst`): no CAA; quotes and backslashes do not
+/// survive in a text.
+pub(super) const RULES: RecordRules = RecordRules {
+    types: &["A", "AAAA", "CNAME", "MX", "NS", "SRV", "TXT"],
+    least_ttl: SECONDS,
+    // Those are the service's; whether they could be others nothing says.
+    own_ns: false,
+    not_in_texts: &['"', '\\'],
+    ..RecordRules::ALL
+};
+
 /// As many as Cloud DNS takes in one request; all of them are made, or none.
 pub(super) const BATCH: Batch = Batch {
     kind: KIND.name,
@@ -27,7 +40,7 @@ pub(super) const BATCH: Batch = Batch {
 };
 
 /// The shortest that is allowed, in seconds, so that a change is soon seen everywhere.
-const SECONDS: u32 = 300;
+const SECONDS: u64 = 300;
 /// How many zones are listed at the same time.
 const AT_ONCE: usize = 4;
 /// Singly, up to so many in a zone; more of them take fewer requests in a list.
@@ -134,13 +147,22 @@ impl adapter::Adapter<ReadClient> for Adapter {
             let zone = required(target.attributes, ZONE)?;
             let id = id_of(client.0, zone).await?;
             let (name, data) = (required(attributes, NAME)?, required(attributes, DATA)?);
-            let change = RecordChange { name, data };
+            let (sent, priority) = parts(required(attributes, TYPE)?, data)?;
+            let change = RecordChange {
+                name,
+                data: sent,
+                priority,
+                ttl: attributes.get(TTL).and_then(Json::as_u64),
+            };
             let path = path(&id, target.id);
             client.send(Method::PUT, &path, &change).await?;
             // What the job says of a change differs; the record itself says what it is now.
             let what = format!("PUT /{path}");
             match self.get(client.0, target).await? {
-                Some(now) if now.attributes.get(DATA) == Some(&spelled(data).into()) => {
+                Some(now)
+                    if now.text(DATA)
+                        == Some(&RecordData::spelled(required(attributes, TYPE)?, data)) =>
+                {
                     Ok(Updated::Done(now))
                 }
                 Some(now) => {
@@ -237,13 +259,49 @@ async fn create(
 }
 
 fn to_wire<'a>(attributes: &'a Attributes, mark: Option<&str>) -> Result<RecordRequest<'a>, Error> {
+    let record_type = required(attributes, TYPE)?;
+    let (data, priority) = parts(record_type, required(attributes, DATA)?)?;
+    let ttl = attributes.get(TTL).and_then(Json::as_u64);
     Ok(RecordRequest {
         name: required(attributes, NAME)?,
-        record_type: required(attributes, TYPE)?,
-        data: required(attributes, DATA)?,
-        ttl: SECONDS,
+        record_type,
+        data,
+        priority,
+        ttl: ttl.unwrap_or(SECONDS),
         comment: mark.map(comment),
     })
+}
+
+/// What a record says as the API takes it: the priority stands by itself
+/// (`general-api-info/supported-record-types.rst`).
+fn parts(record_type: &str, text: &str) -> Result<(String, Option<u16>), Error> {
+    let data = RecordData::parse(record_type, text).ok_or_else(|| {
+        let message = format!("`{text}` is nothing that a record of type {record_type} can say");
+        Error::new(Class::Rejected, "record", message)
+    })?;
+    Ok(match data {
+        RecordData::Mail { preference, host } => (host, Some(preference)),
+        RecordData::Service {
+            priority,
+            weight,
+            port,
+            host,
+        } => (format!("{weight} {port} {host}"), Some(priority)),
+        data => (data.to_string(), None),
+    })
+}
+
+/// The same the other way.
+fn says(record: &Record) -> String {
+    let record_type = record.record_type.as_str();
+    match (record_type, record.priority) {
+        ("MX" | "SRV", Some(priority)) => {
+            RecordData::spelled(record_type, &format!("{priority} {}", record.data))
+        }
+        ("TXT", _) => unquoted_text(&record.data),
+        ("A" | "AAAA", _) => spelled(&record.data),
+        _ => RecordData::spelled(record_type, &record.data),
+    }
 }
 
 /// What the job says was made, for each of `wanted`: ids are told nowhere else.
@@ -278,7 +336,7 @@ fn what(attributes: &Attributes) -> [String; 3] {
     [
         text(NAME).to_owned(),
         text(TYPE).to_owned(),
-        spelled(text(DATA)),
+        RecordData::spelled(text(TYPE), text(DATA)),
     ]
 }
 
@@ -298,11 +356,7 @@ fn path(zone: &str, id: &str) -> String {
 
 fn from_wire(zone: &str, record: Record) -> Observed {
     let name = record.name.trim_end_matches('.').to_ascii_lowercase();
-    let data = match record.record_type.as_str() {
-        "A" | "AAAA" => spelled(&record.data),
-        "CNAME" => record.data.trim_end_matches('.').to_ascii_lowercase(),
-        _ => record.data,
-    };
+    let data = says(&record);
     let mut attributes = Attributes::from([
         (ZONE, zone.into()),
         (NAME, name.into()),
@@ -350,6 +404,30 @@ mod tests {
         assert_eq!(record.attributes, attributes);
         assert_eq!(record.owners, ["5d2e"]);
         assert_eq!(record.created.unwrap().to_string(), "2011-05-18T19:53:09Z");
+    }
+
+    #[test]
+    fn what_a_record_says_goes_both_ways() {
+        for (record_type, data, sent, priority) in [
+            ("CNAME", "acme.com", "acme.com", None),
+            ("MX", "10 mail.acme.com", "mail.acme.com", Some(10)),
+            (
+                "SRV",
+                "1 5 5060 sip.acme.com",
+                "5 5060 sip.acme.com",
+                Some(1),
+            ),
+            ("TXT", "v=spf1 -all", "v=spf1 -all", None),
+        ] {
+            let attributes = wanted("www.acme.com", record_type, data);
+            let request = to_wire(&attributes, None).unwrap();
+            assert_eq!((request.data.as_str(), request.priority), (sent, priority));
+            assert_eq!(request.ttl, 300);
+            let wire = json!({"id": "X-1", "type": record_type, "name": "www.acme.com",
+                "data": sent, "priority": priority});
+            let record = from_wire("acme.com", serde_json::from_value(wire).unwrap());
+            assert_eq!(record.text(DATA), Some(data));
+        }
     }
 
     #[test]

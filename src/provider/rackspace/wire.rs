@@ -128,6 +128,9 @@ pub(super) struct Record {
     pub(super) name: String,
     #[serde(default)]
     pub(super) data: String,
+    /// Of MX and SRV.
+    #[serde(default, deserialize_with = "maybe_number_or_text")]
+    pub(super) priority: Option<u16>,
     pub(super) ttl: Option<u64>,
     pub(super) comment: Option<String>,
     pub(super) created: Option<String>,
@@ -157,17 +160,23 @@ pub(super) struct RecordRequest<'a> {
     pub(super) name: &'a str,
     #[serde(rename = "type")]
     pub(super) record_type: &'a str,
-    pub(super) data: &'a str,
-    pub(super) ttl: u32,
+    pub(super) data: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) priority: Option<u16>,
+    pub(super) ttl: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) comment: Option<String>,
 }
 
-/// What of a record can be changed and is: its priority, TTL and comment stay as they are.
+/// What of a record can be changed and is: its comment stays as it is.
 #[derive(Serialize)]
 pub(super) struct RecordChange<'a> {
     pub(super) name: &'a str,
-    pub(super) data: &'a str,
+    pub(super) data: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) priority: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ttl: Option<u64>,
 }
 
 /// An id that is text in some of the API's answers, and a number in others.
@@ -189,6 +198,11 @@ impl From<Id> for String {
 
 fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Id::deserialize(from).map(String::from)
+}
+
+fn maybe_number_or_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    let text = maybe_text_or_number(from)?;
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 fn maybe_text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {

@@ -97,7 +97,12 @@ impl Declaration<'_> {
 
     /// Which of the accounts that have a zone. Of several only one answers to the world, and
     /// nothing tells which.
-    fn choose(&mut self, zone: &str, holders: &[String], name: &Spanned<String>) -> Option<String> {
+    pub(super) fn choose(
+        &mut self,
+        zone: &str,
+        holders: &[String],
+        name: &Spanned<String>,
+    ) -> Option<String> {
         if let [only] = holders {
             return Some(only.clone());
         }

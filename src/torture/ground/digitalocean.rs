@@ -1,5 +1,6 @@
 //! The simulated DigitalOcean.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::sandbox::{self, Kills, Sandbox};
 
 use super::super::SETTLE;
-use super::super::cloud::{Before, Stage};
+use super::super::cloud::{Before, Stage, zone_of};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
 use super::super::world::{Form, Key, Record, Server, World, Zone};
@@ -72,6 +73,7 @@ pub(super) fn terms() -> Terms {
         most_strangers: 2,
         routes: ROUTES,
         simulated: true,
+        has_texts: true,
         has_backups: true,
         may_lack_tags: true,
         tempo: 0.01,
@@ -115,7 +117,17 @@ impl Site for Account {
                 (server.name.clone(), body)
             })
             .collect();
-        format!("{:#}\n", Value::Object(servers))
+        let mut zones: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+        for (name, texts) in &stage.texts {
+            let zone = zones.entry(zone_of(name)).or_default();
+            zone.insert(format!("{name}."), json!({"TXT": texts}));
+        }
+        let servers = Value::Object(servers);
+        let cloud = match zones.is_empty() {
+            true => servers,
+            false => json!({"version": 2, "servers": servers, "records": zones}),
+        };
+        format!("{cloud:#}\n")
     }
 
     fn environment(&self) -> Vec<(&'static str, String)> {

@@ -97,6 +97,7 @@ pub(super) fn terms(seed: u64) -> Terms {
         most_strangers: 1,
         routes: ROUTES,
         simulated: false,
+        has_texts: false,
         has_backups: false,
         may_lack_tags: false,
         tempo: 0.1,

@@ -84,6 +84,7 @@ pub(super) fn terms() -> Terms {
         most_strangers: 2,
         routes: ROUTES,
         simulated: true,
+        has_texts: false,
         has_backups: false,
         may_lack_tags: false,
         tempo: 0.01,

@@ -87,6 +87,9 @@ pub(in super::super) struct RecordSetRequest<'a> {
     #[serde(rename = "type")]
     pub(in super::super) record_type: &'a str,
     pub(in super::super) records: [String; 1],
+    /// Its zone's, if it has none of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) ttl: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) description: Option<&'a str>,
 }
@@ -95,4 +98,7 @@ pub(in super::super) struct RecordSetRequest<'a> {
 #[derive(Serialize)]
 pub(in super::super) struct ValuesRequest {
     pub(in super::super) records: Vec<String>,
+    /// Left out, it stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) ttl: Option<u64>,
 }

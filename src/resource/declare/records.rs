@@ -1,0 +1,196 @@
+//! The records that cloud.json names.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::config::{Record, Spanned};
+use crate::model::{Address, Desired, Diagnostic, Recorded, Value};
+
+use super::{Declaration, dns_of, references, zones};
+use crate::resource::{domain, record};
+
+/// What is recorded of a name and type.
+type ByName<'a> = HashMap<(&'a str, &'a str), Vec<&'a Recorded>>;
+
+impl<'a> Declaration<'a> {
+    pub(super) fn named_records(&mut self, records: &[Record]) {
+        if records.is_empty() {
+            return;
+        }
+        let mut recorded = ByName::new();
+        for one in self.setting.recorded.values() {
+            if one.address.kind() == record::KIND.name
+                && let Some(name) = one.text(record::NAME)
+                && let Some(record_type) = one.text(record::TYPE)
+            {
+                recorded.entry((name, record_type)).or_default().push(one);
+            }
+        }
+        let mut homes: HashMap<&str, Option<(String, Value)>> = HashMap::new();
+        for wanted in records {
+            let zone = wanted.zone.value.as_str();
+            if !homes.contains_key(zone) {
+                let home = self.home_of_zone(&wanted.zone);
+                homes.insert(zone, home);
+            }
+            let Some(Some((account, zone))) = homes.get(zone) else {
+                continue;
+            };
+            let key = (wanted.name.value.as_str(), wanted.record_type.value);
+            let known = recorded.get(&key).map(Vec::as_slice).unwrap_or_default();
+            let addresses = addresses(wanted, known);
+            for (value, address) in wanted.values.iter().zip(addresses) {
+                let mut attributes =
+                    record::attributes(zone.clone(), key.0, key.1, meant(&value.value));
+                if wanted.values.len() > 1 && matches!(key.1, "A" | "AAAA") {
+                    attributes.insert(record::SEVERAL, true.into());
+                }
+                let places = record::with_ttl(&mut attributes, wanted.ttl.as_ref());
+                self.push(Desired {
+                    address,
+                    account: account.clone(),
+                    attributes,
+                    only_if: None,
+                    follows: Vec::new(),
+                    place: Some(value.place.clone()),
+                    places,
+                });
+            }
+        }
+    }
+
+    /// The account of a zone that is named: the one that `domains` says, else the one that has it,
+    /// else the default one, in which it is made.
+    fn home_of_zone(&mut self, zone: &Spanned<String>) -> Option<(String, Value)> {
+        let name = zone.value.as_str();
+        let of = |all: &zones::Zones| -> Vec<String> {
+            let holders = all.iter().filter(|(_, zones)| zones.contains(name));
+            holders.map(|(account, _)| account.clone()).collect()
+        };
+        let mut holders = of(&self.declared);
+        if holders.is_empty() {
+            holders = of(&self.managed);
+        }
+        let account = match holders.is_empty() {
+            true => self.account_of_new_zone(zone)?,
+            false => self.choose(name, &holders, zone)?,
+        };
+        let zones = self.managed.entry(account.clone()).or_default();
+        zones.insert(name.to_owned());
+        let value = self.domain_value(&account, name, zone);
+        Some((account, value))
+    }
+
+    fn account_of_new_zone(&mut self, zone: &Spanned<String>) -> Option<String> {
+        let view = self.setting.accounts.get(self.fallback);
+        if view.is_none_or(|view| view.capabilities.kinds.contains(&domain::KIND.name)) {
+            return Some(dns_of(self.setting, self.fallback).to_owned());
+        }
+        self.out.notes.push(
+            Diagnostic::error(format!("there is no account for the zone {}", zone.value))
+                .detail(format!(
+                    "account `{}` offers no zones, and none that does has {}",
+                    self.fallback, zone.value
+                ))
+                .hint(format!(
+                    "name {} under `domains`, with the `provider` it shall be in",
+                    zone.value
+                ))
+                .at(zone.place.clone()),
+        );
+        None
+    }
+}
+
+/// The address of each value of a name and type: what says the same keeps the one that it has, and
+/// what is new takes that of one that goes, which is changed to it. So a list may be put in another
+/// order, and no name is without an answer while one value takes the place of another.
+fn addresses(wanted: &Record, recorded: &[&Recorded]) -> Vec<Address> {
+    let mut free: Vec<&Recorded> = recorded.to_vec();
+    let mut chosen: Vec<Option<Address>> = Vec::with_capacity(wanted.values.len());
+    for value in &wanted.values {
+        let says_it = |one: &&Recorded| match value.value.references() {
+            [] => value.value.known() == one.attributes.get(record::DATA),
+            all => all.iter().all(|to| one.refers_to.contains(&to.address)),
+        };
+        let at = free.iter().position(says_it);
+        chosen.push(at.map(|at| free.remove(at).address.clone()));
+    }
+    let taken: HashSet<&Address> = recorded.iter().map(|one| &one.address).collect();
+    let new = record::addresses(&wanted.name.value, wanted.record_type.value);
+    let mut new = new.filter(|address| !taken.contains(address));
+    let mut free = free.into_iter();
+    let chosen = chosen.into_iter().filter_map(|chosen| {
+        let of_one_that_goes = || free.next().map(|one| one.address.clone());
+        chosen.or_else(of_one_that_goes).or_else(|| new.next())
+    });
+    chosen.collect()
+}
+
+/// A value, with what it takes from other resources in our words for that.
+fn meant(value: &Value) -> Value {
+    match value {
+        Value::Template(template) => references::value(template.json().clone()),
+        known => known.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::{Attributes, Origin, Place};
+
+    fn spanned<T>(value: T) -> Spanned<T> {
+        let place = Place {
+            file: Arc::from("cloud.json"),
+            range: 0..0,
+            line: 1,
+            column: 1,
+        };
+        Spanned::new(value, place)
+    }
+
+    fn recorded(address: &str, data: &str) -> Recorded {
+        Recorded {
+            address: Address::new("record", address),
+            account: "default".to_owned(),
+            id: address.to_owned(),
+            origin: Origin::Created,
+            ready: true,
+            attributes: Attributes::from([(record::DATA, data.into())]),
+            refers_to: Vec::new(),
+            recorded_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn addressed(values: &[&str], known: &[(&str, &str)]) -> Vec<String> {
+        let known: Vec<Recorded> = known.iter().map(|(at, data)| recorded(at, data)).collect();
+        let wanted = Record {
+            zone: spanned("acme.com".to_owned()),
+            name: spanned("acme.com".to_owned()),
+            record_type: spanned("TXT"),
+            ttl: None,
+            values: values.iter().map(|&value| spanned(value.into())).collect(),
+        };
+        let addresses = addresses(&wanted, &known.iter().collect::<Vec<_>>());
+        let names = addresses.iter().map(|address| address.name().to_owned());
+        names.collect()
+    }
+
+    #[test]
+    fn a_value_keeps_its_address() {
+        let (first, second, third) = ("acme.com/TXT", "acme.com/TXT/2", "acme.com/TXT/3");
+        assert_eq!(addressed(&["a", "b"], &[]), [first, second]);
+        let both = [(first, "a"), (second, "b")];
+        assert_eq!(addressed(&["b", "a"], &both), [second, first]);
+        // What is left of a list stays where it is, and the next one fills the gap.
+        assert_eq!(addressed(&["b"], &both), [second]);
+        assert_eq!(addressed(&["c", "b"], &[(second, "b")]), [first, second]);
+        // One that goes gives its address to one that comes.
+        assert_eq!(addressed(&["b", "c"], &both), [second, first]);
+        assert_eq!(addressed(&["x", "b", "c"], &both), [first, second, third]);
+    }
+}
