@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::model::{Capabilities, Desired, Diagnostic, Observed, RecordData, Value};
+use crate::model::{Address, Capabilities, Desired, Diagnostic, Observed, RecordData, Value};
 
 use super::record::{DATA, KIND, NAME, TTL, TYPE, ZONE};
 use super::{Evicted, Facts, domain, server};
@@ -29,13 +29,13 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         };
         let data = other.text(DATA).unwrap_or_default();
         // Another account's zone of that name answers somebody else, if anybody.
-        let of_name = wanted.by_name.get(name).map(Vec::as_slice);
-        let of_name = of_name.unwrap_or_default().iter();
-        let mut of_name = of_name.filter(|wanted| *wanted.account == *other.account);
+        let mut of_name = wanted.planned(name, &other.account);
         if is_leading(record_type) {
             match of_name.find(|wanted| wanted.text(TYPE).is_some_and(is_leading)) {
                 Some(wanted) if leads_to_namesake(facts, wanted, other, &servers) => {}
-                Some(_) if wanted.says(facts, other) => found.push(copy(name, other, &wanted)),
+                Some(leading) if wanted.says(facts, other) => {
+                    found.push(copy(name, other).at(leading.place.clone()));
+                }
                 Some(wanted) => {
                     let place = wanted.place.clone();
                     found.push(conflict(name, record_type, other, &servers).at(place));
@@ -43,7 +43,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
                 None => {
                     let server = leaving.get(data);
                     found.extend(server.map(|server| dangling(name, record_type, other, server)));
-                    let beside = wanted.any(name, &other.account);
+                    let beside = wanted.planned(name, &other.account).next();
                     found.extend(beside.filter(|_| record_type == "CNAME").map(|wanted| {
                         conflict(name, record_type, other, &servers).at(wanted.place.clone())
                     }));
@@ -53,7 +53,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             found.push(beside_cname(name, other).at(cname.place.clone()));
         } else if let Some(same) = wanted.same(other) {
             if wanted.says(facts, other) {
-                found.push(copy(name, other, &wanted));
+                found.push(copy(name, other).at(same.place.clone()));
             }
             let ttl = same.attributes.get(TTL).and_then(Value::known);
             let is = other.attributes.get(TTL);
@@ -87,28 +87,38 @@ fn strangers<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (usize, &'a Observed
     unbound.filter(move |(_, other)| !is_known(other))
 }
 
-/// What is asked for, by name.
+/// What is asked for, by name. What is left out of the plan is asked for all the same: it can be
+/// said already, and only what it would need is no matter of this plan.
 struct Wanted<'a> {
     by_name: HashMap<&'a str, Vec<&'a Desired>>,
+    left_out: &'a HashSet<&'a Address>,
 }
 
 impl<'a> Wanted<'a> {
     fn of(facts: &Facts<'a>) -> Self {
         let mut by_name: HashMap<&str, Vec<&Desired>> = HashMap::new();
-        for desired in facts.planned() {
+        for desired in facts.desired {
             if desired.address.kind() == KIND.name
                 && let Some(name) = desired.text(NAME)
             {
                 by_name.entry(name).or_default().push(desired);
             }
         }
-        Self { by_name }
+        Self {
+            by_name,
+            left_out: facts.left_out,
+        }
     }
 
-    /// Anything that is wanted of a name in an account.
-    fn any(&self, name: &str, account: &str) -> Option<&'a Desired> {
-        let of_name = self.by_name.get(name)?.iter();
-        of_name.copied().find(|wanted| wanted.account == account)
+    /// What is planned of a name in an account.
+    fn planned<'s>(
+        &'s self,
+        name: &str,
+        account: &'s str,
+    ) -> impl Iterator<Item = &'a Desired> + use<'a, 's> {
+        let of_name = self.by_name.get(name).into_iter().flatten().copied();
+        let of_name = of_name.filter(|wanted| !self.left_out.contains(&wanted.address));
+        of_name.filter(move |wanted| wanted.account == account)
     }
 
     /// What is wanted of the name and type of a record, in its account.
@@ -120,8 +130,10 @@ impl<'a> Wanted<'a> {
         })
     }
 
+    /// What is planned of these.
     fn same(&self, other: &Observed) -> Option<&'a Desired> {
-        self.each(other).next()
+        let mut same = self.each(other);
+        same.find(|wanted| !self.left_out.contains(&wanted.address))
     }
 
     /// Whether a record says just what is wanted of its name and type.
@@ -333,12 +345,10 @@ fn shown(record: &Observed) -> String {
     format!("{} {} → {}", text(NAME), text(TYPE), text(DATA))
 }
 
-fn copy(name: &str, other: &Observed, wanted: &Wanted<'_>) -> Diagnostic {
+fn copy(name: &str, other: &Observed) -> Diagnostic {
     let record_type = other.text(TYPE).unwrap_or_default();
-    let place = wanted.same(other).and_then(|wanted| wanted.place.clone());
     Diagnostic::warning(format!("{name} has the same {record_type} record twice"))
         .detail(format!("record {} is a copy and is left alone", other.id))
-        .at(place)
 }
 
 fn beside_cname(name: &str, other: &Observed) -> Diagnostic {
