@@ -153,6 +153,7 @@ scenarios! {
     records_at_rackspace,
     records_exclusive,
     records_refused,
+    references,
     region_without_ipv6,
     renamed_by_state_mv,
     replaced,
