@@ -414,6 +414,7 @@ pub(super) fn check(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
                     .at(place()),
             );
         }
+        found.extend(for_nobody(cloud, firewall));
         let key = (firewall.account.value.as_str(), name.to_ascii_lowercase());
         if let Some(other) = seen.get(&key) {
             found.push(
@@ -428,6 +429,35 @@ pub(super) fn check(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
         }
         seen.insert(key, firewall);
     }
+}
+
+/// That no server of the file has one of its tags, as if a tag were misspelled: the servers that are
+/// meant would be open.
+fn for_nobody(cloud: &Cloud, firewall: &Firewall) -> Option<Diagnostic> {
+    let tag = firewall.tags.first()?;
+    let servers = cloud.servers.iter();
+    let servers = servers.filter(|server| server.account.value == firewall.account.value);
+    let there = servers.flat_map(|server| server.tags.iter().flatten());
+    let there: BTreeSet<&str> = there.map(|tag| tag.value.as_str()).collect();
+    let is_there = |tag: &Spanned<String>| {
+        let mut there = there.iter();
+        there.any(|there| there.eq_ignore_ascii_case(&tag.value))
+    };
+    if there.is_empty() || firewall.tags.iter().any(is_there) {
+        return None;
+    }
+    let tags: Vec<String> = firewall.tags.iter().map(|tag| tag.value.clone()).collect();
+    let note = Diagnostic::note(format!(
+        "firewall `{}` is for no server of this file",
+        firewall.name.value.escape_debug()
+    ));
+    let note = note
+        .detail(format!("none has the tag {}", tags.join(" or ")))
+        .at(tag.place.clone());
+    Some(match nearest(&tag.value, there) {
+        Some(near) => note.hint(format!("did you mean `{near}`?")),
+        None => note,
+    })
 }
 
 #[cfg(test)]
@@ -484,6 +514,27 @@ mod tests {
         );
         assert!(problems.is_empty());
         assert!(firewall.unwrap().outbound.value.is_empty());
+    }
+
+    #[test]
+    fn a_tag_that_no_server_has_is_told() {
+        let told = |tags: &str| {
+            let text = format!(
+                r#"{{"version": 2, "firewalls": {{"web": {{"tags": ["web"], "inbound": []}}}},
+                    "servers": {{"a": {{"region": "r", "size": "s", "image": "i"{tags}}}}}}}"#
+            );
+            let parsed = cloud::parse("cloud.json", text.as_bytes());
+            assert!(parsed.cloud.is_some());
+            let told = parsed.diagnostics.into_iter();
+            told.map(|one| one.hint).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(r#", "tags": ["wbe"]"#),
+            [Some("did you mean `wbe`?".to_owned())]
+        );
+        assert_eq!(told(r#", "tags": ["other"]"#), [None]);
+        assert!(told(r#", "tags": ["db", "WEB"]"#).is_empty());
+        assert!(told("").is_empty());
     }
 
     #[test]

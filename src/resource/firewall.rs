@@ -9,7 +9,7 @@ use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
 
 use super::{
     Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, found, free, from_to,
-    known_text, never_permanent, only_if_asked, stands_nowhere,
+    known_text, never_permanent, only_if_asked, server, stands_nowhere,
 };
 
 /// Its name.
@@ -153,10 +153,31 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
     words.join(", ")
 }
 
-fn removal(recorded: &Recorded, _: &Facts<'_>) -> Removal {
-    match recorded.origin {
-        Origin::Found => Removal::Keep("it was in the account before".to_owned()),
-        Origin::Created => Removal::Delete,
+/// It goes only if we made it and, as far as servers were looked at, none of others is behind it.
+fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {
+    if recorded.origin == Origin::Found {
+        return Removal::Keep("it was in the account before".to_owned());
+    }
+    let tags = texts(recorded.attributes.get(TAGS));
+    let is_ours = |id: &str| {
+        let mut ours = facts.recorded.values();
+        ours.any(|ours| {
+            ours.address.kind() == server::KIND.name
+                && ours.account == recorded.account
+                && ours.id == id
+        })
+    };
+    let mut servers = facts.in_account(&recorded.account, server::KIND.name);
+    let other = servers.find(|server| {
+        let its = texts(server.attributes.get(server::TAGS));
+        its.iter().any(|tag| tags.contains(tag)) && !is_ours(&server.id)
+    });
+    match other {
+        None => Removal::Delete,
+        Some(server) => Removal::Keep(format!(
+            "server {} is behind it, which is not ours",
+            server.text(server::NAME).unwrap_or(&server.id)
+        )),
     }
 }
 

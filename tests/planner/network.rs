@@ -159,6 +159,25 @@ fn a_vpc_goes_with_its_last_server_and_not_before() {
 }
 
 #[test]
+fn a_firewall_stays_while_a_server_of_others_is_behind_it() {
+    let all = cloud("", WEB, r#""a": {"tags": ["web"]}"#);
+    let mut world = made(&all).asking_for(&cloud("", "", r#""a": {"tags": ["web"]}"#));
+    world.expect(
+        "1 - firewall web: what is tagged web is no longer behind it · no longer in cloud.json",
+    );
+    let other = world.add_server("other", &["theirs"]);
+    let seen = world.observed.iter_mut().find(|seen| seen.id == other);
+    let tags = serde_json::json!(["web"]);
+    seen.unwrap().attributes.insert("tags".to_owned(), tags);
+    let plan = world.plan().unwrap();
+    let told: Vec<&str> = plan.steps.iter().map(|step| step.detail.as_str()).collect();
+    assert_eq!(
+        told,
+        ["stays in the account: server other is behind it, which is not ours"]
+    );
+}
+
+#[test]
 fn what_is_there_is_taken_over_only_as_it_is() {
     let firewall = |ports: &str| -> Attributes {
         let inbound = ["0.0.0.0/0", "::/0"].map(|peer| format!("tcp {ports} {peer}"));
