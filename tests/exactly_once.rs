@@ -219,6 +219,58 @@ fn a_run_killed_before_anything_was_made_makes_it() {
     assert_each_once(&cloud, &place, 2);
 }
 
+/// A server that is rebuilt when its image changes, and of which a snapshot is kept.
+fn with_a_life(image: &str) -> String {
+    format!(
+        r#"{{"version": 2, "servers": {{"web": {{
+            "region": "nyc3", "size": "s-1vcpu-1gb", "image": "{image}",
+            "on_image_change": "rebuild", "on_destroy": "snapshot"
+        }}}}}}"#
+    )
+}
+
+/// How often the one server was asked to do this.
+fn actions(cloud: &Cloud, kind: &str) -> usize {
+    let all = cloud.list("/v2/actions", "actions");
+    all.iter().filter(|action| action["type"] == kind).count()
+}
+
+#[test]
+fn a_rebuild_is_asked_for_once_wherever_it_is_cut_off() {
+    for kill in ["kill_before", "kill_after"] {
+        let (cloud, place, mut kills) = begin_with_kills(&with_a_life("debian-12-x64"));
+        place.run("apply -y").code(0);
+        let id = cloud.droplets()[0]["id"].clone();
+        place.write("cloud.json", &with_a_life("debian-13-x64"));
+        cloud.fault(&json!({"method": "POST", "body_contains": "rebuild", "kind": kill}));
+        let arguments = ["apply", "-y", "--allow-wipe"];
+        killed(place.start(None, &arguments), &mut kills);
+        cloud.no_faults();
+        place.run("apply -y --allow-wipe --settle 200ms").code(0);
+        assert_eq!(actions(&cloud, "rebuild"), 1, "{kill}");
+        let web = &cloud.droplets()[0];
+        assert_eq!(web["image"]["slug"], "debian-13-x64", "{kill}");
+        assert_eq!(web["id"], id, "{kill}");
+        assert_each_once(&cloud, &place, 1);
+    }
+}
+
+#[test]
+fn one_snapshot_is_taken_wherever_it_is_cut_off() {
+    for kill in ["kill_before", "kill_after"] {
+        let (cloud, place, mut kills) = begin_with_kills(&with_a_life("debian-12-x64"));
+        place.run("apply -y").code(0);
+        cloud.fault(&json!({"method": "POST", "body_contains": "snapshot", "kind": kill}));
+        killed(place.start(None, &["destroy", "-y"]), &mut kills);
+        assert_eq!(cloud.droplets().len(), 1, "{kill}");
+        cloud.no_faults();
+        place.run("destroy -y --settle 200ms").code(0);
+        assert_eq!(actions(&cloud, "snapshot"), 1, "{kill}");
+        assert_eq!(cloud.list("/v2/snapshots", "snapshots").len(), 1, "{kill}");
+        assert_eq!(cloud.droplets().len(), 0, "{kill}");
+    }
+}
+
 /// In another account nothing would be found, and all be taken for never made.
 #[test]
 fn what_was_cut_off_is_not_looked_for_in_another_account() {

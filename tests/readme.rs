@@ -69,8 +69,12 @@ fn excerpts_are_what_scenarios_print() {
         });
         lines.collect::<Vec<_>>().join("\n")
     };
-    let told = ["size_and_backups_changed", "replaced_in_another_region"]
-        .map(|name| even(&read(&format!("fixtures/scenarios/{name}/expected.txt"))));
+    let told = [
+        "size_and_backups_changed",
+        "replaced_in_another_region",
+        "rebuilt",
+    ]
+    .map(|name| even(&read(&format!("fixtures/scenarios/{name}/expected.txt"))));
     for excerpt in excerpts {
         assert!(
             told.iter().any(|told| told.contains(&even(excerpt))),

@@ -51,7 +51,9 @@ pub(super) fn remember(kind_name: &str, applied: &Attributes, is: &Attributes) -
             continue;
         }
         let computed = on_change == Some(OnChange::Computed);
-        if computed || !remembered.contains_key(name) {
+        let late = kind(kind_name).and_then(|(_, kind)| kind.late(name));
+        let given = late.is_some_and(|late| applied.contains_key(late.name));
+        if computed || given || !remembered.contains_key(name) {
             remembered.insert(name, value.clone());
         }
     }

@@ -264,6 +264,7 @@ mod tests {
             kinds: &["toy"],
             updates: &[],
             leaves: &[],
+            copy_gb: None,
             batches: &[Batch {
                 kind: "toy",
                 most: 3,

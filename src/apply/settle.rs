@@ -6,9 +6,9 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use crate::model::{Diagnostic, Observed, Origin, Readiness, Recorded};
+use crate::model::{Attributes, Diagnostic, Observed, Origin, Readiness, Recorded};
 use crate::provider::{Error, Read, Readers, Target};
-use crate::resource::kind;
+use crate::resource::{OnChange, kind};
 use crate::state::{Change, Effect, Entry, Intent, Progress, State};
 
 use super::Journal;
@@ -269,8 +269,17 @@ pub(super) fn two_or_more(intent: &Intent, ids: &[String]) -> Diagnostic {
 /// is not believed at once here either.
 async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Result<Seen, Error> {
     let known = state.resources.get(&intent.address);
-    // A deletion needs what finds it, and that is what was recorded.
-    let attributes = known.map_or(&intent.attributes, |recorded| &recorded.attributes);
+    // A deletion needs what finds it, and that is what was recorded. Of a change it matters as well
+    // what it was to become.
+    let mut attributes = known.map_or_else(Attributes::new, |known| known.attributes.clone());
+    if known.is_none() || intent.effect == Effect::Update {
+        for (name, value) in &intent.attributes {
+            if !attributes.contains_key(name) {
+                attributes.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+    let attributes = &attributes;
     let target = Target {
         kind: intent.address.kind(),
         id: intent.id.as_deref().unwrap_or_default(),
@@ -336,10 +345,25 @@ async fn changed(
     Ok(candidates.next().filter(|_| candidates.next().is_none()))
 }
 
-/// Whether it is as the intent was to make it, as far as the provider tells.
+/// Whether it is as the intent was to make it, as far as the provider tells. What cannot be undone, or
+/// is relied on by what comes next, has to be seen and is not taken for done.
 fn is_applied(intent: &Intent, found: &Observed) -> bool {
+    let kind = kind(intent.address.kind()).map(|(_, kind)| kind);
     intent.attributes.iter().all(|(name, value)| {
-        let is = found.attributes.get(name);
-        is.is_none_or(|is| is == value)
+        let attribute = kind.and_then(|kind| kind.attribute(name));
+        match kind.zip(attribute) {
+            Some((kind, attribute))
+                if matches!(
+                    attribute.on_change,
+                    OnChange::MadeFrom | OnChange::Late(_) | OnChange::Seen
+                ) =>
+            {
+                kind.shows(name, value, &found.attributes)
+            }
+            _ => {
+                let is = found.attributes.get(name);
+                is.is_none_or(|is| is == value)
+            }
+        }
     })
 }

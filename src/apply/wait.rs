@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::model::{Address, Attributes, Observed, Readiness};
 use crate::plan::Op;
 use crate::provider::{Class, Error, Read, Readers, Target};
+use crate::resource::kind;
 
 /// Something that was asked for and has not come about yet.
 #[derive(Clone, Debug)]
@@ -36,9 +37,15 @@ impl Waiting {
     /// Whether it is what it was to become.
     pub(super) fn shows(&self, observed: &Observed) -> bool {
         self.becoming.as_deref().is_none_or(|(op, sent)| match op {
-            Op::Update { changes, .. } => changes.iter().all(|change| {
+            Op::Update {
+                address, changes, ..
+            } => changes.iter().all(|change| {
                 let name = change.attribute.as_str();
-                observed.attributes.get(name) == sent.get(name)
+                let (is, wanted) = (&observed.attributes, sent.get(name));
+                let also = |wanted| {
+                    kind(address.kind()).is_some_and(|(_, kind)| kind.shows(name, wanted, is))
+                };
+                is.get(name) == wanted || wanted.is_some_and(also)
             }),
             _ => true,
         })

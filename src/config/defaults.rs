@@ -7,6 +7,7 @@ use super::accounts::{Accounts, Named};
 use super::check::{CHECK, check};
 use super::expires::{Expiry, expires};
 use super::keys::{Key, firsts, names, report_duplicate_keys, unknown_key};
+use super::lifecycle::{self, Lifecycle};
 use super::openstack::{self, OpenStack};
 use super::reader::Reader;
 use super::records::{TTL, ttl};
@@ -16,14 +17,17 @@ use super::tags::{TAGS, tags};
 use crate::model::{Diagnostic, Probe, nearest};
 
 /// Its keys.
-pub(super) const KEYS: [Key; 13] = [
+pub(super) const KEYS: [Key; 16] = [
     server::PROVIDER,
     server::REGION,
     server::SIZE,
     server::IMAGE,
-    server::BACKUPS,
+    lifecycle::BACKUPS,
+    lifecycle::IPV6,
     server::DISK,
     server::REPLACE,
+    lifecycle::ON_IMAGE_CHANGE,
+    lifecycle::ON_DESTROY,
     server::PROTECT,
     server::EXPIRES,
     CHECK,
@@ -41,6 +45,7 @@ pub(super) struct Defaults {
     pub(super) backups: Option<Spanned<bool>>,
     pub(super) grow_disk: Option<Spanned<bool>>,
     pub(super) destroy_first: Option<Spanned<bool>>,
+    pub(super) lifecycle: Lifecycle,
     pub(super) protect: Option<Spanned<bool>>,
     pub(super) expires: Option<Spanned<Expiry>>,
     pub(super) check: Option<Spanned<Probe>>,
@@ -78,7 +83,10 @@ pub(super) fn defaults(
             "image" => {
                 defaults.image = selector(reader, "the default `image`", value, Wanted::IMAGE);
             }
-            "backups" => defaults.backups = reader.boolean("the default `backups`", value),
+            "backups" => {
+                let what = "the default `backups`";
+                defaults.backups = defaults.lifecycle.backups(reader, what, value);
+            }
             "protect" => defaults.protect = reader.boolean("the default `protect`", value),
             "expires" => defaults.expires = expires(reader, "the default `expires`", value),
             "check" => defaults.check = check(reader, "the default `check`", value),
@@ -87,6 +95,11 @@ pub(super) fn defaults(
                 defaults.destroy_first = replace(reader, "the default `replace`", value);
             }
             "ttl" => defaults.ttl = ttl(reader, "the default `ttl`", value),
+            key if defaults.lifecycle.read(
+                reader,
+                (key, &format!("the default `{key}`")),
+                value,
+            ) => {}
             "tags" => defaults.tags = tags(reader, "the default `tags`", value),
             "openstack" if !accounts.some_openstack() => {
                 let place = reader.name_place(member);

@@ -14,6 +14,7 @@ mod files;
 mod firewalls;
 mod keys;
 mod layout;
+mod lifecycle;
 mod networks;
 mod openstack;
 mod overlay;
@@ -46,6 +47,7 @@ pub use compose::{Draft, DraftNames, DraftServer};
 pub use expires::{Ends, Expiry};
 pub use files::{File, FileSource};
 pub use firewalls::Firewall;
+pub use lifecycle::{BackupPolicy, Lifecycle};
 pub use openstack::OpenStack;
 pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};
 pub use public_key::{KeyError, PublicKey};
@@ -148,6 +150,8 @@ pub struct Server {
     pub grow_disk: Option<Spanned<bool>>,
     /// Whether it is deleted before another takes its place.
     pub destroy_first: Spanned<bool>,
+    /// What becomes of it when it is changed, and before it goes.
+    pub lifecycle: Lifecycle,
     /// Whether nothing may delete it.
     pub protect: Spanned<bool>,
     /// How a new one shows that it serves.

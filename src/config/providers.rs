@@ -30,6 +30,8 @@ pub struct ProviderType {
     pub tags: bool,
     /// Whether its servers are in VPCs that have names.
     pub vpcs: bool,
+    /// The keys of servers that mean nothing here, and why, in words.
+    pub(super) lacks: &'static [(&'static str, &'static str)],
     /// Whether its servers may have the block `openstack`.
     pub openstack: bool,
     /// Values that a server could have, for hints.
@@ -44,6 +46,7 @@ const DIGITALOCEAN: ProviderType = ProviderType {
     keeps_disk: true,
     tags: true,
     vpcs: true,
+    lacks: &[],
     openstack: false,
     examples: [
         ("region", "nyc3"),
@@ -89,6 +92,16 @@ const OPENSTACK_SETTINGS: &[Key] = &[
 /// The endpoints that a catalog of services tells apart.
 const INTERFACES: [&str; 3] = ["public", "internal", "admin"];
 
+/// What only DigitalOcean does here.
+const OUTSIDE_DIGITALOCEAN: &[(&str, &str)] = &[
+    (
+        "on_image_change",
+        "no server is rebuilt: another takes its place",
+    ),
+    ("on_destroy", "no snapshots are taken"),
+    ("ipv6", "the network alone says whether there is IPv6"),
+];
+
 /// Every type there is.
 pub const TYPES: [ProviderType; 4] = [
     DIGITALOCEAN,
@@ -100,6 +113,7 @@ pub const TYPES: [ProviderType; 4] = [
         keeps_disk: false,
         tags: false,
         vpcs: false,
+        lacks: OUTSIDE_DIGITALOCEAN,
         openstack: true,
         examples: [
             ("region", "RegionOne"),
@@ -115,6 +129,7 @@ pub const TYPES: [ProviderType; 4] = [
         keeps_disk: false,
         tags: false,
         vpcs: false,
+        lacks: OUTSIDE_DIGITALOCEAN,
         openstack: false,
         examples: [
             ("region", "DFW"),
@@ -130,6 +145,7 @@ pub const TYPES: [ProviderType; 4] = [
         keeps_disk: false,
         tags: false,
         vpcs: false,
+        lacks: OUTSIDE_DIGITALOCEAN,
         openstack: true,
         examples: [
             ("region", "DFW3"),

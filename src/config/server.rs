@@ -14,6 +14,7 @@ use super::keys::{
     Form, Key, SCHEMA, Shape, and, firsts, is_schema, names as names_of, report_duplicate_keys,
     unknown_key_but,
 };
+use super::lifecycle;
 use super::openstack::{self, OpenStack};
 use super::providers::{DEFAULT_TYPE, ProviderType};
 use super::ranges::{self, Made};
@@ -87,14 +88,17 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 17] = [
+pub(super) const SERVER_KEYS: [Key; 20] = [
     PROVIDER,
     REGION,
     SIZE,
     IMAGE,
-    BACKUPS,
+    lifecycle::BACKUPS,
+    lifecycle::IPV6,
     DISK,
     REPLACE,
+    lifecycle::ON_IMAGE_CHANGE,
+    lifecycle::ON_DESTROY,
     PROTECT,
     EXPIRES,
     CHECK,
@@ -228,6 +232,10 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "region" => set(&mut server.region, reader.text(&what, value).map(Some)),
             "size" => set(&mut server.size, selector(reader, &what, value, size)),
             "image" => set(&mut server.image, selector(reader, &what, value, image)),
+            "backups" if around.sectioned => {
+                let read = server.lifecycle.backups(reader, &what, value);
+                set(&mut server.backups, read);
+            }
             "backups" => set(&mut server.backups, reader.boolean(&what, value)),
             "names" => server.names = names(reader, &what, value),
             "networks" => server.networks = Some(to_json(value).to_string().into()),
@@ -244,6 +252,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
             "vpc" => server.vpc = reader.text(&what, value),
             "ttl" => set(&mut server.ttl, ttl(reader, &what, value).map(Some)),
+            _ if server.lifecycle.read(reader, (key, &what), value) => {}
             "tags" => own_tags = tags(reader, &what, value),
             "files" => server.files = files(reader, &of, value),
             "openstack" => {
@@ -327,6 +336,7 @@ fn beginning(
             .destroy_first
             .clone()
             .unwrap_or_else(|| Spanned::new(false, name.place.clone())),
+        lifecycle: defaults.lifecycle.clone(),
         protect: defaults
             .protect
             .clone()
@@ -368,7 +378,7 @@ pub(super) fn replace(
 }
 
 /// Whether it is the second of two words.
-fn one_of_two(
+pub(super) fn one_of_two(
     reader: &mut Reader<'_, '_>,
     what: &str,
     value: &Value<'_>,

@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Cloud, Domain, Server, account_checks, dns_name, firewalls, record_checks, vpcs};
+use super::{
+    Cloud, Domain, Server, account_checks, dns_name, firewalls, lifecycle, record_checks, vpcs,
+};
 use crate::model::{Diagnostic, Place};
 
 /// A rule for a whole configuration; pushes what breaks it.
@@ -45,6 +47,10 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("no two VPCs share addresses", vpcs::check_ranges),
     ("servers are where their VPCs are", vpcs::check_servers),
     ("firewalls can be made", firewalls::check),
+    (
+        "servers are asked only for what they can go through",
+        lifecycle::offered,
+    ),
     (
         "servers are in the region of their account",
         account_checks::regions,

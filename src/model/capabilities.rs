@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::Attributes;
+use super::{Attributes, Money};
 
 /// What a provider can do, as data.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,8 @@ pub struct Capabilities {
     pub updates: &'static [Update],
     /// The kinds of which something stays, and is paid for, when one is deleted by hand.
     pub leaves: &'static [&'static str],
+    /// What a GB of a copy that is kept of something costs a month; `None` if there are none.
+    pub copy_gb: Option<Money>,
     /// What can be created several at once.
     pub batches: &'static [Batch],
     /// What its records may be.

@@ -21,6 +21,12 @@ impl Money {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// So many cents.
+    #[must_use]
+    pub const fn from_cents(cents: i64) -> Self {
+        Self(cents * 10_000)
+    }
+
     /// An amount as APIs give it, in dollars; to the nearest millionth.
     #[must_use]
     pub fn from_dollars(dollars: f64) -> Self {

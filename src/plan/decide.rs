@@ -217,6 +217,14 @@ impl<'a> Decider<'_, 'a> {
             .map(|found| diff::changes(kind, desired, found, self.facts))
             .unwrap_or_default();
         diff::refusals(kind, desired, &changes, self.input, self.notes);
+        if let Some(recorded) = known_to_state
+            && is_protected(kind, recorded)
+            && let Some(change) = changes.iter().find(|change| change.remakes(kind))
+        {
+            let place = desired.place_of(&change.attribute);
+            self.notes
+                .push(protected_from_loss(kind, address, change).at(place));
+        }
         // What was ready once and is not now lacks something that it is waited for with.
         let is_pending = kind.lingers
             && found.is_some_and(|found| matches!(found.readiness, Readiness::Pending(_)));
@@ -586,6 +594,22 @@ fn leads_nowhere(address: &Address) -> Diagnostic {
         .hint("\"replace\": \"create-first\" has no such time, where there can be two")
 }
 
+/// It would be there in the end, and what is on it would not.
+fn protected_from_loss(kind: &Kind, address: &Address, change: &Change) -> Diagnostic {
+    let name = address.name();
+    let attribute = kind.attribute(&change.attribute);
+    let what = attribute.map_or("", |attribute| attribute.about);
+    Diagnostic::error(format!("{address} is protected"))
+        .detail(format!(
+            "with another {what} it would lose {}",
+            kind.loses.unwrap_or("what is on it")
+        ))
+        .hint(format!(
+            "give {name} its {what} back in cloud.json; to have it made anew, first apply it with \
+             \"protect\": false"
+        ))
+}
+
 /// It would be deleted in the end.
 fn protected_from_another(kind: &Kind, address: &Address, changes: &[Change]) -> Diagnostic {
     let name = address.name();
@@ -614,6 +638,12 @@ impl Change {
     pub(super) fn is_for_the_state(&self, kind: &Kind) -> bool {
         let attribute = kind.attribute(&self.attribute);
         attribute.is_some_and(|known| known.on_change == OnChange::Ours)
+    }
+
+    /// Whether what has it is made anew for it, and loses what was on it.
+    pub(crate) fn remakes(&self, kind: &Kind) -> bool {
+        let attribute = kind.attribute(&self.attribute);
+        attribute.is_some_and(|known| known.on_change == OnChange::MadeFrom)
     }
 
     /// What the attribute is while nothing else is changed, if it is one that passes.

@@ -5,7 +5,7 @@ use crate::model::{
 };
 use crate::resource::{Attribute, Facts, Kind, OnChange, show};
 
-use super::{Change, Input, Reason, Refreshed};
+use super::{Change, Input, Reason, Refreshed, replace};
 
 /// What must change on an existing resource so that it is as desired.
 pub(super) fn changes(
@@ -14,7 +14,11 @@ pub(super) fn changes(
     observed: &Observed,
     facts: &Facts<'_>,
 ) -> Vec<Change> {
-    let mut changes = Vec::new();
+    let recorded = facts.recorded.get(&desired.address);
+    let recorded = recorded.filter(|recorded| recorded.id == observed.id);
+    let mut changes = recorded.map_or_else(Vec::new, |recorded| {
+        replace::remade(kind, desired, recorded, &observed.attributes)
+    });
     for attribute in kind.attributes {
         if let OnChange::Passing(usual) = attribute.on_change {
             changes.extend(left_otherwise(attribute, usual, desired, observed, facts));
@@ -27,10 +31,17 @@ pub(super) fn changes(
         // What is bound by its id may have been given another name since.
         let compared = matches!(
             attribute.on_change,
-            OnChange::Update | OnChange::Replace | OnChange::Fixed(_) | OnChange::Identity
+            OnChange::Update
+                | OnChange::Replace
+                | OnChange::Fixed(_)
+                | OnChange::Identity
+                | OnChange::Late(_)
         );
         let wanted = desired.attributes.get(attribute.name);
-        let is = observed.attributes.get(attribute.name);
+        let is = observed.attributes.get(match attribute.on_change {
+            OnChange::Late(other) => other,
+            _ => attribute.name,
+        });
         let (true, Some(wanted), Some(is)) = (compared, wanted, is) else {
             continue;
         };
@@ -250,7 +261,10 @@ pub(super) fn create_only_notes(
         ) else {
             continue;
         };
-        if wanted != applied {
+        let is_given = kind
+            .late(attribute.name)
+            .is_some_and(|late| desired.attributes.contains_key(late.name));
+        if wanted != applied && !is_given {
             let about = attribute.about;
             notes.push(
                 Diagnostic::note(format!("{} keeps its {about}", desired.address))

@@ -163,6 +163,8 @@ fn losses(plan: &Plan) -> Vec<&Step> {
             let serves_on = address.had().is_some_and(|(had, _)| stays.contains(&had));
             step.loses.is_some() && !serves_on
         }
+        // It is there afterwards; for what was on it there is a guard of its own.
+        Op::Update { .. } => false,
         _ => step.loses.is_some(),
     };
     plan.steps.iter().filter(is_loss).collect()

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Recorded, Value};
-use crate::resource::{Facts, KINDS, Kind, OnChange};
+use crate::resource::{Attribute, Facts, KINDS, Kind, OnChange};
 
 use super::bind::{Bindings, nature, observed};
 use super::part::meant;
@@ -125,38 +125,77 @@ impl<'a> Twins<'a> {
     }
 }
 
+/// What one that is made anew where it is was to be made from, and from what it was made.
+pub(super) fn remade(
+    kind: &Kind,
+    desired: &Desired,
+    recorded: &Recorded,
+    is: &Attributes,
+) -> Vec<Change> {
+    if !(kind.remade)(&desired.attributes) {
+        return Vec::new();
+    }
+    let made_from = |attribute: &&Attribute| attribute.on_change == OnChange::MadeFrom;
+    let attributes = kind.attributes.iter().filter(made_from);
+    let changes = attributes.filter_map(|attribute| {
+        let (before, after) = made_from_another(kind, attribute, desired, recorded, is)?;
+        Some(Change {
+            attribute: attribute.name.to_owned(),
+            before: before.clone(),
+            after: Value::Known(after.clone()),
+        })
+    });
+    changes.collect()
+}
+
 fn differences<'d>(
     kind: &'d Kind,
     desired: &'d Desired,
     recorded: &'d Recorded,
     is: &'d Attributes,
 ) -> impl Iterator<Item = (&'static str, &'d Json, &'d Value)> {
-    kind.attributes.iter().filter_map(|attribute| {
-        let before = match attribute.on_change {
-            OnChange::Replace => is.get(attribute.name),
-            OnChange::MadeFrom => recorded.attributes.get(attribute.name),
-            _ => None,
-        }?;
+    let remade = (kind.remade)(&desired.attributes);
+    kind.attributes.iter().filter_map(move |attribute| {
         let wanted = desired.attributes.get(attribute.name)?;
-        let after = match wanted {
-            // What is yet to be made is nothing that it could have; what it was made with before it
-            // has still.
-            Value::Reference(to) if attribute.on_change == OnChange::Replace => {
-                let is_new = !recorded.refers_to.contains(&to.address);
-                return is_new.then_some((attribute.name, before, wanted));
+        match attribute.on_change {
+            OnChange::Replace => {
+                let before = is.get(attribute.name)?;
+                let differs = match wanted {
+                    // What is yet to be made is nothing that it could have; what it was made with
+                    // before it has still.
+                    Value::Reference(to) => !recorded.refers_to.contains(&to.address),
+                    known => before != known.known()?,
+                };
+                differs.then_some((attribute.name, before, wanted))
             }
-            known => known.known()?,
-        };
-        // Whoever corrects what the state has wrong needs no other one.
-        let shows = |name: &str| {
-            let is = is.get(name);
-            is.is_some() && is == desired.known(name)
-        };
-        let is_so = attribute.on_change == OnChange::MadeFrom
-            && (shows(attribute.name)
-                || kind
-                    .along_with(attribute.name)
-                    .any(|along| shows(along.name)));
-        (before != after && !is_so).then_some((attribute.name, before, wanted))
+            OnChange::MadeFrom if !remade => {
+                let (before, _) = made_from_another(kind, attribute, desired, recorded, is)?;
+                Some((attribute.name, before, wanted))
+            }
+            _ => None,
+        }
     })
+}
+
+/// From what something was made, as the state says, and from what it should have been, if that is
+/// something else.
+fn made_from_another<'d>(
+    kind: &Kind,
+    attribute: &Attribute,
+    desired: &'d Desired,
+    recorded: &'d Recorded,
+    is: &Attributes,
+) -> Option<(&'d Json, &'d Json)> {
+    let before = recorded.attributes.get(attribute.name)?;
+    let after = desired.known(attribute.name)?;
+    // Whoever corrects what the state has wrong needs no other one.
+    let shows = |name: &str| {
+        let wanted = desired.known(name);
+        wanted.is_some_and(|wanted| kind.shows(name, wanted, is))
+    };
+    let is_so = shows(attribute.name)
+        || kind
+            .along_with(attribute.name)
+            .any(|along| shows(along.name));
+    (before != after && !is_so).then_some((before, after))
 }

@@ -154,6 +154,7 @@ mod tests {
             Update::at_once("toy", &["motor"]),
         ],
         leaves: &[],
+        copy_gb: None,
         batches: &[],
         records: RecordRules::ALL,
         name_servers: &[],

@@ -10,8 +10,11 @@ use super::stages::{Stage, stages};
 use super::write_back::write_back;
 use super::{Change, Input, Op, Reason, Step, Unrecorded, Verb, graph, words};
 
+use snapshot::Copy;
+
 mod probe;
 mod replaced;
+mod snapshot;
 
 /// The order of the parts of a plan: what is made comes before what is removed, because what is
 /// removed may still be referred to until then.
@@ -34,6 +37,7 @@ pub(super) fn steps(
     }
     let mut waits_for = waits_for(input, &drafts);
     replaced::add_drains(&mut drafts, &mut waits_for);
+    snapshot::add_snapshots(&mut drafts, &mut waits_for);
     let ranks: Vec<(Part, usize)> = drafts.iter().map(|draft| draft.rank).collect();
     let comes_after: Vec<Vec<usize>> = drafts
         .iter()
@@ -102,13 +106,15 @@ struct Draft<'d> {
     drain: Option<Drain>,
     /// Where it stands, or stood, and whether it can only stand there alone.
     stands_at: Option<(String, bool)>,
+    /// The copy that is to be made before it is deleted.
+    copy: Option<Copy>,
 }
 
 /// The drafts of a decision, the first of which becomes the one numbered `first`, from 0.
 fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec<Draft<'d>> {
     let mut drafts: Vec<Draft<'d>> = Vec::new();
     if decision.action.verb == Verb::Recreate {
-        drafts.extend(replaced::goes_first(decision));
+        drafts.extend(replaced::goes_first(input, decision));
     }
     let before = drafts.len();
     drafts.extend(whole(input, decision));
@@ -248,6 +254,10 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
             Verb::Delete => (decision.kind.stands_at)(&words::before(action)),
             _ => None,
         },
+        copy: match action.verb {
+            Verb::Delete if is_there => snapshot::asked_for(input, decision),
+            _ => None,
+        },
     })
 }
 
@@ -287,6 +297,8 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             }
         }
         let permanent = (kind.permanent)(&before, &attributes, account.catalog.as_ref());
+        let remakes = stage.changes.iter().any(|change| change.remakes(kind));
+        let loses = kind.loses.filter(|_| remakes);
         let changed = stage.changes.iter().map(|change| change.attribute.clone());
         let changed: Vec<String> = changed.collect();
         let step = Step {
@@ -294,11 +306,11 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             verb: Verb::Update,
             kind: kind.name.to_owned(),
             label: words::label(decision),
-            detail: words::in_place(decision, &stage, permanent),
+            detail: words::in_place(decision, &stage, (permanent, loses)),
             monthly: price_change(kind, account.catalog.as_ref(), &before, &attributes)
                 .filter(|more| !more.is_zero()),
-            loses: None,
-            wipes: false,
+            loses,
+            wipes: loses.is_some(),
             interrupts: stage.interrupts,
             permanent,
             waits_for: Vec::new(),
@@ -326,6 +338,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             lets_go: texts_before(decision, OnChange::Update),
             drain: None,
             stands_at: None,
+            copy: None,
         });
     }
     drafts
@@ -394,11 +407,12 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         .enumerate()
         .map(|(node, draft)| (&draft.address, node))
         .collect();
-    // What is changed in place is there already.
+    // What is changed in place is there already, unless it is made anew there.
+    let changes = |step: &Step| matches!(step.op, Op::Update { .. }) && step.loses.is_none();
     let makers: HashMap<&Address, usize> = drafts
         .iter()
         .enumerate()
-        .filter(|(_, draft)| !matches!(draft.step.op, Op::Update { .. }))
+        .filter(|(_, draft)| !changes(&draft.step))
         .map(|(node, draft)| (&draft.address, node))
         .collect();
     let takes_over = |draft: &Draft<'_>| matches!(draft.step.op, Op::Import { .. });

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Address, Attributes, Desired, Value};
+use crate::model::{Address, Attributes, Desired, Money, Value};
 use crate::resource::{Kind, show};
 
 use super::decide::{Decision, values};
@@ -100,6 +100,13 @@ fn differs(decision: &Decision<'_>) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
+/// What is said of a copy that is made of what goes.
+pub(super) fn copied(kind: &Kind, change: &Change, a_gb: Option<Money>) -> String {
+    let what = (kind.changed)(&change.attribute, &change.before, &change.after);
+    let price = a_gb.map_or_else(String::new, |price| format!(" · {price} a GB and month"));
+    format!("{what} · stays{price}")
+}
+
 /// Where something new is made, if there is more than one place.
 pub(super) fn whereabouts(input: &Input<'_>, decision: &Decision<'_>) -> String {
     let is_new = matches!(
@@ -128,10 +135,17 @@ pub(super) fn awaited(id: &str) -> String {
 }
 
 /// What a step does in place, why, and what that means.
-pub(super) fn in_place(decision: &Decision<'_>, stage: &Stage, permanent: bool) -> String {
+pub(super) fn in_place(
+    decision: &Decision<'_>,
+    stage: &Stage,
+    (permanent, loses): (bool, Option<&str>),
+) -> String {
     let mut text = changed(decision, &stage.changes);
     if stage.interrupts {
         text.push_str(" · downtime");
+    }
+    if let Some(lost) = loses {
+        text.push_str(&format!(" · data loss: {lost}"));
     }
     if permanent {
         text.push_str(" · permanent");

@@ -18,7 +18,12 @@ use super::{Absence, Wanted};
 const AT_ONCE: usize = 8;
 
 /// What of a server only the catalog can tell the price of.
-const PRICED: [&str; 3] = [server::REGION, server::SIZE, server::BACKUPS];
+const PRICED: [&str; 4] = [
+    server::REGION,
+    server::SIZE,
+    server::BACKUPS,
+    server::BACKUP_POLICY,
+];
 
 pub(super) struct Look<'a> {
     pub(super) name: Arc<str>,
@@ -60,7 +65,7 @@ impl Look<'_> {
                 if self.wanted.asks_for_another(&desired.address) {
                     return true;
                 }
-                let mut looked_up = PRICED.iter().chain([&server::IMAGE]);
+                let mut looked_up = PRICED.iter().chain([&server::IMAGE, &server::ENABLE_IPV6]);
                 let changed = looked_up.any(|attribute| {
                     let wanted = desired.known(attribute);
                     wanted.is_some() && wanted != recorded.attributes.get(attribute)

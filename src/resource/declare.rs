@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use crate::config::{Cloud, DEFAULT_ACCOUNT, PublicKey, Server, Spanned};
+use crate::config::{BackupPolicy, Cloud, DEFAULT_ACCOUNT, PublicKey, Server, Spanned};
 use crate::model::{
     AccountViews, Address, Attributes, Catalog, Desired, Diagnostic, Observed, Recorded, Reference,
     Value,
@@ -241,6 +241,24 @@ impl<'a> Declaration<'a> {
         if wanted.grow_disk.as_ref().is_some_and(|grow| grow.value) {
             attributes.insert(server::DISK, server::GROW.into());
         }
+        if wanted
+            .lifecycle
+            .rebuild
+            .as_ref()
+            .is_some_and(|said| said.value)
+        {
+            attributes.insert(server::ON_IMAGE_CHANGE, server::REBUILD.into());
+        }
+        if let Some(policy) = &wanted.lifecycle.backup_policy {
+            let backup_policy = backup_policy(&policy.value);
+            attributes.insert(server::BACKUP_POLICY, backup_policy.into());
+            places.insert(server::BACKUP_POLICY, policy.place.clone());
+        }
+        let snapshot = wanted.lifecycle.snapshot.as_ref();
+        if let Some(snapshot) = snapshot.filter(|said| said.value) {
+            attributes.insert(server::ON_DESTROY, server::SNAPSHOT.into());
+            places.insert(server::ON_DESTROY, snapshot.place.clone());
+        }
         if wanted.destroy_first.value {
             attributes.insert(server::REPLACE, server::DESTROY_FIRST.into());
         }
@@ -254,7 +272,13 @@ impl<'a> Declaration<'a> {
             attributes.insert(server::PROTECT, true.into());
             places.insert(server::PROTECT, wanted.protect.place.clone());
         }
-        if let Some(ipv6) = region.and_then(|region| has_ipv6(catalog, &region.value)) {
+        let asked = wanted.lifecycle.ipv6.as_ref();
+        if let Some(asked) = asked.filter(|asked| asked.value) {
+            attributes.insert(server::ENABLE_IPV6, true.into());
+            places.insert(server::ENABLE_IPV6, asked.place.clone());
+        }
+        let offered = || region.and_then(|region| has_ipv6(catalog, &region.value));
+        if let Some(ipv6) = asked.map(|asked| asked.value).or_else(offered) {
             attributes.insert(server::IPV6, ipv6.into());
             if !ipv6 {
                 // Known before it is made: it will have no such address.
@@ -370,6 +394,18 @@ fn dns_of<'a>(setting: &Setting<'a>, account: &'a str) -> &'a str {
     let view = setting.accounts.get(account);
     let other = view.and_then(|view| view.dns_in.as_deref());
     other.unwrap_or(account)
+}
+
+fn backup_policy(policy: &BackupPolicy) -> Json {
+    let BackupPolicy {
+        plan,
+        weekday,
+        hour,
+    } = policy;
+    match weekday {
+        Some(weekday) => json!({"plan": plan, "weekday": weekday, "hour": hour}),
+        None => json!({"plan": plan, "hour": hour}),
+    }
 }
 
 /// Whether servers in a region get IPv6; `None` if the catalog was not needed, because then all

@@ -32,6 +32,8 @@ pub const KIND: Kind = Kind {
     referred: &[],
     marked: false,
     protected_by: None,
+    remade: |_| false,
+    copied: None,
     destroyed_first: |_| false,
     remembered_for: None,
     forgotten_at: None,

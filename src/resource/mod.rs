@@ -61,6 +61,11 @@ pub struct Kind {
     pub marked: bool,
     /// The attribute that keeps one from being deleted while the state says so.
     pub protected_by: Option<&'static str>,
+    /// Whether one that shall be made from something else stays what it is and is made anew where
+    /// it is, by what is wanted.
+    pub remade: fn(&Attributes<Value>) -> bool,
+    /// How a copy is kept of one that is deleted, where that is asked for.
+    pub copied: Option<Copied>,
     /// Whether one that another takes the place of goes before that is made, by what is wanted.
     pub destroyed_first: fn(&Attributes<Value>) -> bool,
     /// The attribute that says for how many seconds others remember what it said.
@@ -116,6 +121,20 @@ pub struct Probed {
     pub unanswered: &'static str,
 }
 
+/// How a copy is kept of something that is deleted.
+#[derive(Clone, Copy)]
+pub struct Copied {
+    /// The attribute that asks for it, and what it says then. The state keeps it.
+    pub asked_by: &'static str,
+    /// What it says then.
+    pub with: &'static str,
+    /// The attribute that is the copy's name: to give it that is to make the copy.
+    pub attribute: &'static str,
+    /// The copy's name, from the attributes and the id of what it is of: the same every time, so
+    /// that a copy of which nobody has the answer is found again.
+    pub named: fn(&Attributes, &str) -> String,
+}
+
 /// A named value of a kind.
 pub struct Attribute {
     /// Its name.
@@ -156,8 +175,13 @@ pub enum OnChange {
     /// It says the same as this other attribute, in the provider's words: it is changed along with
     /// it, and is no difference itself.
     Along(&'static str),
+    /// One that exists can be given this other attribute, which otherwise matters only when it is
+    /// created: it is asked for by itself, and is the same.
+    Late(&'static str),
     /// It is looked at when others change, and not remembered.
     Seen,
+    /// The same, of another name for what this other attribute says.
+    SeenAs(&'static str),
     /// It means something to this program alone: the state keeps it, and no provider hears of it.
     Ours,
 }
@@ -222,6 +246,29 @@ impl Kind {
         attributes.any(|one| matches!(one.on_change, OnChange::Replace | OnChange::MadeFrom))
     }
 
+    /// Whether these attributes show that one of them is this, by whatever name.
+    #[must_use]
+    pub fn shows(&self, name: &str, value: &Json, is: &Attributes) -> bool {
+        if let Some(OnChange::Late(other)) = self.attribute(name).map(|known| known.on_change) {
+            return is.get(other) == Some(value);
+        }
+        let also =
+            |other: &&Attribute| matches!(other.on_change, OnChange::SeenAs(of) if of == name);
+        is.get(name) == Some(value)
+            || self
+                .attributes
+                .iter()
+                .filter(also)
+                .any(|other| is.get(other.name) == Some(value))
+    }
+
+    /// The attribute by which one that exists is given this one, if there is such a way.
+    #[must_use]
+    pub fn late(&self, name: &str) -> Option<&'static Attribute> {
+        let mut attributes = self.attributes.iter();
+        attributes.find(|other| matches!(other.on_change, OnChange::Late(of) if of == name))
+    }
+
     /// The attributes that are changed along with this one.
     pub fn along_with(&self, name: &str) -> impl Iterator<Item = &'static Attribute> {
         let all = self.attributes.iter();
@@ -233,7 +280,10 @@ impl Attribute {
     /// Whether what is seen of it is never remembered: only what a run of ours made of it is.
     #[must_use]
     pub fn is_only_seen(&self) -> bool {
-        matches!(self.on_change, OnChange::Passing(_) | OnChange::Seen)
+        matches!(
+            self.on_change,
+            OnChange::Passing(_) | OnChange::Seen | OnChange::SeenAs(_)
+        )
     }
 
     /// What it is while nothing else is changed, if it is one that passes.

@@ -37,6 +37,8 @@ pub const KIND: Kind = Kind {
     },
     marked: false,
     protected_by: None,
+    remade: |_| false,
+    copied: None,
     destroyed_first: |_| false,
     remembered_for: Some(TTL),
     forgotten_at: None,

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use crate::model::{Address, Attributes, Catalog, Observed, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Price, Probed, Removal, attribute, evicts_nothing, flag,
-    from_to, known_text, only_if_asked, server_checks, stands_nowhere, text,
+    Attribute, Copied, Facts, Kind, OnChange, Price, Probed, Removal, attribute, evicts_nothing,
+    flag, from_to, known_text, only_if_asked, server_checks, stands_nowhere, text,
 };
 
 /// Its name, which is its hostname too.
@@ -19,7 +19,7 @@ pub const REGION: &str = "region";
 pub const SIZE: &str = "size";
 /// The image's slug or id.
 pub const IMAGE: &str = "image";
-/// The id of the image that it was made from, where that has no other name (any more): that says
+/// The id of the image that it was made from. Where that has no other name (any more), it says
 /// nothing about what was asked for.
 pub const MADE_FROM: &str = "made_from";
 /// The provider's id of the size, where it goes by that.
@@ -40,6 +40,10 @@ pub const VPC: &str = "vpc";
 pub const VPC_NAME: &str = "vpc_name";
 /// Whether the provider backs it up.
 pub const BACKUPS: &str = "backups";
+/// When it is backed up: `{"plan": "weekly", "weekday": "SUN", "hour": 4}`.
+pub const BACKUP_POLICY: &str = "backup_policy";
+/// Whether one that exists shall get [`IPV6`].
+pub const ENABLE_IPV6: &str = "enable_ipv6";
 /// Whether it has IPv6.
 pub const IPV6: &str = "ipv6";
 /// The fingerprint of the key put on it.
@@ -60,6 +64,14 @@ pub const OFF: &str = "off";
 pub const DISK: &str = "disk";
 /// It grows to what the new size has, for good.
 pub const GROW: &str = "grow";
+/// What becomes of it when its image is another one: [`REBUILD`], or another takes its place.
+pub const ON_IMAGE_CHANGE: &str = "on_image_change";
+/// It stays what it is, with its addresses, and its disk is made anew.
+pub const REBUILD: &str = "rebuild";
+/// What comes before it is deleted: [`SNAPSHOT`], or nothing.
+pub const ON_DESTROY: &str = "on_destroy";
+/// The name of a snapshot that was taken of it before it goes.
+pub const SNAPSHOT: &str = "snapshot";
 /// What comes first when another takes its place: [`DESTROY_FIRST`], or the other.
 pub const REPLACE: &str = "replace";
 /// It goes before another is made.
@@ -83,6 +95,8 @@ pub const NETWORKS: &str = "networks";
 /// has daily ones, because that is what the API takes when no policy is sent; daily backups are
 /// 30 % and weekly ones 20 %.
 pub const DAILY_BACKUPS_PERCENT: i64 = 30;
+/// What weekly ones cost.
+pub const WEEKLY_BACKUPS_PERCENT: i64 = 20;
 
 /// The descriptor.
 pub const KIND: Kind = Kind {
@@ -92,6 +106,16 @@ pub const KIND: Kind = Kind {
     name_of: |attributes| known_text(attributes, NAME),
     marked: true,
     protected_by: Some(PROTECT),
+    remade: |attributes| text(attributes, ON_IMAGE_CHANGE) == REBUILD,
+    copied: Some(Copied {
+        asked_by: ON_DESTROY,
+        with: SNAPSHOT,
+        attribute: SNAPSHOT,
+        named: |attributes, id| {
+            let name = known_text(attributes, NAME).unwrap_or_default();
+            format!("{name}-{id}")
+        },
+    }),
     destroyed_first: |attributes| text(attributes, REPLACE) == DESTROY_FIRST,
     remembered_for: None,
     forgotten_at: Some(FORGOTTEN_AT),
@@ -113,11 +137,11 @@ pub const KIND: Kind = Kind {
     removed: |_| String::new(),
     stands_at: stands_nowhere,
     evicts: evicts_nothing,
-    permanent: disk_grows,
+    permanent,
     changed,
     outcome: public_addresses,
     lingers: true,
-    priced_by: &[SIZE, BACKUPS],
+    priced_by: &[SIZE, BACKUPS, BACKUP_POLICY],
     price,
     check: server_checks::check,
     removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,
@@ -136,18 +160,23 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(SIZE_ID, "size's id", OnChange::Along(SIZE)),
     attribute(IMAGE, "image", OnChange::MadeFrom),
     attribute(IMAGE_ID, "image's id", OnChange::Along(IMAGE)),
-    attribute(MADE_FROM, "image's id", OnChange::Seen),
+    attribute(MADE_FROM, "image's id", OnChange::SeenAs(IMAGE)),
     attribute(SETTINGS, "settings", OnChange::CreateOnly),
     attribute(FILES, "files", OnChange::CreateOnly),
     only_if_asked(VPC, "VPC", OnChange::Replace),
     only_if_asked(VPC_NAME, "VPC's name", OnChange::Along(VPC)),
     attribute(BACKUPS, "backups", OnChange::Update),
+    only_if_asked(BACKUP_POLICY, "backups", OnChange::Update),
+    only_if_asked(ENABLE_IPV6, "IPv6", OnChange::Late(IPV6)),
     only_if_asked(TAGS, "tags", OnChange::Update),
     only_if_asked(TAGS_AS_SPELT, "tags as spelt", OnChange::Along(TAGS)),
     attribute(POWER, "power", OnChange::Passing(ON)),
     attribute(DISK, "disk", OnChange::Manner),
     attribute(REPLACE, "replacement", OnChange::Manner),
+    attribute(ON_IMAGE_CHANGE, "rebuilding", OnChange::Manner),
     attribute(LOCKED, "lock", OnChange::Seen),
+    attribute(ON_DESTROY, "snapshot", OnChange::Ours),
+    attribute(SNAPSHOT, "snapshot", OnChange::Seen),
     attribute(PROTECT, "protection", OnChange::Ours),
     attribute(CHECK, "check", OnChange::Manner),
     attribute(UNANSWERED, "answer", OnChange::Ours),
@@ -171,7 +200,9 @@ fn detail(attributes: &Attributes<Value>) -> String {
     if flag(attributes, IPV6) {
         parts.push("ipv6");
     }
-    if flag(attributes, BACKUPS) {
+    if is_weekly(attributes) {
+        parts.push("weekly backups");
+    } else if flag(attributes, BACKUPS) {
         parts.push("backups");
     }
     parts.join(" · ")
@@ -182,19 +213,53 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
     match (attribute, after_text) {
         (POWER, Some(OFF)) => "shut down".to_owned(),
         (POWER, _) => "start".to_owned(),
+        // Along with that they are on.
+        (BACKUP_POLICY, _) if before.is_null() => policy(after),
+        (BACKUP_POLICY, _) => format!("backups {}", policy(after)),
+        (ENABLE_IPV6, _) => "enable IPv6".to_owned(),
         (BACKUPS, _) if after.known() == Some(&Json::Bool(true)) => "backups on".to_owned(),
         (BACKUPS, _) => "backups off".to_owned(),
         (PROTECT, _) if after.known() == Some(&Json::Bool(true)) => {
             "protected from now on".to_owned()
         }
+        (ON_DESTROY, Some(_)) => "a snapshot before it goes, from now on".to_owned(),
+        (ON_DESTROY, None) => "no snapshot before it goes any more".to_owned(),
+        (SNAPSHOT, Some(name)) => format!("snapshot {name}"),
         (PROTECT, _) => "no longer protected".to_owned(),
         (UNANSWERED, _) => "no longer asked whether it serves".to_owned(),
         // It has it already, and whoever gave it that has not said yet that it is to stay so.
         (SIZE, Some(size)) if before.as_str() == Some(size) => format!("confirm {size}"),
+        (IMAGE, _) => format!("rebuild: {}", from_to(attribute, before, after)),
         (TAGS, _) => tags_changed(before, after),
         (NAME, _) => format!("rename: {}", from_to(attribute, before, after)),
         _ => from_to(attribute, before, after),
     }
+}
+
+/// `weekly, on SUN from 4:00 UTC`
+fn policy(policy: &Value) -> String {
+    let part = |name: &str| policy.known().and_then(|policy| policy.get(name));
+    let text = |name: &str| part(name).and_then(Json::as_str);
+    let hour = part("hour").and_then(Json::as_u64).unwrap_or_default();
+    let day = text("weekday").map_or_else(String::new, |day| format!("on {day} "));
+    let plan = text("plan").unwrap_or_default();
+    format!("{plan}, {day}from {hour}:00 UTC")
+}
+
+fn is_weekly(attributes: &Attributes<Value>) -> bool {
+    let policy = attributes.get(BACKUP_POLICY).and_then(Value::known);
+    let plan = policy.and_then(|policy| policy.get("plan")?.as_str());
+    flag(attributes, BACKUPS) && plan == Some("weekly")
+}
+
+/// What cannot be taken back: a disk that grows, and IPv6.
+fn permanent(
+    before: &Attributes<Value>,
+    after: &Attributes<Value>,
+    catalog: Option<&Catalog>,
+) -> bool {
+    let gets_ipv6 = flag(after, ENABLE_IPV6) && !flag(before, ENABLE_IPV6);
+    gets_ipv6 || disk_grows(before, after, catalog)
 }
 
 /// Those that come and those that go: `tags +web −old`.
@@ -261,6 +326,9 @@ fn public_addresses(attributes: &Attributes) -> String {
 fn price(attributes: &Attributes<Value>, catalog: Option<&Catalog>) -> Price {
     let size = catalog.and_then(|catalog| catalog.size(text(attributes, SIZE)));
     match size.and_then(|size| size.monthly) {
+        Some(monthly) if is_weekly(attributes) => {
+            Price::Monthly(monthly + monthly.percent(WEEKLY_BACKUPS_PERCENT))
+        }
         Some(monthly) if flag(attributes, BACKUPS) => {
             Price::Monthly(monthly + monthly.percent(DAILY_BACKUPS_PERCENT))
         }

@@ -1,6 +1,8 @@
 use crate::model::{AccountView, Catalog, Desired, Diagnostic, Image, Region, Size, nearest};
 
 mod existing;
+mod ipv6;
+mod rebuilt;
 
 use super::Facts;
 use super::server::{DESTROY_FIRST, IMAGE, IMAGE_ID, KIND, REGION, REPLACE, SIZE};
@@ -8,6 +10,7 @@ use super::server::{DESTROY_FIRST, IMAGE, IMAGE_ID, KIND, REGION, REPLACE, SIZE}
 /// Everything about servers that would otherwise fail after the first of them was paid for.
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     existing::note(facts, found);
+    ipv6::check(facts, found);
     for (account, view) in facts.accounts {
         let Some(catalog) = &view.catalog else {
             continue;
@@ -21,6 +24,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             check_selection(desired, catalog, found);
         }
         existing::check(facts, account, catalog, found);
+        rebuilt::check(facts, account, catalog, found);
         // What goes first makes room for what comes.
         let goes_first = |desired: &&&Desired| {
             facts.bound(&desired.address).is_some() && desired.text(REPLACE) == Some(DESTROY_FIRST)

@@ -86,6 +86,11 @@ pub(super) enum Effect {
     Backups(Option<Policy>),
     Ipv6(Ipv6Addr),
     Rebuild(u64),
+    /// A snapshot with this id and this name comes about.
+    Snapshot {
+        id: u64,
+        name: String,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -100,6 +105,17 @@ pub(super) struct Action {
     /// When it will be done; `None` for one that a scripted failure holds up for ever.
     pub(super) due: Option<Millis>,
     pub(super) effect: Effect,
+}
+
+/// A copy of a Droplet's disk, which outlives it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Snapshot {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) droplet: u64,
+    pub(super) region: String,
+    pub(super) disk: u64,
+    pub(super) created: Millis,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -186,6 +202,7 @@ pub(super) enum Entry {
     DomainGone(String),
     Record(Record),
     RecordGone { zone: String, id: u64 },
+    Snapshot(Snapshot),
     Tag(Tag),
     TagGone(String),
     Vpc(Vpc),

@@ -2,8 +2,8 @@
 
 use super::answer::{Call, Outcome};
 use super::rules::{
-    account, actions, backups, catalog, domains, droplets, firewalls, images, keys, records, tags,
-    vpcs,
+    account, actions, backups, catalog, domains, droplets, firewalls, images, keys, records,
+    snapshots, tags, vpcs,
 };
 use super::world::World;
 
@@ -102,7 +102,7 @@ pub(super) const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v2/droplets/{droplet_id}/snapshots",
-        droplets::no_snapshots,
+        snapshots::list_of,
     ),
     route("GET", "/v2/firewalls", firewalls::list),
     route("POST", "/v2/firewalls", firewalls::create),
@@ -113,6 +113,8 @@ pub(super) const ROUTES: &[Route] = &[
     route("GET", "/v2/images/{image_id}", images::show),
     route("GET", "/v2/regions", catalog::regions),
     route("GET", "/v2/sizes", catalog::sizes),
+    route("GET", "/v2/snapshots", snapshots::list),
+    route("GET", "/v2/snapshots/{snapshot_id}", snapshots::show),
     route("GET", "/v2/tags", tags::list),
     route("POST", "/v2/tags", tags::create),
     route("GET", "/v2/tags/{tag_id}", tags::show),

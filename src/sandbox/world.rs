@@ -11,7 +11,7 @@ use super::catalog::Catalog;
 use super::invented_uuid;
 use super::model::{
     Action, Counters, Domain, Droplet, Effect, Entry, FORMAT, Firewall, Key, Millis, Progress,
-    Record, Status, Tag, Vpc,
+    Record, Snapshot, Status, Tag, Vpc,
 };
 use super::store::Kept;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -57,6 +57,7 @@ pub(super) struct World {
     pub(super) keys: BTreeMap<u64, Key>,
     pub(super) droplets: BTreeMap<u64, Droplet>,
     pub(super) actions: BTreeMap<u64, Action>,
+    pub(super) snapshots: BTreeMap<u64, Snapshot>,
     pub(super) zones: BTreeMap<String, Zone>,
     pub(super) tags: BTreeMap<String, Tag>,
     pub(super) vpcs: BTreeMap<String, Vpc>,
@@ -92,6 +93,7 @@ impl World {
             keys: BTreeMap::new(),
             droplets: BTreeMap::new(),
             actions: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             zones: BTreeMap::new(),
             tags: BTreeMap::new(),
             vpcs: BTreeMap::new(),
@@ -228,7 +230,7 @@ impl World {
 
     fn take_effect(&self, effect: &Effect, droplet: &mut Droplet) {
         match effect {
-            Effect::Nothing | Effect::Fail => {}
+            Effect::Nothing | Effect::Fail | Effect::Snapshot { .. } => {}
             Effect::Boot => {
                 droplet.status = Status::Active;
                 droplet.booted = true;
@@ -335,6 +337,16 @@ impl Kept for World {
             };
             if let Some(mut droplet) = self.droplets.get(&action.droplet).cloned() {
                 self.take_effect(&action.effect, &mut droplet);
+                if let Effect::Snapshot { id, name } = &action.effect {
+                    self.write(Entry::Snapshot(Snapshot {
+                        id: *id,
+                        name: name.clone(),
+                        droplet: droplet.id,
+                        region: droplet.region.clone(),
+                        disk: droplet.disk,
+                        created: due,
+                    }));
+                }
                 droplet.busy = droplet.busy.filter(|busy| *busy != id);
                 // The Droplet before its action: a file cut between the two lines only has the
                 // effect take place again.
@@ -379,6 +391,7 @@ impl Kept for World {
                     .values()
                     .map(|droplet| Entry::Droplet(Box::new(droplet.clone()))),
             )
+            .chain(self.snapshots.values().cloned().map(Entry::Snapshot))
             .chain(actions.cloned().map(Entry::Action))
             .chain(self.firewalls.values().cloned().map(Entry::Firewall))
             .chain(domains)
@@ -435,6 +448,10 @@ impl Kept for World {
                     unlink_record(zone, id);
                     zone.records.remove(&id);
                 }
+            }
+            Entry::Snapshot(snapshot) => {
+                self.seen_id(snapshot.id);
+                self.snapshots.insert(snapshot.id, snapshot);
             }
             Entry::Tag(tag) => {
                 self.tags.insert(tag.name.clone(), tag);

@@ -22,6 +22,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
     Capabilities {
         provider: "toy",
         kinds,
+        copy_gb: None,
         batches: &[],
         records: RecordRules::ALL,
         updates: &[],

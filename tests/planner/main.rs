@@ -14,6 +14,7 @@ mod conflicts;
 mod expiry;
 mod identity;
 mod in_place;
+mod lifecycle;
 mod network;
 mod order;
 mod part;

@@ -27,6 +27,7 @@ const KEY: &str = "ssh-ed25519 \
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
+    copy_gb: None,
     batches: &[],
     records: RecordRules::ALL,
     updates: &[Update::at_once("record", &["name", "data", "ttl"])],
@@ -44,6 +45,20 @@ pub(crate) static RESIZING: Capabilities = Capabilities {
         ..Update::at_once("server", &["size"])
     }],
     by_id: true,
+    ..CAPABILITIES
+};
+
+/// The same, where a server can be made anew where it is, and a copy of it be kept.
+pub(crate) static LIFECYCLE: Capabilities = Capabilities {
+    updates: &[
+        Update::at_once("record", &["name", "data"]),
+        Update {
+            interrupts: true,
+            ..Update::at_once("server", &["image"])
+        },
+        Update::at_once("server", &["snapshot"]),
+    ],
+    copy_gb: Some(Money::from_cents(5)),
     ..CAPABILITIES
 };
 

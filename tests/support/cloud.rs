@@ -305,6 +305,9 @@ impl Cloud {
                 }
             }
         }
+        for snapshot in self.list("/v2/snapshots", "snapshots") {
+            line(format!("snapshot {}", text(&snapshot["name"])));
+        }
         for zone in self.domains() {
             line(format!("domain {zone}"));
             for record in self.records(&zone) {

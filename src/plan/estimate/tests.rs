@@ -11,6 +11,7 @@ static CAPABILITIES: Capabilities = Capabilities {
         ..Update::at_once("server", &["size"])
     }],
     leaves: &[],
+    copy_gb: None,
     batches: &[Batch {
         kind: "server",
         most: 10,

@@ -55,6 +55,7 @@ pub(super) fn asks<'d>(decision: &'d Decision<'_>, needs: Vec<usize>) -> Option<
         gives_back: Vec::new(),
         lets_go: Vec::new(),
         stands_at: None,
+        copy: None,
         drain: None,
     })
 }

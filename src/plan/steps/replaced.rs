@@ -6,7 +6,7 @@ use crate::plan::drain::{self, Drain};
 use crate::plan::{Input, Op, Step, Verb, words};
 use crate::resource::{Kind, OnChange, kind};
 
-use super::{Draft, Part, texts_before};
+use super::{Draft, Part, snapshot, texts_before};
 
 /// The draft of what a later run deletes, if the state does not know yet when that may be.
 pub(super) fn stays<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
@@ -38,6 +38,7 @@ fn draining<'d>(
         lets_go: Vec::new(),
         drain: None,
         stands_at: None,
+        copy: None,
     }
 }
 
@@ -88,6 +89,7 @@ pub(super) fn add_drains(drafts: &mut Vec<Draft<'_>>, waits_for: &mut Vec<Vec<us
             lets_go: Vec::new(),
             drain: None,
             stands_at: None,
+            copy: None,
         };
         let first = waits_for.get(node).cloned().unwrap_or_default();
         if let Some(waits) = waits_for.get_mut(node) {
@@ -121,11 +123,12 @@ pub(super) fn goes<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<
         lets_go: texts_before(decision, OnChange::Update),
         drain: decision.drain,
         stands_at: None,
+        copy: snapshot::asked_for(input, decision),
     })
 }
 
 /// The draft of what goes before another is made. What leads to it leads nowhere until that is up.
-pub(super) fn goes_first<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
+pub(super) fn goes_first<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
     let action = &decision.action;
     let id = action.id.clone()?;
     let address = action.address.clone();
@@ -145,6 +148,7 @@ pub(super) fn goes_first<'d>(decision: &'d Decision<'_>) -> Option<Draft<'d>> {
         lets_go: texts_before(decision, OnChange::Update),
         drain: None,
         stands_at: None,
+        copy: snapshot::asked_for(input, decision),
     })
 }
 

@@ -9,7 +9,9 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Observed, Secret, Update};
+use crate::model::{
+    Account, Attributes, Capabilities, Catalog, Desired, Money, Observed, Secret, Update,
+};
 
 use super::adapter::{self, Adapter, Changing};
 use super::forward::LooksThrough;
@@ -71,6 +73,12 @@ const FIREWALL: Duration = Duration::from_secs(5);
 /// The same for a resize; one that grows the disk takes longer the more there is to copy.
 const RESIZE: Duration = Duration::from_secs(90);
 
+/// The same for a rebuild, which takes about as long as making a server.
+const REBUILD: Duration = Duration::from_secs(60);
+
+/// The same for a snapshot, which takes the longer the more is on the disk.
+const SNAPSHOT: Duration = Duration::from_secs(120);
+
 const UPDATES: &[Update] = &[
     Update::at_once("vpc", &["name", "description"]),
     Update {
@@ -79,14 +87,20 @@ const UPDATES: &[Update] = &[
     },
     Update::at_once("record", &["name", "data", "ttl"]),
     action(&["name"], ACTION),
-    action(&["backups"], ACTION),
+    action(&["backups", "backup_policy"], ACTION),
+    action(&["enable_ipv6"], ACTION),
     Update::at_once("server", &["tags"]),
+    Update {
+        interrupts: true,
+        ..action(&["image"], REBUILD)
+    },
     Update {
         // It has to be off: "Droplet is currently on. Please power it off to run this event."
         during: Some(("power", "off")),
         ..action(&["size"], RESIZE)
     },
     action(&["power"], ACTION),
+    action(&["snapshot"], SNAPSHOT),
 ];
 
 const fn action(attributes: &'static [&'static str], takes: Duration) -> Update {
@@ -96,11 +110,16 @@ const fn action(attributes: &'static [&'static str], takes: Duration) -> Update 
     }
 }
 
+/// What a GB of a snapshot costs a month
+/// (docs.digitalocean.com/products/snapshots/details/pricing).
+const SNAPSHOT_GB: Money = Money::from_cents(6);
+
 static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
     kinds: &["ssh_key", "vpc", "firewall", "server", "domain", "record"],
     updates: UPDATES,
     leaves: &[],
+    copy_gb: Some(SNAPSHOT_GB),
     batches: &[server::BATCH],
     records: record::RULES,
     name_servers: &[

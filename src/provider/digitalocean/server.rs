@@ -14,7 +14,7 @@ use crate::provider::cloud_init;
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::server::{
-    BACKUPS, FILES, IMAGE, IPV6, KIND, NAME, REGION, SIZE, SSH_KEY, TAGS, VPC,
+    BACKUP_POLICY, BACKUPS, FILES, IMAGE, IPV6, KIND, NAME, REGION, SIZE, SSH_KEY, TAGS, VPC,
 };
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
@@ -24,7 +24,9 @@ use super::wire::{
     ImageSelector, Links, Names, TagRequest,
 };
 
+mod backup_policy;
 mod change;
+mod snapshot;
 mod tags;
 mod view;
 
@@ -53,7 +55,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
     }
 
     fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
-        listing::servers(client, scope).boxed()
+        async move {
+            let mut listed = listing::servers(client, scope).await?;
+            backup_policy::of_listed(client, scope.desired, &mut listed.found).await?;
+            Ok(listed)
+        }
+        .boxed()
     }
 
     fn get<'a>(
@@ -64,7 +71,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
         async move {
             let path = format!("/v2/droplets/{}", target.id);
             let answer: Option<DropletAnswer> = client.find(&path).await?;
-            Ok(answer.map(|answer| from_wire(answer.droplet)))
+            let mut found: Vec<Observed> = answer
+                .into_iter()
+                .map(|answer| from_wire(answer.droplet))
+                .collect();
+            backup_policy::of_seen(client, &[target], &mut found).await?;
+            Ok(found.pop())
         }
         .boxed()
     }
@@ -100,6 +112,8 @@ impl adapter::Adapter<ReadClient> for Adapter {
             }
             let failed = stillborn(client, targets, &seen).await?;
             seen.extend(failed);
+            backup_policy::of_seen(client, targets, &mut seen).await?;
+            snapshot::of_seen(client, targets, &mut seen).await?;
             change::follow(client, &mut seen).await?;
             Ok(seen)
         }
@@ -441,11 +455,10 @@ pub(super) fn to_create_request<'a>(
         names,
         region: required(attributes, REGION)?,
         size: required(attributes, SIZE)?,
-        image: image
-            .parse()
-            .map_or(ImageSelector::Slug(image), ImageSelector::Id),
+        image: ImageSelector::of(image),
         ssh_keys: vec![required(attributes, SSH_KEY)?],
         backups: flag(BACKUPS),
+        backup_policy: attributes.get(BACKUP_POLICY).filter(|_| flag(BACKUPS)),
         ipv6: flag(IPV6),
         tags: mark
             .map(tag)

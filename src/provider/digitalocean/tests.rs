@@ -39,6 +39,7 @@ fn an_active_droplet_is_a_server() {
         "region": "nyc3",
         "size": "s-1vcpu-1gb",
         "image": "debian-13-x64",
+        "made_from": "63663980",
         "backups": true,
         "power": "on",
         "private_ipv4": "10.128.192.124",

@@ -3,6 +3,8 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 /// An error's body.
 #[derive(Debug, Deserialize)]
@@ -58,6 +60,7 @@ page!(Records, domain_records: Record);
 page!(Regions, regions: Region);
 page!(Sizes, sizes: Size);
 page!(Images, images: Image);
+page!(Snapshots, snapshots: Snapshot);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct AccountAnswer {
@@ -136,6 +139,52 @@ pub(super) struct Action {
     pub(super) resource_id: Option<u64>,
 }
 
+/// When a Droplet is backed up.
+#[derive(Debug, Deserialize)]
+pub(super) struct BackupPolicyAnswer {
+    pub(super) policy: BackupPolicyRecord,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct BackupPolicyRecord {
+    pub(super) droplet_id: u64,
+    pub(super) backup_policy: Option<BackupPolicy>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct BackupPolicy {
+    pub(super) plan: String,
+    pub(super) weekday: Option<String>,
+    #[serde(default)]
+    pub(super) hour: u64,
+}
+
+/// Policies, which the API gives by the ids of their Droplets.
+#[derive(Debug, Deserialize)]
+pub(super) struct BackupPolicies {
+    policies: BTreeMap<String, BackupPolicyRecord>,
+    #[serde(default)]
+    meta: Meta,
+}
+
+impl Page for BackupPolicies {
+    type Item = BackupPolicyRecord;
+    fn total(&self) -> u64 {
+        self.meta.total
+    }
+    fn into_items(self) -> Vec<BackupPolicyRecord> {
+        self.policies.into_values().collect()
+    }
+}
+
+/// A snapshot of a Droplet.
+#[derive(Debug, Deserialize)]
+pub(super) struct Snapshot {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) created_at: String,
+}
+
 /// What a Droplet is asked to do.
 #[derive(Debug, Serialize)]
 pub(super) struct ActionRequest<'a> {
@@ -147,6 +196,10 @@ pub(super) struct ActionRequest<'a> {
     pub(super) size: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) disk: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) image: Option<ImageSelector<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup_policy: Option<&'a Json>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -224,6 +277,8 @@ pub(super) struct DropletRequest<'a> {
     pub(super) image: ImageSelector<'a>,
     pub(super) ssh_keys: Vec<&'a str>,
     pub(super) backups: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup_policy: Option<&'a Json>,
     pub(super) ipv6: bool,
     pub(super) tags: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -247,6 +302,13 @@ pub(super) enum Names<'a> {
 pub(super) enum ImageSelector<'a> {
     Id(u64),
     Slug(&'a str),
+}
+
+impl<'a> ImageSelector<'a> {
+    /// What a slug or an id selects.
+    pub(super) fn of(image: &'a str) -> Self {
+        image.parse().map_or(Self::Slug(image), Self::Id)
+    }
 }
 
 #[derive(Debug, Deserialize)]

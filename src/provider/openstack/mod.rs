@@ -82,6 +82,7 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
         kinds,
         updates: UPDATES,
         leaves: &["server"],
+        copy_gb: None,
         batches: &[],
         records: record::RULES,
         // Each zone has its own, which its NS records tell.

@@ -83,6 +83,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         kinds,
         updates: UPDATES,
         leaves: &[],
+        copy_gb: None,
         batches: &[record::BATCH],
         records: record::RULES,
         name_servers: &["dns1.stabletransit.com", "dns2.stabletransit.com"],

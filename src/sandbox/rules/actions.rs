@@ -191,13 +191,22 @@ fn effect(world: &mut World, droplet: &Droplet, asked: Asked) -> Result<(String,
             check_disk(droplet.disk, image)?;
             Effect::Rebuild(image.id)
         }
+        "snapshot" => snapshot(world, droplet, asked.name),
         "" => return refuse("An action type is required."),
-        "snapshot" | "restore" | "password_reset" | "change_kernel" => {
+        "restore" | "password_reset" | "change_kernel" => {
             return refuse("The sandbox does not simulate this action.");
         }
         _ => return refuse("You specified an invalid action type."),
     };
     Ok((kind, effect))
+}
+
+/// A snapshot's name may be left out.
+fn snapshot(world: &mut World, droplet: &Droplet, name: Option<String>) -> Effect {
+    let name = name.filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| format!("{}-{}", droplet.name, world.now));
+    let id = world.next_id();
+    Effect::Snapshot { id, name }
 }
 
 fn resize(

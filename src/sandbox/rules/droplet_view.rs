@@ -1,6 +1,6 @@
 //! A Droplet as the API shows it, with its whole region, size and image.
 
-use super::{backups, need};
+use super::{backups, need, snapshots};
 use crate::sandbox::address;
 use crate::sandbox::catalog::{DiskInfo, Image, Region, Size};
 use crate::sandbox::model::{Droplet, Status, rfc3339};
@@ -24,7 +24,7 @@ pub(super) struct View<'a> {
     features: Vec<&'static str>,
     backup_ids: [u64; 0],
     next_backup_window: Option<backups::Window>,
-    snapshot_ids: [u64; 0],
+    snapshot_ids: Vec<u64>,
     image: Cow<'a, Image>,
     volume_ids: [&'a str; 0],
     size: Cow<'a, Size>,
@@ -60,7 +60,9 @@ pub(super) fn view<'a>(world: &'a World, droplet: &'a Droplet) -> View<'a> {
             .as_ref()
             .filter(|_| droplet.booted)
             .map(|policy| backups::next_window(policy, world.now)),
-        snapshot_ids: [],
+        snapshot_ids: snapshots::of(world, droplet.id)
+            .map(|snapshot| snapshot.id)
+            .collect(),
         image: image(world, droplet),
         volume_ids: [],
         size: size(world, droplet),

@@ -510,9 +510,5 @@ pub(in crate::sandbox) fn no_kernels(world: &mut World, call: &Call) -> Outcome 
     nothing(world, call, "kernels")
 }
 
-pub(in crate::sandbox) fn no_snapshots(world: &mut World, call: &Call) -> Outcome {
-    nothing(world, call, "snapshots")
-}
-
 #[cfg(test)]
 mod tests;

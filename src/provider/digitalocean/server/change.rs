@@ -10,13 +10,16 @@ use tokio::time::Instant;
 
 use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::{Class, Error, Target, Updated};
-use crate::resource::server::{BACKUPS, DISK, GROW, LOCKED, NAME, OFF, POWER, SIZE};
+use crate::resource::server::{
+    BACKUP_POLICY, BACKUPS, DISK, ENABLE_IPV6, GROW, IMAGE, KIND, LOCKED, NAME, OFF, POWER, SIZE,
+    SNAPSHOT,
+};
 
 use super::super::changes::{Change, Stage};
 use super::super::client::{ReadClient, WriteClient};
-use super::super::wire::{ActionAnswer, ActionRequest, DropletAnswer};
+use super::super::wire::{ActionAnswer, ActionRequest, DropletAnswer, ImageSelector};
 use super::view::from_wire;
-use super::{DROPLETS, required};
+use super::{DROPLETS, backup_policy, required, snapshot};
 
 /// How long a Droplet's system has to shut down before its power is cut: systemd gives a service
 /// that does not stop 90 seconds.
@@ -44,15 +47,21 @@ pub(super) async fn change(
     attributes: &Attributes,
     changed: &[String],
 ) -> Result<Updated, Error> {
-    let [name] = changed else {
-        let message = format!("{} cannot be changed at once", changed.join(" and "));
-        return Err(Error::new(Class::Rejected, "update", message));
+    let name = match changed {
+        [name] => name,
+        // When it is backed up is sent along with that it is.
+        [name, policy] if name == BACKUPS && policy == BACKUP_POLICY => name,
+        _ => {
+            let message = format!("{} cannot be changed at once", changed.join(" and "));
+            return Err(Error::new(Class::Rejected, "update", message));
+        }
     };
     let asker = Asker {
         client,
         id: target.id,
         attributes,
         name,
+        changed,
         unclear: AtomicBool::new(false),
     };
     match client.until_clear(|| asker.ask()).await {
@@ -67,7 +76,9 @@ struct Asker<'a> {
     client: WriteClient<'a>,
     id: &'a str,
     attributes: &'a Attributes,
+    /// What the action is about, and all that it changes.
     name: &'a str,
+    changed: &'a [String],
     /// Whether an answer was lost.
     unclear: AtomicBool,
 }
@@ -126,8 +137,17 @@ impl Asker<'_> {
     /// The Droplet, if it is as it is to become.
     async fn if_so_already(&self, path: &str) -> Result<Option<Observed>, Error> {
         let answer: DropletAnswer = self.client.0.get(path).await?;
-        let is = from_wire(answer.droplet);
-        let is_so = is.attributes.get(self.name) == self.attributes.get(self.name);
+        let mut is = from_wire(answer.droplet);
+        if self.changed.iter().any(|name| name == BACKUP_POLICY) {
+            backup_policy::of_one(self.client.0, &mut is).await?;
+        }
+        if self.name == SNAPSHOT {
+            snapshot::of_one(self.client.0, &mut is).await?;
+        }
+        let is_so = self.changed.iter().all(|name| {
+            let wanted = self.attributes.get(name);
+            wanted.is_some_and(|wanted| KIND.shows(name, wanted, &is.attributes))
+        });
         Ok(is_so.then_some(is))
     }
 }
@@ -144,7 +164,12 @@ fn request<'a>(
         name: None,
         size: None,
         disk: None,
+        image: None,
+        backup_policy: None,
     };
+    let policy = attributes
+        .get(BACKUP_POLICY)
+        .filter(|policy| !policy.is_null());
     Ok(match name {
         NAME => ActionRequest {
             name: Some(required(attributes, NAME)?),
@@ -155,7 +180,24 @@ fn request<'a>(
             disk: Some(attributes.get(DISK).and_then(Json::as_str) == Some(GROW)),
             ..plain("resize")
         },
-        BACKUPS if on() => plain("enable_backups"),
+        // Its disk is lost, and so it takes `--allow-wipe` (section 3 of the API's notes: "rebuild").
+        IMAGE => ActionRequest {
+            image: Some(ImageSelector::of(required(attributes, IMAGE)?)),
+            ..plain("rebuild")
+        },
+        BACKUPS if on() => ActionRequest {
+            backup_policy: policy,
+            ..plain("enable_backups")
+        },
+        BACKUP_POLICY => ActionRequest {
+            backup_policy: policy,
+            ..plain("change_backup_policy")
+        },
+        ENABLE_IPV6 => plain("enable_ipv6"),
+        SNAPSHOT => ActionRequest {
+            name: Some(required(attributes, SNAPSHOT)?),
+            ..plain(snapshot::TAKE)
+        },
         BACKUPS => plain("disable_backups"),
         POWER if required(attributes, POWER)? != OFF => plain("power_on"),
         POWER if ignored => plain("power_off"),
@@ -254,6 +296,10 @@ fn attribute_of(kind: &str) -> &'static str {
     match kind {
         "rename" => NAME,
         "resize" => SIZE,
+        "rebuild" => IMAGE,
+        "change_backup_policy" => BACKUP_POLICY,
+        "enable_ipv6" => ENABLE_IPV6,
+        snapshot::TAKE => SNAPSHOT,
         "enable_backups" | "disable_backups" => BACKUPS,
         _ => POWER,
     }

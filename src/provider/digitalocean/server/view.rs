@@ -52,11 +52,13 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
         attributes.insert(DISK_GB.to_owned(), disk.into());
     }
     // Private images have no slug, and those that were withdrawn none any more.
-    match droplet.image.map(|image| (image.slug, image.id)) {
-        Some((Some(slug), _)) => attributes.insert(IMAGE.to_owned(), slug.into()),
-        Some((None, Some(id))) => attributes.insert(MADE_FROM.to_owned(), id.to_string().into()),
-        _ => None,
-    };
+    if let Some(image) = droplet.image {
+        let slug = image.slug.map(|slug| (IMAGE.to_owned(), slug.into()));
+        let id = image
+            .id
+            .map(|id| (MADE_FROM.to_owned(), id.to_string().into()));
+        attributes.extend(slug.into_iter().chain(id));
+    }
     if readiness == Readiness::Ready {
         let networks = networks(&droplet.networks.v4, &droplet.networks.v6);
         attributes.insert(PRIVATE_IPV4.to_owned(), private_ipv4(&networks));
@@ -149,10 +151,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_without_a_slug_is_known_by_its_id() {
+    fn an_image_is_known_by_its_slug_and_by_its_id() {
         let slug = "debian-13-x64";
         for (image, told) in [
-            (json!({"id": 7, "slug": slug}), (Some(slug), None)),
+            (json!({"id": 7, "slug": slug}), (Some(slug), Some("7"))),
             (json!({"id": 7, "slug": null}), (None, Some("7"))),
             (json!({}), (None, None)),
             (Json::Null, (None, None)),

@@ -1,0 +1,117 @@
+//! The steps that keep a copy of what is deleted.
+
+use crate::model::{Address, Attributes, Value};
+use crate::plan::decide::{Decision, values};
+use crate::plan::{Change, Input, Op, Step, Verb, words};
+use crate::resource::Copied;
+
+use super::Draft;
+
+/// A copy that is to be made before something is deleted.
+pub(super) struct Copy {
+    change: Change,
+    attributes: Attributes<Value>,
+    refers_to: Vec<Address>,
+    detail: String,
+}
+
+/// The copy that is to be made of what a decision deletes, if one is asked for: by the state, also if
+/// cloud.json has it no more or another took its place, or by cloud.json.
+pub(super) fn asked_for(input: &Input<'_>, decision: &Decision<'_>) -> Option<Copy> {
+    let action = &decision.action;
+    let copied = decision.kind.copied?;
+    let address = &action.address;
+    let recorded = input.recorded.get(address);
+    let in_its_place = address.had().and_then(|(had, _)| input.recorded.get(&had));
+    let says = |attributes: &Attributes| {
+        let said = attributes
+            .get(copied.asked_by)
+            .and_then(|said| said.as_str());
+        said == Some(copied.with)
+    };
+    let is_recorded = recorded
+        .into_iter()
+        .chain(in_its_place)
+        .any(|recorded| says(&recorded.attributes));
+    let is_wanted = decision
+        .desired
+        .is_some_and(|desired| desired.text(copied.asked_by) == Some(copied.with));
+    if !is_recorded && !is_wanted {
+        return None;
+    }
+    let recorded = recorded?;
+    let before = action.before.as_ref().unwrap_or(&recorded.attributes);
+    let attribute = decision.kind.attribute(copied.attribute)?;
+    let after = name(copied, before, &recorded.id);
+    let mut attributes = values(before);
+    attributes.insert(attribute.name, after.clone());
+    let change = Change {
+        attribute: attribute.name.to_owned(),
+        before: serde_json::Value::Null,
+        after,
+    };
+    let capabilities = input.accounts.get(&action.account)?.capabilities;
+    Some(Copy {
+        detail: words::copied(decision.kind, &change, capabilities.copy_gb),
+        change,
+        attributes,
+        refers_to: recorded.refers_to.clone(),
+    })
+}
+
+fn name(copied: Copied, attributes: &Attributes, id: &str) -> Value {
+    (copied.named)(attributes, id).as_str().into()
+}
+
+/// What has to be copied is deleted once it is: if that fails, it stays.
+pub(super) fn add_snapshots(drafts: &mut Vec<Draft<'_>>, waits_for: &mut Vec<Vec<usize>>) {
+    for node in 0..drafts.len() {
+        let at = drafts.len();
+        let Some(draft) = drafts.get_mut(node) else {
+            continue;
+        };
+        let (Some(copy), Op::Delete { address, id, .. }) = (draft.copy.take(), &draft.step.op)
+        else {
+            continue;
+        };
+        let copies = Draft {
+            step: Step {
+                number: 0,
+                verb: Verb::Update,
+                kind: draft.step.kind.clone(),
+                label: draft.step.label.clone(),
+                detail: copy.detail,
+                monthly: None,
+                loses: None,
+                wipes: false,
+                interrupts: false,
+                permanent: false,
+                waits_for: Vec::new(),
+                after: Vec::new(),
+                op: Op::Update {
+                    address: address.clone(),
+                    id: id.clone(),
+                    attributes: copy.attributes,
+                    refers_to: copy.refers_to,
+                    changes: vec![copy.change],
+                },
+            },
+            rank: draft.rank,
+            address: draft.address.clone(),
+            refers_to: Vec::new(),
+            needs: Vec::new(),
+            after: draft.after.clone(),
+            gives_back: Vec::new(),
+            lets_go: Vec::new(),
+            drain: None,
+            stands_at: None,
+            copy: None,
+        };
+        let first = waits_for.get(node).cloned().unwrap_or_default();
+        if let Some(waits) = waits_for.get_mut(node) {
+            waits.push(at);
+        }
+        waits_for.push(first);
+        drafts.push(copies);
+    }
+}
