@@ -89,7 +89,6 @@ fn a_copy_is_kept_of_what_left_the_file() {
         3 ~ server web: snapshot web-2 · stays · $0.05 a GB and month [snapshot] (after 1, 2)
         4 - server web: with its disk · no longer in cloud.json -$6.00 (after 1, 2, 3)
         5 - ssh_key key@acme.com: take out of the account · no longer in cloud.json (after 4)
-        6 ~ file cloud.json: take out networks of web
     ",
     );
     // Nobody asks for it any more.

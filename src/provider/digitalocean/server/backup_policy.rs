@@ -23,8 +23,8 @@ pub(super) async fn of_listed(
     desired: &[&Desired],
     found: &mut [Observed],
 ) -> Result<(), Error> {
-    let asked = |desired: &&Desired| desired.attributes.contains_key(BACKUP_POLICY);
-    if !desired.iter().any(|one| asked(&one)) {
+    let mut desired = desired.iter();
+    if !desired.any(|one| one.attributes.contains_key(BACKUP_POLICY)) {
         return Ok(());
     }
     let path = format!("{DROPLETS}/backups/policies");
