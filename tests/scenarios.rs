@@ -25,6 +25,8 @@
 //! tag NAME TAG               put a tag on a Droplet outside
 //! key                        upload the key outside
 //! another-key                from here on the user has another key
+//! received NAME FILE         whether a Droplet was made with what FILE holds as user data, in which
+//!                            private(NAME) is an address
 //! domain NAME                make a zone outside
 //! record ZONE TYPE NAME DATA make a record outside; DATA may be v4(NAME) or v6(NAME)
 //! change ZONE TYPE NAME DATA change the one record of that name and type outside
@@ -114,6 +116,7 @@ scenarios! {
     expires_with_a_lost_state,
     files_on_a_new_server,
     first_apply,
+    ignored,
     image_by_pattern,
     import_all,
     import_all_at_rackspace,
@@ -186,6 +189,8 @@ scenarios! {
     two_deployments,
     two_environments,
     two_regions,
+    user_data,
+    user_data_at_rackspace,
     variables,
     vpc_and_firewall,
     vpc_changed,
@@ -308,6 +313,14 @@ impl Scenario {
             ("key", []) => {
                 let body = json!({"name": "someone's", "public_key": KEY});
                 self.cloud.good("POST", "/v2/account/keys", &body);
+            }
+            ("received", [name, file]) => {
+                let text = fs::read_to_string(self.folder.join(file)).expect("a file");
+                let told = match self.cloud.received(name, &text) {
+                    true => "just that",
+                    false => "something else",
+                };
+                self.tell(&format!("{told}\n\n"));
             }
             ("domain", [name]) => {
                 self.cloud

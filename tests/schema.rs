@@ -137,11 +137,12 @@ fn full() -> [Value; 3] {
         json!({
             "$schema": "cloud.schema.json",
             "version": 2,
-            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "protect": false, "expires": "72h", "check": {"http": "/health", "port": 8080}, "tags": ["a"], "ttl": 300},
+            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "protect": false, "expires": "72h", "check": {"http": "/health", "port": 8080}, "tags": ["a"], "ttl": 300, "user_data": "#!x", "monitoring": true, "ignore": ["tags"]},
             "servers": {
                 "web1": {
                     "size": {"name": "s*"}, "image": {"slug": "i*", "newest": true},
                     "disk": "keep", "protect": true, "expires": "2026-12-31", "check": {"tcp": 22},
+                    "user_data_file": "x.sh", "monitoring": false, "ignore": [],
                     "files": [
                         {"path": "/etc/motd", "content": "", "mode": "0644"},
                         {"path": "/etc/issue", "file": "issue.txt"},

@@ -7,9 +7,11 @@ use jsonc_parser::ast::{Object, ObjectProp, Value};
 use super::accounts::{Accounts, Home, Named};
 use super::check::{CHECK, check};
 use super::cloud::normal;
+use super::creation;
 use super::defaults::Defaults;
 use super::expires::expires;
 use super::files::{self, files};
+use super::ignore::{IGNORE, ignore};
 use super::keys::{
     Form, Key, SCHEMA, Shape, and, firsts, is_schema, names as names_of, report_duplicate_keys,
     unknown_key_but,
@@ -87,7 +89,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 17] = [
+pub(super) const SERVER_KEYS: [Key; 21] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -107,6 +109,10 @@ pub(super) const SERVER_KEYS: [Key; 17] = [
         "What is put on it when it is made.",
         Shape::List(&Shape::Object(&files::FORM)),
     ),
+    creation::USER_DATA,
+    creation::USER_DATA_FILE,
+    creation::MONITORING,
+    IGNORE,
     OPENSTACK,
     NETWORKS,
 ];
@@ -214,7 +220,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
     let region = around.default_region(&home);
     let mut server = beginning(name, home.account, region, &around.defaults);
     let mut block = OpenStack::default();
-    let mut own_tags = None;
+    let (mut own_tags, mut own_data) = (None, None);
     let (image, size) = match around.sectioned {
         true => (Wanted::IMAGE, Wanted::SIZE),
         false => (Wanted::TEXT, Wanted::TEXT),
@@ -246,6 +252,10 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "ttl" => set(&mut server.ttl, ttl(reader, &what, value).map(Some)),
             "tags" => own_tags = tags(reader, &what, value),
             "files" => server.files = files(reader, &of, value),
+            "ignore" => set(&mut server.ignore, ignore(reader, &what, value)),
+            _ if server
+                .creation
+                .read(reader, (key, &what), value, &mut own_data) => {}
             "openstack" => {
                 let account = &server.account.value;
                 block = own_block(reader, &shown, account, home.provider, member);
@@ -338,6 +348,8 @@ fn beginning(
         vpc: None,
         ttl: defaults.ttl.clone(),
         files: Vec::new(),
+        creation: defaults.creation.clone(),
+        ignore: defaults.ignore.clone(),
         settings: None,
         networks: None,
         range: None,

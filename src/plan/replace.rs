@@ -137,6 +137,9 @@ fn differences<'d>(
             OnChange::MadeFrom => recorded.attributes.get(attribute.name),
             _ => None,
         }?;
+        if kind.ignores(|name| desired.known(name), attribute.name) {
+            return None;
+        }
         let wanted = desired.attributes.get(attribute.name)?;
         let after = match wanted {
             // What is yet to be made is nothing that it could have; what it was made with before it

@@ -230,6 +230,23 @@ impl<'a> Declaration<'a> {
                     .map(|file| (server::FILES, file.place.clone())),
             );
         }
+        if let Some(user_data) = &wanted.creation.user_data
+            && let Some(sealed) = files::user_data(&user_data.value)
+        {
+            attributes.insert(server::USER_DATA, Value::Sealed(sealed));
+            places.insert(server::USER_DATA, user_data.place.clone());
+        }
+        match &wanted.creation.monitoring {
+            Some(monitoring) => {
+                attributes.insert(server::MONITORING, monitoring.value.into());
+                places.insert(server::MONITORING, monitoring.place.clone());
+            }
+            // What is no longer asked for has no agent when it is made anew.
+            None if recorded.is_some_and(|had| had.attributes.contains_key(server::MONITORING)) => {
+                attributes.insert(server::MONITORING, false.into());
+            }
+            None => {}
+        }
         if let Some(tags) = &wanted.tags {
             let mut spelt: Vec<&str> = tags.iter().map(|tag| tag.value.as_str()).collect();
             spelt.sort_by_key(|tag| tag.to_ascii_lowercase());
@@ -253,6 +270,14 @@ impl<'a> Declaration<'a> {
         if wanted.protect.value {
             attributes.insert(server::PROTECT, true.into());
             places.insert(server::PROTECT, wanted.protect.place.clone());
+        }
+        if !wanted.ignore.is_empty() {
+            let names = wanted.ignore.iter().map(|word| match word.value {
+                "openstack" => server::SETTINGS,
+                word => word,
+            });
+            let names: Vec<&str> = names.collect();
+            attributes.insert(server::IGNORE, Json::from(names).into());
         }
         if let Some(ipv6) = region.and_then(|region| has_ipv6(catalog, &region.value)) {
             attributes.insert(server::IPV6, ipv6.into());

@@ -25,6 +25,7 @@ pub const KIND: Kind = Kind {
     marked: false,
     // It is deleted only when it is empty.
     protected_by: None,
+    ignored_by: None,
     destroyed_first: |_| false,
     remembered_for: None,
     forgotten_at: None,

@@ -1,11 +1,11 @@
-//! Files that are put on a server when it is made, as the attribute that carries them.
+//! What a server starts with, as the attributes that carry it: files, and its user data.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
 use crate::config::{File, FileSource};
-use crate::model::{Sealed, Secret, Template};
+use crate::model::{Sealed, Secret, Template, readable};
 
 use super::references::reference;
 
@@ -38,6 +38,18 @@ pub(super) fn sealed(files: &[File], public_key: &str) -> Option<Sealed> {
         shown.push(other);
     }
     Some(sealed_as(shown.into(), contents.into()))
+}
+
+/// The user data, for the provider alone; `None` if there is none. One that is still in a file of
+/// this machine was to be read before.
+pub(super) fn user_data(source: &FileSource) -> Option<Sealed> {
+    let FileSource::Content(text) = source else {
+        return None;
+    };
+    let text = text.expose();
+    // As `sha256sum` tells it of a file that holds the same.
+    let shown = json!({"sha256": sha256(&readable(text))});
+    (!text.is_empty()).then(|| sealed_as(shown, text.into()))
 }
 
 /// What the provider gets of it, with what it takes from other resources, and what everybody else

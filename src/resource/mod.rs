@@ -61,6 +61,8 @@ pub struct Kind {
     pub marked: bool,
     /// The attribute that keeps one from being deleted while the state says so.
     pub protected_by: Option<&'static str>,
+    /// The attribute that lists those which count when one is made and never after.
+    pub ignored_by: Option<&'static str>,
     /// Whether one that another takes the place of goes before that is made, by what is wanted.
     pub destroyed_first: fn(&Attributes<Value>) -> bool,
     /// The attribute that says for how many seconds others remember what it said.
@@ -220,6 +222,17 @@ impl Kind {
     pub fn can_be_replaced(&self) -> bool {
         let mut attributes = self.attributes.iter();
         attributes.any(|one| matches!(one.on_change, OnChange::Replace | OnChange::MadeFrom))
+    }
+
+    /// Whether an attribute counts only when one is made, by what is known of its attributes.
+    pub fn ignores<'a>(&self, value: impl Fn(&str) -> Option<&'a Json>, name: &str) -> bool {
+        let along = match self.attribute(name).map(|attribute| attribute.on_change) {
+            Some(OnChange::Along(other)) => other,
+            _ => name,
+        };
+        let ignored = self.ignored_by.and_then(value).and_then(Json::as_array);
+        let mut ignored = ignored.into_iter().flatten().filter_map(Json::as_str);
+        ignored.any(|ignored| ignored == name || ignored == along)
     }
 
     /// The attributes that are changed along with this one.

@@ -37,6 +37,7 @@ pub const KIND: Kind = Kind {
     },
     marked: false,
     protected_by: None,
+    ignored_by: None,
     destroyed_first: |_| false,
     remembered_for: Some(TTL),
     forgotten_at: None,

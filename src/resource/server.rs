@@ -30,6 +30,11 @@ pub const IMAGE_ID: &str = "image_id";
 pub const SETTINGS: &str = "settings";
 /// The files that are put on it: for the provider, their contents; for everybody else, hashes.
 pub const FILES: &str = "files";
+/// What cloud-init does when it boots for the first time: for the provider, the text; for everybody
+/// else, a hash.
+pub const USER_DATA: &str = "user_data";
+/// Whether the provider's own agent is put on it, which tells of its load.
+pub const MONITORING: &str = "monitoring";
 /// The tags that people gave it, in lower case and in order: those that differ in case alone are one.
 pub const TAGS: &str = "tags";
 /// The same as cloud.json spells them, for the provider.
@@ -72,6 +77,8 @@ pub const CHECK: &str = "check";
 pub const UNANSWERED: &str = "unanswered";
 /// Whether nothing may delete it.
 pub const PROTECT: &str = "protect";
+/// The attributes that count when it is made and never after, as a list.
+pub const IGNORE: &str = "ignore";
 /// When nobody remembers the address of one that another took the place of, as RFC 3339 has it.
 pub const FORGOTTEN_AT: &str = "forgotten_at";
 /// How large its disk is, in GB.
@@ -92,6 +99,7 @@ pub const KIND: Kind = Kind {
     name_of: |attributes| known_text(attributes, NAME),
     marked: true,
     protected_by: Some(PROTECT),
+    ignored_by: Some(IGNORE),
     destroyed_first: |attributes| text(attributes, REPLACE) == DESTROY_FIRST,
     remembered_for: None,
     forgotten_at: Some(FORGOTTEN_AT),
@@ -141,6 +149,8 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(FILES, "files", OnChange::CreateOnly),
     only_if_asked(VPC, "VPC", OnChange::Replace),
     only_if_asked(VPC_NAME, "VPC's name", OnChange::Along(VPC)),
+    attribute(USER_DATA, "user data", OnChange::CreateOnly),
+    attribute(MONITORING, "monitoring", OnChange::CreateOnly),
     attribute(BACKUPS, "backups", OnChange::Update),
     only_if_asked(TAGS, "tags", OnChange::Update),
     only_if_asked(TAGS_AS_SPELT, "tags as spelt", OnChange::Along(TAGS)),
@@ -151,6 +161,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(PROTECT, "protection", OnChange::Ours),
     attribute(CHECK, "check", OnChange::Manner),
     attribute(UNANSWERED, "answer", OnChange::Ours),
+    attribute(IGNORE, "ignored keys", OnChange::Ours),
     attribute(FORGOTTEN_AT, "time", OnChange::Ours),
     attribute(DISK_GB, "disk's size", OnChange::Seen),
     attribute(IPV6, "IPv6", OnChange::CreateOnly),
@@ -189,11 +200,23 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
         }
         (PROTECT, _) => "no longer protected".to_owned(),
         (UNANSWERED, _) => "no longer asked whether it serves".to_owned(),
+        (IGNORE, _) => ignored(after),
         // It has it already, and whoever gave it that has not said yet that it is to stay so.
         (SIZE, Some(size)) if before.as_str() == Some(size) => format!("confirm {size}"),
         (TAGS, _) => tags_changed(before, after),
         (NAME, _) => format!("rename: {}", from_to(attribute, before, after)),
         _ => from_to(attribute, before, after),
+    }
+}
+
+/// `ignores size, tags from now on`
+fn ignored(after: &Value) -> String {
+    let names = after.known().and_then(Json::as_array).into_iter().flatten();
+    let names = names.filter_map(|name| KIND.attribute(name.as_str()?));
+    let abouts: Vec<&str> = names.map(|attribute| attribute.about).collect();
+    match abouts.as_slice() {
+        [] => "ignores nothing any more".to_owned(),
+        abouts => format!("ignores {} from now on", abouts.join(", ")),
     }
 }
 

@@ -23,6 +23,7 @@ pub const KIND: Kind = Kind {
     name_of: no_name,
     marked: false,
     protected_by: None,
+    ignored_by: None,
     destroyed_first: |_| false,
     remembered_for: None,
     forgotten_at: None,

@@ -32,6 +32,7 @@ pub const KIND: Kind = Kind {
     marked: false,
     // It is deleted only when nothing is in it.
     protected_by: None,
+    ignored_by: None,
     destroyed_first: |_| false,
     remembered_for: None,
     forgotten_at: None,

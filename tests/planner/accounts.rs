@@ -30,6 +30,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         boot: Duration::from_secs(1),
         page: 1,
         by_id: true,
+        lacks: &[],
     }
 }
 

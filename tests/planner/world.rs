@@ -35,6 +35,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     boot: Duration::from_secs(40),
     page: 200,
     by_id: false,
+    lacks: &[],
 };
 
 /// The same, where a server can become another size, and sizes go by ids.

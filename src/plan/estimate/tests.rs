@@ -21,6 +21,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     boot: Duration::from_secs(40),
     page: 200,
     by_id: false,
+    lacks: &[],
 };
 
 /// The steps of a plan, one by one.
