@@ -24,6 +24,8 @@
 //! action NAME JSON           have a Droplet do something outside, and wait until it is done
 //! tag NAME TAG               put a tag on a Droplet outside
 //! key                        upload the key outside
+//! both-keys                  from here on the user has that one besides
+//! keys NAME                  the keys that a Droplet was made with
 //! another-key                from here on the user has another key
 //! received NAME FILE         whether a Droplet was made with what FILE holds as user data, in which
 //!                            private(NAME) is an address
@@ -172,6 +174,7 @@ scenarios! {
     server_renamed,
     servers_of_a_range,
     servers_of_a_range_in_an_environment,
+    several_keys,
     shutdown_ignored,
     size_and_backups_changed,
     size_at_rackspace,
@@ -310,6 +313,14 @@ impl Scenario {
                 self.cloud.act(name, &body);
             }
             ("another-key", []) => self.place.set("CLOUDBUILDER_PUBLIC_SSH_KEY", ANOTHER_KEY),
+            ("both-keys", []) => {
+                let keys = format!("{KEY}\n{ANOTHER_KEY}\n");
+                self.place.set("CLOUDBUILDER_PUBLIC_SSH_KEY", &keys);
+            }
+            ("keys", [name]) => {
+                let told = self.cloud.keys_on(name).join(", ");
+                self.tell(&format!("{told}\n\n"));
+            }
             ("key", []) => {
                 let body = json!({"name": "someone's", "public_key": KEY});
                 self.cloud.good("POST", "/v2/account/keys", &body);

@@ -50,7 +50,7 @@ pub use files::{File, FileSource};
 pub use firewalls::Firewall;
 pub use openstack::OpenStack;
 pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};
-pub use public_key::{KeyError, PublicKey};
+pub use public_key::{KeyError, PublicKey, PublicKeys};
 pub use quotable::quotable;
 pub use security::{CredentialSource, ParsedSecurity, Security};
 pub use selector::{Candidate, PatternProblem, Selection, Selector, select};

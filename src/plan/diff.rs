@@ -265,13 +265,17 @@ pub(super) fn create_only_notes(
             (None | Some(Json::Bool(false)), _) => format!("it was made without {about}"),
             (Some(Json::Bool(true)), _) => format!("it was made with {about}"),
             // Hashes mean nothing to people.
-            (Some(_), Value::Sealed(_)) => format!("it was made with other {about}"),
+            (Some(_), Value::Sealed(_) | Value::Known(Json::Array(_))) => {
+                format!("it was made with other {about}")
+            }
             (Some(applied), _) => {
                 format!("it was made with {}", show(&Value::Known(applied.clone())))
             }
         };
         let new = match wanted {
-            Value::Sealed(_) | Value::Known(Json::Bool(_)) => "the change".to_owned(),
+            Value::Sealed(_) | Value::Known(Json::Bool(_) | Json::Array(_)) => {
+                "the change".to_owned()
+            }
             _ => show(wanted),
         };
         let mut note = Diagnostic::note(format!("{} keeps its {about}", desired.address))

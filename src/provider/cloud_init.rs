@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::model::{Attributes, Desired, Place, Value};
-use crate::resource::server::{FILES, USER_DATA};
+use crate::resource::server::{AUTHORIZED_KEYS, FILES, USER_DATA};
 
 /// A file to put on a server.
 #[derive(Clone, Deserialize)]
@@ -27,6 +27,8 @@ pub(super) struct Start {
     /// The user's own part; never empty.
     pub(super) user_data: Option<String>,
     pub(super) files: Vec<File>,
+    /// Keys for the user whom the image has, each a line.
+    pub(super) keys: Vec<String>,
 }
 
 /// Why no server can start so.
@@ -84,7 +86,8 @@ impl Start {
     /// # Errors
     /// That they are not of that form; never with anything of them.
     pub(super) fn of(attributes: &Attributes) -> Result<Self, Unfit> {
-        Self::from(attributes.get(FILES), attributes.get(USER_DATA))
+        let keys = attributes.get(AUTHORIZED_KEYS);
+        Self::from(attributes.get(FILES), attributes.get(USER_DATA), keys)
     }
 
     /// What a server is to start with, before it is made. What is taken from others is not known
@@ -97,10 +100,15 @@ impl Start {
             Some(Value::Sealed(sealed)) => serde_json::from_str(sealed.content.expose()).ok(),
             other => other.and_then(Value::known).cloned(),
         };
-        Self::from(content(FILES).as_ref(), content(USER_DATA).as_ref())
+        let keys = desired.known(AUTHORIZED_KEYS);
+        Self::from(content(FILES).as_ref(), content(USER_DATA).as_ref(), keys)
     }
 
-    fn from(files: Option<&Json>, user_data: Option<&Json>) -> Result<Self, Unfit> {
+    fn from(
+        files: Option<&Json>,
+        user_data: Option<&Json>,
+        keys: Option<&Json>,
+    ) -> Result<Self, Unfit> {
         let files = match files {
             None | Some(Json::Null) => Vec::new(),
             Some(list) => Vec::deserialize(list)
@@ -111,7 +119,13 @@ impl Start {
             Some(Json::String(text)) => Some(text.clone()).filter(|text| !text.is_empty()),
             Some(_) => return Err(Unfit::new("its `user_data` is no text")),
         };
-        Ok(Self { user_data, files })
+        let keys = keys.and_then(Json::as_array).into_iter().flatten();
+        let keys = keys.filter_map(Json::as_str).map(ToOwned::to_owned);
+        Ok(Self {
+            user_data,
+            files,
+            keys: keys.collect(),
+        })
     }
 
     /// What cloud-init is given; `None` if there is nothing for it. The user's own part is as it was
@@ -141,7 +155,7 @@ impl Start {
 
     /// What cloud-init is given of ours; `None` if there is nothing.
     fn config(&self, joins_another: bool) -> Option<String> {
-        if self.files.is_empty() {
+        if self.files.is_empty() && self.keys.is_empty() {
             return None;
         }
         let written = self.files.iter().map(|file| {
@@ -155,9 +169,15 @@ impl Start {
             }
             entry
         });
-        let mut config = json!({ "write_files": written.collect::<Vec<_>>() });
-        if let (true, Some(config)) = (joins_another, config.as_object_mut()) {
-            config.insert("merge_how".to_owned(), MERGED.into());
+        let mut config = json!({});
+        if !self.files.is_empty() {
+            config["write_files"] = written.collect::<Vec<_>>().into();
+        }
+        if !self.keys.is_empty() {
+            config["ssh_authorized_keys"] = self.keys.clone().into();
+        }
+        if joins_another {
+            config["merge_how"] = MERGED.into();
         }
         // JSON is YAML too, and nothing in it can be mistaken for anything else.
         Some(format!("#cloud-config\n{config}\n"))
@@ -188,8 +208,10 @@ fn own_part(text: &str) -> Result<String, Unfit> {
         return Ok(text.to_owned());
     }
     Err(Unfit {
-        what: "its `user_data` does not say what it is, so that `files` cannot stand beside it"
-            .to_owned(),
+        what:
+            "its `user_data` does not say what it is, so that neither `files` nor a second key can \
+               stand beside it"
+                .to_owned(),
         hint: "begin it with `#!`, `#cloud-config` or another word that cloud-init knows, or let it \
                write the files itself",
     })
@@ -219,8 +241,8 @@ fn part(content_type: &str, text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn start(files: Json, user_data: &str) -> Start {
-        Start::from(Some(&files), Some(&user_data.into())).unwrap()
+    fn start(files: &Json, user_data: &str) -> Start {
+        Start::from(Some(files), Some(&user_data.into()), None).unwrap()
     }
 
     #[test]
@@ -229,7 +251,7 @@ mod tests {
             {"path": "/etc/motd", "content": "hello: \"you\"\n", "mode": "0600"},
             {"path": "/etc/empty", "content": ""},
         ]);
-        let text = start(asked, "").text().unwrap().unwrap();
+        let text = start(&asked, "").text().unwrap().unwrap();
         let json = text.strip_prefix("#cloud-config\n").unwrap();
         assert_eq!(
             serde_json::from_str::<Json>(json).unwrap(),
@@ -238,29 +260,40 @@ mod tests {
                 {"path": "/etc/empty", "encoding": "b64", "content": ""},
             ]})
         );
-        assert_eq!(start(json!([]), "").text(), Ok(None));
+        assert_eq!(start(&json!([]), "").text(), Ok(None));
+    }
+
+    #[test]
+    fn keys_that_the_provider_does_not_take_are_put_there_too() {
+        let start = Start::from(None, None, Some(&json!(["ssh-ed25519 A a"]))).unwrap();
+        assert_eq!(
+            start.text().unwrap().unwrap(),
+            "#cloud-config\n{\"ssh_authorized_keys\":[\"ssh-ed25519 A a\"]}\n"
+        );
     }
 
     #[test]
     fn what_is_no_file_is_refused_without_repeating_it() {
         let wrong = json!([{"path": "/x", "contents": "hunter2"}]);
-        let said = Start::from(Some(&wrong), None).err().unwrap();
+        let said = Start::from(Some(&wrong), None, None).err().unwrap();
         assert!(!said.what.contains("hunter2"), "{said:?}");
-        let said = Start::from(None, Some(&json!(["hunter2"]))).err().unwrap();
+        let said = Start::from(None, Some(&json!(["hunter2"])), None)
+            .err()
+            .unwrap();
         assert!(!said.what.contains("hunter2"), "{said:?}");
     }
 
     #[test]
     fn what_is_alone_is_sent_as_it_was_written() {
         for text in ["#!/bin/sh\n:", "{\"ignition\": {}}", "Grüße\r\n"] {
-            assert_eq!(start(json!([]), text).text().unwrap().unwrap(), text);
+            assert_eq!(start(&json!([]), text).text().unwrap().unwrap(), text);
         }
     }
 
     #[test]
     fn files_stand_beside_what_the_user_wrote() {
         let files = json!([{"path": "/a", "content": "x"}]);
-        let text = start(files, "#!/bin/sh\necho =_cloudbuilder_\n").text();
+        let text = start(&files, "#!/bin/sh\necho =_cloudbuilder_\n").text();
         assert_eq!(
             text.unwrap().unwrap(),
             "Content-Type: multipart/mixed; boundary=\"=_cloudbuilder__\"\n\

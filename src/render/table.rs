@@ -160,7 +160,10 @@ fn attributes(makers: &Makers<'_>, step: &Step) -> Vec<String> {
                 let (before, after) = (shown(&change.before), wanted(makers, &change.after));
                 let is_text = |value: Option<&Json>| value.is_some_and(Json::is_string);
                 let are_texts = is_text(Some(&change.before)) && is_text(change.after.known());
-                (change.attribute.clone(), from_to(&before, &after, are_texts))
+                (
+                    change.attribute.clone(),
+                    from_to(&before, &after, are_texts),
+                )
             })
             .collect(),
         Op::Import { .. }

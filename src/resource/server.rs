@@ -49,6 +49,10 @@ pub const BACKUPS: &str = "backups";
 pub const IPV6: &str = "ipv6";
 /// The fingerprint of the key put on it.
 pub const SSH_KEY: &str = "ssh_key";
+/// The fingerprints of further keys put on it.
+pub const FURTHER_KEYS: &str = "further_keys";
+/// Further keys that cloud-init puts on it, each a line, where the provider takes one only.
+pub const AUTHORIZED_KEYS: &str = "authorized_keys";
 /// Its public IPv4 address.
 pub const IPV4_ADDRESS: &str = "ipv4_address";
 /// Its IPv4 address in a private network, the first one if it has several.
@@ -166,6 +170,8 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(DISK_GB, "disk's size", OnChange::Seen),
     attribute(IPV6, "IPv6", OnChange::CreateOnly),
     attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),
+    attribute(FURTHER_KEYS, "further SSH keys", OnChange::CreateOnly),
+    attribute(AUTHORIZED_KEYS, "further SSH keys", OnChange::CreateOnly),
     attribute(IPV4_ADDRESS, "public IPv4", OnChange::Computed),
     attribute(IPV6_ADDRESS, "public IPv6", OnChange::Computed),
     attribute(PRIVATE_IPV4, "private IPv4", OnChange::Computed),

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloudbuilder::config::{Cloud, PublicKey, cloud};
+use cloudbuilder::config::{Cloud, PublicKeys, cloud};
 use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Diagnostic,
     Image, Money, Observed, Readiness, RecordRules, Recorded, Region, Size, Update,
@@ -277,7 +277,7 @@ impl World {
         let zones = [("default".to_owned(), zones)].into();
         let accounts = self.accounts(catalog);
         let setting = Setting {
-            public_key: &PublicKey::parse(&self.key).expect("a key"),
+            public_keys: &PublicKeys::parse(&self.key).expect("a key"),
             zones: &zones,
             recorded: &self.recorded,
             gone: &BTreeSet::new(),

@@ -216,6 +216,17 @@ impl Cloud {
         injected["user_data_md5"] == format!("{:x}", Md5::digest(expected)).as_str()
     }
 
+    /// The names of the keys that a Droplet was made with and that are still in the account.
+    pub(crate) fn keys_on(&self, name: &str) -> Vec<String> {
+        let id = &self.the_droplet(name)["id"];
+        let injected = self.get(&format!("/_sandbox/injected/{id}"));
+        let ids = injected["ssh_keys"].as_array().expect("a list");
+        let mut keys = self.list("/v2/account/keys", "ssh_keys");
+        keys.retain(|key| ids.contains(&key["id"]));
+        let names = keys.iter().map(|key| text(&key["name"]).to_owned());
+        names.collect()
+    }
+
     pub(crate) fn address(droplet: &Value, version: &str) -> String {
         let all = droplet["networks"][version].as_array();
         let public = all

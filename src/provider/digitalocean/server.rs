@@ -14,7 +14,7 @@ use crate::provider::cloud_init::{self, Start, Unfit};
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::server::{
-    BACKUPS, IMAGE, IPV6, KIND, MONITORING, NAME, REGION, SIZE, SSH_KEY, TAGS, VPC,
+    BACKUPS, FURTHER_KEYS, IMAGE, IPV6, KIND, MONITORING, NAME, REGION, SIZE, SSH_KEY, TAGS, VPC,
 };
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
@@ -444,7 +444,10 @@ pub(super) fn to_create_request<'a>(
         image: image
             .parse()
             .map_or(ImageSelector::Slug(image), ImageSelector::Id),
-        ssh_keys: vec![required(attributes, SSH_KEY)?],
+        ssh_keys: [required(attributes, SSH_KEY)?]
+            .into_iter()
+            .chain(texts(attributes, FURTHER_KEYS))
+            .collect(),
         backups: flag(BACKUPS),
         ipv6: flag(IPV6),
         monitoring: flag(MONITORING),
@@ -458,6 +461,12 @@ pub(super) fn to_create_request<'a>(
             .map_err(|unfit| Error::new(Class::Rejected, CREATE, unfit.what))?,
         vpc_uuid: attributes.get(VPC).and_then(Json::as_str),
     })
+}
+
+/// The texts of a list.
+fn texts<'a>(attributes: &'a Attributes, name: &str) -> impl Iterator<Item = &'a str> {
+    let list = attributes.get(name).and_then(Json::as_array);
+    list.into_iter().flatten().filter_map(Json::as_str)
 }
 
 /// What the API is given as `user_data`.

@@ -142,6 +142,7 @@ mod tests {
         let start = |user_data: Option<&str>, list: &Json| Start {
             user_data: user_data.map(ToOwned::to_owned),
             files: files(list),
+            keys: Vec::new(),
         };
         let said = given(Files::CloudInit, start(None, &large)).err().unwrap();
         assert!(
@@ -159,6 +160,7 @@ mod tests {
         let start = Start {
             user_data: Some(own.to_owned()),
             files: files(&list),
+            keys: Vec::new(),
         };
         let (user_data, injected) = given(Files::Personality, start.clone()).unwrap();
         assert_eq!(user_data.unwrap(), STANDARD.encode(own));

@@ -65,7 +65,8 @@ const UPDATES: &[Update] = &[
 ];
 
 /// What no server of Nova can be made with.
-pub(super) const SERVERS_LACK: &[(&str, &str)] = &[("server", "monitoring")];
+pub(super) const SERVERS_LACK: &[(&str, &str)] =
+    &[("server", "monitoring"), ("server", "further_keys")];
 
 /// How a server gets its name back.
 pub(super) const RENAME: Update = Update::at_once("server", &["name"]);
