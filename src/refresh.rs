@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use futures_util::future::{join_all, try_join_all};
 
-use crate::config::{Cloud, PublicKey};
+use crate::config::{Cloud, PublicKeys};
 use crate::model::{
     Account, AccountView, AccountViews, Address, Attributes, Catalog, Desired, Diagnostic,
     Observed, Recorded,
@@ -28,7 +28,7 @@ use reach::Sight;
 /// What to look for.
 pub struct Wanted<'a> {
     /// What cloud.json asks for, and the key for its servers; `None` if nothing is wanted.
-    pub cloud: Option<(&'a Cloud, &'a PublicKey)>,
+    pub cloud: Option<(&'a Cloud, &'a PublicKeys)>,
     /// What the state says.
     pub recorded: &'a BTreeMap<Address, Recorded>,
     /// The accounts in which the state holds anything, as far as it says which they are.
@@ -236,11 +236,11 @@ impl<'a> Survey<'a> {
         zones: &Zones,
         declare: impl Fn(&Cloud, &Setting<'_>) -> T,
     ) -> T {
-        let Some((cloud, public_key)) = self.wanted.cloud else {
+        let Some((cloud, public_keys)) = self.wanted.cloud else {
             return T::default();
         };
         let setting = Setting {
-            public_key,
+            public_keys,
             zones,
             recorded: self.wanted.recorded,
             gone: &self.gone,

@@ -24,7 +24,11 @@
 //! action NAME JSON           have a Droplet do something outside, and wait until it is done
 //! tag NAME TAG               put a tag on a Droplet outside
 //! key                        upload the key outside
+//! both-keys                  from here on the user has that one besides
+//! keys NAME                  the keys that a Droplet was made with
 //! another-key                from here on the user has another key
+//! received NAME FILE         whether a Droplet was made with what FILE holds as user data, in which
+//!                            private(NAME) is an address
 //! domain NAME                make a zone outside
 //! record ZONE TYPE NAME DATA make a record outside; DATA may be v4(NAME) or v6(NAME)
 //! change ZONE TYPE NAME DATA change the one record of that name and type outside
@@ -115,6 +119,7 @@ scenarios! {
     expires_with_a_lost_state,
     files_on_a_new_server,
     first_apply,
+    ignored,
     image_by_pattern,
     import_all,
     import_all_at_rackspace,
@@ -172,6 +177,7 @@ scenarios! {
     server_renamed,
     servers_of_a_range,
     servers_of_a_range_in_an_environment,
+    several_keys,
     shutdown_ignored,
     size_and_backups_changed,
     size_at_rackspace,
@@ -190,6 +196,8 @@ scenarios! {
     two_deployments,
     two_environments,
     two_regions,
+    user_data,
+    user_data_at_rackspace,
     variables,
     vpc_and_firewall,
     vpc_changed,
@@ -309,9 +317,25 @@ impl Scenario {
                 self.cloud.act(name, &body);
             }
             ("another-key", []) => self.place.set("CLOUDBUILDER_PUBLIC_SSH_KEY", ANOTHER_KEY),
+            ("both-keys", []) => {
+                let keys = format!("{KEY}\n{ANOTHER_KEY}\n");
+                self.place.set("CLOUDBUILDER_PUBLIC_SSH_KEY", &keys);
+            }
+            ("keys", [name]) => {
+                let told = self.cloud.keys_on(name).join(", ");
+                self.tell(&format!("{told}\n\n"));
+            }
             ("key", []) => {
                 let body = json!({"name": "someone's", "public_key": KEY});
                 self.cloud.good("POST", "/v2/account/keys", &body);
+            }
+            ("received", [name, file]) => {
+                let text = fs::read_to_string(self.folder.join(file)).expect("a file");
+                let told = match self.cloud.received(name, &text) {
+                    true => "just that",
+                    false => "something else",
+                };
+                self.tell(&format!("{told}\n\n"));
             }
             ("domain", [name]) => {
                 self.cloud

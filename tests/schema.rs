@@ -137,12 +137,13 @@ fn full() -> [Value; 3] {
         json!({
             "$schema": "cloud.schema.json",
             "version": 2,
-            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "on_image_change": "replace", "on_destroy": "delete", "ipv6": false, "protect": false, "expires": "72h", "check": {"http": "/health", "port": 8080}, "tags": ["a"], "ttl": 300},
+            "defaults": {"region": "nyc3", "backups": true, "disk": "grow", "replace": "create-first", "on_image_change": "replace", "on_destroy": "delete", "ipv6": false, "protect": false, "expires": "72h", "check": {"http": "/health", "port": 8080}, "tags": ["a"], "ttl": 300, "user_data": "#!x", "monitoring": true, "ignore": ["tags"]},
             "servers": {
                 "web1": {
                     "size": {"name": "s*"}, "image": {"slug": "i*", "newest": true},
                     "disk": "keep", "on_image_change": "rebuild", "on_destroy": "snapshot", "ipv6": true,
                     "backups": {"plan": "weekly", "weekday": "SUN", "hour": 4}, "protect": true, "expires": "2026-12-31", "check": {"tcp": 22},
+                    "user_data_file": "x.sh", "monitoring": false, "ignore": [],
                     "files": [
                         {"path": "/etc/motd", "content": "", "mode": "0644"},
                         {"path": "/etc/issue", "file": "issue.txt"},

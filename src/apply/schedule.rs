@@ -275,6 +275,7 @@ mod tests {
             boot: std::time::Duration::ZERO,
             page: 1,
             by_id: false,
+            lacks: &[],
         };
         let steps = colours.iter().enumerate().map(|(index, colour)| {
             let name = format!("toy{index}");

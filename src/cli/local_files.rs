@@ -8,18 +8,19 @@ use crate::model::{Diagnostic, Secret};
 /// cloud.json is. Gives what is wrong with those that cannot be read.
 pub(super) fn read(directory: &Path, cloud: &mut Cloud) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    let files = cloud
-        .servers
-        .iter_mut()
-        .flat_map(|server| &mut server.files);
-    for wanted in files {
-        let FileSource::Local(path) = &wanted.source else {
+    let sources = cloud.servers.iter_mut().flat_map(|server| {
+        let files = server.files.iter_mut().map(|file| &mut file.source);
+        let user_data = server.creation.user_data.as_mut();
+        files.chain(user_data.map(|user_data| &mut user_data.value))
+    });
+    for source in sources {
+        let FileSource::Local(path) = &*source else {
             continue;
         };
         match contents(directory, path) {
-            Ok(text) => wanted.source = FileSource::Content(text),
+            Ok(text) => *source = FileSource::Content(text),
             Err(problem) => {
-                // All servers of a range have it from one place.
+                // All servers of a range, or with a default, have it from one place.
                 let told = |other: &Diagnostic| other.place == problem.place;
                 if !problems.iter().any(told) {
                     problems.push(*problem);
@@ -30,11 +31,16 @@ pub(super) fn read(directory: &Path, cloud: &mut Cloud) -> Vec<Diagnostic> {
     problems
 }
 
-/// What tells the contents of all files that are put on servers from others, in their order.
+/// What tells the contents of all files that are put on servers, and their user data, from others, in
+/// their order.
 pub(super) fn digests(cloud: &Cloud) -> Vec<Option<String>> {
-    let files = cloud.servers.iter().flat_map(|server| &server.files);
-    files
-        .map(|file| match &file.source {
+    let sources = cloud.servers.iter().flat_map(|server| {
+        let files = server.files.iter().map(|file| &file.source);
+        let user_data = server.creation.user_data.as_ref();
+        files.chain(user_data.map(|user_data| &user_data.value))
+    });
+    sources
+        .map(|source| match source {
             FileSource::Content(text) => Some(sha256(text.expose().as_bytes())),
             FileSource::Local(_) | FileSource::PublicKey => None,
         })

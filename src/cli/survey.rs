@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::config::{Cloud, PublicKey, Security};
+use crate::config::{Cloud, PublicKeys, Security};
 use crate::model::{Account, AccountViews, Address, Diagnostic, Observed};
 use crate::plan::{self, Checksum, Input, Means, Op, Origin, Plan, Written, guard};
 use crate::provider::{Readers, Scope};
@@ -175,9 +175,17 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
     }
     let options = question.options().to_json();
     let key = key.as_ref().filter(|_| !destroying);
+    // One that has a single key is approved as it was before there could be several.
+    let lines = key.map(|keys| {
+        let lines: Vec<&str> = keys.iter().map(|key| key.line.as_str()).collect();
+        match lines.as_slice() {
+            [one] => json!(one),
+            several => json!(several),
+        }
+    });
     let origin = Origin {
         options: &options,
-        configuration: &json!([configuration.content, key.map(|key| &key.line)]),
+        configuration: &json!([configuration.content, lines]),
         state: question.version,
         accounts: &identities,
     };
@@ -222,11 +230,11 @@ pub(super) fn name_of_cloud(deployment: &Deployment, accounts: &AccountViews) ->
 }
 
 /// The user's key, or the practice key where any will do.
-pub(super) fn any_public_key(security: &Security) -> Option<PublicKey> {
+pub(super) fn any_public_key(security: &Security) -> Option<PublicKeys> {
     security
-        .public_key
+        .public_keys
         .clone()
-        .or_else(|| PublicKey::parse(PRACTICE_KEY).ok())
+        .or_else(|| PublicKeys::parse(PRACTICE_KEY).ok())
 }
 
 /// The key put on new servers.
@@ -237,9 +245,9 @@ pub(super) fn public_key(
     deployment: &Deployment,
     cloud: &Cloud,
     security: &Security,
-) -> Result<Option<PublicKey>, Failure> {
+) -> Result<Option<PublicKeys>, Failure> {
     let any_will_do = cloud.servers.is_empty() || deployment.is_sandbox();
-    if security.public_key.is_some() || any_will_do {
+    if security.public_keys.is_some() || any_will_do {
         return Ok(any_public_key(security));
     }
     Err(Failure::error("there is no public SSH key")

@@ -2,10 +2,11 @@
 
 use jsonc_parser::ast::Value;
 
-use super::Spanned;
 use super::accounts::{Accounts, Named};
 use super::check::{CHECK, check};
+use super::creation;
 use super::expires::{Expiry, expires};
+use super::ignore::{IGNORE, ignore};
 use super::keys::{Key, firsts, names, report_duplicate_keys, unknown_key};
 use super::lifecycle::{self, Lifecycle};
 use super::openstack::{self, OpenStack};
@@ -14,10 +15,11 @@ use super::records::{TTL, ttl};
 use super::selector::{Selector, Wanted, selector};
 use super::server::{self, disk, replace};
 use super::tags::{TAGS, tags};
+use super::{Creation, Spanned};
 use crate::model::{Diagnostic, Probe, nearest};
 
 /// Its keys.
-pub(super) const KEYS: [Key; 16] = [
+pub(super) const KEYS: [Key; 20] = [
     server::PROVIDER,
     server::REGION,
     server::SIZE,
@@ -33,6 +35,10 @@ pub(super) const KEYS: [Key; 16] = [
     CHECK,
     TAGS,
     TTL,
+    creation::USER_DATA,
+    creation::USER_DATA_FILE,
+    creation::MONITORING,
+    IGNORE,
     server::OPENSTACK,
 ];
 
@@ -51,6 +57,8 @@ pub(super) struct Defaults {
     pub(super) check: Option<Spanned<Probe>>,
     pub(super) tags: Option<Vec<Spanned<String>>>,
     pub(super) ttl: Option<Spanned<u64>>,
+    pub(super) creation: Creation,
+    pub(super) ignore: Vec<Spanned<&'static str>>,
     pub(super) openstack: OpenStack,
     /// Keys that are there but could not be read: reported once, not again at every server.
     pub(super) broken: Vec<&'static str>,
@@ -69,6 +77,7 @@ pub(super) fn defaults(
         return defaults;
     };
     report_duplicate_keys(reader, object, "`defaults`");
+    let mut own_data = None;
     for member in firsts(object) {
         let value = &member.value;
         match member.name.as_str() {
@@ -95,6 +104,10 @@ pub(super) fn defaults(
                 defaults.destroy_first = replace(reader, "the default `replace`", value);
             }
             "ttl" => defaults.ttl = ttl(reader, "the default `ttl`", value),
+            "ignore" => {
+                let words = ignore(reader, "the default `ignore`", value);
+                defaults.ignore = words.unwrap_or_default();
+            }
             key if defaults.lifecycle.read(
                 reader,
                 (key, &format!("the default `{key}`")),
@@ -128,6 +141,12 @@ pub(super) fn defaults(
                         .at(place),
                 );
             }
+            key if defaults.creation.read(
+                reader,
+                (key, &format!("the default `{key}`")),
+                value,
+                &mut own_data,
+            ) => {}
             key => {
                 let error = unknown_key(key, "in `defaults`", names(&KEYS));
                 let place = reader.name_place(member);

@@ -7,11 +7,13 @@ mod check;
 pub mod cloud;
 pub mod compose;
 mod content;
+mod creation;
 mod defaults;
 mod dns_name;
 mod expires;
 mod files;
 mod firewalls;
+mod ignore;
 mod keys;
 mod layout;
 mod lifecycle;
@@ -50,7 +52,7 @@ pub use firewalls::Firewall;
 pub use lifecycle::{BackupPolicy, Lifecycle};
 pub use openstack::OpenStack;
 pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};
-pub use public_key::{KeyError, PublicKey};
+pub use public_key::{KeyError, PublicKey, PublicKeys};
 pub use quotable::quotable;
 pub use security::{CredentialSource, ParsedSecurity, Security};
 pub use selector::{Candidate, PatternProblem, Selection, Selector, select};
@@ -170,6 +172,10 @@ pub struct Server {
     pub ttl: Option<Spanned<u64>>,
     /// What is put on it when it is made.
     pub files: Vec<File>,
+    /// What else it is made with, and keeps.
+    pub creation: Creation,
+    /// The keys that count when it is made and never after.
+    pub ignore: Vec<Spanned<&'static str>>,
     /// What only an OpenStack has, those of its account included; `None` elsewhere.
     pub settings: Option<OpenStack>,
     /// What an earlier run wrote back, as JSON text, which takes a sixth of the memory that the
@@ -183,6 +189,15 @@ impl Server {
     pub fn entry(&self) -> &str {
         self.range.as_deref().unwrap_or(&self.name.value)
     }
+}
+
+/// What a server is made with and keeps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Creation {
+    /// What cloud-init does when it boots for the first time: the text, or the file that holds it.
+    pub user_data: Option<Spanned<FileSource>>,
+    /// Whether the provider's agent is put on it; `None` if nothing is said, which means no.
+    pub monitoring: Option<Spanned<bool>>,
 }
 
 /// A zone that cloud.json names.

@@ -58,7 +58,7 @@ impl KeyError {
                  paste the file whose name ends in `.pub`"
             }
             Self::OtherFormat => "convert it with `ssh-keygen -i`, or paste a `.pub` file",
-            Self::SeveralLines => "paste one key, as a single line",
+            Self::SeveralLines => "paste each key as a single line; several go into a list",
             Self::Unsupported => "make one with `ssh-keygen -t ed25519` and paste its `.pub` file",
             Self::Damaged => "paste the `.pub` file again, all of its one line",
             Self::Empty | Self::FileName | Self::NotAKey => {
@@ -111,6 +111,55 @@ impl PublicKey {
         } else {
             &self.comment
         }
+    }
+}
+
+/// The public SSH keys that are put on new servers: one, or several, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKeys {
+    /// The one that comes first, and is put there by the provider in any case.
+    pub first: PublicKey,
+    /// All others.
+    pub further: Vec<PublicKey>,
+}
+
+impl PublicKeys {
+    /// Reads them from a text with one on each line, as in `authorized_keys`.
+    ///
+    /// # Errors
+    /// What the first text that is no key is.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        match PublicKey::parse(text) {
+            Err(KeyError::SeveralLines) => {
+                let lines = text.lines().filter(|line| !line.trim().is_empty());
+                let keys = lines.map(PublicKey::parse).collect::<Result<_, _>>()?;
+                Self::of(keys).ok_or(KeyError::Empty)
+            }
+            key => Ok(Self {
+                first: key?,
+                further: Vec::new(),
+            }),
+        }
+    }
+
+    /// Those of a list, each once; `None` if it is empty.
+    pub(super) fn of(keys: Vec<PublicKey>) -> Option<Self> {
+        let mut all: Vec<PublicKey> = Vec::with_capacity(keys.len());
+        for key in keys {
+            if all.iter().all(|had| had.fingerprint != key.fingerprint) {
+                all.push(key);
+            }
+        }
+        let mut all = all.into_iter();
+        Some(Self {
+            first: all.next()?,
+            further: all.collect(),
+        })
+    }
+
+    /// All of them, the first one first.
+    pub fn iter(&self) -> impl Iterator<Item = &PublicKey> {
+        std::iter::once(&self.first).chain(&self.further)
     }
 }
 

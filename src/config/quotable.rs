@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::cloud::SECTIONS;
+use super::creation::USER_DATA_FILE;
 use super::files;
 use super::firewalls;
 use super::keys::names;
@@ -15,8 +16,9 @@ use super::vpcs;
 use crate::model::nearest;
 
 /// Keys whose text is never quoted, nor that of keys that were probably meant to be them.
-const HIDDEN: [&str; 7] = [
+const HIDDEN: [&str; 8] = [
     "content",
+    "user_data",
     "password",
     "api_key",
     "token",
@@ -96,7 +98,7 @@ pub(super) fn is_hidden(key: &str) -> bool {
     let word = read.as_deref().unwrap_or(key);
     // Quotes of another kind are part of it here.
     let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-    nearest(word, HIDDEN).is_some()
+    word != USER_DATA_FILE.name && nearest(word, HIDDEN).is_some()
 }
 
 /// What may be the value of a key: not an object, which is looked into. Where quotes or the colon
@@ -308,6 +310,11 @@ mod tests {
             (r#"{"Content": "é"}"#, r#"{"Content": "**"}"#),
             (r#"{"api_key": "abc"}"#, r#"{"api_key": "***"}"#),
             (
+                r##"{"user_data": "#!x", "user_data_file": "x.sh"}"##,
+                r##"{"user_data": "***", "user_data_file": "x.sh"}"##,
+            ),
+            (r#"{"userdata": "abc"}"#, r#"{"userdata": "***"}"#),
+            (
                 r#"{"content": ["a", {"b": 12}], "x": "y"}"#,
                 r#"{"content": ["*", {"*": **}], "x": "y"}"#,
             ),
@@ -381,6 +388,7 @@ mod tests {
             "id",
         ];
         let networks = ["ip_address", "netmask", "gateway"];
+        let servers = servers.filter(|key| *key != "user_data");
         for key in servers.chain(accounts).chain(others).chain(networks) {
             assert!(!is_hidden(key), "{key}");
         }

@@ -7,7 +7,7 @@ use std::fmt;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
 use super::keys::{Key, SCHEMA, Shape, is_schema, names};
-use super::public_key::{KeyError, PublicKey};
+use super::public_key::{KeyError, PublicKey, PublicKeys};
 use super::reader::{Reader, to_json};
 use super::source::Source;
 use super::syntax;
@@ -21,8 +21,9 @@ pub(super) const KEYS: [Key; 4] = [
     Key::new(TOKEN, "The token for DigitalOcean's API.", Shape::String),
     Key::new(
         PUBLIC_KEY,
-        "The public SSH key that is put on new servers, such as \"ssh-ed25519 AAAA… you@example.com\".",
-        Shape::Text,
+        "The public SSH key that is put on new servers, such as \"ssh-ed25519 AAAA… you@example.com\", \
+         or a list of several.",
+        Shape::Either(&[Shape::Text, Shape::Filled(&Shape::Text)]),
     ),
     Key::new(
         ACCOUNTS,
@@ -35,7 +36,7 @@ pub(super) const KEYS: [Key; 4] = [
 
 /// The variables that a token is taken from; the first that is set wins.
 const TOKEN_VARIABLES: [&str; 2] = ["DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN"];
-/// The variable that a public key is taken from.
+/// The variable that public keys are taken from, one a line.
 const PUBLIC_KEY_VARIABLE: &str = "CLOUDBUILDER_PUBLIC_SSH_KEY";
 
 /// What security.json and the environment hold.
@@ -45,8 +46,8 @@ pub struct Security {
     pub token: Option<Secret>,
     /// Where the token comes from.
     pub token_source: Option<CredentialSource>,
-    /// The key put on new servers.
-    pub public_key: Option<PublicKey>,
+    /// The keys put on new servers.
+    pub public_keys: Option<PublicKeys>,
     /// Where the public key comes from.
     pub public_key_source: Option<CredentialSource>,
     /// Further accounts by name, each the JSON text of its settings.
@@ -124,8 +125,8 @@ pub fn from_environment(
         security.token_source = Some(CredentialSource::Environment(variable));
     }
     if let Some(text) = get(PUBLIC_KEY_VARIABLE) {
-        match PublicKey::parse(&text) {
-            Ok(key) => security.public_key = Some(key),
+        match PublicKeys::parse(&text) {
+            Ok(keys) => security.public_keys = Some(keys),
             Err(error) => diagnostics.push(
                 Diagnostic::error(format!("{PUBLIC_KEY_VARIABLE} {error}")).hint(error.hint()),
             ),
@@ -280,20 +281,34 @@ fn token_of(text: &str) -> Result<Option<Secret>, &'static str> {
 }
 
 fn public_key(reader: &mut Reader<'_, '_>, value: &Value<'_>, security: &mut Security) {
-    let Some(text) = reader.string(&format!("`{PUBLIC_KEY}`"), value) else {
-        return;
+    let elements = match value.as_array() {
+        Some(list) => list.elements.iter().collect(),
+        None => vec![value],
     };
     let place = reader.value_place(value);
-    match PublicKey::parse(text) {
-        Ok(key) => {
-            security.public_key = Some(key);
-            security.public_key_source = Some(CredentialSource::File(place));
-        }
-        Err(error) => reader.report(
-            Diagnostic::error(key_problem(error))
-                .hint(error.hint())
-                .at(place),
-        ),
+    if elements.is_empty() {
+        let error = Diagnostic::error(key_problem(KeyError::Empty));
+        reader.report(error.hint(KeyError::Empty.hint()).at(place));
+        return;
+    }
+    let keys = elements.into_iter().map(|element| {
+        let text = reader.string(&format!("`{PUBLIC_KEY}`"), element)?;
+        let place = reader.value_place(element);
+        let key = PublicKey::parse(text).map_err(|error| {
+            reader.report(
+                Diagnostic::error(key_problem(error))
+                    .hint(error.hint())
+                    .at(place),
+            );
+        });
+        key.ok()
+    });
+    // Every one is looked at, also behind one that is wrong.
+    let keys: Vec<Option<PublicKey>> = keys.collect();
+    let keys: Option<Vec<PublicKey>> = keys.into_iter().collect();
+    if let Some(keys) = keys.and_then(PublicKeys::of) {
+        security.public_keys = Some(keys);
+        security.public_key_source = Some(CredentialSource::File(place));
     }
 }
 
@@ -342,7 +357,7 @@ mod tests {
         let security = parsed.security.unwrap();
         assert!(exposed(&security).unwrap().starts_with("invented-token-"));
         assert_eq!(security.token_source.unwrap().to_string(), "security.json");
-        let key = security.public_key.unwrap();
+        let key = security.public_keys.unwrap().first;
         assert_eq!(key.name(), "fredy@acme.com");
         assert_eq!(
             key.fingerprint,
@@ -351,9 +366,45 @@ mod tests {
     }
 
     #[test]
+    fn several_keys_are_read_from_a_list_and_from_lines() {
+        let other = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBL";
+        let list = |keys: &str| parse(&format!("{{\"public_ssh_key\": [{keys}]}}"));
+        let keys = list(&format!("\"{KEY}\", \"{KEY} again\""))
+            .security
+            .unwrap()
+            .public_keys;
+        assert_eq!(keys.unwrap().iter().count(), 1, "each once");
+        let wrong = list(&format!(
+            "\"{other}\", \"{KEY}\", \"-----BEGIN PRIVATE KEY-----\", 7"
+        ));
+        let told: Vec<&str> = wrong
+            .diagnostics
+            .iter()
+            .map(|told| &*told.summary)
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "`public_ssh_key` holds a key that is cut off or altered",
+                "`public_ssh_key` holds a private key",
+                "`public_ssh_key` must be a string, not a number",
+            ]
+        );
+        assert!(list("").security.is_none());
+        let lines = format!("\n{KEY}\r\n\n{KEY}\n");
+        let set = |text: &str| {
+            from_environment(Security::default(), |name| {
+                (name == PUBLIC_KEY_VARIABLE).then(|| text.to_owned())
+            })
+        };
+        assert!(set(&lines).security.unwrap().public_keys.is_some());
+        assert!(set(&format!("{KEY}\n{other}")).security.is_none());
+    }
+
+    #[test]
     fn everything_may_be_left_out() {
         let security = parse("{}").security.unwrap();
-        assert!(security.token.is_none() && security.public_key.is_none());
+        assert!(security.token.is_none() && security.public_keys.is_none());
         let parsed = parse(r#"{"digital_ocean_api_key": " "}"#);
         assert!(exposed(&parsed.security.unwrap()).is_none());
         assert_eq!(parsed.diagnostics.len(), 1);
@@ -525,7 +576,7 @@ mod tests {
         let security = with(&[("CLOUDBUILDER_PUBLIC_SSH_KEY", KEY)])
             .security
             .unwrap();
-        assert_eq!(security.public_key.unwrap().line, KEY);
+        assert_eq!(security.public_keys.unwrap().first.line, KEY);
 
         let bad = with(&[
             ("DIGITALOCEAN_TOKEN", "invented token"),

@@ -7,9 +7,11 @@ use jsonc_parser::ast::{Object, ObjectProp, Value};
 use super::accounts::{Accounts, Home, Named};
 use super::check::{CHECK, check};
 use super::cloud::normal;
+use super::creation;
 use super::defaults::Defaults;
 use super::expires::expires;
 use super::files::{self, files};
+use super::ignore::{IGNORE, ignore};
 use super::keys::{
     Form, Key, SCHEMA, Shape, and, firsts, is_schema, names as names_of, report_duplicate_keys,
     unknown_key_but,
@@ -88,7 +90,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 20] = [
+pub(super) const SERVER_KEYS: [Key; 24] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -111,6 +113,10 @@ pub(super) const SERVER_KEYS: [Key; 20] = [
         "What is put on it when it is made.",
         Shape::List(&Shape::Object(&files::FORM)),
     ),
+    creation::USER_DATA,
+    creation::USER_DATA_FILE,
+    creation::MONITORING,
+    IGNORE,
     OPENSTACK,
     NETWORKS,
 ];
@@ -218,7 +224,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
     let region = around.default_region(&home);
     let mut server = beginning(name, home.account, region, &around.defaults);
     let mut block = OpenStack::default();
-    let mut own_tags = None;
+    let (mut own_tags, mut own_data) = (None, None);
     let (image, size) = match around.sectioned {
         true => (Wanted::IMAGE, Wanted::SIZE),
         false => (Wanted::TEXT, Wanted::TEXT),
@@ -255,6 +261,10 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             _ if server.lifecycle.read(reader, (key, &what), value) => {}
             "tags" => own_tags = tags(reader, &what, value),
             "files" => server.files = files(reader, &of, value),
+            "ignore" => set(&mut server.ignore, ignore(reader, &what, value)),
+            _ if server
+                .creation
+                .read(reader, (key, &what), value, &mut own_data) => {}
             "openstack" => {
                 let account = &server.account.value;
                 block = own_block(reader, &shown, account, home.provider, member);
@@ -348,6 +358,8 @@ fn beginning(
         vpc: None,
         ttl: defaults.ttl.clone(),
         files: Vec::new(),
+        creation: defaults.creation.clone(),
+        ignore: defaults.ignore.clone(),
         settings: None,
         networks: None,
         range: None,

@@ -28,6 +28,8 @@ pub struct Capabilities {
     /// Whether sizes and images go by ids when a server is made, because their names may change
     /// or be given twice.
     pub by_id: bool,
+    /// What nothing of a kind can be made with here: the kind and the attribute.
+    pub lacks: &'static [(&'static str, &'static str)],
 }
 
 /// What the records of a provider may be.

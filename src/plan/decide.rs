@@ -525,9 +525,14 @@ impl<'a> Decider<'_, 'a> {
             .map(|(name, value)| (name, Value::Known(value.clone())))
             .collect();
         for (name, wanted) in &desired.attributes {
-            let on_change = kind(desired.address.kind())
-                .and_then(|(_, kind)| kind.attribute(name))
+            let (_, kind) = kind(desired.address.kind()).unzip();
+            let on_change = kind
+                .and_then(|kind| kind.attribute(name))
                 .map(|attribute| attribute.on_change);
+            let ignored = |kind: &Kind| kind.ignores(|name| desired.known(name), name);
+            if after.contains_key(name) && kind.is_some_and(ignored) {
+                continue;
+            }
             if on_change == Some(OnChange::Computed) && after.contains_key(name) {
                 continue;
             }
@@ -536,6 +541,10 @@ impl<'a> Decider<'_, 'a> {
                 && let Some(applied) = applied.and_then(|applied| applied.get(name))
             {
                 after.insert(name, Value::Known(applied.clone()));
+                continue;
+            }
+            // Nor was what is there ever given what only a new one gets.
+            if is.is_some() && matches!(wanted, Value::Sealed(_)) {
                 continue;
             }
             let value = match self.facts.resolve(wanted) {

@@ -1,7 +1,7 @@
 use serde_json::Value as Json;
 
 use crate::model::{
-    Attributes, Desired, Diagnostic, Observed, Readiness, Recorded, Reference, Value,
+    Attributes, Desired, Diagnostic, Observed, Origin, Readiness, Recorded, Reference, Value,
 };
 use crate::resource::{Attribute, Facts, Kind, OnChange, show};
 
@@ -26,6 +26,9 @@ pub(super) fn changes(
         }
         if attribute.on_change == OnChange::Ours {
             changes.extend(ours_changed(attribute, desired, facts));
+            continue;
+        }
+        if kind.ignores(|name| desired.known(name), attribute.name) {
             continue;
         }
         // What is bound by its id may have been given another name since.
@@ -121,6 +124,7 @@ pub(super) fn is_outdated(
     kind.attributes.iter().any(|attribute| {
         let applied = recorded.attributes.get(attribute.name);
         match attribute.on_change {
+            _ if kind.ignores(|name| desired.known(name), attribute.name) => false,
             OnChange::Update => {
                 let wanted = desired.attributes.get(attribute.name);
                 let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
@@ -252,29 +256,49 @@ pub(super) fn create_only_notes(
     notes: &mut Vec<Diagnostic>,
 ) {
     for attribute in kind.attributes {
-        if attribute.on_change != OnChange::CreateOnly {
+        if attribute.on_change != OnChange::CreateOnly
+            || kind.ignores(|name| desired.known(name), attribute.name)
+        {
             continue;
         }
-        let (Some(wanted), Some(applied)) = (
-            desired.known(attribute.name),
-            recorded.attributes.get(attribute.name),
-        ) else {
+        let wanted = desired.attributes.get(attribute.name);
+        let (Some(wanted), Some(known)) = (wanted, wanted.and_then(Value::known)) else {
             continue;
         };
+        let applied = recorded.attributes.get(attribute.name);
+        // Of what was there before nobody knows what it was made with.
+        let is_known = applied.is_some() || recorded.origin == Origin::Created;
         let is_given = kind
             .late(attribute.name)
             .is_some_and(|late| desired.attributes.contains_key(late.name));
-        if wanted != applied && !is_given {
-            let about = attribute.about;
-            notes.push(
-                Diagnostic::note(format!("{} keeps its {about}", desired.address))
-                    .detail(format!(
-                        "it was made with {}; {} takes effect for new ones only",
-                        show(&Value::Known(applied.clone())),
-                        show(&Value::Known(wanted.clone()))
-                    ))
-                    .at(desired.place_of(attribute.name)),
-            );
+        if !is_known || is_given || applied.unwrap_or(&Json::Bool(false)) == known {
+            continue;
         }
+        let about = attribute.about;
+        let had = match (applied, wanted) {
+            (None | Some(Json::Bool(false)), _) => format!("it was made without {about}"),
+            (Some(Json::Bool(true)), _) => format!("it was made with {about}"),
+            // Hashes mean nothing to people.
+            (Some(_), Value::Sealed(_) | Value::Known(Json::Array(_))) => {
+                format!("it was made with other {about}")
+            }
+            (Some(applied), _) => {
+                format!("it was made with {}", show(&Value::Known(applied.clone())))
+            }
+        };
+        let new = match wanted {
+            Value::Sealed(_) | Value::Known(Json::Bool(_) | Json::Array(_)) => {
+                "the change".to_owned()
+            }
+            _ => show(wanted),
+        };
+        let mut note = Diagnostic::note(format!("{} keeps its {about}", desired.address))
+            .detail(format!("{had}; {new} takes effect for new ones only"))
+            .at(desired.place_of(attribute.name));
+        if kind.can_be_replaced() {
+            let how = format!("`--replace {}` makes another in its place", desired.address);
+            note = note.hint(how);
+        }
+        notes.push(note);
     }
 }

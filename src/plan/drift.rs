@@ -84,6 +84,9 @@ fn changes(kind: &Kind, recorded: &Recorded, seen: &Observed) -> Vec<Change> {
     let attributes = kind.attributes.iter();
     let changes = attributes.filter_map(|attribute| {
         let is = seen.attributes.get(attribute.name)?;
+        if kind.ignores(|name| recorded.attributes.get(name), attribute.name) {
+            return None;
+        }
         let applied = recorded.attributes.get(attribute.name);
         let was = match attribute.on_change {
             OnChange::Update | OnChange::Replace | OnChange::Identity => applied?.clone(),

@@ -157,6 +157,9 @@ fn differences<'d>(
     let remade = (kind.remade)(&desired.attributes);
     kind.attributes.iter().filter_map(move |attribute| {
         let wanted = desired.attributes.get(attribute.name)?;
+        if kind.ignores(|name| desired.known(name), attribute.name) {
+            return None;
+        }
         match attribute.on_change {
             OnChange::Replace => {
                 let before = is.get(attribute.name)?;

@@ -161,6 +161,7 @@ mod tests {
         boot: Duration::ZERO,
         page: 1,
         by_id: false,
+        lacks: &[],
     };
 
     /// Each stage as the attributes that it changes and to what, and the stages it needs.

@@ -7,6 +7,7 @@ use super::drift::before_the_steps;
 use super::paint::Paint;
 use super::phrase;
 use super::rows::{Columns, pad, rows, width};
+use super::text_diff::word_diff;
 use crate::model::{Address, Reference, Sealed, Value, escape};
 use crate::plan::{Op, Plan, Step, Verb};
 
@@ -157,7 +158,12 @@ fn attributes(makers: &Makers<'_>, step: &Step) -> Vec<String> {
             .iter()
             .map(|change| {
                 let (before, after) = (shown(&change.before), wanted(makers, &change.after));
-                (change.attribute.clone(), format!("{before} → {after}"))
+                let is_text = |value: Option<&Json>| value.is_some_and(Json::is_string);
+                let are_texts = is_text(Some(&change.before)) && is_text(change.after.known());
+                (
+                    change.attribute.clone(),
+                    from_to(&before, &after, are_texts),
+                )
             })
             .collect(),
         Op::Import { .. }
@@ -177,6 +183,18 @@ fn attributes(makers: &Makers<'_>, step: &Step) -> Vec<String> {
         .into_iter()
         .map(|(name, value)| format!("{}  {value}", pad(&name, widest)))
         .collect()
+}
+
+/// Longer ones are not held against each other at a glance, in characters.
+const LONG_TEXT: usize = 40;
+
+/// What becomes of a value, both as they are shown; of long texts, word by word.
+fn from_to(before: &str, after: &str, are_texts: bool) -> String {
+    let is_long = |text: &str| text.chars().count() > LONG_TEXT;
+    match are_texts && (is_long(before) || is_long(after)) {
+        true => word_diff(before, after),
+        false => format!("{before} → {after}"),
+    }
 }
 
 /// A value that is there. Text is in quotes, so that the empty one and one of spaces can be seen.
@@ -219,4 +237,22 @@ fn makers(plan: &Plan) -> Makers<'_> {
         .filter(makes)
         .filter_map(|step| Some((step.op.address()?, step.number)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_told_word_by_word() {
+        let before = "\"v=spf1 include:_spf.example.com include:old.example.net -all\"";
+        let after = "\"v=spf1 include:_spf.example.com include:new.example.org ~all\"";
+        assert_eq!(
+            from_to(before, after, true),
+            "\"v=spf1 include:_spf.example.com \
+             [-include:old.example.net-]{+include:new.example.org+} [--all\"-]{+~all\"+}"
+        );
+        assert_eq!(from_to("\"a b\"", "\"a c\"", true), "\"a b\" → \"a c\"");
+        assert_eq!(from_to(before, after, false), format!("{before} → {after}"));
+    }
 }

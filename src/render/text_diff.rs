@@ -3,6 +3,25 @@ use similar::{ChangeTag, TextDiff};
 use super::paint::Paint;
 use crate::model::escape;
 
+/// What changes in a text, in one line: `the [-old-]{+new+} words`.
+pub(super) fn word_diff(before: &str, after: &str) -> String {
+    let diff = TextDiff::from_words(before, after);
+    let mut text = String::new();
+    let mut changes = diff.iter_all_changes().peekable();
+    while let Some(change) = changes.next() {
+        let mut words = change.value().to_owned();
+        while let Some(more) = changes.next_if(|next| next.tag() == change.tag()) {
+            words.push_str(more.value());
+        }
+        text.push_str(&match change.tag() {
+            ChangeTag::Equal => words,
+            ChangeTag::Delete => format!("[-{words}-]"),
+            ChangeTag::Insert => format!("{{+{words}+}}"),
+        });
+    }
+    text
+}
+
 /// What changes in a text file, as a unified diff; empty if nothing does.
 ///
 /// A carriage return at the end of a line is not shown: it is the file's way to end lines, and both

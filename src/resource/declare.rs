@@ -3,10 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
-use crate::config::{BackupPolicy, Cloud, DEFAULT_ACCOUNT, PublicKey, Server, Spanned};
+use crate::config::{BackupPolicy, Cloud, DEFAULT_ACCOUNT, PublicKey, PublicKeys, Server, Spanned};
 use crate::model::{
     AccountViews, Address, Attributes, Catalog, Desired, Diagnostic, Observed, Recorded, Reference,
-    Value,
+    Template, Value, marked,
 };
 
 use super::{domain, files, record, references, selection, server, settings, ssh_key};
@@ -21,8 +21,8 @@ pub use zones::Zones;
 
 /// What turning cloud.json into resources depends on besides cloud.json.
 pub struct Setting<'a> {
-    /// The key put on new servers.
-    pub public_key: &'a PublicKey,
+    /// The keys put on new servers.
+    pub public_keys: &'a PublicKeys,
     /// The zones that each account manages.
     pub zones: &'a Zones,
     /// What the state says.
@@ -134,7 +134,7 @@ impl<'a> Declaration<'a> {
             .map(|server| server.account.value.as_str())
             .collect();
         for account in accounts {
-            declaration.ssh_key(account);
+            declaration.ssh_keys(account);
         }
         for vpc in &cloud.vpcs {
             declaration.vpc(vpc);
@@ -153,34 +153,81 @@ impl<'a> Declaration<'a> {
         self.setting.accounts.get(account)?.catalog.as_ref()
     }
 
-    fn ssh_key(&mut self, account: &str) {
-        let key = self.setting.public_key;
-        let attributes = Attributes::from([
-            (ssh_key::NAME, key.name().into()),
-            (ssh_key::PUBLIC_KEY, key.line.as_str().into()),
-            (ssh_key::FINGERPRINT, key.fingerprint.as_str().into()),
-        ]);
-        let address = ssh_key::address(account);
-        if let Some(before) = self.setting.recorded.get(&address)
-            && before.text(ssh_key::FINGERPRINT) != Some(&key.fingerprint)
-        {
-            self.out.notes.push(
-                Diagnostic::note("the public SSH key is another one than before").detail(format!(
-                    "it takes effect for new servers; those that exist keep the old one, \
-                     which stays in the account as key {}",
-                    before.id
-                )),
-            );
-        }
-        self.push(Desired {
-            address,
-            account: account.to_owned(),
-            attributes,
-            only_if: None,
-            follows: Vec::new(),
-            place: None,
-            places: BTreeMap::new(),
+    /// The keys of an account that servers get through it, each with its address. Where it gives a
+    /// server one only, that is the first.
+    fn keys_of(&self, account: &str) -> Vec<(Address, &'a PublicKey)> {
+        let view = self.setting.accounts.get(account);
+        let one_only = view.is_some_and(|view| {
+            let mut lacks = view.capabilities.lacks.iter();
+            lacks.any(|lack| *lack == (server::KIND.name, server::FURTHER_KEYS))
         });
+        let most = if one_only { 1 } else { usize::MAX };
+        let keys: Vec<&PublicKey> = self.setting.public_keys.iter().take(most).collect();
+        let addresses = ssh_key::addresses(account, &keys, self.setting.recorded);
+        addresses.into_iter().zip(keys).collect()
+    }
+
+    fn ssh_keys(&mut self, account: &str) {
+        let recorded = self.setting.recorded;
+        let keys = self.keys_of(account);
+        let known = |(address, _): &(Address, &PublicKey)| recorded.contains_key(address);
+        let had_some = keys.iter().any(known);
+        for (address, key) in keys {
+            let before = recorded.get(&address);
+            if let Some(before) = before
+                && before.text(ssh_key::FINGERPRINT) != Some(&key.fingerprint)
+            {
+                self.out.notes.push(
+                    Diagnostic::note("the public SSH key is another one than before").detail(
+                        format!(
+                            "it takes effect for new servers; those that exist keep the old one, \
+                             which stays in the account as key {}",
+                            before.id
+                        ),
+                    ),
+                );
+            } else if before.is_none() && had_some {
+                let name = key.name();
+                self.out.notes.push(
+                    Diagnostic::note(format!("the public SSH key {name} is new"))
+                        .detail("it takes effect for new servers; those that exist do not get it"),
+                );
+            }
+            self.push(Desired {
+                address,
+                account: account.to_owned(),
+                attributes: Attributes::from([
+                    (ssh_key::NAME, key.name().into()),
+                    (ssh_key::PUBLIC_KEY, key.line.as_str().into()),
+                    (ssh_key::FINGERPRINT, key.fingerprint.as_str().into()),
+                ]),
+                only_if: None,
+                follows: Vec::new(),
+                place: None,
+                places: BTreeMap::new(),
+            });
+        }
+    }
+
+    /// The keys of a server, as its attributes.
+    fn keys_on_server(&self, account: &str, attributes: &mut Attributes<Value>) {
+        let keys = self.keys_of(account);
+        let through_account = keys.len();
+        let mut references = keys
+            .into_iter()
+            .map(|(address, _)| ssh_key::reference(address));
+        let first = references.next().map(Value::Reference);
+        attributes.extend(first.map(|first| (server::SSH_KEY, first)));
+        let further: Vec<String> = references.map(|to| marked(&to.to_string())).collect();
+        if !further.is_empty() {
+            let further = Template::new(further.into(), references::reference);
+            attributes.insert(server::FURTHER_KEYS, Value::Template(further));
+        }
+        let others = self.setting.public_keys.iter().skip(through_account);
+        let others: Vec<&str> = others.map(|key| key.line.as_str()).collect();
+        if !others.is_empty() {
+            attributes.insert(server::AUTHORIZED_KEYS, Json::from(others).into());
+        }
     }
 
     fn server(&mut self, cloud: &Cloud, wanted: &Server) {
@@ -195,8 +242,8 @@ impl<'a> Declaration<'a> {
         let mut attributes: Attributes<Value> = Attributes::from([
             (server::NAME, wanted.name.value.as_str().into()),
             (server::BACKUPS, wanted.backups.value.into()),
-            (server::SSH_KEY, ssh_key::reference(account)),
         ]);
+        self.keys_on_server(account, &mut attributes);
         let mut places = BTreeMap::from([
             (server::SIZE, wanted.size.place.clone()),
             (server::IMAGE, wanted.image.place.clone()),
@@ -221,7 +268,7 @@ impl<'a> Declaration<'a> {
         if let Some(settings) = wanted.settings.as_ref().and_then(settings::to_json) {
             attributes.insert(server::SETTINGS, settings.into());
         }
-        if let Some(sealed) = files::sealed(&wanted.files, &self.setting.public_key.line) {
+        if let Some(sealed) = files::sealed(&wanted.files, self.setting.public_keys) {
             attributes.insert(server::FILES, Value::Sealed(sealed));
             places.extend(
                 wanted
@@ -229,6 +276,23 @@ impl<'a> Declaration<'a> {
                     .first()
                     .map(|file| (server::FILES, file.place.clone())),
             );
+        }
+        if let Some(user_data) = &wanted.creation.user_data
+            && let Some(sealed) = files::user_data(&user_data.value)
+        {
+            attributes.insert(server::USER_DATA, Value::Sealed(sealed));
+            places.insert(server::USER_DATA, user_data.place.clone());
+        }
+        match &wanted.creation.monitoring {
+            Some(monitoring) => {
+                attributes.insert(server::MONITORING, monitoring.value.into());
+                places.insert(server::MONITORING, monitoring.place.clone());
+            }
+            // What is no longer asked for has no agent when it is made anew.
+            None if recorded.is_some_and(|had| had.attributes.contains_key(server::MONITORING)) => {
+                attributes.insert(server::MONITORING, false.into());
+            }
+            None => {}
         }
         if let Some(tags) = &wanted.tags {
             let mut spelt: Vec<&str> = tags.iter().map(|tag| tag.value.as_str()).collect();
@@ -271,6 +335,15 @@ impl<'a> Declaration<'a> {
         if wanted.protect.value {
             attributes.insert(server::PROTECT, true.into());
             places.insert(server::PROTECT, wanted.protect.place.clone());
+        }
+        if !wanted.ignore.is_empty() {
+            let names = wanted.ignore.iter().flat_map(|word| match &word.value {
+                &"openstack" => std::slice::from_ref(&server::SETTINGS),
+                &"backups" => &[server::BACKUPS, server::BACKUP_POLICY],
+                word => std::slice::from_ref(word),
+            });
+            let names: Vec<&str> = names.copied().collect();
+            attributes.insert(server::IGNORE, Json::from(names).into());
         }
         let asked = wanted.lifecycle.ipv6.as_ref();
         if let Some(asked) = asked.filter(|asked| asked.value) {

@@ -1,11 +1,11 @@
-//! Files that are put on a server when it is made, as the attribute that carries them.
+//! What a server starts with, as the attributes that carry it: files, and its user data.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
-use crate::config::{File, FileSource};
-use crate::model::{Sealed, Secret, Template};
+use crate::config::{File, FileSource, PublicKeys};
+use crate::model::{Sealed, Secret, Template, readable};
 
 use super::references::reference;
 
@@ -13,16 +13,17 @@ use super::references::reference;
 /// one, `mode`. Everybody else sees what tells one content from another. `None` if there are none.
 ///
 /// A file that is still on this machine was to be read before; it counts as empty.
-pub(super) fn sealed(files: &[File], public_key: &str) -> Option<Sealed> {
+pub(super) fn sealed(files: &[File], public_keys: &PublicKeys) -> Option<Sealed> {
     if files.is_empty() {
         return None;
     }
     let (mut shown, mut contents) = (Vec::new(), Vec::new());
     for file in files {
-        let key = format!("{public_key}\n");
+        let keys = public_keys.iter().map(|key| format!("{}\n", key.line));
+        let keys: String = keys.collect();
         let content = match &file.source {
             FileSource::Content(text) => text.expose(),
-            FileSource::PublicKey => &key,
+            FileSource::PublicKey => &keys,
             FileSource::Local(_) => "",
         };
         let mut one = json!({"path": file.path.value});
@@ -38,6 +39,18 @@ pub(super) fn sealed(files: &[File], public_key: &str) -> Option<Sealed> {
         shown.push(other);
     }
     Some(sealed_as(shown.into(), contents.into()))
+}
+
+/// The user data, for the provider alone; `None` if there is none. One that is still in a file of
+/// this machine was to be read before.
+pub(super) fn user_data(source: &FileSource) -> Option<Sealed> {
+    let FileSource::Content(text) = source else {
+        return None;
+    };
+    let text = text.expose();
+    // As `sha256sum` tells it of a file that holds the same.
+    let shown = json!({"sha256": sha256(&readable(text))});
+    (!text.is_empty()).then(|| sealed_as(shown, text.into()))
 }
 
 /// What the provider gets of it, with what it takes from other resources, and what everybody else
@@ -71,6 +84,9 @@ mod tests {
     use super::*;
     use crate::config::cloud;
 
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIg0ag/aPG7xuwU1RWjS6kj1jqKD+yHMYBnUws6g3oef a";
+
     #[test]
     fn what_is_shown_tells_contents_apart_and_holds_none() {
         let sealed = |content: &str| {
@@ -80,7 +96,7 @@ mod tests {
                               {{"path": "/etc/b", "public_ssh_key": true}}]}}}}}}"#
             );
             let cloud = cloud::parse("cloud.json", text.as_bytes()).cloud.unwrap();
-            sealed(&cloud.servers[0].files, "ssh-ed25519 AAAA invented").unwrap()
+            sealed(&cloud.servers[0].files, &PublicKeys::parse(KEY).unwrap()).unwrap()
         };
         let one = sealed("hunter2");
         assert!(!one.shown.to_string().contains("hunter2"));
@@ -92,7 +108,7 @@ mod tests {
             content,
             json!([
                 {"path": "/etc/a", "mode": "0600", "content": "hunter2"},
-                {"path": "/etc/b", "content": "ssh-ed25519 AAAA invented\n"},
+                {"path": "/etc/b", "content": format!("{KEY}\n")},
             ])
         );
         assert_eq!(one.shown[0]["mode"], "0600");

@@ -66,6 +66,8 @@ pub struct Kind {
     pub remade: fn(&Attributes<Value>) -> bool,
     /// How a copy is kept of one that is deleted, where that is asked for.
     pub copied: Option<Copied>,
+    /// The attribute that lists those which count when one is made and never after.
+    pub ignored_by: Option<&'static str>,
     /// Whether one that another takes the place of goes before that is made, by what is wanted.
     pub destroyed_first: fn(&Attributes<Value>) -> bool,
     /// The attribute that says for how many seconds others remember what it said.
@@ -267,6 +269,17 @@ impl Kind {
     pub fn late(&self, name: &str) -> Option<&'static Attribute> {
         let mut attributes = self.attributes.iter();
         attributes.find(|other| matches!(other.on_change, OnChange::Late(of) if of == name))
+    }
+
+    /// Whether an attribute counts only when one is made, by what is known of its attributes.
+    pub fn ignores<'a>(&self, value: impl Fn(&str) -> Option<&'a Json>, name: &str) -> bool {
+        let along = match self.attribute(name).map(|attribute| attribute.on_change) {
+            Some(OnChange::Along(other)) => other,
+            _ => name,
+        };
+        let ignored = self.ignored_by.and_then(value).and_then(Json::as_array);
+        let mut ignored = ignored.into_iter().flatten().filter_map(Json::as_str);
+        ignored.any(|ignored| ignored == name || ignored == along)
     }
 
     /// The attributes that are changed along with this one.

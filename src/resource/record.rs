@@ -39,6 +39,7 @@ pub const KIND: Kind = Kind {
     protected_by: None,
     remade: |_| false,
     copied: None,
+    ignored_by: None,
     destroyed_first: |_| false,
     remembered_for: Some(TTL),
     forgotten_at: None,

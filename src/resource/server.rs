@@ -30,6 +30,11 @@ pub const IMAGE_ID: &str = "image_id";
 pub const SETTINGS: &str = "settings";
 /// The files that are put on it: for the provider, their contents; for everybody else, hashes.
 pub const FILES: &str = "files";
+/// What cloud-init does when it boots for the first time: for the provider, the text; for everybody
+/// else, a hash.
+pub const USER_DATA: &str = "user_data";
+/// Whether the provider's own agent is put on it, which tells of its load.
+pub const MONITORING: &str = "monitoring";
 /// The tags that people gave it, in lower case and in order: those that differ in case alone are one.
 pub const TAGS: &str = "tags";
 /// The same as cloud.json spells them, for the provider.
@@ -48,6 +53,10 @@ pub const ENABLE_IPV6: &str = "enable_ipv6";
 pub const IPV6: &str = "ipv6";
 /// The fingerprint of the key put on it.
 pub const SSH_KEY: &str = "ssh_key";
+/// The fingerprints of further keys put on it.
+pub const FURTHER_KEYS: &str = "further_keys";
+/// Further keys that cloud-init puts on it, each a line, where the provider takes one only.
+pub const AUTHORIZED_KEYS: &str = "authorized_keys";
 /// Its public IPv4 address.
 pub const IPV4_ADDRESS: &str = "ipv4_address";
 /// Its IPv4 address in a private network, the first one if it has several.
@@ -84,6 +93,8 @@ pub const CHECK: &str = "check";
 pub const UNANSWERED: &str = "unanswered";
 /// Whether nothing may delete it.
 pub const PROTECT: &str = "protect";
+/// The attributes that count when it is made and never after, as a list.
+pub const IGNORE: &str = "ignore";
 /// When nobody remembers the address of one that another took the place of, as RFC 3339 has it.
 pub const FORGOTTEN_AT: &str = "forgotten_at";
 /// How large its disk is, in GB.
@@ -116,6 +127,7 @@ pub const KIND: Kind = Kind {
             format!("{name}-{id}")
         },
     }),
+    ignored_by: Some(IGNORE),
     destroyed_first: |attributes| text(attributes, REPLACE) == DESTROY_FIRST,
     remembered_for: None,
     forgotten_at: Some(FORGOTTEN_AT),
@@ -165,6 +177,8 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(FILES, "files", OnChange::CreateOnly),
     only_if_asked(VPC, "VPC", OnChange::Replace),
     only_if_asked(VPC_NAME, "VPC's name", OnChange::Along(VPC)),
+    attribute(USER_DATA, "user data", OnChange::CreateOnly),
+    attribute(MONITORING, "monitoring", OnChange::CreateOnly),
     attribute(BACKUPS, "backups", OnChange::Update),
     only_if_asked(BACKUP_POLICY, "backups", OnChange::Update),
     only_if_asked(ENABLE_IPV6, "IPv6", OnChange::Late(IPV6)),
@@ -180,10 +194,13 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(PROTECT, "protection", OnChange::Ours),
     attribute(CHECK, "check", OnChange::Manner),
     attribute(UNANSWERED, "answer", OnChange::Ours),
+    attribute(IGNORE, "ignored keys", OnChange::Ours),
     attribute(FORGOTTEN_AT, "time", OnChange::Ours),
     attribute(DISK_GB, "disk's size", OnChange::Seen),
     attribute(IPV6, "IPv6", OnChange::CreateOnly),
     attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),
+    attribute(FURTHER_KEYS, "further SSH keys", OnChange::CreateOnly),
+    attribute(AUTHORIZED_KEYS, "further SSH keys", OnChange::CreateOnly),
     attribute(IPV4_ADDRESS, "public IPv4", OnChange::Computed),
     attribute(IPV6_ADDRESS, "public IPv6", OnChange::Computed),
     attribute(PRIVATE_IPV4, "private IPv4", OnChange::Computed),
@@ -227,6 +244,7 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
         (SNAPSHOT, Some(name)) => format!("snapshot {name}"),
         (PROTECT, _) => "no longer protected".to_owned(),
         (UNANSWERED, _) => "no longer asked whether it serves".to_owned(),
+        (IGNORE, _) => ignored(after),
         // It has it already, and whoever gave it that has not said yet that it is to stay so.
         (SIZE, Some(size)) if before.as_str() == Some(size) => format!("confirm {size}"),
         (IMAGE, _) => format!("rebuild: {}", from_to(attribute, before, after)),
@@ -260,6 +278,17 @@ fn permanent(
 ) -> bool {
     let gets_ipv6 = flag(after, ENABLE_IPV6) && !flag(before, ENABLE_IPV6);
     gets_ipv6 || disk_grows(before, after, catalog)
+}
+
+/// `ignores size, tags from now on`
+fn ignored(after: &Value) -> String {
+    let names = after.known().and_then(Json::as_array).into_iter().flatten();
+    let names = names.filter_map(|name| KIND.attribute(name.as_str()?));
+    let abouts: Vec<&str> = names.map(|attribute| attribute.about).collect();
+    match abouts.as_slice() {
+        [] => "ignores nothing any more".to_owned(),
+        abouts => format!("ignores {} from now on", abouts.join(", ")),
+    }
 }
 
 /// Those that come and those that go: `tags +web −old`.

@@ -1,3 +1,5 @@
+use serde_json::Value as Json;
+
 use crate::model::{AccountView, Catalog, Desired, Diagnostic, Image, Region, Size, nearest};
 
 mod existing;
@@ -11,6 +13,7 @@ use super::server::{DESTROY_FIRST, IMAGE, IMAGE_ID, KIND, REGION, REPLACE, SIZE}
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     existing::note(facts, found);
     ipv6::check(facts, found);
+    check_offered(facts, found);
     for (account, view) in facts.accounts {
         let Some(catalog) = &view.catalog else {
             continue;
@@ -32,6 +35,34 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         let more = new.len() - new.iter().filter(goes_first).count();
         check_limit(facts, (account, view), catalog, more, found);
         note_sandbox_only(&new, catalog, found);
+    }
+}
+
+/// What no server of an account's provider can be made with.
+fn check_offered(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
+    for desired in facts.planned() {
+        let (kind, view) = (desired.address.kind(), facts.accounts.get(&desired.account));
+        let Some(capabilities) = view.map(|view| view.capabilities) else {
+            continue;
+        };
+        let lacks = capabilities.lacks.iter();
+        for (_, lacking) in lacks.filter(|(of, _)| *of == kind && kind == KIND.name) {
+            let wanted = desired.known(lacking);
+            if let Some(attribute) = KIND.attribute(lacking)
+                && wanted.is_some_and(|wanted| *wanted != Json::Bool(false))
+            {
+                let (about, name) = (attribute.about, desired.address.name());
+                found.push(
+                    error(
+                        desired,
+                        lacking,
+                        format!("server {name} cannot have {about}"),
+                    )
+                    .detail(format!("{} does not offer it", capabilities.provider))
+                    .hint("leave it out, or name another account with `provider`"),
+                );
+            }
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The public SSH key that is put on every server that is created.
 
-use crate::model::{Recorded, Value};
+use std::collections::BTreeMap;
+
+use crate::config::PublicKey;
+use crate::model::{Address, Recorded, Reference};
 
 use super::{
     Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, free, from_to,
@@ -19,12 +22,13 @@ pub const KIND: Kind = Kind {
     name: "ssh_key",
     attributes: ATTRIBUTES,
     natural_key: &[FINGERPRINT],
-    // Its address is its account's name, which it does not know.
+    // Its address has its account's name, which it does not know.
     name_of: no_name,
     marked: false,
     protected_by: None,
     remade: |_| false,
     copied: None,
+    ignored_by: None,
     destroyed_first: |_| false,
     remembered_for: None,
     forgotten_at: None,
@@ -54,17 +58,38 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(FINGERPRINT, "fingerprint", OnChange::Identity),
 ];
 
-/// A reference's target for servers that carry the key.
-pub(super) fn reference(account: &str) -> Value {
-    Value::Reference(crate::model::Reference {
-        address: address(account),
+/// What servers that carry the key have of it.
+pub(super) fn reference(address: Address) -> Reference {
+    Reference {
+        address,
         attribute: FINGERPRINT.to_owned(),
-    })
+    }
 }
 
-/// The key's address: each account has one, and its name.
-pub(super) fn address(account: &str) -> crate::model::Address {
-    crate::model::Address::new(KIND.name, account)
+/// The addresses of an account's keys, in their order. The first has the account's name, and all
+/// others their fingerprints besides. One that is recorded keeps the address it has: whoever puts
+/// another before it, or takes it out of the middle, moves none.
+pub(super) fn addresses(
+    account: &str,
+    keys: &[&PublicKey],
+    recorded: &BTreeMap<Address, Recorded>,
+) -> Vec<Address> {
+    let plain = Address::new(KIND.name, account);
+    let own = |key: &PublicKey| Address::new(KIND.name, &format!("{account}/{}", key.fingerprint));
+    let is_at = |address: &Address, key: &PublicKey| {
+        let recorded = recorded.get(address);
+        recorded.and_then(|had| had.text(FINGERPRINT)) == Some(&key.fingerprint)
+    };
+    let holder = keys.iter().position(|key| is_at(&plain, key));
+    let holder = holder.or_else(|| keys.iter().position(|key| !is_at(&own(key), key)));
+    let addresses = keys
+        .iter()
+        .enumerate()
+        .map(|(at, key)| match Some(at) == holder {
+            true => plain.clone(),
+            false => own(key),
+        });
+    addresses.collect()
 }
 
 fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {

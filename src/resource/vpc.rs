@@ -34,6 +34,7 @@ pub const KIND: Kind = Kind {
     protected_by: None,
     remade: |_| false,
     copied: None,
+    ignored_by: None,
     destroyed_first: |_| false,
     remembered_for: None,
     forgotten_at: None,

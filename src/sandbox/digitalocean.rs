@@ -15,7 +15,7 @@ use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::sync::Mutex;
 
@@ -146,6 +146,10 @@ impl Backend for DigitalOcean {
                     .run(finish, &Call::default())
                     .await
                     .unwrap_or_else(|| Err(not_durable())),
+                ("GET", path) => {
+                    let id = path.strip_prefix("/_sandbox/injected/")?;
+                    injected(&self.world.look(), id)
+                }
                 _ => return None,
             };
             Some(reply(&outcome, "control"))
@@ -160,6 +164,14 @@ impl Backend for DigitalOcean {
     fn close(&self) {
         self.world.close();
     }
+}
+
+/// What a Droplet was made with that no answer of the API tells.
+fn injected(world: &World, id: &str) -> Outcome {
+    let droplet = id.parse().ok().and_then(|id: u64| world.droplets.get(&id));
+    let droplet = droplet.ok_or_else(Refusal::not_found)?;
+    let shown = json!({"user_data_md5": droplet.user_data, "ssh_keys": droplet.ssh_keys});
+    Answer::json(200, &shown)
 }
 
 fn token(headers: &HeaderMap) -> Option<&str> {

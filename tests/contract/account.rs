@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloudbuilder::config::PublicKey;
+use cloudbuilder::config::PublicKeys;
 use cloudbuilder::provider::{Connection, Login, Readers, Write, Writers, open_write};
 use cloudbuilder::sandbox::Sandbox;
 use futures_util::future::BoxFuture;
@@ -71,7 +71,7 @@ pub(crate) struct Account {
     pub(crate) provider: &'static Provider,
     /// What all names of this test begin with.
     pub(crate) prefix: String,
-    pub(crate) key: PublicKey,
+    pub(crate) key: PublicKeys,
     writers: Writers,
     _runs: Option<Sandbox>,
 }
@@ -90,7 +90,7 @@ impl Account {
         };
         Self {
             provider,
-            key: PublicKey::parse(&key(&prefix)).expect("a good key"),
+            key: PublicKeys::parse(&key(&prefix)).expect("a good key"),
             prefix,
             writers: Writers::one(provider.account, write),
             _runs: runs,

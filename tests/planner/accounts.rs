@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cloudbuilder::config::{Cloud, PublicKey, cloud};
+use cloudbuilder::config::{Cloud, PublicKeys, cloud};
 use cloudbuilder::model::{
     AccountView, Address, Attributes, Capabilities, Catalog, Desired, Diagnostic, Image, Origin,
     RecordRules, Recorded, Region, Size,
@@ -31,6 +31,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         boot: Duration::from_secs(1),
         page: 1,
         by_id: true,
+        lacks: &[],
     }
 }
 
@@ -124,7 +125,7 @@ impl World {
             ("b".to_owned(), view(other)),
         ];
         let setting = Setting {
-            public_key: &PublicKey::parse(KEY).unwrap(),
+            public_keys: &PublicKeys::parse(KEY).unwrap(),
             zones: &self.zones,
             recorded: &self.recorded,
             gone,

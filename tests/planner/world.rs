@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloudbuilder::config::{Cloud, PublicKey, cloud};
+use cloudbuilder::config::{Cloud, PublicKeys, cloud};
 use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Diagnostic,
     Image, Money, Observed, Readiness, RecordRules, Recorded, Region, Size, Update,
@@ -36,6 +36,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     boot: Duration::from_secs(40),
     page: 200,
     by_id: false,
+    lacks: &[],
 };
 
 /// The same, where a server can become another size, and sizes go by ids.
@@ -291,7 +292,7 @@ impl World {
         let zones = [("default".to_owned(), zones)].into();
         let accounts = self.accounts(catalog);
         let setting = Setting {
-            public_key: &PublicKey::parse(&self.key).expect("a key"),
+            public_keys: &PublicKeys::parse(&self.key).expect("a key"),
             zones: &zones,
             recorded: &self.recorded,
             gone: &BTreeSet::new(),

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use cloudbuilder::sandbox::{self, Options, Sandbox};
+use md5::{Digest, Md5};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -196,6 +197,34 @@ impl Cloud {
         named.retain(|droplet| droplet["name"] == name);
         assert_eq!(named.len(), 1, "one Droplet called {name}: {named:?}");
         named.remove(0)
+    }
+
+    /// Whether a Droplet was made with this user data, in which `private(NAME)` stands for the
+    /// private address of another.
+    pub(crate) fn received(&self, name: &str, text: &str) -> bool {
+        let droplets = self.droplets().into_iter();
+        let expected = droplets.fold(text.to_owned(), |text, droplet| {
+            let v4 = droplet["networks"]["v4"].as_array();
+            let private = v4.into_iter().flatten();
+            let mut private = private.filter(|network| network["type"] == "private");
+            let address = private.next().map(|network| network["ip_address"].clone());
+            let name = format!("private({})", self::text(&droplet["name"]));
+            text.replace(&name, address.as_ref().map_or("", self::text))
+        });
+        let id = &self.the_droplet(name)["id"];
+        let injected = self.get(&format!("/_sandbox/injected/{id}"));
+        injected["user_data_md5"] == format!("{:x}", Md5::digest(expected)).as_str()
+    }
+
+    /// The names of the keys that a Droplet was made with and that are still in the account.
+    pub(crate) fn keys_on(&self, name: &str) -> Vec<String> {
+        let id = &self.the_droplet(name)["id"];
+        let injected = self.get(&format!("/_sandbox/injected/{id}"));
+        let ids = injected["ssh_keys"].as_array().expect("a list");
+        let mut keys = self.list("/v2/account/keys", "ssh_keys");
+        keys.retain(|key| ids.contains(&key["id"]));
+        let names = keys.iter().map(|key| text(&key["name"]).to_owned());
+        names.collect()
     }
 
     pub(crate) fn address(droplet: &Value, version: &str) -> String {

@@ -15,7 +15,7 @@ use crate::cli::failure::{Failure, Success, file_error};
 use crate::cli::signals::Signals;
 use crate::cli::survey::public_key;
 use crate::cli::terminal::Terminal;
-use crate::config::{self, Cloud, DEFAULT_ACCOUNT, Draft, PublicKey, provider_type};
+use crate::config::{self, Cloud, DEFAULT_ACCOUNT, Draft, PublicKeys, provider_type};
 use crate::file;
 use crate::model::{Account, Address, Attributes, Catalog, Observed, Origin, Recorded};
 use crate::plan::{self, Adoption, Input, Op, Plan, Written};
@@ -73,8 +73,8 @@ pub(super) async fn import(
     let left_out = match &foreign {
         None => inventory.left_out,
         Some(foreign) => {
-            let key = deployment.security()?.public_key;
-            let key = key.map(|key| key.fingerprint);
+            let key = deployment.security()?.public_keys;
+            let key = key.map(|keys| keys.first.fingerprint);
             foreign.left_out(&inventory, key.as_deref())
         }
     };
@@ -379,7 +379,7 @@ async fn planned(
 fn key(
     deployment: &Deployment,
     configuration: &Configuration,
-) -> Result<Option<PublicKey>, Failure> {
+) -> Result<Option<PublicKeys>, Failure> {
     let security = deployment.security()?;
     public_key(deployment, &configuration.cloud, &security)
 }

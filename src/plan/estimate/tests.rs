@@ -22,6 +22,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     boot: Duration::from_secs(40),
     page: 200,
     by_id: false,
+    lacks: &[],
 };
 
 /// The steps of a plan, one by one.

@@ -132,6 +132,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     boot: Duration::from_secs(40),
     page: client::PER_PAGE,
     by_id: false,
+    lacks: &[],
 };
 
 fn adapter(kind: &str) -> Result<&'static dyn Adapter<ReadClient>, Error> {

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use crate::model::{Attributes, Batch, Desired, Diagnostic, Observed, Readiness};
 use crate::provider::adapter::{self, required};
-use crate::provider::cloud_init;
+use crate::provider::cloud_init::{self, Start, Unfit};
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::server::{
-    BACKUP_POLICY, BACKUPS, FILES, IMAGE, IPV6, KIND, NAME, REGION, SIZE, SSH_KEY, TAGS, VPC,
+    BACKUP_POLICY, BACKUPS, FURTHER_KEYS, IMAGE, IPV6, KIND, MONITORING, NAME, REGION, SIZE,
+    SSH_KEY, TAGS, VPC,
 };
 
 use super::client::{PER_PAGE, ReadClient, WriteClient, query};
@@ -151,7 +152,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         wanted: &'a [&'a Desired],
     ) -> Answer<'a, Vec<Resolved>> {
         let resolved = wanted.iter().map(|desired| Resolved {
-            problems: against_files(desired),
+            problems: against_start(desired),
             ..Resolved::default()
         });
         future::ok(resolved.collect()).boxed()
@@ -456,43 +457,58 @@ pub(super) fn to_create_request<'a>(
         region: required(attributes, REGION)?,
         size: required(attributes, SIZE)?,
         image: ImageSelector::of(image),
-        ssh_keys: vec![required(attributes, SSH_KEY)?],
+        ssh_keys: [required(attributes, SSH_KEY)?]
+            .into_iter()
+            .chain(texts(attributes, FURTHER_KEYS))
+            .collect(),
         backups: flag(BACKUPS),
         backup_policy: attributes.get(BACKUP_POLICY).filter(|_| flag(BACKUPS)),
         ipv6: flag(IPV6),
+        monitoring: flag(MONITORING),
         tags: mark
             .map(tag)
             .into_iter()
             .chain(tags::wanted(attributes))
             .collect(),
-        user_data: cloud_init::config(&files(attributes)?),
+        user_data: Start::of(attributes)
+            .and_then(|start| user_data(&start))
+            .map_err(|unfit| Error::new(Class::Rejected, CREATE, unfit.what))?,
         vpc_uuid: attributes.get(VPC).and_then(Json::as_str),
     })
 }
 
-fn files(attributes: &Attributes) -> Result<Vec<cloud_init::File>, Error> {
-    let files = cloud_init::files(attributes.get(FILES));
-    files.map_err(|why| Error::new(Class::Rejected, CREATE, why))
+/// The texts of a list.
+fn texts<'a>(attributes: &'a Attributes, name: &str) -> impl Iterator<Item = &'a str> {
+    let list = attributes.get(name).and_then(Json::as_array);
+    list.into_iter().flatten().filter_map(Json::as_str)
 }
 
-/// What stands against a server's files: as user data they may be so long.
-fn against_files(desired: &Desired) -> Vec<Diagnostic> {
-    let problem = match cloud_init::wanted_files(desired) {
-        Err(why) => why,
-        Ok(files) => match cloud_init::config(&files) {
-            Some(config) if config.len() > LONGEST_USER_DATA => {
-                let (bytes, most) = (config.len(), LONGEST_USER_DATA);
-                format!("its `files` take {bytes} bytes as user data, where {most} are allowed")
-            }
-            _ => return Vec::new(),
-        },
+/// What the API is given as `user_data`.
+///
+/// # Errors
+/// That there is too much of it, or that it cannot be put together.
+fn user_data(start: &Start) -> Result<Option<String>, Unfit> {
+    let text = start.text()?;
+    match text.as_ref().map(String::len) {
+        Some(bytes) if bytes > LONGEST_USER_DATA => {
+            Err(Unfit::too_long(start, bytes, LONGEST_USER_DATA))
+        }
+        _ => Ok(text),
+    }
+}
+
+/// What stands against what a server is to start with.
+fn against_start(desired: &Desired) -> Vec<Diagnostic> {
+    let start = Start::wanted(desired);
+    let Err(unfit) = start.and_then(|start| user_data(&start)) else {
+        return Vec::new();
     };
     let name = desired.address.name();
-    vec![
-        Diagnostic::error(format!("server {name}: {problem}"))
-            .hint("make them shorter, or have a short one fetch the rest")
-            .at(desired.place_of(FILES)),
-    ]
+    let mut error = Diagnostic::error(format!("server {name}: {}", unfit.what));
+    if !unfit.hint.is_empty() {
+        error = error.hint(unfit.hint);
+    }
+    vec![error.at(cloud_init::place_of_start(desired))]
 }
 
 #[cfg(test)]

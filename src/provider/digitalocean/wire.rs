@@ -280,11 +280,18 @@ pub(super) struct DropletRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backup_policy: Option<&'a Json>,
     pub(super) ipv6: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) monitoring: bool,
     pub(super) tags: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_data: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) vpc_uuid: Option<&'a str>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// One name or several; the API refuses both together.

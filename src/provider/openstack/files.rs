@@ -1,6 +1,7 @@
-//! Files that a new server has from its first boot on, in the two forms that Nova takes.
+//! What a new server has from its first boot on, in the two forms that Nova takes: files on its disk,
+//! and what cloud-init does.
 
-use crate::provider::cloud_init::{self, File};
+use crate::provider::cloud_init::{File, Start, Unfit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -28,26 +29,28 @@ pub(super) fn way(of_cloud: Files, files: &[File]) -> Files {
     }
 }
 
-/// What cloud-init is given to write the files, in base64; `None` if there are none.
+/// What a server starts with, as Nova is given it: what cloud-init gets, in base64, and what is put
+/// onto the disk.
 ///
 /// # Errors
-/// If they are too large.
-pub(super) fn user_data(files: &[File]) -> Result<Option<String>, String> {
-    let Some(config) = cloud_init::config(files) else {
-        return Ok(None);
+/// If there is too much of it, or it cannot be put together.
+pub(super) fn given(
+    of_cloud: Files,
+    mut start: Start,
+) -> Result<(Option<String>, Vec<Injected>), Unfit> {
+    let injected = match way(of_cloud, &start.files) {
+        Files::CloudInit => Vec::new(),
+        Files::Personality => personality(&std::mem::take(&mut start.files)),
     };
-    let encoded = STANDARD.encode(config);
-    if encoded.len() > MOST {
-        return Err(format!(
-            "its `files` are too large: they take {} bytes where {MOST} are allowed",
-            encoded.len()
-        ));
+    let encoded = start.text()?.map(|text| STANDARD.encode(text));
+    match encoded.as_ref().map(String::len) {
+        Some(bytes) if bytes > MOST => Err(Unfit::too_long(&start, bytes, MOST)),
+        _ => Ok((encoded, injected)),
     }
-    Ok(Some(encoded))
 }
 
 /// What Nova is given to put the files onto the disk itself. It knows no modes.
-pub(super) fn personality(files: &[File]) -> Vec<Injected> {
+fn personality(files: &[File]) -> Vec<Injected> {
     let injected = files.iter().map(|file| Injected {
         path: file.path.clone(),
         contents: STANDARD.encode(&file.content),
@@ -86,15 +89,19 @@ pub(super) fn against_personality(files: &[File], most: i64, largest: i64) -> Ve
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::provider::cloud_init::files;
+
+    fn files(list: &Json) -> Vec<File> {
+        Vec::deserialize(list).unwrap()
+    }
 
     #[test]
     fn what_cannot_be_put_onto_the_disk_is_told() {
         let told = |asked: Json| {
-            let troubles = against_personality(&files(Some(&asked)).unwrap(), 2, 10);
+            let troubles = against_personality(&files(&asked), 2, 10);
             let told = troubles.into_iter().map(|trouble| trouble.what);
             told.collect::<Vec<_>>()
         };
@@ -114,7 +121,7 @@ mod tests {
     #[test]
     fn what_nova_cannot_put_onto_the_disk_is_written_by_cloud_init() {
         let file = |path: &str, bytes: usize| json!({"path": path, "content": "x".repeat(bytes)});
-        let by = |cloud, asked: Vec<Json>| way(cloud, &files(Some(&asked.into())).unwrap());
+        let by = |cloud, asked: Vec<Json>| way(cloud, &files(&asked.into()));
         let five: Vec<Json> = (0..5).map(|n| file(&format!("/{n}"), 1000)).collect();
         let six: Vec<Json> = (0..6).map(|n| file(&format!("/{n}"), 1)).collect();
         let mut private = file("/a", 1);
@@ -130,13 +137,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_or_no_file_is_refused_without_repeating_it() {
+    fn what_is_too_large_is_refused_without_repeating_it() {
         let large = json!([{"path": "/x", "content": "y".repeat(40_000)}]);
-        let said = user_data(&files(Some(&large)).unwrap()).unwrap_err();
-        assert!(said.contains("65535") && !said.contains("yyy"), "{said}");
-        let wrong = json!([{"path": "/x", "contents": "hunter2"}]);
-        let said = files(Some(&wrong)).err().unwrap();
-        assert!(!said.contains("hunter2"), "{said}");
-        assert!(user_data(&[]).unwrap().is_none());
+        let start = |user_data: Option<&str>, list: &Json| Start {
+            user_data: user_data.map(ToOwned::to_owned),
+            files: files(list),
+            keys: Vec::new(),
+        };
+        let said = given(Files::CloudInit, start(None, &large)).err().unwrap();
+        assert!(
+            said.what.contains("65535") && !said.what.contains("yyy"),
+            "{said:?}"
+        );
+        let none = given(Files::CloudInit, Start::default()).unwrap();
+        assert!(none.0.is_none() && none.1.is_empty());
+    }
+
+    #[test]
+    fn files_on_the_disk_leave_what_the_user_wrote_alone() {
+        let own = "no word of cloud-init's";
+        let list = json!([{"path": "/x", "content": "y"}]);
+        let start = Start {
+            user_data: Some(own.to_owned()),
+            files: files(&list),
+            keys: Vec::new(),
+        };
+        let (user_data, injected) = given(Files::Personality, start.clone()).unwrap();
+        assert_eq!(user_data.unwrap(), STANDARD.encode(own));
+        assert_eq!(injected.len(), 1);
+        assert!(given(Files::CloudInit, start).is_err());
     }
 }

@@ -64,6 +64,10 @@ const UPDATES: &[Update] = &[
     resize(Duration::from_secs(30)),
 ];
 
+/// What no server of Nova can be made with.
+pub(super) const SERVERS_LACK: &[(&str, &str)] =
+    &[("server", "monitoring"), ("server", "further_keys")];
+
 /// How a server gets its name back.
 pub(super) const RENAME: Update = Update::at_once("server", &["name"]);
 
@@ -91,6 +95,7 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
         boot: Duration::from_secs(30),
         page: client::PER_PAGE,
         by_id: true,
+        lacks: SERVERS_LACK,
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Diagnostic};
-use crate::provider::cloud_init;
+use crate::provider::cloud_init::{self, Start};
 use crate::provider::{Error, Resolved};
 use crate::resource::server::{FILES, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, SETTINGS, SIZE};
 
@@ -87,7 +87,7 @@ pub(super) async fn servers(
     }
     for (resolved, desired) in resolved.iter_mut().zip(wanted) {
         let by = client.profile().files;
-        resolved.problems.extend(unfit_files(desired, by, limits));
+        resolved.problems.extend(unfit_start(desired, by, limits));
     }
     let mut too_much = over_quota(wanted, flavors, limits);
     if !floating.is_empty()
@@ -103,25 +103,22 @@ pub(super) async fn servers(
     Ok(resolved)
 }
 
-/// What stands against the files of a server.
-fn unfit_files(desired: &Desired, by: Files, limits: Absolute) -> Vec<Diagnostic> {
-    let files = match cloud_init::wanted_files(desired) {
-        Ok(files) => files,
-        Err(why) => return refusing(desired, &why, "").problems,
+/// What stands against what a server is to start with.
+fn unfit_start(desired: &Desired, by: Files, limits: Absolute) -> Vec<Diagnostic> {
+    let start = match Start::wanted(desired) {
+        Ok(start) => start,
+        Err(unfit) => return refusing(desired, &unfit.what, unfit.hint).problems,
     };
     let (most, largest) = (limits.most_files, limits.largest_file);
-    let way = files::way(by, &files);
-    let troubles = match way {
-        Files::CloudInit => {
-            let hint = "make them shorter, or have a short one fetch the rest".to_owned();
-            let too_large = files::user_data(&files).err();
-            too_large
-                .map(|what| Trouble { what, hint })
-                .into_iter()
-                .collect()
-        }
-        Files::Personality => files::against_personality(&files, most, largest),
+    let way = files::way(by, &start.files);
+    let mut troubles = match way {
+        Files::CloudInit => Vec::new(),
+        Files::Personality => files::against_personality(&start.files, most, largest),
     };
+    troubles.extend(files::given(by, start).err().map(|unfit| Trouble {
+        what: unfit.what,
+        hint: unfit.hint.to_owned(),
+    }));
     let needs_cloud_init = (way != by && troubles.is_empty()).then(|| {
         let name = desired.address.name();
         Diagnostic::note(format!(
@@ -135,7 +132,7 @@ fn unfit_files(desired: &Desired, by: Files, limits: Absolute) -> Vec<Diagnostic
     });
     let problems = troubles.into_iter().flat_map(|trouble| {
         let refused = refusing(desired, &trouble.what, &trouble.hint).problems;
-        let at = desired.place_of(FILES);
+        let at = cloud_init::place_of_start(desired);
         refused
             .into_iter()
             .map(move |problem| problem.at(at.clone()))

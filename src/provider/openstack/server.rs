@@ -7,12 +7,11 @@ use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Observed, Readiness};
 use crate::provider::adapter::{self, required};
-use crate::provider::cloud_init;
+use crate::provider::cloud_init::Start;
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::server::{
-    FILES, IMAGE, IMAGE_ID, IPV4_ADDRESS, IPV6_ADDRESS, KIND, NAME, SETTINGS, SIZE, SIZE_ID,
-    SSH_KEY,
+    IMAGE, IMAGE_ID, IPV4_ADDRESS, IPV6_ADDRESS, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
 };
 
 use super::catalog;
@@ -20,7 +19,6 @@ use super::client::{ReadClient, Service, WriteClient};
 use super::files;
 use super::floating;
 use super::placement::{self, Placement, Settings};
-use super::profile::Files;
 use super::resolve;
 use super::ssh_key;
 use super::wire::nova::{
@@ -350,11 +348,9 @@ async fn to_create_request<'a>(
         Some(id) => id.to_owned(),
         None => catalog::image_id(client, required(attributes, IMAGE)?).await?,
     };
-    let wanted = cloud_init::files(attributes.get(FILES)).map_err(refused)?;
-    let (user_data, personality) = match files::way(client.profile().files, &wanted) {
-        Files::CloudInit => (files::user_data(&wanted).map_err(refused)?, Vec::new()),
-        Files::Personality => (None, files::personality(&wanted)),
-    };
+    let (user_data, personality) = Start::of(attributes)
+        .and_then(|start| files::given(client.profile().files, start))
+        .map_err(|unfit| refused(unfit.what))?;
     let is_versioned = client.is_versioned().await?;
     let tags = mark.filter(|_| is_versioned);
     Ok(ServerRequest {

@@ -91,6 +91,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         boot: Duration::from_secs(90),
         page: client::PER_PAGE,
         by_id: true,
+        lacks: openstack::SERVERS_LACK,
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn check(
             && desired.account == *account
             && *server.account == *account
             && desired.text(SIZE) != server.text(SIZE)
+            && !KIND.ignores(|name| desired.known(name), SIZE)
         {
             check_resize(desired, server, catalog, found);
         }
@@ -140,6 +141,7 @@ fn note_halfway(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         if let Readiness::Paused { attribute, why } = &server.readiness
             && server.kind == KIND.name
             && desired.attributes.contains_key(attribute)
+            && !KIND.ignores(|name| desired.known(name), attribute)
         {
             let name = desired.address.name();
             found.push(
