@@ -241,7 +241,7 @@ fn a_rebuild_is_asked_for_once_wherever_it_is_cut_off() {
         let (cloud, place, mut kills) = begin_with_kills(&with_a_life("debian-12-x64"));
         place.run("apply -y").code(0);
         let id = cloud.droplets()[0]["id"].clone();
-        place.write("cloud.json", &with_a_life("debian-13-x64"));
+        place.write("cloud.json", with_a_life("debian-13-x64"));
         cloud.fault(&json!({"method": "POST", "body_contains": "rebuild", "kind": kill}));
         let arguments = ["apply", "-y", "--allow-wipe"];
         killed(place.start(None, &arguments), &mut kills);
