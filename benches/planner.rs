@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use cloudbuilder::config::{PublicKey, cloud};
+use cloudbuilder::config::{PublicKeys, cloud};
 use cloudbuilder::model::{
     AccountView, AccountViews, Address, Attributes, Capabilities, Catalog, Desired, Image, Money,
     Observed, Origin, Readiness, RecordRules, Recorded, Region, Size, Update,
@@ -34,6 +34,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     records: RecordRules::ALL,
     updates: &[Update::at_once("record", &["data"])],
     leaves: &[],
+    lacks: &[],
     name_servers: &[],
     boot: Duration::from_secs(40),
     page: 200,
@@ -202,7 +203,7 @@ fn desired(servers: usize) -> Vec<Desired> {
     let parsed = cloud::parse("cloud.json", text.as_bytes());
     let cloud = parsed.cloud.expect("a good cloud.json");
     let setting = Setting {
-        public_key: &PublicKey::parse(KEY).expect("a good key"),
+        public_keys: &PublicKeys::parse(KEY).expect("a good key"),
         zones: &[("default".to_owned(), ["acme.com".to_owned()].into())].into(),
         recorded: &BTreeMap::new(),
         gone: &BTreeSet::new(),

@@ -6,10 +6,7 @@ use serde_json::Value as Json;
 
 use crate::model::{Address, Origin, Recorded};
 
-use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, free, from_to,
-    known_text, never_permanent, no_check, record, stands_nowhere,
-};
+use super::{Attribute, Facts, Kind, OnChange, PLAIN, Removal, attribute, known_text, record};
 
 /// Its name: `acme.com`.
 pub const NAME: &str = "name";
@@ -22,33 +19,10 @@ pub const KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     natural_key: &[NAME],
     name_of: |attributes| known_text(attributes, NAME),
-    marked: false,
-    // It is deleted only when it is empty.
-    protected_by: None,
-    remade: |_| false,
-    copied: None,
-    ignored_by: None,
-    destroyed_first: |_| false,
-    remembered_for: None,
-    forgotten_at: None,
-    referred: &[],
-    probed: None,
-    loses: None,
-    kept_unless_allowed: false,
-    written_back: None,
-    label: |name, _| name.to_owned(),
     detail: |_| "new zone".to_owned(),
     removed: |_| "empty zone".to_owned(),
-    stands_at: stands_nowhere,
-    evicts: evicts_nothing,
-    permanent: never_permanent,
-    changed: from_to,
-    outcome: |_| String::new(),
-    lingers: false,
-    priced_by: &[],
-    price: free,
-    check: no_check,
     removal,
+    ..PLAIN
 };
 
 const ATTRIBUTES: &[Attribute] = &[

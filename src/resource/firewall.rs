@@ -8,8 +8,8 @@ use crate::model::firewall::{ANYWHERE, Rule};
 use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, found, free, from_to,
-    known_text, never_permanent, only_if_asked, server, stands_nowhere,
+    Attribute, Facts, Kind, OnChange, PLAIN, Removal, attribute, found, from_to, known_text,
+    only_if_asked, server,
 };
 
 /// Its name.
@@ -29,20 +29,6 @@ pub const KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     natural_key: &[NAME],
     name_of: |attributes| known_text(attributes, NAME),
-    referred: &[],
-    marked: false,
-    protected_by: None,
-    remade: |_| false,
-    copied: None,
-    ignored_by: None,
-    destroyed_first: |_| false,
-    remembered_for: None,
-    forgotten_at: None,
-    probed: None,
-    loses: None,
-    kept_unless_allowed: false,
-    written_back: None,
-    label: |name, _| name.to_owned(),
     detail,
     removed: |attributes| {
         let tags = texts(attributes.get(TAGS).and_then(Value::known));
@@ -51,18 +37,12 @@ pub const KIND: Kind = Kind {
             tags.join(" or ")
         )
     },
-    stands_at: stands_nowhere,
-    evicts: evicts_nothing,
-    permanent: never_permanent,
     changed,
-    outcome: |_| String::new(),
-    lingers: false,
-    priced_by: &[],
-    price: free,
     check: |facts: &Facts<'_>, problems: &mut Vec<Diagnostic>| {
         found::refuse_what_differs(&KIND, facts, problems);
     },
     removal,
+    ..PLAIN
 };
 
 const ATTRIBUTES: &[Attribute] = &[

@@ -16,7 +16,7 @@ pub mod firewall;
 mod found;
 pub mod record;
 mod record_checks;
-mod references;
+pub mod references;
 mod selection;
 pub mod server;
 mod server_checks;
@@ -112,6 +112,40 @@ pub struct Kind {
     /// Whether one that is no longer wanted is deleted.
     pub removal: fn(&Recorded, &Facts<'_>) -> Removal,
 }
+
+/// A kind of which there is nothing to say: a descriptor says what is otherwise.
+const PLAIN: Kind = Kind {
+    name: "",
+    attributes: &[],
+    natural_key: &[],
+    name_of: no_name,
+    marked: false,
+    protected_by: None,
+    remade: |_| false,
+    copied: None,
+    ignored_by: None,
+    destroyed_first: |_| false,
+    remembered_for: None,
+    forgotten_at: None,
+    referred: &[],
+    probed: None,
+    loses: None,
+    kept_unless_allowed: false,
+    written_back: None,
+    label: |name, _| name.to_owned(),
+    detail: |_| String::new(),
+    removed: |_| String::new(),
+    stands_at: |_| None,
+    evicts: |_, _| Vec::new(),
+    permanent: |_, _, _| false,
+    changed: from_to,
+    outcome: |_| String::new(),
+    lingers: false,
+    priced_by: &[],
+    price: |_, _| Price::Free,
+    check: |_, _| {},
+    removal: |_, _| Removal::Delete,
+};
 
 /// How something is asked whether it serves.
 pub struct Probed {
@@ -372,11 +406,6 @@ fn from_to(_: &str, before: &Json, after: &Value) -> String {
     format!("{} → {}", show(&Value::Known(before.clone())), show(after))
 }
 
-/// Every change can be taken back.
-fn never_permanent(_: &Attributes<Value>, _: &Attributes<Value>, _: Option<&Catalog>) -> bool {
-    false
-}
-
 fn no_name(_: &Attributes) -> Option<String> {
     None
 }
@@ -385,20 +414,6 @@ fn no_name(_: &Attributes) -> Option<String> {
 fn known_text(attributes: &Attributes, name: &str) -> Option<String> {
     let text = attributes.get(name)?.as_str()?;
     Some(text.to_owned())
-}
-
-fn free(_: &Attributes<Value>, _: Option<&Catalog>) -> Price {
-    Price::Free
-}
-
-fn no_check(_: &Facts<'_>, _: &mut Vec<Diagnostic>) {}
-
-fn evicts_nothing(_: &Facts<'_>, _: &mut Vec<Diagnostic>) -> Vec<Evicted> {
-    Vec::new()
-}
-
-fn stands_nowhere(_: &Attributes<Value>) -> Option<(String, bool)> {
-    None
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use serde_json::Value as Json;
 
 use crate::config::Spanned;
-use crate::model::{Address, Attributes, Observed, Place, Recorded, Value};
+use crate::model::{Address, Attributes, Observed, Place, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, free, known_text, never_permanent,
-    only_if_asked, record_checks, server, show, text,
+    Attribute, Kind, OnChange, PLAIN, attribute, known_text, only_if_asked, record_checks, server,
+    show, text,
 };
 
 /// The zone it is in.
@@ -35,19 +35,7 @@ pub const KIND: Kind = Kind {
         let (name, record_type) = (known_text(attributes, NAME)?, known_text(attributes, TYPE)?);
         Some(format!("{name}/{record_type}"))
     },
-    marked: false,
-    protected_by: None,
-    remade: |_| false,
-    copied: None,
-    ignored_by: None,
-    destroyed_first: |_| false,
     remembered_for: Some(TTL),
-    forgotten_at: None,
-    referred: &[],
-    probed: None,
-    loses: None,
-    kept_unless_allowed: false,
-    written_back: None,
     label: |name, attributes| match (text(attributes, NAME), text(attributes, TYPE)) {
         ("", _) | (_, "") => name.replacen('/', " ", 1),
         // Of several values the address has a number besides.
@@ -57,14 +45,9 @@ pub const KIND: Kind = Kind {
     removed: |attributes| format!("→ {}", short(text(attributes, DATA))),
     stands_at,
     evicts: record_checks::evicted,
-    permanent: never_permanent,
     changed,
-    outcome: |_| String::new(),
-    lingers: false,
-    priced_by: &[],
-    price: free,
     check: record_checks::check,
-    removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,
+    ..PLAIN
 };
 
 const ATTRIBUTES: &[Attribute] = &[

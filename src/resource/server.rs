@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Attributes, Catalog, Observed, Recorded, Value};
+use crate::model::{Address, Attributes, Catalog, Observed, Value};
 
 use super::{
-    Attribute, Copied, Facts, Kind, OnChange, Price, Probed, Removal, attribute, evicts_nothing,
-    flag, from_to, known_text, only_if_asked, server_checks, stands_nowhere, text,
+    Attribute, Copied, Kind, OnChange, PLAIN, Price, Probed, attribute, flag, from_to, known_text,
+    only_if_asked, server_checks, text,
 };
 
 /// Its name, which is its hostname too.
@@ -129,7 +129,6 @@ pub const KIND: Kind = Kind {
     }),
     ignored_by: Some(IGNORE),
     destroyed_first: |attributes| text(attributes, REPLACE) == DESTROY_FIRST,
-    remembered_for: None,
     forgotten_at: Some(FORGOTTEN_AT),
     referred: &[
         ("private_ipv4", PRIVATE_IPV4),
@@ -142,13 +141,8 @@ pub const KIND: Kind = Kind {
         unanswered: UNANSWERED,
     }),
     loses: Some("its disk"),
-    kept_unless_allowed: false,
     written_back: Some(NETWORKS),
-    label: |name, _| name.to_owned(),
     detail,
-    removed: |_| String::new(),
-    stands_at: stands_nowhere,
-    evicts: evicts_nothing,
     permanent,
     changed,
     outcome: public_addresses,
@@ -156,7 +150,7 @@ pub const KIND: Kind = Kind {
     priced_by: &[SIZE, BACKUPS, BACKUP_POLICY],
     price,
     check: server_checks::check,
-    removal: |_: &Recorded, _: &Facts<'_>| Removal::Delete,
+    ..PLAIN
 };
 
 /// The address of the server of that name in cloud.json.

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use crate::config::PublicKey;
 use crate::model::{Address, Recorded, Reference};
 
-use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, free, from_to,
-    never_permanent, no_check, no_name, server, stands_nowhere,
-};
+use super::{Attribute, Facts, Kind, OnChange, PLAIN, Removal, attribute, server};
 
 /// Its name in the account.
 pub const NAME: &str = "name";
@@ -22,34 +19,11 @@ pub const KIND: Kind = Kind {
     name: "ssh_key",
     attributes: ATTRIBUTES,
     natural_key: &[FINGERPRINT],
-    // Its address has its account's name, which it does not know.
-    name_of: no_name,
-    marked: false,
-    protected_by: None,
-    remade: |_| false,
-    copied: None,
-    ignored_by: None,
-    destroyed_first: |_| false,
-    remembered_for: None,
-    forgotten_at: None,
-    referred: &[],
-    probed: None,
-    loses: None,
-    kept_unless_allowed: false,
-    written_back: None,
     label: |_, attributes| super::text(attributes, NAME).to_owned(),
     detail: |_| "upload".to_owned(),
     removed: |_| "take out of the account".to_owned(),
-    stands_at: stands_nowhere,
-    evicts: evicts_nothing,
-    permanent: never_permanent,
-    changed: from_to,
-    outcome: |_| String::new(),
-    lingers: false,
-    priced_by: &[],
-    price: free,
-    check: no_check,
     removal,
+    ..PLAIN
 };
 
 const ATTRIBUTES: &[Attribute] = &[

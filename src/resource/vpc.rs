@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
 
 use super::{
-    Attribute, Facts, Kind, OnChange, Removal, attribute, evicts_nothing, found, free, from_to,
-    known_text, never_permanent, only_if_asked, server, show, stands_nowhere, text,
+    Attribute, Facts, Kind, OnChange, PLAIN, Removal, attribute, found, from_to, known_text,
+    only_if_asked, server, show, text,
 };
 
 /// Its name.
@@ -29,32 +29,13 @@ pub const KIND: Kind = Kind {
     natural_key: &[NAME],
     name_of: |attributes| known_text(attributes, NAME),
     referred: &[("ip_range", IP_RANGE)],
-    marked: false,
-    // It is deleted only when nothing is in it.
-    protected_by: None,
-    remade: |_| false,
-    copied: None,
-    ignored_by: None,
-    destroyed_first: |_| false,
-    remembered_for: None,
-    forgotten_at: None,
-    probed: None,
-    loses: None,
-    kept_unless_allowed: false,
-    written_back: None,
-    label: |name, _| name.to_owned(),
     detail,
     removed: |_| "empty network".to_owned(),
-    stands_at: stands_nowhere,
-    evicts: evicts_nothing,
-    permanent: never_permanent,
     changed,
     outcome: |attributes| known_text(attributes, IP_RANGE).unwrap_or_default(),
-    lingers: false,
-    priced_by: &[],
-    price: free,
     check,
     removal,
+    ..PLAIN
 };
 
 const ATTRIBUTES: &[Attribute] = &[
