@@ -154,6 +154,7 @@ impl Command<'_> {
             recovered: recovered.as_ref(),
             planning: self.planning,
             destroying: self.destroying,
+            terminal,
             version: &version,
         };
         if self.destroying && recorded.is_none() {

@@ -92,6 +92,7 @@ async fn plan(
         recovered: recovered.as_ref(),
         planning: &args.planning,
         destroying: args.destroy,
+        terminal,
         version: &version,
     };
     if args.destroy && state.is_none() {

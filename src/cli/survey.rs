@@ -9,7 +9,7 @@ use crate::model::{Account, AccountViews, Address, Diagnostic, Observed};
 use crate::plan::{self, Checksum, Input, Means, Op, Origin, Plan, Written, guard};
 use crate::provider::{Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
-use crate::render::Sources;
+use crate::render::{PlanStyle, Sources, plan_text};
 use crate::resource::server;
 use crate::state::{self, State};
 
@@ -18,6 +18,7 @@ use super::configuration::Configuration;
 use super::deployment::Deployment;
 use super::failure::Failure;
 use super::saved::Options;
+use super::terminal::Terminal;
 
 /// A key for the sandbox where the user has none. Nobody has its other half.
 const PRACTICE_KEY: &str = "ssh-ed25519 \
@@ -47,6 +48,8 @@ pub(super) struct Question<'a> {
     pub(super) recovered: Option<&'a Diagnostic>,
     pub(super) planning: &'a Planning,
     pub(super) destroying: bool,
+    /// Where a plan that is refused is shown.
+    pub(super) terminal: Terminal,
     /// What tells the state from others, as it was read.
     pub(super) version: &'a str,
 }
@@ -153,6 +156,15 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         true => Vec::new(),
         false => guard::refusals(&plan, limits),
     };
+    if !refusals.is_empty() && !planning.json {
+        // Whoever is to allow it has to read it.
+        let style = PlanStyle {
+            color: question.terminal.color_out,
+            verbose: question.terminal.verbose > 0,
+            header: None,
+        };
+        question.terminal.print(&plan_text(&plan, &style))?;
+    }
     if plan.notes.iter().any(Diagnostic::is_error) || !refusals.is_empty() {
         return Err(problems(plan.notes.into_iter().chain(refusals).collect()));
     }

@@ -470,6 +470,12 @@ fn host(zone: &str, target: &str) -> Result<String, Wrong> {
     if target == "@" {
         return Ok(zone.to_owned());
     }
+    if target == "." {
+        return Err(Wrong::new(
+            "leads to `.`, nowhere, which cloudbuilder cannot make",
+            "leave it out, or make it in the account",
+        ));
+    }
     if target.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
         return Err(Wrong::new(
             "leads to an address, and can lead to a name only",

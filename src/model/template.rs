@@ -14,7 +14,8 @@ const MARK: char = '\0';
 ///
 /// let to = Reference { address: Address::new("server", "db"), attribute: "ipv4_address".to_owned() };
 /// let template = Template::new(json!([format!("{}/32", marked("server.db.ip"))]), |_| Some(to.clone()));
-/// assert_eq!(template.filled(|_| Some(&json!("10.0.0.5"))), Some(json!(["10.0.0.5/32"])));
+/// let address = json!("10.0.0.5");
+/// assert_eq!(template.filled(|_| Some(&address)), Some(json!(["10.0.0.5/32"])));
 /// assert_eq!(template.filled(|_| None), None);
 /// assert_eq!(template.written(), json!(["${server.db.ipv4_address}/32"]));
 /// ```

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::model::{
     AccountViews, Address, Attributes, Desired, Diagnostic, Observed, Recorded, Reference, Value,
 };
-use crate::resource::{Facts, KINDS, Kind};
+use crate::resource::{Facts, KINDS, Kind, references};
 
 mod action;
 mod adopt;
@@ -133,6 +133,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     for kind in KINDS {
         (kind.check)(&facts, &mut notes);
     }
+    references::to_nothing(&facts, &mut notes);
     let drains = Drains::of(input, &index, &bindings, &replaced);
     let mut decisions = decide::decide(
         input,

@@ -482,8 +482,9 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
     waits_for
 }
 
-/// Has what is made wait for what goes from where it will stand, if one of the two has to stand there
-/// alone. Whatever else goes does so later, so that there is no time without either.
+/// What comes to where something goes from. If one of the two has to stand there alone, what goes
+/// makes way, but only once everything else that the other waits for is done. Otherwise it goes once
+/// the other is there. So there is no time without either, or the shortest that there can be.
 fn make_way(drafts: &[Draft<'_>], waits_for: &mut [Vec<usize>]) {
     let mut leaving: HashMap<(&str, &str), Vec<(usize, bool)>> = HashMap::new();
     for (node, draft) in drafts.iter().enumerate() {
@@ -495,14 +496,39 @@ fn make_way(drafts: &[Draft<'_>], waits_for: &mut [Vec<usize>]) {
     if leaving.is_empty() {
         return;
     }
-    for (draft, nodes) in drafts.iter().zip(waits_for) {
+    for (made, draft) in drafts.iter().enumerate() {
         let (Part::Make, Some((place, alone))) = (draft.rank.0, &draft.stands_at) else {
             continue;
         };
         let from_there = leaving.get(&(draft.step.kind.as_str(), place.as_str()));
-        let from_there = from_there.into_iter().flatten();
-        let in_the_way = from_there.filter(|(_, other)| *alone || *other);
-        nodes.extend(in_the_way.map(|(node, _)| *node));
+        for &(goes, other) in from_there.into_iter().flatten() {
+            if *alone || other {
+                let before = waits_for.get(made).cloned().unwrap_or_default();
+                for first in before {
+                    add_wait(waits_for, goes, first);
+                }
+                add_wait(waits_for, made, goes);
+            } else {
+                add_wait(waits_for, goes, made);
+            }
+        }
+    }
+}
+
+/// Has a node wait for another one, unless that waits for it already.
+fn add_wait(waits_for: &mut [Vec<usize>], node: usize, other: usize) {
+    let mut seen = HashSet::new();
+    let mut open = vec![other];
+    while let Some(at) = open.pop() {
+        if at == node {
+            return;
+        }
+        if seen.insert(at) {
+            open.extend(waits_for.get(at).into_iter().flatten());
+        }
+    }
+    if let Some(nodes) = waits_for.get_mut(node) {
+        nodes.push(other);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::{
     Address, Desired, Diagnostic, Reference, Template, Value, nearest, parts_of_reference,
 };
 
-use super::{KINDS, kind};
+use super::{Facts, KINDS, kind, show};
 
 /// A text, or something that holds texts, in which references are marked as
 /// [`marked`](crate::model::marked) does it. What is wrong with them [`check`] tells.
@@ -32,6 +32,28 @@ pub(super) fn reference(inside: &str) -> Option<Reference> {
         address: Address::new(of, name),
         attribute: known.map_or(word, |(_, attribute)| attribute).to_owned(),
     })
+}
+
+/// What refers to something of a resource that is there and has no such thing.
+pub fn to_nothing(facts: &Facts<'_>, problems: &mut Vec<Diagnostic>) {
+    for one in facts.planned().filter(|one| one.only_if.is_none()) {
+        for (name, value) in &one.attributes {
+            let nothing = value.references().iter().find(|to| {
+                let is = facts.kept(&to.address).map(|is| &is.attributes);
+                let asked = facts.wanted.get(&to.address).map(|asked| &asked.attributes);
+                let asked = asked.and_then(|asked| asked.get(&to.attribute)?.known());
+                let is = is.and_then(|is| is.get(&to.attribute)).or(asked);
+                is == Some(&Json::Null)
+            });
+            problems.extend(nothing.map(|to| {
+                let about = show(&Value::Reference(to.clone()));
+                Diagnostic::error(format!("{} refers to {about}", one.address))
+                    .detail("it has none")
+                    .hint("take that out, or write the value itself")
+                    .at(one.place_of(name))
+            }));
+        }
+    }
 }
 
 /// Everything that is wrong with what these refer to, each at its place.

@@ -87,7 +87,7 @@ fn a_cname_makes_way_before_and_what_takes_its_place_comes_after() {
         order(&as_cname, &as_address),
         [
             "+ a.acme.com AAAA false",
-            "- a.acme.com A false",
+            "- a.acme.com A true",
             "- www.acme.com CNAME false",
             "+ www.acme.com A true",
         ]
@@ -96,7 +96,7 @@ fn a_cname_makes_way_before_and_what_takes_its_place_comes_after() {
         order(&as_address, &as_cname),
         [
             "+ a.acme.com A false",
-            "- a.acme.com AAAA false",
+            "- a.acme.com AAAA true",
             "- www.acme.com A false",
             "+ www.acme.com CNAME true",
         ]
@@ -251,4 +251,129 @@ fn what_an_account_does_not_have_is_refused_at_its_place() {
         .map(|one| one.place.as_ref().map(|place| place.line))
         .collect();
     assert_eq!(lines, [Some(2), Some(2), Some(3), Some(4), Some(5)]);
+}
+
+/// A cloud.json with a server, its names, and what else names say.
+fn with_server(domains: &str, names: &str, records: &str) -> String {
+    format!(
+        r#"{{"version": 2, "domains": {domains},
+            "servers": {{"web": {{"region": "new1", "size": "small", "image": "deb",
+                "names": {names}}}}},
+            "records": {{"acme.com": {records}}}}}"#
+    )
+}
+
+/// The numbers of the steps whose line begins so.
+fn number_of(plan: &Plan, sign: &str, label: &str) -> usize {
+    let mut steps = plan.steps.iter();
+    let step = steps.find(|step| step.verb.sign() == sign && step.label == label);
+    step.unwrap_or_else(|| panic!("no {sign} {label}: {plan:?}"))
+        .number
+}
+
+#[test]
+fn what_nobody_named_goes_only_once_its_place_is_taken() {
+    let mut world = World::new(&with_server(EXCLUSIVE, r#"["www.acme.com"]"#, "{}"));
+    world.add_record("acme.com", "A", "192.0.2.50");
+    let stranger = world.observed.last_mut().unwrap();
+    stranger.attributes.insert("name", "www.acme.com".into());
+    let plan = world.plan().unwrap();
+    let goes = number_of(&plan, "-", "www.acme.com A");
+    let comes = number_of(&plan, "+", "www.acme.com A");
+    assert!(plan.steps[goes - 1].waits_for.contains(&comes), "{plan:?}");
+}
+
+#[test]
+fn a_cname_makes_way_no_sooner_than_what_takes_its_place_can_come() {
+    let world = World::made(&records(
+        SHARED,
+        r#"{"www": {"CNAME": "old.example.org."}}"#,
+    ));
+    let world = world.asking_for(&with_server(SHARED, r#"["www.acme.com"]"#, "{}"));
+    let plan = world.plan().unwrap();
+    let server = number_of(&plan, "+", "web");
+    let goes = number_of(&plan, "-", "www.acme.com CNAME");
+    let comes = number_of(&plan, "+", "www.acme.com A");
+    assert!(plan.steps[goes - 1].waits_for.contains(&server), "{plan:?}");
+    assert!(plan.steps[comes - 1].waits_for.contains(&goes), "{plan:?}");
+}
+
+#[test]
+fn texts_that_speak_of_one_server_are_told_apart() {
+    let list = |values: &str| {
+        let records = format!(r#"{{"@": {{"TXT": [{values}]}}}}"#);
+        with_server(SHARED, "[]", &records)
+    };
+    let (one, other) = (
+        r#""v=spf1 ip4:${server.web.public_ipv4} -all""#,
+        r#""zz=${server.web.public_ipv4}""#,
+    );
+    let world = World::made(&list(&format!("{one}, {other}")));
+    let world = world.asking_for(&list(&format!("{other}, {one}")));
+    assert_eq!(shown(&world.plan().unwrap()), [""; 0]);
+    let world = world.asking_for(&list(other));
+    assert_eq!(
+        shown(&world.plan().unwrap()),
+        ["- acme.com TXT → v=spf1 ip4:10.0.0.2 -all · no longer in cloud.json"]
+    );
+}
+
+#[test]
+fn an_address_of_another_family_is_told_in_the_plan() {
+    let mut world = World::new(&with_server(
+        SHARED,
+        "[]",
+        r#"{"a": {"A": "${server.web.public_ipv6}"}, "b": {"AAAA": "${server.web.private_ipv4}"}}"#,
+    ));
+    let found = world.plan().unwrap_err();
+    assert_eq!(
+        summaries(&found),
+        [
+            "A of a.acme.com cannot be web's public IPv6",
+            "AAAA of b.acme.com cannot be web's private IPv4",
+        ]
+    );
+    // A server that is there without.
+    let without = with_server(
+        SHARED,
+        "[]",
+        r#"{"b": {"AAAA": "${server.web.public_ipv6}"}}"#,
+    );
+    world = World::made(&with_server(SHARED, "[]", "{}")).asking_for(&without);
+    let web = world.seen("server.web");
+    web.attributes
+        .insert("ipv6_address", serde_json::Value::Null);
+    let found = world.plan().unwrap_err();
+    assert_eq!(
+        summaries(&found),
+        ["record.b.acme.com/AAAA refers to web's public IPv6"]
+    );
+}
+
+#[test]
+fn a_plan_of_a_part_deletes_nothing_that_nobody_named() {
+    let cloud = records(
+        EXCLUSIVE,
+        r#"{"x": {"TXT": "z"}, "mail": {"A": "192.0.2.78"}}"#,
+    );
+    let mut world = World::new(&cloud);
+    world.add_record("acme.com", "A", "192.0.2.77");
+    let stranger = world.observed.last_mut().unwrap();
+    stranger.attributes.insert("name", "mail.acme.com".into());
+    assert!(
+        world
+            .plan()
+            .unwrap()
+            .steps
+            .iter()
+            .any(|step| step.verb == Verb::Delete)
+    );
+    for target in ["record.x.acme.com/TXT", "domain.acme.com"] {
+        world.part.targets = vec![target.parse().unwrap()];
+        let plan = world.plan().unwrap();
+        assert!(
+            plan.steps.iter().all(|step| step.verb != Verb::Delete),
+            "{plan:?}"
+        );
+    }
 }

@@ -244,7 +244,7 @@ async fn what_cannot_be_is_told_before_anything_is_made() {
         told.collect::<Vec<_>>(),
         [
             "",
-            "server web1: its `files` are too large: they take 89004 bytes where 65535 are allowed",
+            "server web1: its `files` take 89004 bytes as it is sent, where 65535 are allowed",
             "server web1: there are no networks, security groups or floating IPs to choose here",
         ]
     );

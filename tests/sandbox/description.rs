@@ -270,6 +270,21 @@ async fn firewalls(api: &mut Checked<'_>, droplet: &Value) {
     api.refused(404, "GET", ONE, &[id], Value::Null).await;
 }
 
+async fn snapshots(api: &mut Checked<'_>, droplet: &Value) {
+    const ONE: &str = "/v2/snapshots/{snapshot_id}";
+    let kept = json!({"type": "snapshot", "name": "kept"});
+    let actions = "/v2/droplets/{droplet_id}/actions";
+    api.good("POST", actions, &[droplet], kept).await;
+    api.get("/v2/droplets/{droplet_id}", &[droplet]).await;
+    api.get("/v2/droplets/{droplet_id}/snapshots", &[droplet])
+        .await;
+    let all = api.get("/v2/snapshots?resource_type=droplet", &[]).await;
+    assert_eq!(all["snapshots"][0]["name"], "kept");
+    api.get(ONE, &[&all["snapshots"][0]["id"]]).await;
+    api.refused(404, "GET", ONE, &[&json!("1")], Value::Null)
+        .await;
+}
+
 async fn offers(api: &mut Checked<'_>) {
     for (path, key) in [
         ("regions", "regions"),
@@ -305,6 +320,7 @@ async fn every_operation_answers_as_described() {
         dns(&mut checked).await;
         vpcs(&mut checked).await;
         firewalls(&mut checked, &droplet).await;
+        snapshots(&mut checked, &droplet).await;
         checked.delete("/v2/droplets?tag_name=old", &[]).await;
         checked
             .delete("/v2/droplets/{droplet_id}", &[&droplet])

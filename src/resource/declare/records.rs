@@ -1,12 +1,12 @@
 //! The records that cloud.json names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::config::{Record, Spanned};
 use crate::model::{Address, Desired, Diagnostic, Recorded, Value};
 
 use super::{Declaration, dns_of, references, zones};
-use crate::resource::{domain, record};
+use crate::resource::{domain, kind, record, server, show};
 
 /// What is recorded of a name and type.
 type ByName<'a> = HashMap<(&'a str, &'a str), Vec<&'a Recorded>>;
@@ -37,10 +37,14 @@ impl<'a> Declaration<'a> {
             };
             let key = (wanted.name.value.as_str(), wanted.record_type.value);
             let known = recorded.get(&key).map(Vec::as_slice).unwrap_or_default();
-            let addresses = addresses(wanted, known);
+            let addresses = addresses(wanted, known, self.setting.recorded);
             for (value, address) in wanted.values.iter().zip(addresses) {
-                let mut attributes =
-                    record::attributes(zone.clone(), key.0, key.1, meant(&value.value));
+                let data = meant(&value.value);
+                if let Some(wrong) = no_such_address(wanted, &data) {
+                    self.out.notes.push(wrong.at(value.place.clone()));
+                    continue;
+                }
+                let mut attributes = record::attributes(zone.clone(), key.0, key.1, data);
                 if wanted.values.len() > 1 && matches!(key.1, "A" | "AAAA") {
                     attributes.insert(record::SEVERAL, true.into());
                 }
@@ -104,16 +108,38 @@ impl<'a> Declaration<'a> {
 /// The address of each value of a name and type: what says the same keeps the one that it has, and
 /// what is new takes that of one that goes, which is changed to it. So a list may be put in another
 /// order, and no name is without an answer while one value takes the place of another.
-fn addresses(wanted: &Record, recorded: &[&Recorded]) -> Vec<Address> {
+fn addresses(
+    wanted: &Record,
+    recorded: &[&Recorded],
+    others: &BTreeMap<Address, Recorded>,
+) -> Vec<Address> {
     let mut free: Vec<&Recorded> = recorded.to_vec();
-    let mut chosen: Vec<Option<Address>> = Vec::with_capacity(wanted.values.len());
-    for value in &wanted.values {
-        let says_it = |one: &&Recorded| match value.value.references() {
-            [] => value.value.known() == one.attributes.get(record::DATA),
-            all => all.iter().all(|to| one.refers_to.contains(&to.address)),
-        };
-        let at = free.iter().position(says_it);
-        chosen.push(at.map(|at| free.remove(at).address.clone()));
+    let values: Vec<Value> = wanted
+        .values
+        .iter()
+        .map(|value| meant(&value.value))
+        .collect();
+    let mut chosen: Vec<Option<Address>> = vec![None; values.len()];
+    // What says the same now keeps its address before what only speaks of the same others.
+    let says_it = |value: &Value, one: &Recorded| {
+        let says = value.resolve(|to| others.get(&to.address)?.attributes.get(&to.attribute));
+        says.is_some() && says.as_deref() == one.attributes.get(record::DATA)
+    };
+    let speaks_of_it = |value: &Value, one: &Recorded| {
+        let all = value.references();
+        !all.is_empty() && all.iter().all(|to| one.refers_to.contains(&to.address))
+    };
+    for is_it in [
+        &says_it as &dyn Fn(&Value, &Recorded) -> bool,
+        &speaks_of_it,
+    ] {
+        for (value, chosen) in values.iter().zip(&mut chosen) {
+            if chosen.is_none()
+                && let Some(at) = free.iter().position(|one| is_it(value, one))
+            {
+                *chosen = Some(free.remove(at).address.clone());
+            }
+        }
     }
     let taken: HashSet<&Address> = recorded.iter().map(|one| &one.address).collect();
     let new = record::addresses(&wanted.name.value, wanted.record_type.value);
@@ -124,6 +150,36 @@ fn addresses(wanted: &Record, recorded: &[&Recorded]) -> Vec<Address> {
         chosen.or_else(of_one_that_goes).or_else(|| new.next())
     });
     chosen.collect()
+}
+
+/// That what an A or an AAAA takes from another resource is no address of its family.
+fn no_such_address(wanted: &Record, data: &Value) -> Option<Diagnostic> {
+    let Value::Reference(to) = data else {
+        return None;
+    };
+    let record_type = wanted.record_type.value;
+    let (family, words) = match record_type {
+        "A" => (
+            &[server::IPV4_ADDRESS, server::PRIVATE_IPV4][..],
+            "`private_ipv4` or `public_ipv4`",
+        ),
+        "AAAA" => (&[server::IPV6_ADDRESS][..], "`public_ipv6`"),
+        _ => return None,
+    };
+    let is_unknown = kind(to.address.kind()).is_none_or(|(_, kind)| {
+        // That is told as what it is, elsewhere.
+        kind.attribute(&to.attribute).is_none()
+    });
+    let is_right =
+        to.address.kind() == server::KIND.name && family.contains(&to.attribute.as_str());
+    (!is_unknown && !is_right).then(|| {
+        Diagnostic::error(format!(
+            "{record_type} of {} cannot be {}",
+            wanted.name.value,
+            show(data)
+        ))
+        .hint(format!("{record_type} takes {words} of a server"))
+    })
 }
 
 /// A value, with what it takes from other resources in our words for that.
@@ -175,7 +231,8 @@ mod tests {
             ttl: None,
             values: values.iter().map(|&value| spanned(value.into())).collect(),
         };
-        let addresses = addresses(&wanted, &known.iter().collect::<Vec<_>>());
+        let known: Vec<&Recorded> = known.iter().collect();
+        let addresses = addresses(&wanted, &known, &BTreeMap::new());
         let names = addresses.iter().map(|address| address.name().to_owned());
         names.collect()
     }
