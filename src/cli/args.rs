@@ -1,13 +1,18 @@
-use std::ffi::OsString;
-use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::plan::{Checksum, Part, Pattern};
+
+mod sandbox;
+mod terraform;
+
+pub(super) use sandbox::{
+    Arena, ProxyArgs, SandboxCommand, ServeArgs, SimulatedCloud, TortureArgs,
+};
+pub(super) use terraform::from_terraform;
 
 /// Plans and applies small clouds: servers, their SSH key and their DNS names, from one
 /// cloud.json.
@@ -394,103 +399,6 @@ pub(super) enum Listing {
     Images,
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum SandboxCommand {
-    /// Run the practice cloud until it is stopped, for this program or any other client
-    Serve(ServeArgs),
-    /// Forget this directory's practice cloud and its state
-    Reset,
-    /// Stand before an API on this machine, and let requests to it fail as asked
-    Proxy(ProxyArgs),
-    /// Try this program on random clouds that lose answers, and kill it meanwhile
-    Torture(TortureArgs),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct TortureArgs {
-    /// Which clouds: a number, or the first and the last one
-    #[arg(long, value_name = "A..B", value_parser = seeds, required_unless_present = "boundaries")]
-    pub(super) seed: Option<RangeInclusive<u64>>,
-    /// How many are tried at once; by default as many as this machine bears
-    #[arg(long, value_name = "N")]
-    pub(super) jobs: Option<NonZeroUsize>,
-    /// Kill at random instants instead: a seed does not replay then
-    #[arg(long)]
-    pub(super) instant: bool,
-    /// Try one fixed cloud, with a kill at every request and every step at a file
-    #[arg(long, conflicts_with_all = ["seed", "instant", "upstream"])]
-    pub(super) boundaries: bool,
-    /// What to try it against
-    #[arg(long, value_enum, default_value_t = Arena::Digitalocean, value_name = "CLOUD")]
-    pub(super) cloud: Arena,
-    /// Where that OpenStack is, on this machine; OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME open it
-    #[arg(long, value_name = "URL", required_if_eq("cloud", "openstack"))]
-    pub(super) upstream: Option<String>,
-}
-
-/// The clouds that a campaign can be tried against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Arena {
-    Digitalocean,
-    Rackspace,
-    // A real one on this machine.
-    Openstack,
-}
-
-fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
-    let (first, last) = text.split_once("..").unwrap_or((text, text));
-    match (first.parse(), last.trim_start_matches('=').parse()) {
-        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
-        _ => Err("write a number such as 4711, or two such as 1..200".to_owned()),
-    }
-}
-
-/// The clouds that there are simulations of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum SimulatedCloud {
-    Digitalocean,
-    // Classic: servers and DNS.
-    Rackspace,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ServeArgs {
-    /// Which cloud to simulate
-    #[arg(long, value_name = "CLOUD", value_enum, default_value_t = SimulatedCloud::Digitalocean)]
-    pub(super) cloud: SimulatedCloud,
-    /// Where to listen, on this machine only; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub(super) listen: std::net::SocketAddr,
-    /// Keep the world in memory instead of in this directory
-    #[arg(long)]
-    pub(super) in_memory: bool,
-    /// How long a server boots
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
-    pub(super) boot: Duration,
-    /// How long every answer takes
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
-    pub(super) latency: Duration,
-    /// Enforce the API's rate limits
-    #[arg(long)]
-    pub(super) limits: bool,
-    /// How many servers the account may have
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    pub(super) droplet_limit: u32,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ProxyArgs {
-    /// Where the API is, on this machine only
-    #[arg(long, value_name = "URL")]
-    pub(super) upstream: String,
-    /// Where to listen, on this machine only; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub(super) listen: std::net::SocketAddr,
-    /// How much longer every answer takes
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
-    pub(super) latency: Duration,
-}
-
 /// Longer is nobody's intention, and more than clocks can be set forward by.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
@@ -511,91 +419,6 @@ fn parallelism(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Terraform's options with one dash, as its users type them.
-const ONE_DASH: &[&str] = &[
-    "auto-approve",
-    "force",
-    "detailed-exitcode",
-    "parallelism",
-    "lock-timeout",
-    "destroy",
-    "json",
-    "no-color",
-    "chdir",
-    "var",
-    "help",
-    "version",
-    "target",
-    "exclude",
-    "replace",
-    "out",
-];
-
-/// The command line with Terraform's spelling of options turned into ours: `-auto-approve` into
-/// `--auto-approve`. Nothing after `--` is touched. Those that may be given several times come
-/// together. `help COMMAND` asks for its help.
-pub(super) fn from_terraform(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut args: Vec<OsString> = args.collect();
-    if args.get(1).is_some_and(|first| first == "help") {
-        args.remove(1);
-        args.push("--help".into());
-    }
-    let verbatim = args.split_off(ours(&args));
-    let mut args = together(doubled(args), "--var");
-    args.extend(verbatim);
-    args
-}
-
-/// Every option of this name, wherever it stands, behind all others. Of one that every command has,
-/// clap keeps only what is given behind the command's name.
-fn together(args: Vec<OsString>, option: &str) -> Vec<OsString> {
-    let (mut rest, mut moved) = (Vec::new(), Vec::new());
-    let mut args = args.into_iter();
-    while let Some(arg) = args.next() {
-        let joined = arg.to_str().and_then(|arg| arg.strip_prefix(option));
-        match joined {
-            Some("") => {
-                moved.push(arg);
-                moved.extend(args.next());
-            }
-            Some(value) if value.starts_with('=') => moved.push(arg),
-            _ => rest.push(arg),
-        }
-    }
-    rest.extend(moved);
-    rest
-}
-
-/// How many of the arguments are this program's to read: what follows `ssh` may be a command for
-/// another machine.
-fn ours(args: &[OsString]) -> usize {
-    let mut before: Option<&OsString> = None;
-    let ends = args.iter().position(|arg| {
-        let is_directory = before.is_some_and(|before| before == "-C" || before == "--chdir");
-        before = Some(arg);
-        arg == "--" || arg == "ssh" && !is_directory
-    });
-    ends.unwrap_or(args.len())
-}
-
-/// Terraform's options with a second dash.
-fn doubled(args: Vec<OsString>) -> Vec<OsString> {
-    args.into_iter()
-        .map(|arg| {
-            let Some(text) = arg.to_str() else {
-                return arg;
-            };
-            let name = text
-                .strip_prefix('-')
-                .map(|rest| rest.split('=').next().unwrap_or(rest));
-            match name {
-                Some(name) if ONE_DASH.contains(&name) => OsString::from(format!("-{text}")),
-                _ => arg,
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -605,106 +428,6 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn terraform_spellings_are_understood() {
-        let typed = [
-            "cloudbuilder",
-            "-chdir=infra",
-            "apply",
-            "-auto-approve",
-            "-parallelism=3",
-        ];
-        let args = from_terraform(typed.iter().map(OsString::from));
-        let cli = Cli::try_parse_from(args).unwrap();
-        assert_eq!(cli.global.chdir, Some(PathBuf::from("infra")));
-        let Command::Apply(apply) = cli.command else {
-            panic!("not apply")
-        };
-        assert!(apply.carrying_out.auto_approve);
-        assert_eq!(apply.planning.parallelism, 3);
-    }
-
-    #[test]
-    fn what_runs_elsewhere_is_spelled_as_it_was_typed() {
-        let typed = |line: &str| from_terraform(line.split(' ').map(OsString::from));
-        let line = "cloudbuilder ssh web1 terraform plan -json";
-        assert_eq!(typed(line).last().unwrap(), "-json");
-        let line = "cloudbuilder -C ssh plan -json";
-        assert_eq!(typed(line).last().unwrap(), "--json");
-        let line = "cloudbuilder ssh -l me web1 ls -la -- -j";
-        let cli = Cli::try_parse_from(typed(line)).unwrap();
-        let Command::Ssh(ssh) = cli.command else {
-            panic!("not ssh")
-        };
-        assert_eq!(ssh.user.as_deref(), Some("me"));
-        assert_eq!(
-            (ssh.name.as_str(), ssh.words),
-            (
-                "web1",
-                ["ls", "-la", "--", "-j"].map(str::to_owned).to_vec()
-            )
-        );
-    }
-
-    #[test]
-    fn variables_may_stand_on_both_sides_of_the_command() {
-        let typed = "cloudbuilder --var A=1 plan -var B=2 --json --var=C=3 -var=D=4";
-        let cli = Cli::try_parse_from(from_terraform(typed.split(' ').map(OsString::from)));
-        assert_eq!(cli.unwrap().global.var, ["A=1", "B=2", "C=3", "D=4"]);
-        let typed = "cloudbuilder state forget --var A=1 -- --var";
-        let args = from_terraform(typed.split(' ').map(OsString::from));
-        let cli = Cli::try_parse_from(args).unwrap();
-        assert_eq!(cli.global.var, ["A=1"]);
-        let Command::State(StateCommand::Forget { addresses, .. }) = cli.command else {
-            panic!("not forget")
-        };
-        assert_eq!(addresses, ["--var"]);
-    }
-
-    #[test]
-    fn a_part_is_named_as_terraform_does() {
-        let typed = "cloudbuilder plan -target=server.a --target server.b -t server.c* \
-                     -exclude=server.d";
-        let args = from_terraform(typed.split_whitespace().map(OsString::from));
-        let cli = Cli::try_parse_from(args).unwrap();
-        let Command::Plan(plan) = cli.command else {
-            panic!("not plan")
-        };
-        let typed = |patterns: &[Pattern]| -> Vec<String> {
-            let patterns = patterns.iter();
-            patterns.map(|p| p.as_str().to_owned()).collect()
-        };
-        assert_eq!(
-            typed(&plan.planning.target),
-            ["server.a", "server.b", "server.c*"]
-        );
-        assert_eq!(typed(&plan.planning.exclude), ["server.d"]);
-    }
-
-    #[test]
-    fn help_is_a_word_too() {
-        let typed = |line: &str| from_terraform(line.split(' ').map(OsString::from));
-        assert_eq!(typed("cloudbuilder help"), ["cloudbuilder", "--help"]);
-        assert_eq!(
-            typed("cloudbuilder help plan"),
-            ["cloudbuilder", "plan", "--help"]
-        );
-        assert_eq!(
-            typed("cloudbuilder plan -help"),
-            ["cloudbuilder", "plan", "--help"]
-        );
-    }
-
-    #[test]
-    fn seeds_are_one_or_from_one_to_another() {
-        assert_eq!(seeds("4711"), Ok(4711..=4711));
-        assert_eq!(seeds("1..200"), Ok(1..=200));
-        assert_eq!(seeds("1..=2"), Ok(1..=2));
-        for wrong in ["", "a", "2..1", "1..", "-1..2"] {
-            assert!(seeds(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

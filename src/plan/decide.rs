@@ -1,19 +1,23 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use serde_json::Value as Json;
-
 use crate::model::{
     Address, Attributes, Catalog, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
 };
-use crate::resource::{Attribute, Evicted, Facts, KINDS, Kind, OnChange, Price, Removal, kind};
+use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
+
+mod evicted;
+mod protection;
+
+use evicted::evicted;
+use protection::{
+    is_protected, leads_nowhere, protected, protected_from_another, protected_from_loss, remembered,
+};
 
 use super::bind::{Bindings, How, observed};
 use super::drain::{Drain, Drains};
 use super::replace::Twins;
-use super::{
-    Absence, Action, Change, Cost, Index, Input, Reason, Refreshed, Verb, diff, replace, words,
-};
+use super::{Absence, Action, Change, Cost, Index, Input, Reason, Refreshed, Verb, diff, replace};
 
 /// An action with what its steps need besides.
 pub(super) struct Decision<'a> {
@@ -93,47 +97,6 @@ pub(super) fn decide<'a>(
         }
     }
     decisions.extend(evicted(facts, decider.notes));
-    decisions
-}
-
-/// What no state has, and goes all the same.
-fn evicted<'a>(facts: &Facts<'a>, notes: &mut Vec<Diagnostic>) -> Vec<Decision<'a>> {
-    let mut decisions = Vec::new();
-    for (rank, kind) in KINDS.iter().copied().enumerate() {
-        for Evicted { at, why, loses } in (kind.evicts)(facts, notes) {
-            let Some(seen) = facts.observed.get(at) else {
-                continue;
-            };
-            let name = (kind.name_of)(&seen.attributes).unwrap_or_default();
-            decisions.push(Decision {
-                action: Action {
-                    // No state has it, and several may have one name.
-                    address: Address::new(kind.name, &format!("{name}#{}", seen.id)),
-                    account: seen.account.to_string(),
-                    verb: Verb::Delete,
-                    reason: Reason::Evicted(why),
-                    id: Some(seen.id.clone()),
-                    before: Some(seen.attributes.clone()),
-                    after: None,
-                    changes: Vec::new(),
-                    monthly_before: seen.monthly,
-                    monthly_after: None,
-                    place: None,
-                },
-                rank,
-                kind,
-                desired: None,
-                how: None,
-                ours: false,
-                awaited: false,
-                refreshed: None,
-                evicted: Some(loses),
-                drain: None,
-                price: None,
-                unpriced: false,
-            });
-        }
-    }
     decisions
 }
 
@@ -558,88 +521,6 @@ impl<'a> Decider<'_, 'a> {
         }
         after
     }
-}
-
-/// Whether the state says that it must not be deleted.
-fn is_protected(kind: &Kind, recorded: &Recorded) -> bool {
-    let protection = kind
-        .protected_by
-        .and_then(|name| recorded.attributes.get(name));
-    protection == Some(&Json::Bool(true))
-}
-
-fn protected(address: &Address, withdrawn: Option<&String>) -> Diagnostic {
-    let name = address.name();
-    let keep = match withdrawn {
-        Some(why) => format!("{name} {why}: have cloud.json want it again"),
-        None => format!("keep {name} in cloud.json"),
-    };
-    Diagnostic::error(format!("{address} is protected"))
-        .detail("the state says so since `protect` was applied for it; nothing deletes it")
-        .hint(format!(
-            "{keep}; to delete it, first apply it with \"protect\": false"
-        ))
-}
-
-/// It is paid for until a later run deletes it.
-fn remembered(address: &Address, drain: Drain) -> Diagnostic {
-    let until = match drain.until {
-        Some(until) => format!("until {}", words::time(until)),
-        None => format!("for {} more", words::minutes(drain.seconds)),
-    };
-    Diagnostic::note(format!("{address} stays {until}"))
-        .detail("another serves in its place, and whoever remembers its address finds it still")
-        .hint("a later run deletes it")
-}
-
-/// What leads to it leads to an address that anybody may be given.
-fn leads_nowhere(address: &Address) -> Diagnostic {
-    let name = address.name();
-    Diagnostic::warning(format!("{address} goes before another is up"))
-        .detail(format!(
-            "until then what leads to {name} leads to an address that is given back, which may be \
-             a stranger's"
-        ))
-        .hint("\"replace\": \"create-first\" has no such time, where there can be two")
-}
-
-/// It would be there in the end, and what is on it would not.
-fn protected_from_loss(kind: &Kind, address: &Address, change: &Change) -> Diagnostic {
-    let name = address.name();
-    let attribute = kind.attribute(&change.attribute);
-    let what = attribute.map_or("", |attribute| attribute.about);
-    Diagnostic::error(format!("{address} is protected"))
-        .detail(format!(
-            "with another {what} it would lose {}",
-            kind.loses.unwrap_or("what is on it")
-        ))
-        .hint(format!(
-            "give {name} its {what} back in cloud.json; to have it made anew, first apply it with \
-             \"protect\": false"
-        ))
-}
-
-/// It would be deleted in the end.
-fn protected_from_another(kind: &Kind, address: &Address, changes: &[Change]) -> Diagnostic {
-    let name = address.name();
-    let what = changes.first().map_or("", |change| {
-        let attribute = kind.attribute(&change.attribute);
-        attribute.map_or("", |attribute| attribute.about)
-    });
-    if what.is_empty() {
-        return Diagnostic::error(format!("{address} is protected"))
-            .detail("to replace it would delete it")
-            .hint("first apply it with \"protect\": false");
-    }
-    Diagnostic::error(format!("{address} is protected"))
-        .detail(format!(
-            "another {what} takes another {}, and this one would be deleted",
-            kind.name
-        ))
-        .hint(format!(
-            "give {name} its {what} back in cloud.json; to have it replaced, first apply it with \
-             \"protect\": false"
-        ))
 }
 
 impl Change {
