@@ -135,7 +135,10 @@ pub(super) fn remade(
     if !(kind.remade)(&desired.attributes) {
         return Vec::new();
     }
-    let made_from = |attribute: &&Attribute| attribute.on_change == OnChange::MadeFrom;
+    let made_from = |attribute: &&Attribute| {
+        attribute.on_change == OnChange::MadeFrom
+            && !kind.ignores(|name| desired.known(name), attribute.name)
+    };
     let attributes = kind.attributes.iter().filter(made_from);
     let changes = attributes.filter_map(|attribute| {
         let (before, after) = made_from_another(kind, attribute, desired, recorded, is)?;

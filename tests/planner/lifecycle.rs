@@ -48,6 +48,14 @@ fn what_was_made_anew_already_is_not_made_anew() {
 }
 
 #[test]
+fn an_image_that_is_ignored_has_nothing_made_anew() {
+    let ignoring = server(r#""on_image_change": "rebuild", "ignore": ["image"]"#);
+    made(&ignoring)
+        .asking_for(&ignoring.replace("deb", "newer"))
+        .expect("");
+}
+
+#[test]
 fn another_region_takes_another_server_all_the_same() {
     let asked = server(REBUILT).replace("new1", "old1");
     let text = made(&server(REBUILT)).asking_for(&asked).text();
