@@ -57,6 +57,8 @@ pub const SSH_KEY: &str = "ssh_key";
 pub const FURTHER_KEYS: &str = "further_keys";
 /// Further keys that cloud-init puts on it, each a line, where the provider takes one only.
 pub const AUTHORIZED_KEYS: &str = "authorized_keys";
+/// The provider's id of it, for what is attached to it.
+pub const ID: &str = "id";
 /// Its public IPv4 address.
 pub const IPV4_ADDRESS: &str = "ipv4_address";
 /// Its IPv4 address in a private network, the first one if it has several.
@@ -195,6 +197,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),
     attribute(FURTHER_KEYS, "further SSH keys", OnChange::CreateOnly),
     attribute(AUTHORIZED_KEYS, "further SSH keys", OnChange::CreateOnly),
+    attribute(ID, "server", OnChange::Computed),
     attribute(IPV4_ADDRESS, "public IPv4", OnChange::Computed),
     attribute(IPV6_ADDRESS, "public IPv6", OnChange::Computed),
     attribute(PRIVATE_IPV4, "private IPv4", OnChange::Computed),

@@ -35,6 +35,7 @@ fn an_active_droplet_is_a_server() {
     // Six dollars, and 30 % for backups.
     assert_eq!(server.monthly, Some(Money::from_dollars(7.8)));
     let expected = json!({
+        "id": "3164444",
         "name": "web1",
         "region": "nyc3",
         "size": "s-1vcpu-1gb",

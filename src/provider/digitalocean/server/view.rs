@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 
 use crate::model::{Attributes, Money, Observed, Readiness};
 use crate::resource::server::{
-    BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, LOCKED,
-    MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, PRIVATE_IPV4, REGION, SIZE, TAGS, VPC, private_ipv4,
+    BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, ID, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND,
+    LOCKED, MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, PRIVATE_IPV4, REGION, SIZE, TAGS, VPC,
+    private_ipv4,
 };
 
 use super::super::wire::{Droplet, NetworkV4, NetworkV6};
@@ -34,6 +35,7 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
     );
 
     let mut attributes = Attributes::from([
+        (ID.to_owned(), droplet.id.to_string().into()),
         (NAME.to_owned(), droplet.name.into()),
         (REGION.to_owned(), droplet.region.slug.into()),
         (SIZE.to_owned(), droplet.size_slug.into()),

@@ -14,8 +14,8 @@ use crate::provider::openstack::wire::neutron::FloatingIp;
 use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
 use crate::resource::server::{
-    BACKUPS, DISK, DISK_GB, GROW, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME, NETWORKS,
-    PRIVATE_IPV4, REGION, SIZE, private_ipv4,
+    BACKUPS, DISK, DISK_GB, GROW, ID, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME,
+    NETWORKS, PRIVATE_IPV4, REGION, SIZE, private_ipv4,
 };
 
 use super::change::{RESIZE, REVERT_RESIZE, VERIFY_RESIZE};
@@ -118,6 +118,7 @@ impl View {
         let is_settled = readiness == Readiness::Ready;
         let readiness = resizing(&server.status, size.as_deref()).unwrap_or(readiness);
         let mut attributes = Attributes::from([
+            (ID.to_owned(), server.id.as_str().into()),
             (NAME.to_owned(), server.name.into()),
             (REGION.to_owned(), self.region.as_str().into()),
             (BACKUPS.to_owned(), false.into()),
