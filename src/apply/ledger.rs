@@ -374,6 +374,16 @@ impl<'a> Ledger<'a> {
                 if let Some(recorded) = self.state.resources.get(&waiting.address) {
                     waiting.attributes.clone_from(&recorded.attributes);
                 }
+                // What it never had, nobody would look for: some of it takes another request to see.
+                if let Some(becoming) = waiting.becoming.clone() {
+                    let had = waiting.attributes.clone();
+                    let new = becoming
+                        .1
+                        .iter()
+                        .filter(|(name, _)| !had.contains_key(name));
+                    let new = new.map(|(name, sent)| (name, sent.clone()));
+                    waiting.attributes.extend(new);
+                }
                 self.waiting.push(waiting);
             }
             Next::Drain(at, id) => {

@@ -176,9 +176,12 @@ impl<'a> Decider<'_, 'a> {
             );
         }
 
-        let changes = found
-            .map(|found| diff::changes(kind, desired, found, self.facts))
-            .unwrap_or_default();
+        // Of what cannot be seen yet only the state says what is still to come.
+        let changes = match found {
+            Some(found) => diff::changes(kind, desired, found, self.facts),
+            None if unseen => diff::unanswered(kind, desired, self.facts),
+            None => Vec::new(),
+        };
         diff::refusals(kind, desired, &changes, self.input, self.notes);
         if let Some(recorded) = known_to_state
             && is_protected(kind, recorded)

@@ -65,6 +65,14 @@ pub(super) fn changes(
     changes
 }
 
+/// That something has not shown yet that it serves.
+pub(super) fn unanswered(kind: &Kind, desired: &Desired, facts: &Facts<'_>) -> Vec<Change> {
+    let probed = kind.probed.as_ref();
+    let attribute = probed.and_then(|probed| kind.attribute(probed.unanswered));
+    let change = attribute.and_then(|attribute| ours_changed(attribute, desired, facts));
+    change.into_iter().collect()
+}
+
 /// An attribute for the state alone that cloud.json has changed. One that is not mentioned is off.
 fn ours_changed(attribute: &Attribute, desired: &Desired, facts: &Facts<'_>) -> Option<Change> {
     let recorded = facts.recorded.get(&desired.address)?;

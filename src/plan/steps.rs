@@ -136,11 +136,11 @@ fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec
             draft.needs.extend(first_of_all);
             drafts.push(draft);
         }
-        let mut changes = decision.action.changes.iter();
-        if changes.any(|change| probe::is_answer(decision, change)) {
-            let made = (first..first + drafts.len()).collect();
-            drafts.extend(probe::asks(decision, made));
-        }
+    }
+    let mut changes = decision.action.changes.iter();
+    if changes.any(|change| probe::is_answer(decision, change)) {
+        let made = (first..first + drafts.len()).collect();
+        drafts.extend(probe::asks(decision, made));
     }
     drafts
 }

@@ -367,4 +367,18 @@ fn what_shows_that_it_serves_is_asked_before_anything_leads_to_it() {
         6 ~ file cloud.json: write networks of web
     ",
     );
+    // It is not even to be seen.
+    world.lose("server.web");
+    world.too_young.insert("server.web".parse().unwrap());
+    world.expect(
+        "
+        1 … server web: wait for 5, which an earlier run made
+        2 … server web: until tcp 22 answers (after 1)
+        3 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 2)
+        4 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 2)
+        5 … server web (2): wait 60 min · its address may be remembered (after 2, 3, 4)
+        6 - server web (2): with its disk · another serves in its place -$6.00 (after 2, 3, 4, 5)
+        7 ~ file cloud.json: write networks of web
+    ",
+    );
 }
