@@ -64,6 +64,8 @@ fn addressed(world: &World, route: &str, call: &Call) -> Option<String> {
             let key = key.or_else(|| world.key_by_fingerprint(first));
             Some(key?.name.clone())
         }
+        "/v2/vpcs/{vpc_id}" => Some(world.vpcs.get(first)?.name.clone()),
+        "/v2/firewalls/{firewall_id}" => Some(world.firewalls.get(first)?.name.clone()),
         "/v2/domains/{domain_name}" => Some(first.to_ascii_lowercase()),
         "/v2/domains/{domain_name}/records/{domain_record_id}" => {
             let zone = world.zones.get(&first.to_ascii_lowercase())?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
+use super::around::{self, Around, Manner};
 use super::terms::Terms;
 
 /// A deployment's life, and what was there before.
@@ -36,6 +37,7 @@ pub(super) struct Stage {
     pub(super) servers: Vec<Server>,
     /// What names say in TXT records, each in one of several.
     pub(super) texts: BTreeMap<String, Vec<&'static str>>,
+    pub(super) around: Around,
     /// All of it is to go.
     pub(super) destroy: bool,
 }
@@ -52,6 +54,7 @@ pub(super) struct Server {
     pub(super) ipv6: bool,
     /// Whole DNS names.
     pub(super) names: Vec<String>,
+    pub(super) manner: Manner,
 }
 
 impl Server {
@@ -80,6 +83,22 @@ impl Stage {
     }
 }
 
+impl Scenario {
+    /// The same without tags, and without what is for these.
+    pub(super) fn without_tags(mut self) -> Self {
+        for stage in &mut self.stages {
+            stage
+                .around
+                .things
+                .retain(|thing| thing.kind != &around::FIREWALL);
+            for server in &mut stage.servers {
+                server.manner.tags = None;
+            }
+        }
+        self
+    }
+}
+
 impl Stage {
     /// The TXT records that shall be there: name and text.
     pub(super) fn said(&self) -> impl Iterator<Item = (&str, &'static str)> {
@@ -87,10 +106,25 @@ impl Stage {
         texts.flat_map(|(name, texts)| texts.iter().map(move |text| (name.as_str(), *text)))
     }
 
+    /// The TXT records that shall say a server's private address: name and server.
+    pub(super) fn told(&self) -> impl Iterator<Item = (&str, &str)> {
+        let told = self.around.told.iter().filter(|_| !self.destroy);
+        told.map(|(name, server)| (name.as_str(), server.as_str()))
+    }
+
+    /// What shall stand around.
+    pub(super) fn things(&self) -> &[around::Thing] {
+        match self.destroy {
+            true => &[],
+            false => &self.around.things,
+        }
+    }
+
     /// The names that anything is said of.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let leading = self.records().map(|(name, ..)| name);
-        leading.chain(self.said().map(|(name, _)| name))
+        let said = self.said().map(|(name, _)| name);
+        leading.chain(said).chain(self.told().map(|(name, _)| name))
     }
 }
 
@@ -168,6 +202,7 @@ impl Scenario {
         for stage in &mut stages {
             stage.texts = texts(&mut apart, terms);
         }
+        around::surround(&mut apart, &mut stages, terms);
         Self { before, stages }
     }
 
@@ -186,6 +221,7 @@ impl Scenario {
             backups: false,
             ipv6: region != terms.without_ipv6,
             names: names.iter().map(|name| format!("{name}{zone}")).collect(),
+            manner: Manner::default(),
         };
         let stage = Stage {
             servers: vec![
@@ -203,13 +239,29 @@ impl Scenario {
 
     /// The fixed one, and what comes after: one server goes, one comes, a name moves, and where that
     /// can be done in place, one gets another size. Where there is another image, one with a name is
-    /// replaced.
+    /// replaced. Where something can stand around them, there is a VPC, which changes, a firewall that
+    /// comes, and a snapshot of what goes.
     pub(super) fn fixed_and_changed(terms: &Terms) -> Self {
         let mut scenario = Self::fixed(terms);
+        if terms.has_surroundings
+            && let Some(stage) = scenario.stages.first_mut()
+        {
+            let [region, ..] = terms.regions;
+            let vpc = around::vpc(region, "one");
+            if let [.., web2, db1] = stage.servers.as_mut_slice() {
+                web2.manner.snapshot = true;
+                db1.manner.vpc = Some(vpc.name.clone());
+            }
+            stage.around.things = vec![vpc];
+        }
         let mut changed = scenario.stages.first().cloned().unwrap_or_default();
         let moved = changed.servers.get_mut(0).and_then(|web1| web1.names.pop());
         let [region, _, _] = terms.regions;
         let [size, _, largest] = terms.sizes;
+        if terms.has_surroundings {
+            let firewall = around::firewall("web", &["22", "443"]);
+            changed.around.things = vec![around::vpc(region, "two"), firewall];
+        }
         if terms.routes.change_server.is_some()
             && let Some(db1) = changed.servers.last_mut()
         {
@@ -230,6 +282,7 @@ impl Scenario {
             backups: false,
             ipv6: region != terms.without_ipv6,
             names: moved.into_iter().collect(),
+            manner: Manner::default(),
         });
         scenario.stages.push(changed);
         scenario
@@ -281,6 +334,7 @@ impl<'a> Made<'a> {
             backups: false,
             ipv6: region != self.terms.without_ipv6,
             names,
+            manner: Manner::default(),
         }
     }
 
@@ -376,6 +430,13 @@ mod tests {
         for seed in 0..300 {
             let scenario = Scenario::random(&mut Rng::with_seed(seed), &terms());
             for stage in &scenario.stages {
+                let servers = stage.servers.iter().map(|server| &server.manner);
+                for manner in servers {
+                    seen.extend(manner.keys().into_iter().map(|(key, _)| key));
+                }
+                let things = stage.around.things.iter();
+                seen.extend(things.map(|thing| format!("a {}", thing.kind.name)));
+                seen.extend(stage.told().map(|_| "an address in a text".to_owned()));
                 let mut names = BTreeSet::new();
                 for (name, kind, _) in stage.records() {
                     assert!(
@@ -416,6 +477,14 @@ mod tests {
             "a server",
             "a key",
             "a record in other.net",
+            "a vpc",
+            "a firewall",
+            "an address in a text",
+            "vpc",
+            "tags",
+            "on_image_change",
+            "on_destroy",
+            "check",
         ] {
             assert!(seen.contains(what), "{what} is not in {seen:?}");
         }

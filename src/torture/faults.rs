@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::{Fault, FaultKind};
 
+use super::around::Around;
 use super::cloud::{Scenario, Server, Stage, zone_of};
 use super::terms::{Route, Terms};
 
@@ -70,6 +71,7 @@ pub(super) fn changing(scenario: &Scenario, terms: &Terms) -> Vec<Aim> {
     let routes = &terms.routes;
     let mut aims = BTreeSet::from([at(routes.make_key, &terms.key_name)]);
     let mut before = &Stage::default();
+    let nothing = Around::default();
     for stage in &scenario.stages {
         let (had, has) = (before.wanted(), stage.wanted());
         for server in has.iter().filter(|server| !had.contains(server)) {
@@ -78,14 +80,32 @@ pub(super) fn changing(scenario: &Scenario, terms: &Terms) -> Vec<Aim> {
         for server in had.iter().filter(|server| !has.contains(server)) {
             aims.insert(at(routes.drop_server, server));
         }
+        // A copy of it is made before.
+        let had_manner = |server: &&Server| server.manner.snapshot && !has.contains(&&*server.name);
+        let copied = before.servers.iter().filter(had_manner);
+        aims.extend(copied.filter_map(|server| Some(at(routes.change_server?, &server.name))));
+        let stood = match before.destroy {
+            true => &nothing,
+            false => &before.around,
+        };
+        let stands = match stage.destroy {
+            true => &nothing,
+            false => &stage.around,
+        };
+        for (route, name) in stands.requests(stood) {
+            aims.insert(at(route, name));
+        }
+        for (route, name) in stands.removals(stood) {
+            aims.insert(at(route, &name));
+        }
         // Another is made for these, the first of which has the same name.
         let mut replaced = BTreeSet::new();
         for server in &stage.servers {
             let mut earlier = before.servers.iter();
             let earlier = earlier.find(|earlier| earlier.name == server.name);
-            let form = |one: &Server| (one.size, one.backups);
+            let form = |one: &Server| (one.size, one.backups, one.image);
             match earlier.filter(|_| !stage.destroy) {
-                Some(earlier) if earlier.image != server.image => {
+                Some(earlier) if earlier.image != server.image && !server.manner.rebuild => {
                     aims.insert(at(routes.drop_server, &server.name));
                     replaced.insert(&*server.name);
                 }
@@ -332,6 +352,9 @@ fn death(rng: &mut Rng, scenario: &Scenario, terms: &Terms) -> Death {
         let names = server.names.iter();
         texts.extend(names.map(|name| format!("\"record.{name}/A\"")));
     }
+    let things = scenario.stages.get(stage).map(|stage| &stage.around.things);
+    let things = things.into_iter().flatten();
+    texts.extend(things.map(|thing| format!("\"{}.{}\"", thing.kind.name, thing.name)));
     let said = scenario.stages.get(stage).map(|stage| &stage.texts);
     let said = said.into_iter().flat_map(BTreeMap::keys);
     texts.extend(said.map(|name| format!("\"record.{name}/TXT\"")));
@@ -443,8 +466,12 @@ mod tests {
             record("DELETE", "web2.acme.com AAAA"),
             "DELETE /v2/droplets/{droplet_id} web1".to_owned(),
             "DELETE /v2/droplets/{droplet_id} web2".to_owned(),
+            "PATCH /v2/vpcs/{vpc_id} net-nyc3".to_owned(),
             "POST /v2/droplets web3".to_owned(),
             "POST /v2/droplets/{droplet_id}/actions db1".to_owned(),
+            "POST /v2/droplets/{droplet_id}/actions web2".to_owned(),
+            "POST /v2/firewalls web-wall".to_owned(),
+            "POST /v2/vpcs net-nyc3".to_owned(),
             record("PUT", "acme.com A"),
             record("PUT", "acme.com AAAA"),
             record("PUT", "web1.acme.com A"),

@@ -9,6 +9,7 @@
 //! that a seed can be tried again. The client is this program itself, in a process of its own that
 //! is really killed; what is left is what is on its disk. The sandbox, or the proxy, runs here.
 
+mod around;
 mod boundaries;
 mod cloud;
 mod disk;
@@ -97,6 +98,11 @@ fn trial(seed: u64, mode: Mode, terms: Terms) -> Trial {
     let troubles = match mode {
         Mode::Faults => Troubles::random(&mut rng, &scenario, &terms),
         Mode::Instants => Troubles::at_instants(&mut rng, &scenario, &terms),
+    };
+    // A token that may not create tags cannot have what is for them either.
+    let scenario = match troubles.tagless {
+        true => scenario.without_tags(),
+        false => scenario,
     };
     Trial {
         name: format!("seed {seed}"),

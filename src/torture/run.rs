@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use fastrand::Rng;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
@@ -123,6 +125,10 @@ struct Bench<'a> {
     site: Box<dyn Site>,
     kills: UnboundedReceiver<Kill>,
     before: World,
+    /// What was there at the end of the stage before.
+    earlier: World,
+    /// Where servers are asked if they serve; somebody is always there.
+    answers: TcpListener,
     rng: Rng,
 }
 
@@ -139,12 +145,17 @@ impl<'a> Bench<'a> {
             file::replace(&directory.join(name), text.as_bytes(), Some(0o600))
                 .map_err(|error| format!("{name}: {error}"))?;
         }
+        // Who connects is answered by the system, as long as somebody accepts now and then.
+        let answers = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let answers = answers.map_err(|error| error.to_string())?;
         Ok(Self {
             program,
             root,
             site,
             kills,
+            earlier: before.clone(),
             before,
+            answers,
             rng: Rng::with_seed(trial.troubles.power.unwrap_or_default()),
         })
     }
@@ -236,6 +247,8 @@ impl<'a> Bench<'a> {
         if !stage.destroy {
             args.extend(["--max-destroy", "100"]);
         }
+        // Some are rebuilt.
+        args.push("--allow-wipe");
         let here = |death: &&Death| (death.stage, death.run) == (number, run);
         let death = troubles.deaths.iter().find(here);
         let instant = troubles.instants.get(run).filter(|_| number == 0);
@@ -312,6 +325,7 @@ impl<'a> Bench<'a> {
         let at = instant.map(|after| Instant::now() + after);
         let end = tokio::select! {
             ended = child.wait() => by_itself(&ended.map_err(|error| error.to_string())?),
+            () = accept(&self.answers) => End::Hung,
             Some(kill) = self.kills.recv() => {
                 end(&mut child).await;
                 drop(kill);
@@ -341,7 +355,8 @@ impl<'a> Bench<'a> {
         practice: &str,
         output: &Path,
     ) -> io::Result<Child> {
-        let practice = format!("tempo={} {practice}", terms.tempo);
+        let answers = self.answers.local_addr()?;
+        let practice = format!("tempo={} answers={answers} {practice}", terms.tempo);
         let out = File::create(output)?;
         let err = out.try_clone()?;
         Command::new(self.program)
@@ -403,6 +418,7 @@ impl<'a> Bench<'a> {
         let state = self.state();
         let case = Case {
             before: &self.before,
+            earlier: &self.earlier,
             account: trial.terms.account,
             key: &trial.terms.key,
             shares_account: trial.terms.shares_account,
@@ -421,6 +437,7 @@ impl<'a> Bench<'a> {
         outcome.problems.extend(problems);
         outcome.duplicates += duplicates;
         outcome.orphans += orphans;
+        self.earlier = world;
         for left in self.leftovers() {
             outcome.problems.push(format!("{left} is left"));
         }
@@ -479,6 +496,14 @@ impl<'a> Bench<'a> {
 async fn end(child: &mut Child) {
     // It may have ended by itself in the meantime.
     let _ = child.kill().await;
+}
+
+/// Is there for whoever asks whether somebody is, for ever.
+async fn accept(answers: &TcpListener) {
+    loop {
+        // One that gave up meanwhile has its answer.
+        let _ = answers.accept().await;
+    }
 }
 
 /// Waits until then; for ever, if there is no such moment.

@@ -8,6 +8,8 @@ use crate::state::State;
 use super::cloud::{Stage, zone_of};
 use super::world::{Record, Server, World};
 
+mod around;
+
 /// What is wrong at the end of a stage.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
@@ -22,6 +24,8 @@ pub(super) struct Verdict {
 pub(super) struct Case<'a> {
     /// What was there before.
     pub(super) before: &'a World,
+    /// What was there at the end of the stage before.
+    pub(super) earlier: &'a World,
     /// The account's name in cloud.json.
     pub(super) account: &'a str,
     /// The public key that is wanted.
@@ -53,7 +57,9 @@ pub(super) fn judge(case: &Case<'_>) -> Verdict {
     let ours = Ours::of(case, &known);
     verdict.strangers(case);
     verdict.servers(case, wanted, &ours, &known);
+    verdict.kept(case, wanted, &ours);
     verdict.records(wanted, &ours, &known);
+    verdict.around(case, wanted, &known);
     verdict.zones_and_keys(case, wanted);
     if let Some(state) = case.state {
         verdict.state(case, wanted, &ours, state);
@@ -147,13 +153,26 @@ impl Verdict {
             }
             let mark = case.state.filter(|_| !case.tagless);
             let mark = mark.map(|state| format!("cloudbuilder:{}", state.lineage));
-            if !server.tags.iter().eq(&mark) {
+            let asked = wanted
+                .servers
+                .iter()
+                .find(|asked| asked.name == server.name);
+            let asked = asked.and_then(|asked| asked.manner.tags.as_ref());
+            let asked = asked.into_iter().flatten();
+            let expected: BTreeSet<&str> =
+                mark.as_deref().into_iter().chain(asked.copied()).collect();
+            let has: BTreeSet<&str> = server.tags.iter().map(String::as_str).collect();
+            if has != expected {
                 let tags = server.tags.join(", ");
                 self.wrong(format!("server {} has the tags {tags:?}", server.name));
             }
         }
         for server in wanted.servers.iter().filter(|_| !wanted.destroy) {
             let is = ours.server(&server.name).and_then(|is| is.form.as_ref());
+            let vpc = ours.server(&server.name).and_then(|is| is.vpc.as_deref());
+            if vpc != server.manner.vpc.as_deref() {
+                self.wrong(format!("server {} is in VPC {vpc:?}", server.name));
+            }
             let right = is.is_none_or(|is| {
                 let image = is.image.as_deref();
                 is.is_on
@@ -184,7 +203,12 @@ impl Verdict {
             data.insert((name, kind), address.map(String::as_str));
             counts.insert((name, kind), 0);
         }
-        let mut said: BTreeMap<(&str, &str), usize> = wanted.said().map(|one| (one, 0)).collect();
+        let mut said: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        said.extend(wanted.said().map(|one| (one, 0)));
+        for (name, server) in wanted.told() {
+            let private = ours.server(server).and_then(|is| is.private.as_deref());
+            said.insert((name, private.unwrap_or("an address of nobody")), 0);
+        }
         for record in &ours.records {
             let key = (record.name.as_str(), record.kind.as_str());
             let shown = format!("record {} {} {}", record.name, record.kind, record.data);
@@ -277,6 +301,9 @@ impl Verdict {
             let address = known.map_or(address, |known| known.address.to_string());
             expected.insert(address, record.id.clone());
         }
+        for thing in &case.world.things {
+            expected.insert(format!("{}.{}", thing.kind, thing.name), thing.id.clone());
+        }
         for zone in &case.world.zones {
             if !case.before.zones.contains(zone) {
                 expected.insert(format!("domain.{}", zone.name), zone.id.clone());
@@ -326,230 +353,4 @@ impl Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Ground;
-    use super::super::cloud::{Scenario, Server as Wanted};
-    use super::super::terms::Terms;
-    use super::super::world::{Form, Key, Zone};
-    use super::*;
-    use crate::model::{Attributes, Origin, Recorded};
-
-    /// A deployment of one server and one name that came out right, beside a stranger's.
-    struct Bench {
-        before: World,
-        world: World,
-        state: State,
-        stage: Stage,
-        shared: bool,
-    }
-
-    fn terms() -> Terms {
-        Ground::DigitalOcean.terms(0)
-    }
-
-    fn zone(name: &str) -> Zone {
-        Zone {
-            id: name.into(),
-            name: name.into(),
-        }
-    }
-
-    fn record(id: &str, name: &str, data: &str) -> Record {
-        Record {
-            id: id.into(),
-            name: name.into(),
-            kind: "A".into(),
-            data: data.into(),
-        }
-    }
-
-    fn server(id: &str, name: &str, tag: Option<&str>, address: &str) -> Server {
-        Server {
-            id: id.into(),
-            name: name.into(),
-            tags: tag.map(ToOwned::to_owned).into_iter().collect(),
-            addresses: vec![address.into()],
-            form: None,
-        }
-    }
-
-    fn recorded(address: &str, id: &str) -> Recorded {
-        Recorded {
-            address: address.parse().unwrap(),
-            account: "default".into(),
-            id: id.into(),
-            origin: Origin::Created,
-            ready: true,
-            attributes: Attributes::new(),
-            refers_to: Vec::new(),
-            recorded_at: jiff::Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    fn bench() -> Bench {
-        let before = World {
-            servers: vec![server("1", "stranger", None, "198.18.0.1")],
-            zones: vec![zone("other.net")],
-            records: vec![record("2", "old.other.net", "192.0.2.7")],
-            ..World::default()
-        };
-        let mut state = State::new();
-        let tag = format!("cloudbuilder:{}", state.lineage);
-        for (address, id) in [
-            ("server.web", "11"),
-            ("record.acme.com/A", "12"),
-            ("domain.acme.com", "acme.com"),
-            ("ssh_key.default", "13"),
-        ] {
-            let one = recorded(address, id);
-            state.resources.insert(one.address.clone(), one);
-        }
-        let mut world = before.clone();
-        let [size, _, _] = terms().sizes;
-        world.servers.push(Server {
-            form: Some(Form {
-                size: size.to_owned(),
-                image: None,
-                backups: false,
-                is_on: true,
-            }),
-            ..server("11", "web", Some(&tag), "198.18.0.2")
-        });
-        world.zones.push(zone("acme.com"));
-        world.records.push(record("12", "acme.com", "198.18.0.2"));
-        world.keys.push(Key {
-            id: "13".into(),
-            public_key: terms().key,
-        });
-        let web = Wanted {
-            name: "web".into(),
-            ipv6: false,
-            ..Scenario::fixed(&terms()).stages[0].servers[0].clone()
-        };
-        let stage = Stage {
-            servers: vec![Wanted {
-                names: vec!["acme.com".into()],
-                ..web
-            }],
-            ..Stage::default()
-        };
-        Bench {
-            before,
-            world,
-            state,
-            stage,
-            shared: false,
-        }
-    }
-
-    impl Bench {
-        fn judge(&self) -> Verdict {
-            judge(&Case {
-                before: &self.before,
-                account: "default",
-                key: &terms().key,
-                shares_account: self.shared,
-                stages: std::slice::from_ref(&self.stage),
-                tagless: false,
-                world: &self.world,
-                state: Some(&self.state),
-                cloud_json: "198.18.0.2",
-            })
-        }
-
-        /// Duplicates and orphans, once it came out wrong.
-        fn counts(&self) -> (usize, usize) {
-            let verdict = self.judge();
-            assert_ne!(verdict.problems, Vec::<String>::new());
-            (verdict.duplicates, verdict.orphans)
-        }
-    }
-
-    #[test]
-    fn what_came_out_right_has_no_problems() {
-        assert_eq!(bench().judge().problems, Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_twin_is_a_duplicate_that_nobody_knows_of() {
-        let mut bench = bench();
-        let mut twin = bench.world.servers[1].clone();
-        twin.id = "10".into();
-        bench.world.servers.insert(0, twin);
-        assert_eq!(bench.counts(), (1, 1));
-        let mut bench = self::bench();
-        bench
-            .world
-            .records
-            .insert(0, record("9", "acme.com", "198.18.0.2"));
-        assert_eq!(bench.counts(), (1, 1));
-    }
-
-    #[test]
-    fn everything_else_that_can_be_wrong_is() {
-        fn form(bench: &mut Bench) -> &mut Form {
-            bench.world.servers[1].form.as_mut().unwrap()
-        }
-        let wrong: [fn(&mut Bench); 18] = [
-            |bench| form(bench).is_on = false,
-            |bench| form(bench).size.push('0'),
-            |bench| form(bench).backups = true,
-            |bench| bench.world.servers[0].name.push('x'),
-            |bench| bench.world.servers[0].tags.push("taken".into()),
-            |bench| bench.world.records[0].data.push('0'),
-            |bench| {
-                let floating = "a floating IP is on no server".to_owned();
-                bench.world.stray.push(floating);
-            },
-            |bench| drop(bench.world.zones.remove(0)),
-            |bench| bench.world.servers[1].tags.clear(),
-            |bench| drop(bench.world.servers.pop()),
-            |bench| bench.world.records[1].data.push('0'),
-            |bench| drop(bench.world.records.pop()),
-            |bench| drop(bench.world.keys.pop()),
-            |bench| bench.world.zones.truncate(1),
-            |bench| drop(bench.state.resources.pop_first()),
-            |bench| {
-                for recorded in bench.state.resources.values_mut() {
-                    recorded.ready = false;
-                }
-            },
-            |bench| {
-                for recorded in bench.state.resources.values_mut() {
-                    recorded.id.push('0');
-                }
-            },
-            |bench| bench.stage.servers[0].names.clear(),
-        ];
-        for (number, break_it) in wrong.iter().enumerate() {
-            let mut bench = bench();
-            break_it(&mut bench);
-            let verdict = bench.judge();
-            assert!(
-                !verdict.problems.is_empty(),
-                "number {number} goes unnoticed"
-            );
-        }
-    }
-
-    #[test]
-    fn after_destroying_only_strangers_things_may_be_left() {
-        let mut bench = bench();
-        bench.stage.destroy = true;
-        assert_eq!(bench.counts().0, 0);
-        bench.world = bench.before.clone();
-        bench.state.resources.clear();
-        assert_eq!(bench.judge().problems, Vec::<String>::new());
-        bench.world.zones.push(zone("acme.com"));
-        assert_eq!(bench.counts(), (0, 1));
-        bench.world.zones.pop();
-        bench.world.keys.push(Key {
-            id: "13".into(),
-            public_key: terms().key,
-        });
-        assert_eq!(bench.counts(), (0, 0));
-        // Servers of others keep it there.
-        bench.shared = true;
-        assert_eq!(bench.judge().problems, Vec::<String>::new());
-    }
-}
+mod tests;

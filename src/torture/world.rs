@@ -8,6 +8,10 @@ pub(super) struct World {
     /// Those of addresses and of others, but not what every zone has by itself.
     pub(super) records: Vec<Record>,
     pub(super) keys: Vec<Key>,
+    /// VPCs and firewalls, but not those that every account has.
+    pub(super) things: Vec<Thing>,
+    /// The names of snapshots of servers.
+    pub(super) snapshots: Vec<String>,
     /// What hangs on to nothing any more and should be gone, in words.
     pub(super) stray: Vec<String>,
 }
@@ -20,6 +24,10 @@ pub(super) struct Server {
     pub(super) tags: Vec<String>,
     /// Public ones, IPv4 before IPv6.
     pub(super) addresses: Vec<String>,
+    /// The private one, where that is looked up.
+    pub(super) private: Option<String>,
+    /// The name of the VPC that it is in, if it is one of ours.
+    pub(super) vpc: Option<String>,
     /// What of it can be changed in place; none, where nothing can.
     pub(super) form: Option<Form>,
 }
@@ -55,4 +63,15 @@ pub(super) struct Record {
 pub(super) struct Key {
     pub(super) id: String,
     pub(super) public_key: String,
+}
+
+/// Something that is no server, zone, record or key.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Thing {
+    /// As addresses begin.
+    pub(super) kind: &'static str,
+    pub(super) id: String,
+    pub(super) name: String,
+    /// What it is like, in the words of [`Around`](super::around::Around).
+    pub(super) form: String,
 }

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use crate::sandbox::{self, Kills, Sandbox};
 
 use super::super::SETTLE;
-use super::super::cloud::{Before, Stage, zone_of};
+use super::super::around::{self, Manner};
+use super::super::cloud::{self, Before, Stage, zone_of};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
-use super::super::world::{Form, Key, Record, Server, World, Zone};
+use super::super::world::{Form, Key, Record, Server, Thing, World, Zone};
 use super::{Site, ask, text};
 
 const KEY: &str = "ssh-ed25519 \
@@ -23,6 +24,9 @@ const WITHOUT_IPV6: &str = "sgp1";
 const IMAGES: [&str; 2] = ["debian-12-x64", "debian-13-x64"];
 const SIZES: [&str; 3] = ["s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-4gb"];
 
+const VPCS: &str = "/v2/vpcs";
+const FIREWALLS: &str = "/v2/firewalls";
+const SNAPSHOTS: &str = "/v2/snapshots?resource_type=droplet";
 const DROPLETS: &str = "/v2/droplets";
 const DROPLET: &str = "/v2/droplets/{droplet_id}";
 const ACTIONS: &str = "/v2/droplets/{droplet_id}/actions";
@@ -74,6 +78,7 @@ pub(super) fn terms() -> Terms {
         routes: ROUTES,
         simulated: true,
         has_texts: true,
+        has_surroundings: true,
         has_backups: true,
         may_lack_tags: true,
         tempo: 0.01,
@@ -112,9 +117,13 @@ impl Site for Account {
             .servers
             .iter()
             .map(|server| {
-                let body = json!({"region": server.region, "size": server.size,
-                    "image": server.image, "backups": server.backups, "names": server.names});
-                (server.name.clone(), body)
+                let mut body = server.manner.keys();
+                body.insert("region".to_owned(), server.region.into());
+                body.insert("size".to_owned(), server.size.into());
+                body.insert("image".to_owned(), server.image.into());
+                body.insert("backups".to_owned(), server.backups.into());
+                body.insert("names".to_owned(), json!(server.names));
+                (server.name.clone(), body.into())
             })
             .collect();
         let mut zones: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
@@ -122,10 +131,23 @@ impl Site for Account {
             let zone = zones.entry(zone_of(name)).or_default();
             zone.insert(format!("{name}."), json!({"TXT": texts}));
         }
+        for (name, server) in &stage.around.told {
+            let zone = zones.entry(zone_of(name)).or_default();
+            let text = format!("${{server.{server}.private_ipv4}}");
+            zone.insert(format!("{name}."), json!({"TXT": [text]}));
+        }
+        let mut sections = stage.around.sections();
         let servers = Value::Object(servers);
-        let cloud = match zones.is_empty() {
-            true => servers,
-            false => json!({"version": 2, "servers": servers, "records": zones}),
+        let is_plain = |server: &cloud::Server| server.manner == Manner::default();
+        let is_flat = stage.servers.iter().all(is_plain);
+        let cloud = if is_flat && zones.is_empty() && sections.is_empty() {
+            servers
+        } else {
+            let mut cloud = json!({"version": 2, "servers": servers, "records": zones});
+            while let Some((section, things)) = sections.pop_first() {
+                cloud[section] = things.into();
+            }
+            cloud
         };
         format!("{cloud:#}\n")
     }
@@ -177,6 +199,7 @@ impl Site for Account {
                     name: zone,
                 });
             }
+            self.surroundings(&mut world).await?;
             Ok(world)
         }
         .boxed()
@@ -184,6 +207,56 @@ impl Site for Account {
 }
 
 impl Account {
+    /// VPCs and firewalls, what is in them, and snapshots.
+    async fn surroundings(&self, world: &mut World) -> Result<(), String> {
+        for vpc in self.list(VPCS, "vpcs").await? {
+            if vpc.get("default") == Some(&json!(true)) {
+                continue;
+            }
+            let (id, name) = (text(&vpc, "id"), text(&vpc, "name"));
+            for server in &mut world.servers {
+                if server.vpc.as_ref() == Some(&id) {
+                    server.vpc = Some(name.clone());
+                }
+            }
+            let form = format!("{} {}", text(&vpc, "region"), text(&vpc, "description"));
+            world.things.push(Thing {
+                kind: around::VPC.name,
+                id,
+                name,
+                form,
+            });
+        }
+        for firewall in self.list(FIREWALLS, "firewalls").await? {
+            let list = |object: &Value, key: &str| {
+                let list = object.get(key).and_then(Value::as_array).cloned();
+                list.unwrap_or_default()
+            };
+            let mut ports: Vec<String> = list(&firewall, "inbound_rules")
+                .iter()
+                .map(|rule| text(rule, "ports"))
+                .collect();
+            ports.sort_by_key(|ports| around::PORTS.iter().position(|port| port == ports));
+            let tags = list(&firewall, "tags");
+            let tags: Vec<&str> = tags.iter().filter_map(Value::as_str).collect();
+            world.things.push(Thing {
+                kind: around::FIREWALL.name,
+                id: text(&firewall, "id"),
+                name: text(&firewall, "name"),
+                form: format!("{}: {}", tags.join(" "), ports.join(" ")),
+            });
+        }
+        let names = world.things.iter().map(|thing| thing.name.clone());
+        let names: Vec<String> = names.collect();
+        for server in &mut world.servers {
+            server.vpc = server.vpc.take().filter(|vpc| names.contains(vpc));
+        }
+        let snapshots = self.list(SNAPSHOTS, "snapshots").await?;
+        world.snapshots = snapshots.iter().map(|one| text(one, "name")).collect();
+        world.snapshots.sort_unstable();
+        Ok(())
+    }
+
     /// Those of a zone, but not what every zone has by itself.
     async fn records(&self, zone: &str, records: &mut Vec<Record>) -> Result<(), String> {
         let path = format!("/v2/domains/{zone}/records");
@@ -208,7 +281,8 @@ impl Account {
     async fn list(&self, path: &str, key: &str) -> Result<Vec<Value>, String> {
         let mut all = Vec::new();
         for page in 1.. {
-            let url = format!("{path}?per_page=200&page={page}");
+            let and = if path.contains('?') { '&' } else { '?' };
+            let url = format!("{path}{and}per_page=200&page={page}");
             let answer = ask(&self.0, "GET", &url, &Value::Null).await?;
             let items = answer.get(key).and_then(Value::as_array);
             let items = items.map(Vec::as_slice).unwrap_or_default();
@@ -251,7 +325,11 @@ fn server(droplet: &Value) -> Server {
         .iter()
         .filter_map(|version| droplet.pointer(version)?.as_array())
         .flatten();
-    let public = networks.filter(|network| network.get("type") == Some(&json!("public")));
+    let is = |kind: &'static str| {
+        move |network: &&Value| network.get("type").and_then(Value::as_str) == Some(kind)
+    };
+    let private = networks.clone().find(is("private"));
+    let public = networks.filter(is("public"));
     let features = droplet
         .get("features")
         .and_then(Value::as_array)
@@ -266,6 +344,9 @@ fn server(droplet: &Value) -> Server {
             .filter_map(|tag| tag.as_str().map(ToOwned::to_owned))
             .collect(),
         addresses: public.map(|network| text(network, "ip_address")).collect(),
+        private: private.map(|network| text(network, "ip_address")),
+        // Its id, until that is looked up.
+        vpc: Some(text(droplet, "vpc_uuid")),
         form: Some(Form {
             size: text(droplet, "size_slug"),
             image: droplet.get("image").map(|image| text(image, "slug")),

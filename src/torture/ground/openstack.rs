@@ -98,6 +98,7 @@ pub(super) fn terms(seed: u64) -> Terms {
         routes: ROUTES,
         simulated: false,
         has_texts: false,
+        has_surroundings: false,
         has_backups: false,
         may_lack_tags: false,
         tempo: 0.1,
@@ -410,6 +411,8 @@ fn seen(server: &Value, flavors: &[Value]) -> Server {
             .into_iter()
             .collect(),
         addresses: public.into_iter().map(|(_, address)| address).collect(),
+        private: None,
+        vpc: None,
         form: Some(Form {
             size: flavor.map(|one| text(one, "name")).unwrap_or_default(),
             image: None,

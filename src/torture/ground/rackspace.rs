@@ -85,6 +85,7 @@ pub(super) fn terms() -> Terms {
         routes: ROUTES,
         simulated: true,
         has_texts: false,
+        has_surroundings: false,
         has_backups: false,
         may_lack_tags: false,
         tempo: 0.01,
@@ -311,6 +312,8 @@ fn seen(server: &Value) -> Server {
             .into_iter()
             .collect(),
         addresses: public.into_iter().map(|(_, address)| address).collect(),
+        private: None,
+        vpc: None,
         form: Some(Form {
             size: server
                 .pointer("/flavor/id")

@@ -1,0 +1,232 @@
+//! What stands around servers, and what they shall be treated like: VPCs and firewalls, texts that
+//! refer to them, copies before they go. Drawn apart, so that all else is what it is without it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fastrand::Rng;
+use serde_json::{Map, Value, json};
+
+use super::cloud::{Server, Stage};
+use super::terms::{Route, Terms};
+
+/// What a server is in, and how it shall be treated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Manner {
+    /// The VPC that it is in; none: that of its region.
+    pub(super) vpc: Option<String>,
+    /// The tags that it carries besides the mark; none: nothing is said of them.
+    pub(super) tags: Option<BTreeSet<&'static str>>,
+    /// Whether another image is put onto it where it is.
+    pub(super) rebuild: bool,
+    /// Whether a snapshot is taken before it goes.
+    pub(super) snapshot: bool,
+    /// Whether it is asked if it serves.
+    pub(super) check: bool,
+}
+
+impl Manner {
+    /// The keys of cloud.json that say so.
+    pub(super) fn keys(&self) -> Map<String, Value> {
+        let mut keys = Map::new();
+        let mut say = |key: &str, value: Value| keys.insert(key.to_owned(), value);
+        if let Some(vpc) = &self.vpc {
+            say("vpc", vpc.as_str().into());
+        }
+        if let Some(tags) = &self.tags {
+            say("tags", json!(tags));
+        }
+        if self.rebuild {
+            say("on_image_change", "rebuild".into());
+        }
+        if self.snapshot {
+            say("on_destroy", "snapshot".into());
+        }
+        if self.check {
+            say("check", json!({"tcp": 22}));
+        }
+        keys
+    }
+}
+
+/// What stands around the servers of a stage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Around {
+    pub(super) things: Vec<Thing>,
+    /// Names that say a server's private address in a TXT record: name, server.
+    pub(super) told: BTreeMap<String, String>,
+}
+
+/// Something that is no server, zone, record or key.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Thing {
+    pub(super) kind: &'static Kind,
+    pub(super) name: String,
+    /// What cloud.json says of it.
+    pub(super) body: Value,
+    /// What can be seen of that, in words.
+    pub(super) form: String,
+}
+
+/// A kind of them.
+#[derive(Debug, PartialEq)]
+pub(super) struct Kind {
+    /// As addresses begin.
+    pub(super) name: &'static str,
+    /// Where cloud.json has them.
+    pub(super) section: &'static str,
+    pub(super) make: Route,
+    pub(super) change: Route,
+    pub(super) drop: Route,
+}
+
+pub(super) const VPC: Kind = Kind {
+    name: "vpc",
+    section: "vpcs",
+    make: ("POST", "/v2/vpcs"),
+    change: ("PATCH", "/v2/vpcs/{vpc_id}"),
+    drop: ("DELETE", "/v2/vpcs/{vpc_id}"),
+};
+
+pub(super) const FIREWALL: Kind = Kind {
+    name: "firewall",
+    section: "firewalls",
+    make: ("POST", "/v2/firewalls"),
+    change: ("PUT", "/v2/firewalls/{firewall_id}"),
+    drop: ("DELETE", "/v2/firewalls/{firewall_id}"),
+};
+
+/// What firewalls are for.
+const TAGS: [&str; 2] = ["db", "web"];
+/// What they let in.
+pub(super) const PORTS: [&str; 4] = ["22", "80", "443", "8000-8010"];
+
+impl Around {
+    /// Those of a kind, as cloud.json has them, by section.
+    pub(super) fn sections(&self) -> BTreeMap<&'static str, Map<String, Value>> {
+        let mut sections: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+        for thing in &self.things {
+            let section = sections.entry(thing.kind.section).or_default();
+            section.insert(thing.name.clone(), thing.body.clone());
+        }
+        sections
+    }
+
+    /// The requests that make of what stood around before what stands around now.
+    pub(super) fn requests(&self, before: &Self) -> Vec<(Route, &str)> {
+        let mut requests = Vec::new();
+        for thing in &self.things {
+            match before.get(thing) {
+                None => requests.push((thing.kind.make, &*thing.name)),
+                Some(was) if was.form != thing.form => {
+                    requests.push((thing.kind.change, &*thing.name));
+                }
+                Some(_) => {}
+            }
+        }
+        requests
+    }
+
+    /// The requests that remove what stands around no longer.
+    pub(super) fn removals(&self, before: &'_ Self) -> Vec<(Route, String)> {
+        let gone = before.things.iter().filter(|was| self.get(was).is_none());
+        gone.map(|was| (was.kind.drop, was.name.clone())).collect()
+    }
+
+    /// The thing of the same kind and name.
+    fn get(&self, like: &Thing) -> Option<&Thing> {
+        let mut things = self.things.iter();
+        things.find(|one| one.kind == like.kind && one.name == like.name)
+    }
+}
+
+/// Surrounds the servers of a life.
+pub(super) fn surround(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
+    let mut manners: BTreeMap<String, Manner> = BTreeMap::new();
+    let mut nets: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut before: Option<(Around, BTreeMap<String, Manner>)> = None;
+    for stage in stages.iter_mut().filter(|_| terms.has_surroundings) {
+        // What goes was what it was.
+        if let Some((around, manners)) = before.clone().filter(|_| stage.destroy) {
+            stage.around = around;
+            for server in &mut stage.servers {
+                server.manner = manners.get(&server.name).cloned().unwrap_or_default();
+            }
+            continue;
+        }
+        for server in &mut stage.servers {
+            let net = *nets
+                .entry(server.region)
+                .or_insert_with(|| rng.u8(0..3) == 0);
+            let drawn = manner(rng, server, net);
+            let manner = manners.entry(server.name.clone()).or_insert(drawn);
+            manner.tags = Some(TAGS.into_iter().filter(|_| rng.bool()).collect());
+            server.manner = manner.clone();
+        }
+        stage.around = around(rng, stage, terms);
+        before = Some((stage.around.clone(), manners.clone()));
+    }
+}
+
+fn manner(rng: &mut Rng, server: &Server, net: bool) -> Manner {
+    let mut one_of = |many: u8| rng.u8(0..many) == 0;
+    Manner {
+        vpc: (net && one_of(2)).then(|| name_of_net(server.region)),
+        tags: None,
+        rebuild: one_of(2),
+        snapshot: one_of(4),
+        check: one_of(4),
+    }
+}
+
+fn name_of_net(region: &str) -> String {
+    format!("net-{region}")
+}
+
+fn around(rng: &mut Rng, stage: &Stage, terms: &Terms) -> Around {
+    let mut things = Vec::new();
+    let nets = stage.servers.iter();
+    let nets: BTreeSet<&str> = nets
+        .filter(|server| server.manner.vpc.is_some())
+        .map(|server| server.region)
+        .collect();
+    for region in nets {
+        let about = rng.choice(["one", "two"]).unwrap_or_default();
+        things.push(vpc(region, about));
+    }
+    for tag in TAGS {
+        if rng.u8(0..3) == 0 {
+            let ports: Vec<&str> = PORTS.into_iter().filter(|_| rng.bool()).collect();
+            things.push(firewall(tag, &ports));
+        }
+    }
+    let mut told = BTreeMap::new();
+    let [zone, _] = &terms.zones;
+    if rng.bool()
+        && let Some(server) = rng.choice(&stage.servers)
+    {
+        told.insert(format!("private.{zone}"), server.name.clone());
+    }
+    Around { things, told }
+}
+
+/// The VPC of a region.
+pub(super) fn vpc(region: &str, about: &str) -> Thing {
+    Thing {
+        kind: &VPC,
+        name: name_of_net(region),
+        body: json!({"region": region, "description": about}),
+        form: format!("{region} {about}"),
+    }
+}
+
+/// A firewall that lets these ports in, which are in order.
+pub(super) fn firewall(tag: &str, ports: &[&str]) -> Thing {
+    let inbound = ports.iter();
+    let inbound = inbound.map(|ports| json!({"tcp": ports, "from": ["anywhere"]}));
+    Thing {
+        kind: &FIREWALL,
+        name: format!("{tag}-wall"),
+        body: json!({"tags": [tag], "inbound": inbound.collect::<Vec<_>>()}),
+        form: format!("{tag}: {}", ports.join(" ")),
+    }
+}

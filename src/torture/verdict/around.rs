@@ -1,0 +1,95 @@
+//! What stands around servers, and whether what could stay has stayed.
+
+use std::collections::BTreeSet;
+
+use super::super::around::Thing;
+use super::super::cloud::Stage;
+use super::{Case, Ours, Verdict};
+
+impl Verdict {
+    /// What could stay has stayed, and of what went there is a copy, where one was asked for.
+    pub(super) fn kept(&mut self, case: &Case<'_>, wanted: &Stage, ours: &Ours<'_>) {
+        let before = case.stages.iter().rev().nth(1);
+        let Some(before) = before.filter(|before| !before.destroy) else {
+            return;
+        };
+        for had in &before.servers {
+            let mut earlier = case.earlier.servers.iter();
+            let earlier = earlier.find(|one| one.name == had.name);
+            let Some(earlier) = earlier.filter(|one| {
+                case.before
+                    .servers
+                    .iter()
+                    .all(|stranger| stranger.id != one.id)
+            }) else {
+                continue;
+            };
+            let mut asked = wanted.servers.iter().filter(|_| !wanted.destroy);
+            let stays = asked
+                .find(|asked| asked.name == had.name)
+                .is_some_and(|asked| asked.manner.rebuild || asked.image == had.image);
+            let is = ours.server(&had.name).filter(|is| is.id == earlier.id);
+            if stays && is.is_none() {
+                self.wrong(format!(
+                    "server {} (id {}) is another one now",
+                    had.name, earlier.id
+                ));
+            }
+            if is.is_none() && had.manner.snapshot {
+                let copy = format!("{}-{}", had.name, earlier.id);
+                let count = case
+                    .world
+                    .snapshots
+                    .iter()
+                    .filter(|one| **one == copy)
+                    .count();
+                self.duplicates += count.saturating_sub(1);
+                if count != 1 {
+                    self.wrong(format!("snapshot {copy} is there {count} times"));
+                }
+            }
+        }
+        let copies = case.world.snapshots.iter();
+        let needless = copies.filter(|copy| {
+            !before.servers.iter().any(|had| {
+                let id = copy.strip_prefix(&format!("{}-", had.name));
+                let gone = id.is_some_and(|id| case.world.servers.iter().all(|one| one.id != id));
+                had.manner.snapshot && gone
+            })
+        });
+        for copy in needless {
+            self.wrong(format!("snapshot {copy} is there and not wanted"));
+        }
+    }
+
+    /// What stands around servers.
+    pub(super) fn around(
+        &mut self,
+        case: &Case<'_>,
+        wanted: &Stage,
+        known: &BTreeSet<(&str, &str)>,
+    ) {
+        let mut missing: Vec<&Thing> = wanted.things().iter().collect();
+        for is in &case.world.things {
+            let shown = format!("{} {} ({})", is.kind, is.name, is.form);
+            let at = missing
+                .iter()
+                .position(|asked| asked.kind.name == is.kind && asked.name == is.name);
+            match at.map(|at| missing.remove(at)) {
+                Some(asked) if asked.form == is.form => {}
+                Some(asked) => self.wrong(format!("{shown} should be {}", asked.form)),
+                None => {
+                    self.duplicates += 1;
+                    self.wrong(format!("{shown} is there once too often"));
+                }
+            }
+            if !known.contains(&(is.kind, is.id.as_str())) {
+                self.orphans += 1;
+                self.wrong(format!("{shown} is not in the state"));
+            }
+        }
+        for asked in missing {
+            self.wrong(format!("{} {} is missing", asked.kind.name, asked.name));
+        }
+    }
+}
