@@ -117,7 +117,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let planned = |about: Option<&Address>| about.is_none_or(|a| !left_out.addresses.contains(a));
     let problems = problems.into_iter().filter(|(about, _)| planned(*about));
     notes.extend(problems.map(|(_, problem)| problem));
-    tell_unmet(&reasons, &left_out.addresses, &mut notes);
+    tell_unmet(&reasons, &index, &left_out.addresses, &mut notes);
     let sorted = Sorted {
         unwanted: &unwanted,
         replaced: &replaced,
@@ -188,7 +188,7 @@ pub fn recognise(input: &Input<'_>) -> (Vec<Step>, Vec<Diagnostic>) {
     let none = HashSet::new();
     let (unwanted, reasons) = unmet_conditions(input, &index, &bindings, &none);
     let mut notes: Vec<Diagnostic> = problems.into_iter().map(|(_, problem)| problem).collect();
-    tell_unmet(&reasons, &none, &mut notes);
+    tell_unmet(&reasons, &index, &none, &mut notes);
     let sorted = Sorted {
         unwanted: &unwanted,
         replaced: &none,
@@ -367,8 +367,18 @@ fn unmet_conditions<'a>(
     (unmet, by_condition)
 }
 
-fn tell_unmet(unmet: &Unmet<'_>, left_out: &HashSet<&Address>, notes: &mut Vec<Diagnostic>) {
+fn tell_unmet(
+    unmet: &Unmet<'_>,
+    index: &Index<'_>,
+    left_out: &HashSet<&Address>,
+    notes: &mut Vec<Diagnostic>,
+) {
     for (condition, unwanted) in unmet {
+        // Nobody needs to be told what he wrote himself.
+        let target = index.wanted.get(&condition.address);
+        if target.is_some_and(|target| target.places.contains_key(&*condition.attribute)) {
+            continue;
+        }
         let unwanted = unwanted.iter();
         let unwanted = unwanted.filter(|desired| !left_out.contains(&desired.address));
         let unwanted: Vec<&&Desired> = unwanted.collect();

@@ -356,6 +356,7 @@ impl<'a> Declaration<'a> {
             if !ipv6 {
                 // Known before it is made: it will have no such address.
                 attributes.insert(server::IPV6_ADDRESS, Json::Null.into());
+                places.extend(asked.map(|asked| (server::IPV6_ADDRESS, asked.place.clone())));
             }
         }
         let mut desired = Desired {
