@@ -11,7 +11,9 @@ use super::server::{self, Around};
 use super::tags::{TAG_FORM, tag, tags};
 use super::{Cloud, Spanned};
 use crate::model::firewall::{self, ANYWHERE, Rule, TAG};
-use crate::model::{Diagnostic, nearest};
+use crate::model::{
+    Address, Diagnostic, Reference, Template, has_references, nearest, parts_of_reference,
+};
 
 /// The keys of a firewall.
 pub(super) const KEYS: [Key; 4] = [
@@ -43,8 +45,8 @@ const PORTS: &str = "A port, a range such as \"8000-9000\", or \"all\".";
 const TCP: Key = Key::new("tcp", PORTS, Shape::Text);
 const UDP: Key = Key::new("udp", PORTS, Shape::Text);
 const ICMP: Key = Key::new("icmp", "Ping and the like.", Shape::True);
-const PEERS: &str = "Addresses, ranges of them such as \"203.0.113.0/24\", \"anywhere\", or \
-                     \"tag:web\" for the servers with that tag.";
+const PEERS: &str = "Addresses, ranges of them such as \"203.0.113.0/24\", \"anywhere\", \
+                     \"${server.db.private_ipv4}\", or \"tag:web\" for the servers with that tag.";
 const INBOUND_KEYS: [Key; 4] = [
     TCP,
     UDP,
@@ -329,7 +331,13 @@ impl<'a> Reading<'a> {
         }
         let mut peers = Vec::new();
         for element in &list.elements {
-            if let Some(text) = reader.text(&format!("an entry in {what}"), element) {
+            let literal = element
+                .as_string_lit()
+                .map(|literal| literal.value.as_ref());
+            if let Some(text) = literal.filter(|text| has_references(text)) {
+                let text = Spanned::new(text.to_owned(), reader.value_place(element));
+                peers.extend(referring(reader, what, &text));
+            } else if let Some(text) = reader.text(&format!("an entry in {what}"), element) {
                 peers.extend(self.peer(reader, what, text));
             }
         }
@@ -373,6 +381,35 @@ impl<'a> Reading<'a> {
                 .at(text.place),
         );
         Vec::new()
+    }
+}
+
+/// The range that a reference leads to: `${server.db.private_ipv4}` is one address.
+fn referring(reader: &mut Reader<'_, '_>, what: &str, text: &Spanned<String>) -> Option<String> {
+    let mut is_one_address = None;
+    let template = Template::new(text.value.as_str().into(), |inside| {
+        let (kind, name, word) = parts_of_reference(inside)?;
+        // All that can be referred to is called after what it is.
+        is_one_address = Some(match word.rsplit_once('_').map_or(word, |(_, of)| of) {
+            "range" => "",
+            "ipv6" => "/128",
+            _ => "/32",
+        });
+        Some(Reference {
+            address: Address::new(kind, name),
+            attribute: word.to_owned(),
+        })
+    });
+    match (template.whole(), is_one_address) {
+        (Some(_), Some(length)) => Some(text.value.clone() + length),
+        _ => {
+            reader.report(
+                Diagnostic::error(format!("an entry in {what} is not a reference alone"))
+                    .hint("write the reference alone, such as ${server.db.private_ipv4}")
+                    .at(text.place.clone()),
+            );
+            None
+        }
     }
 }
 
@@ -463,7 +500,7 @@ fn for_nobody(cloud: &Cloud, firewall: &Firewall) -> Option<Diagnostic> {
 #[cfg(test)]
 mod tests {
     use crate::config::{Firewall, cloud};
-    use crate::model::Diagnostic;
+    use crate::model::{Diagnostic, readable};
 
     fn read(firewall: &str) -> (Option<Firewall>, Vec<Diagnostic>) {
         let text =
@@ -503,6 +540,37 @@ mod tests {
             anywhere,
             inbound(r#"{"tcp": "22", "from": ["::/0", "0.0.0.0/0"]}"#)
         );
+    }
+
+    #[test]
+    fn an_end_can_be_what_another_resource_is_given() {
+        let several = inbound(
+            r#"{"tcp": "22", "from": ["${server.db.private_ipv4}", "${server.db.public_ipv6}",
+                "${vpc.in.ip_range}"]}"#,
+        );
+        let several: Vec<String> = several.iter().map(|text| readable(text)).collect();
+        assert_eq!(
+            several,
+            [
+                "tcp 22 ${server.db.private_ipv4}/32",
+                "tcp 22 ${server.db.public_ipv6}/128",
+                "tcp 22 ${vpc.in.ip_range}",
+            ]
+        );
+        for wrong in [
+            "${server.db.private_ipv4}/24",
+            "tag:${server.db.private_ipv4}",
+        ] {
+            let rule = format!(r#"{{"tcp": "22", "from": ["{wrong}"]}}"#);
+            let (_, problems) = read(&format!(r#"{{"tags": ["web"], "inbound": [{rule}]}}"#));
+            let [problem] = problems.as_slice() else {
+                panic!("{problems:?}");
+            };
+            assert_eq!(
+                problem.summary,
+                "an entry in `from` of a rule in `inbound` of firewall `web` is not a reference alone"
+            );
+        }
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use super::Reference;
@@ -23,6 +25,8 @@ const MARK: char = '\0';
 pub struct Template {
     json: Json,
     references: Vec<Reference>,
+    /// Whether it is a list in which the order means nothing.
+    is_set: bool,
 }
 
 impl Template {
@@ -47,12 +51,29 @@ impl Template {
             Some(pieces.collect())
         });
         let json = json.unwrap_or_default();
-        Self { json, references }
+        Self {
+            json,
+            references,
+            is_set: false,
+        }
+    }
+
+    /// The same of a list of texts in which the order means nothing: once it is filled, it is in the
+    /// order of its texts, each once.
+    pub fn set(json: Json, find: impl FnMut(&str) -> Option<Reference>) -> Self {
+        Self {
+            is_set: true,
+            ..Self::new(json, find)
+        }
     }
 
     /// One whose references are known, and marked in it by what they are.
     pub(super) fn with(json: Json, references: Vec<Reference>) -> Self {
-        Self { json, references }
+        Self {
+            json,
+            references,
+            is_set: false,
+        }
     }
 
     /// The JSON, with each reference marked.
@@ -79,7 +100,7 @@ impl Template {
     /// The JSON, with what each reference leads to; `None` if that is not known of one of them, or
     /// is no text.
     pub fn filled<'j>(&self, find: impl Fn(&Reference) -> Option<&'j Json>) -> Option<Json> {
-        each_text(self.json.clone(), &mut |text| {
+        let filled = each_text(self.json.clone(), &mut |text| {
             let pieces = pieces(text).map(|piece| match piece {
                 Piece::Text(text) => Some(text),
                 Piece::Reference(inside) => {
@@ -88,7 +109,14 @@ impl Template {
                 }
             });
             pieces.collect()
-        })
+        });
+        match filled? {
+            Json::Array(list) if self.is_set => {
+                let texts: BTreeSet<&str> = list.iter().filter_map(Json::as_str).collect();
+                Some(texts.into_iter().collect())
+            }
+            other => Some(other),
+        }
     }
 
     /// The JSON, with each reference as people write it.
@@ -230,6 +258,17 @@ mod tests {
         ] {
             assert_eq!(Template::new(text.into(), found).whole(), None);
         }
+    }
+
+    #[test]
+    fn a_set_has_the_order_of_what_it_is_filled_with() {
+        let list = json!(["b", marked("server.db.ip"), "a"]);
+        let filled = |text: &str| {
+            let text = json!(text);
+            Template::set(list.clone(), found).filled(|_| Some(&text))
+        };
+        assert_eq!(filled("c"), Some(json!(["a", "b", "c"])));
+        assert_eq!(filled("a"), Some(json!(["a", "b"])));
     }
 
     #[test]

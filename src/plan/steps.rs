@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::model::{Address, Attributes, Desired, Diagnostic, Value};
-use crate::resource::{OnChange, texts_of};
+use crate::resource::{OnChange, references, texts_of};
 
 use super::bind::How;
 use super::decide::{Decision, price_change};
@@ -47,7 +47,10 @@ pub(super) fn steps(
     let order = match graph::order(&ranks, &comes_after) {
         Ok(order) => order,
         Err(cycle) => {
-            notes.push(circular(&cycle, &drafts));
+            // One of cloud.json's own is told where it stands.
+            if references::circle(input.desired).is_none() {
+                notes.push(circular(&cycle, &drafts));
+            }
             return Vec::new();
         }
     };

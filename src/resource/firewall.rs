@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use crate::model::firewall::{ANYWHERE, Rule};
-use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
+use crate::model::{
+    Address, Attributes, Diagnostic, Origin, Recorded, Reference, Value, parts_of_reference,
+};
 
 use super::{
     Attribute, Facts, Kind, OnChange, PLAIN, Removal, attribute, found, from_to, known_text,
-    only_if_asked, server,
+    only_if_asked, server, show,
 };
 
 /// Its name.
@@ -59,6 +61,31 @@ pub fn address(name: &str) -> Address {
     Address::new(KIND.name, name)
 }
 
+/// Rules as people read them, whether all that they refer to is known or not.
+fn rules(value: Option<&Value>) -> Vec<Rule> {
+    let written = match value {
+        Some(Value::Template(template)) => Some(template.written()),
+        other => other.and_then(Value::known).cloned(),
+    };
+    let texts = texts(written.as_ref()).into_iter();
+    let rules = texts.filter_map(|text| Rule::parse(&text));
+    rules.map(alone).collect()
+}
+
+/// One whose other end is a reference, in words: `db's private IPv4`.
+fn alone(mut rule: Rule) -> Rule {
+    let inside = rule.peer.strip_prefix("${");
+    let inside = inside.and_then(|rest| Some(rest.split_once('}')?.0));
+    if let Some((kind, name, attribute)) = inside.and_then(parts_of_reference) {
+        let reference = Reference {
+            address: Address::new(kind, name),
+            attribute: attribute.to_owned(),
+        };
+        rule.peer = show(&Value::Reference(reference));
+    }
+    rule
+}
+
 fn texts(list: Option<&Json>) -> Vec<String> {
     let list = list.and_then(Json::as_array).into_iter().flatten();
     let texts = list.filter_map(Json::as_str);
@@ -67,10 +94,8 @@ fn texts(list: Option<&Json>) -> Vec<String> {
 
 /// `for web · in tcp 22 from anywhere · out everything`
 fn detail(attributes: &Attributes<Value>) -> String {
-    let of = |name: &str| texts(attributes.get(name).and_then(Value::known));
     let way = |name: &str, (way, end): (&str, &str)| {
-        let rules = of(name);
-        let rules: BTreeSet<Rule> = rules.iter().filter_map(|text| Rule::parse(text)).collect();
+        let rules: BTreeSet<Rule> = rules(attributes.get(name)).into_iter().collect();
         let what = match rules {
             none if none.is_empty() => "nothing".to_owned(),
             all if is_everything(&all) => "everything".to_owned(),
@@ -78,7 +103,7 @@ fn detail(attributes: &Attributes<Value>) -> String {
         };
         format!("{way} {what}")
     };
-    let tags = of(TAGS).join(", ");
+    let tags = texts(attributes.get(TAGS).and_then(Value::known)).join(", ");
     let inbound = way(INBOUND, ("in", "from"));
     let outbound = way(OUTBOUND, ("out", "to"));
     format!("for {tags} · {inbound} · {outbound}")
@@ -113,26 +138,27 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
     if attribute == NAME {
         return format!("rename: {}", from_to(attribute, before, after));
     }
-    let (before, after) = (texts(Some(before)), texts(after.known()));
-    let come = after.iter().filter(|text| !before.contains(text));
-    let go = before.iter().filter(|text| !after.contains(text));
+    let before = Value::Known(before.clone());
     let (way, end) = match attribute {
         INBOUND => ("inbound", "from"),
         OUTBOUND => ("outbound", "to"),
         _ => {
+            let (before, after) = (texts(before.known()), texts(after.known()));
+            let come = after.iter().filter(|tag| !before.contains(tag));
+            let go = before.iter().filter(|tag| !after.contains(tag));
             let come = come.map(|tag| format!("+{tag}"));
             let words = come.chain(go.map(|tag| format!("−{tag}")));
             return format!("tags {}", words.collect::<Vec<_>>().join(" "));
         }
     };
-    let rules = |texts: Vec<&String>, sign: &str| -> Vec<String> {
-        let rules = texts.into_iter().filter_map(|text| Rule::parse(text));
-        let rules: Vec<Rule> = rules.collect();
-        let words = in_words(&rules, end).into_iter();
+    let (before, after) = (rules(Some(&before)), rules(Some(after)));
+    let some = |these: &[Rule], others: &[Rule], sign: &str| -> Vec<String> {
+        let differ = these.iter().filter(|rule| !others.contains(rule));
+        let words = in_words(differ, end).into_iter();
         words.map(|text| format!("{sign} {way} {text}")).collect()
     };
-    let mut words = rules(come.collect(), "+");
-    words.extend(rules(go.collect(), "−"));
+    let mut words = some(&after, &before, "+");
+    words.extend(some(&before, &after, "−"));
     words.join(", ")
 }
 

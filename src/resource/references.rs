@@ -110,13 +110,14 @@ fn wrong(from: &Desired, to: &Reference, addresses: &HashSet<&Address>) -> Optio
 }
 
 /// That some wait for each other, if they do.
-fn circle(desired: &[Desired]) -> Option<Diagnostic> {
+#[must_use]
+pub fn circle(desired: &[Desired]) -> Option<Diagnostic> {
     let by_address: HashMap<&Address, &Desired> =
         desired.iter().map(|one| (&one.address, one)).collect();
     let mut done: HashSet<&Address> = HashSet::new();
     for start in desired {
         // What waits for what is on the path to it; each with those that are still to be followed.
-        let mut path = vec![(&start.address, start.references())];
+        let mut path = vec![(&start.address, start.needs())];
         while let Some((at, rest)) = path.last_mut() {
             let at = *at;
             let Some(to) = rest.next() else {
@@ -124,17 +125,17 @@ fn circle(desired: &[Desired]) -> Option<Diagnostic> {
                 path.pop();
                 continue;
             };
-            if let Some(from) = path.iter().position(|(on, _)| **on == to.address) {
+            if let Some(from) = path.iter().position(|(on, _)| *on == to) {
                 let circle = path.get(from..).unwrap_or_default();
                 return Some(waits_for_itself(
                     circle.iter().map(|(on, _)| *on),
                     &by_address,
                 ));
             }
-            if let Some(next) = by_address.get(&to.address)
+            if let Some(next) = by_address.get(to)
                 && !done.contains(&next.address)
             {
-                path.push((&next.address, next.references()));
+                path.push((&next.address, next.needs()));
             }
         }
     }

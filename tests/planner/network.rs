@@ -1,6 +1,7 @@
 //! VPCs and firewalls: what waits for what, and what is refused.
 
 use cloudbuilder::model::{Attributes, Capabilities, Update};
+use serde_json::json;
 
 use crate::world::{CAPABILITIES, World};
 
@@ -185,7 +186,7 @@ fn what_is_there_is_taken_over_only_as_it_is() {
             ("name", "Web".into()),
             ("tags", vec!["web"].into()),
             ("inbound", inbound.to_vec().into()),
-            ("outbound", serde_json::json!([])),
+            ("outbound", json!([])),
         ];
         pairs
             .map(|(name, value)| (name.to_owned(), value))
@@ -216,4 +217,52 @@ fn where_there_are_none_they_are_refused_by_name() {
             "account `default` offers no firewalls"
         ]
     );
+}
+
+#[test]
+fn a_rule_names_a_server_by_what_it_is_given() {
+    let firewall = r#""web": {"tags": ["web"], "inbound": [
+        {"tcp": "22", "from": ["203.0.113.7", "${server.db.public_ipv4}"]},
+        {"udp": "53", "from": ["10.1.0.0/16"]}], "outbound": []}"#;
+    let servers = r#""web": {"tags": ["web"]}, "db": {"vpc": "in"}"#;
+    let all = cloud(VPC, firewall, servers);
+    networked(World::new(&all)).expect(
+        "
+        1 + ssh_key key@acme.com: upload
+        2 + vpc in: new1 · 10.1.0.0/16
+        3 + server db: new1 · small · deb · vpc in · ipv6 $6.00 (after 1, 2)
+        4 + firewall web: for web · in tcp 22 from 203.0.113.7/32 and db's public IPv4, udp 53 from 10.1.0.0/16 · out nothing (after 3)
+        5 + server web: new1 · small · deb · ipv6 $6.00 (after 1, 4)
+        6 ~ file cloud.json: write networks of web, db
+    ",
+    );
+    let mut world = made(&all);
+    let firewall = world.seen("firewall.web");
+    assert_eq!(
+        firewall.attributes["inbound"],
+        json!([
+            "tcp 22 10.0.0.3/32",
+            "tcp 22 203.0.113.7/32",
+            "udp 53 10.1.0.0/16"
+        ])
+    );
+    // Another server has another address.
+    let db = servers.replace(r#""db": {"#, r#""db": {"image": "newer", "#);
+    networked(world.asking_for(&all.replace(servers, &db))).expect(
+        "
+        1 +/- server db: another in place of 3 · image deb → newer $6.00
+        2 ~ firewall web: + inbound tcp 22 from db's public IPv4, − inbound tcp 22 from 10.0.0.3/32 [inbound] (after 1)
+        3 - server db (3): with its disk · another serves in its place -$6.00 (after 1)
+        4 ~ file cloud.json: write networks of db
+    ",
+    );
+}
+
+#[test]
+fn a_server_behind_a_firewall_that_names_it_waits_for_itself() {
+    let firewall = r#""db": {"tags": ["db"], "outbound": [],
+        "inbound": [{"tcp": "22", "from": ["${server.db.public_ipv4}"]}]}"#;
+    let all = cloud("", firewall, r#""db": {"tags": ["db"]}"#);
+    networked(World::new(&all))
+        .expect("error: each of these waits for the other: firewall.db → server.db → firewall.db");
 }

@@ -6,10 +6,10 @@ use serde_json::Value as Json;
 
 use crate::config::{Cloud, Firewall, Server};
 use crate::model::firewall::Rule;
-use crate::model::{Address, Attributes, Desired, Value};
+use crate::model::{Address, Attributes, Desired, Template, Value};
 
 use super::Declaration;
-use crate::resource::firewall;
+use crate::resource::{firewall, references};
 
 impl Declaration<'_> {
     /// The firewall of an entry of `firewalls`.
@@ -27,8 +27,8 @@ impl Declaration<'_> {
                 firewall::TAGS_AS_SPELT,
                 spelt.into_values().collect::<Json>().into(),
             ),
-            (firewall::INBOUND, texts(&wanted.inbound.value).into()),
-            (firewall::OUTBOUND, texts(&wanted.outbound.value).into()),
+            (firewall::INBOUND, texts(&wanted.inbound.value)),
+            (firewall::OUTBOUND, texts(&wanted.outbound.value)),
         ]);
         let tags = wanted
             .tags
@@ -67,7 +67,11 @@ pub(super) fn of_server(cloud: &Cloud, server: &Server) -> Vec<Address> {
 }
 
 /// In the order of the texts, which the providers' rules are put into as well.
-fn texts(rules: &BTreeSet<Rule>) -> Json {
+fn texts(rules: &BTreeSet<Rule>) -> Value {
     let texts: BTreeSet<String> = rules.iter().map(ToString::to_string).collect();
-    texts.into_iter().collect()
+    let template = Template::set(texts.into_iter().collect(), references::reference);
+    match template.references() {
+        [] => Value::Known(template.json().clone()),
+        _ => Value::Template(template),
+    }
 }
