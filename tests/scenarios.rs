@@ -150,6 +150,7 @@ scenarios! {
     part_of_a_plan,
     plan_as_json,
     plan_as_markdown,
+    planned_from_the_state,
     practice,
     protected,
     rebuilt,

@@ -83,6 +83,15 @@ struct Command<'a> {
 
 impl Command<'_> {
     async fn run(&self, terminal: Terminal, signals: &mut Signals) -> Result<Success, Failure> {
+        if self.carrying_out.no_refresh {
+            return Err(Failure::error(format!(
+                "{} always looks before it changes anything",
+                self.name
+            ))
+            .detail("what the state says may not be so any more")
+            .hint("`plan --no-refresh` shows a plan from the state; leave it out here")
+            .into());
+        }
         if self.asks() && (self.planning.json || !can_ask()) {
             return Err(
                 Failure::error(format!("{} cannot ask for approval here", self.name))

@@ -129,6 +129,9 @@ pub(super) struct PlanArgs {
     /// Also save the plan, for `apply FILE`
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Plan from the state, and look at nothing that is recorded
+    #[arg(long, conflicts_with_all = ["out", "destroy"])]
+    pub(super) no_refresh: bool,
 }
 
 #[derive(Debug, Args)]
@@ -288,6 +291,9 @@ pub(super) struct CarryingOut {
     /// Do not ask for approval
     #[arg(short = 'y', long)]
     pub(super) auto_approve: bool,
+    /// Terraform's, and not to be had here: it is refused with the reason
+    #[arg(long, hide = true)]
+    pub(super) no_refresh: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,8 @@ use crate::plan::Plan;
 use crate::provider::OnPause;
 use crate::render::{Header, PlanStyle, plan_json, plan_markdown, plan_text};
 
+use crate::state::State;
+
 use super::accounts::{Opening, refuse_unnamed};
 use super::args::{Global, PlanArgs, Planning};
 use super::deployment::{Deployment, environment, shown};
@@ -81,7 +83,21 @@ async fn plan(
     };
     refuse_unnamed(&configuration.cloud, state.as_ref())?;
     let readers = opening.readers()?;
-    let recovered = peek(&readers, state.as_mut()).await?;
+    let recovered = match args.no_refresh {
+        true => {
+            refuse_cut_off(state.as_ref())?;
+            None
+        }
+        false => peek(&readers, state.as_mut()).await?,
+    };
+    let readers = match &state {
+        Some(state) if args.no_refresh => readers.remembering(
+            &state.resources,
+            &state.accounts_in_use(),
+            Some(&state.lineage),
+        ),
+        _ => readers,
+    };
     // What a run at work has not heard of yet was not cut off.
     let recovered = recovered.filter(|_| holder.is_none());
     let question = Question {
@@ -98,7 +114,12 @@ async fn plan(
     if args.destroy && state.is_none() {
         return Err(without_state(&configuration.cloud, &readers, &configuration.sources).await?);
     }
-    let survey = survey(&question, &readers).await?;
+    let mut survey = survey(&question, &readers).await?;
+    if args.no_refresh {
+        survey.plan.notes.insert(0, from_the_state());
+        // What apply finds may be something else.
+        survey.plan.checksum = None;
+    }
     if let Some(path) = &args.out {
         save(path, &survey.plan, &question.options())?;
     }
@@ -117,6 +138,23 @@ async fn plan(
         ));
     }
     Ok(success(&survey.plan, &args.planning))
+}
+
+fn from_the_state() -> Diagnostic {
+    Diagnostic::note("planned from the state: nothing that is recorded was looked at").detail(
+        "what others have changed since the last run is not in this plan; apply looks first",
+    )
+}
+
+/// What became of something that a run did not come to record, only a look can tell.
+fn refuse_cut_off(state: Option<&State>) -> Result<(), Failure> {
+    if state.is_none_or(|state| state.unsettled.is_empty()) {
+        return Ok(());
+    }
+    Err(Failure::error("the last run was cut off")
+        .detail("the state does not say what became of all that it asked for")
+        .hint("plan without --no-refresh")
+        .into())
 }
 
 /// The exit code that a plan asks for.

@@ -76,6 +76,14 @@ impl<P: ?Sized> Accounts<P> {
     }
 }
 
+impl Readers {
+    /// Every account with its name, to be kept.
+    pub(super) fn shared(&self) -> impl Iterator<Item = (&Arc<str>, Arc<dyn Read>)> {
+        let all = self.0.iter();
+        all.map(|(name, account)| (name, account.clone()))
+    }
+}
+
 impl Writers {
     /// The same accounts, to be looked at.
     #[must_use]

@@ -24,6 +24,7 @@ mod http;
 mod matching;
 pub mod openstack;
 pub mod rackspace;
+mod remembered;
 mod scope;
 
 pub use accounts::{Accounts, Readers, Writers};

@@ -80,6 +80,9 @@ fn doubled(args: Vec<OsString>) -> Vec<OsString> {
                 .strip_prefix('-')
                 .map(|rest| rest.split('=').next().unwrap_or(rest));
             match name {
+                _ if text.trim_start_matches('-') == "refresh=false" && text.starts_with('-') => {
+                    OsString::from("--no-refresh")
+                }
                 Some(name) if ONE_DASH.contains(&name) => OsString::from(format!("-{text}")),
                 _ => arg,
             }
@@ -105,6 +108,7 @@ mod tests {
             "apply",
             "-auto-approve",
             "-parallelism=3",
+            "-refresh=false",
         ];
         let args = from_terraform(typed.iter().map(OsString::from));
         let cli = Cli::try_parse_from(args).unwrap();
@@ -114,6 +118,7 @@ mod tests {
         };
         assert!(apply.carrying_out.auto_approve);
         assert_eq!(apply.planning.parallelism, 3);
+        assert!(apply.carrying_out.no_refresh);
     }
 
     #[test]
