@@ -185,6 +185,7 @@ scenarios! {
     size_change_fails,
     size_with_its_disk,
     snapshot_before_it_goes,
+    snapshot_of_another_time,
     state_forgotten,
     state_lost,
     state_rebuilt_with_a_server_that_left,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::config::{Cloud, PublicKeys, Security};
-use crate::model::{Account, AccountViews, Address, Diagnostic, Observed};
+use crate::model::{Account, AccountViews, Address, Diagnostic, Observed, Recorded};
 use crate::plan::{self, Checksum, Input, Means, Op, Origin, Plan, Written, guard};
 use crate::provider::{Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
@@ -91,6 +91,12 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
     let recorded = state.map(|state| &state.resources);
     let nothing = BTreeMap::new();
     let recorded = recorded.unwrap_or(&nothing);
+    if *destroying {
+        let unheard = not_applied_yet(&configuration.cloud, recorded);
+        if !unheard.is_empty() {
+            return Err(problems(unheard));
+        }
+    }
     let known = state.map(State::accounts_in_use).unwrap_or_default();
     let key = match destroying {
         true => any_public_key(question.security),
@@ -221,6 +227,42 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         requests: readers.requests(),
         elapsed: began.elapsed(),
     })
+}
+
+/// What cloud.json says to keep servers, or copies of them, and was not applied: destroy goes by the
+/// state, and would not heed it.
+fn not_applied_yet(cloud: &Cloud, recorded: &BTreeMap<Address, Recorded>) -> Vec<Diagnostic> {
+    let mut unheard = Vec::new();
+    for wanted in &cloud.servers {
+        let address = server::address(&wanted.name.value);
+        let Some(recorded) = recorded.get(&address) else {
+            continue;
+        };
+        let protect = Some(&wanted.protect).filter(|protect| protect.value);
+        let snapshot = wanted.lifecycle.snapshot.as_ref();
+        let snapshot = snapshot.filter(|snapshot| snapshot.value);
+        let says = [
+            ("protect", protect, (server::PROTECT, json!(true))),
+            (
+                "on_destroy",
+                snapshot,
+                (server::ON_DESTROY, json!(server::SNAPSHOT)),
+            ),
+        ];
+        for (key, said, (attribute, value)) in says {
+            if let Some(said) = said
+                && recorded.attributes.get(attribute) != Some(&value)
+            {
+                unheard.push(
+                    Diagnostic::error(format!("`{key}` of {address} was not applied yet"))
+                        .detail("destroy goes by the state, which does not say so")
+                        .hint(format!("apply it first, or take `{key}` out of cloud.json"))
+                        .at(said.place.clone()),
+                );
+            }
+        }
+    }
+    unheard
 }
 
 /// Whether the plan writes the addresses of that server.

@@ -11,7 +11,8 @@ mod protection;
 
 use evicted::evicted;
 use protection::{
-    is_protected, leads_nowhere, protected, protected_from_another, protected_from_loss, remembered,
+    is_protected, is_to_be_protected, leads_nowhere, not_copied, protected, protected_from_another,
+    protected_from_loss, remembered,
 };
 
 use super::bind::{Bindings, How, observed};
@@ -184,12 +185,19 @@ impl<'a> Decider<'_, 'a> {
         };
         diff::refusals(kind, desired, &changes, self.input, self.notes);
         if let Some(recorded) = known_to_state
-            && is_protected(kind, recorded)
+            && is_to_be_protected(kind, recorded, desired)
             && let Some(change) = changes.iter().find(|change| change.remakes(kind))
         {
             let place = desired.place_of(&change.attribute);
             self.notes
                 .push(protected_from_loss(kind, address, change).at(place));
+        }
+        if let Some(copied) = kind.copied
+            && desired.text(copied.asked_by) == Some(copied.with)
+            && changes.iter().any(|change| change.remakes(kind))
+        {
+            self.notes
+                .push(not_copied(kind, address, copied).at(desired.place_of(copied.asked_by)));
         }
         // What was ready once and is not now lacks something that it is waited for with.
         let is_pending = kind.lingers
@@ -279,7 +287,7 @@ impl<'a> Decider<'_, 'a> {
         let recorded = self.index.recorded.get(address).copied()?;
         let found = observed(self.input, self.bindings.at.get(address))?;
         let changes = replace::causes(kind, desired, recorded, found);
-        if is_protected(kind, recorded) {
+        if is_to_be_protected(kind, recorded, desired) {
             let place = changes
                 .first()
                 .and_then(|change| desired.place_of(&change.attribute));

@@ -213,13 +213,17 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         (Op::Await { .. }, Some(id)) => (Verb::NoOp, words::awaited(id)),
         _ => (action.verb, words::detail(decision)),
     };
+    let kept = match action.verb {
+        Verb::Delete => snapshot::kept(input, decision),
+        _ => None,
+    };
     let step = Step {
         number: 0,
         op,
         verb,
         kind: decision.kind.name.to_owned(),
         label: words::label(decision),
-        detail: detail + &words::whereabouts(input, decision),
+        detail: detail + &words::whereabouts(input, decision) + &kept.unwrap_or_default(),
         monthly: match action.verb {
             Verb::Create => action.monthly_after,
             // The one that it takes the place of may be paid for as well.

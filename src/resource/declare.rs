@@ -317,6 +317,11 @@ impl<'a> Declaration<'a> {
             let backup_policy = backup_policy(&policy.value);
             attributes.insert(server::BACKUP_POLICY, backup_policy.into());
             places.insert(server::BACKUP_POLICY, policy.place.clone());
+        } else if let Some(had) = recorded.and_then(|had| had.attributes.get(server::BACKUP_POLICY))
+            && wanted.backups.value
+        {
+            // Nothing is said of when: it stays as it was asked for, and costs what that costs.
+            attributes.insert(server::BACKUP_POLICY, had.clone().into());
         }
         let snapshot = wanted.lifecycle.snapshot.as_ref();
         if let Some(snapshot) = snapshot.filter(|said| said.value) {

@@ -83,6 +83,8 @@ pub const REBUILD: &str = "rebuild";
 pub const ON_DESTROY: &str = "on_destroy";
 /// The name of a snapshot that was taken of it before it goes.
 pub const SNAPSHOT: &str = "snapshot";
+/// When that was taken, as RFC 3339 has it, while nothing was changed since.
+pub const SNAPSHOT_AT: &str = "snapshot_at";
 /// What comes first when another takes its place: [`DESTROY_FIRST`], or the other.
 pub const REPLACE: &str = "replace";
 /// It goes before another is made.
@@ -124,6 +126,7 @@ pub const KIND: Kind = Kind {
         asked_by: ON_DESTROY,
         with: SNAPSHOT,
         attribute: SNAPSHOT,
+        made_at: SNAPSHOT_AT,
         named: |attributes, id| {
             let name = known_text(attributes, NAME).unwrap_or_default();
             format!("{name}-{id}")
@@ -187,6 +190,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(LOCKED, "lock", OnChange::Seen),
     attribute(ON_DESTROY, "snapshot", OnChange::Ours),
     attribute(SNAPSHOT, "snapshot", OnChange::Seen),
+    attribute(SNAPSHOT_AT, "time of its snapshot", OnChange::Seen),
     attribute(PROTECT, "protection", OnChange::Ours),
     attribute(CHECK, "check", OnChange::Manner),
     attribute(UNANSWERED, "answer", OnChange::Ours),

@@ -65,7 +65,7 @@ impl Redaction {
     }
 
     pub(crate) fn redact(&mut self, text: &str) -> String {
-        let mut text = without_holder(text);
+        let mut text = without_moments(&without_holder(text));
         for (long, name) in &self.texts {
             text = text.replace(long.as_str(), name);
         }
@@ -165,6 +165,31 @@ fn in_order(text: &str) -> String {
     progress.sort();
     lines.extend(progress);
     lines
+}
+
+/// `2026-11-27 23:21 UTC` becomes `MOMENT`.
+fn without_moments(text: &str) -> String {
+    let is_moment = |text: &str| {
+        let like = "0000-00-00 00:00";
+        text.len() == like.len()
+            && text.chars().zip(like.chars()).all(|(is, like)| match like {
+                '0' => is.is_ascii_digit(),
+                other => is == other,
+            })
+    };
+    let mut parts = text
+        .split(" UTC")
+        .map(ToOwned::to_owned)
+        .collect::<Vec<_>>();
+    let last = parts.pop().unwrap_or_default();
+    let parts = parts.into_iter().map(|part| {
+        let start = part.len().saturating_sub(16);
+        match part.get(start..).filter(|text| is_moment(text)) {
+            Some(_) => format!("{}MOMENT", &part[..start]),
+            None => part + " UTC",
+        }
+    });
+    parts.collect::<String>() + &last
 }
 
 /// `0.3 s` becomes `T s`.

@@ -2,10 +2,10 @@
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Diagnostic, Recorded};
+use crate::model::{Address, Desired, Diagnostic, Recorded};
 use crate::plan::drain::Drain;
 use crate::plan::{Change, words};
-use crate::resource::Kind;
+use crate::resource::{Copied, Kind};
 
 /// Whether the state says that it must not be deleted.
 pub(super) fn is_protected(kind: &Kind, recorded: &Recorded) -> bool {
@@ -13,6 +13,12 @@ pub(super) fn is_protected(kind: &Kind, recorded: &Recorded) -> bool {
         .protected_by
         .and_then(|name| recorded.attributes.get(name));
     protection == Some(&Json::Bool(true))
+}
+
+/// The same, or that cloud.json says so from now on.
+pub(super) fn is_to_be_protected(kind: &Kind, recorded: &Recorded, desired: &Desired) -> bool {
+    let protection = kind.protected_by.and_then(|name| desired.known(name));
+    is_protected(kind, recorded) || protection == Some(&Json::Bool(true))
 }
 
 pub(super) fn protected(address: &Address, withdrawn: Option<&String>) -> Diagnostic {
@@ -64,6 +70,17 @@ pub(super) fn protected_from_loss(kind: &Kind, address: &Address, change: &Chang
             "give {name} its {what} back in cloud.json; to have it made anew, first apply it with \
              \"protect\": false"
         ))
+}
+
+/// What it loses goes without a deletion.
+pub(super) fn not_copied(kind: &Kind, address: &Address, copied: Copied) -> Diagnostic {
+    let loses = kind.loses.unwrap_or("what is on it");
+    Diagnostic::warning(format!("{address} loses {loses} without a {}", copied.with))
+        .detail(format!(
+            "`{}` counts when it is deleted, and it is made anew where it is",
+            copied.asked_by
+        ))
+        .hint("make one in the account first, if you want to keep what is on it")
 }
 
 /// It would be deleted in the end.

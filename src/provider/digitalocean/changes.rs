@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 /// An action on a Droplet.
@@ -33,6 +34,8 @@ pub(super) enum Stage {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     by_droplet: HashMap<String, Change>,
+    /// Since when, by the provider's clock, this client has asked for a snapshot of a Droplet.
+    snapshots_since: HashMap<String, Timestamp>,
 }
 
 impl Changes {
@@ -51,6 +54,17 @@ impl Changes {
             stage: Stage::Asked,
         };
         self.by_droplet.insert(droplet.to_owned(), change);
+    }
+
+    /// A snapshot is about to be asked for, if none was yet; `now` by the provider's clock.
+    pub(super) fn snapshot_begins(&mut self, droplet: &str, now: Timestamp) {
+        let since = self.snapshots_since.entry(droplet.to_owned());
+        since.or_insert(now);
+    }
+
+    /// Since when a snapshot of a Droplet has been asked for; `None` if this client did not.
+    pub(super) fn snapshot_since(&self, droplet: &str) -> Option<Timestamp> {
+        self.snapshots_since.get(droplet).copied()
     }
 
     /// What is under way on a Droplet.

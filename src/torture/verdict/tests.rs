@@ -284,11 +284,9 @@ fn what_could_stay_has_stayed_and_what_went_was_copied() {
     before.servers[0].image = "another";
     before.servers[0].manner.snapshot = true;
     bench.earlier = Some((before, earlier));
-    assert_eq!(bench.judge().problems, ["snapshot web-10 is there 0 times"]);
+    assert_eq!(bench.judge().problems, ["there is no snapshot web-10"]);
     bench.world.snapshots = vec!["web-10".into()];
     assert_eq!(bench.judge().problems, Vec::<String>::new());
-    bench.world.snapshots.push("web-10".into());
-    assert_eq!(bench.counts().0, 1);
     bench.world.snapshots = vec!["web-10".into(), "web-11".into()];
     assert_eq!(
         bench.judge().problems,

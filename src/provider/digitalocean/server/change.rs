@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::Value as Json;
 use tokio::time::Instant;
@@ -100,6 +101,10 @@ impl Asker<'_> {
             self.client.0.changes().over(self.id);
             return Ok(Updated::Done(is));
         }
+        if self.name == SNAPSHOT {
+            let now = self.client.0.clock().unwrap_or_else(Timestamp::now);
+            self.client.0.changes().snapshot_begins(self.id, now);
+        }
         let actions = format!("{path}/actions");
         let sent = self
             .client
@@ -141,8 +146,8 @@ impl Asker<'_> {
         if self.changed.iter().any(|name| name == BACKUP_POLICY) {
             backup_policy::of_one(self.client.0, &mut is).await?;
         }
-        if self.name == SNAPSHOT {
-            snapshot::of_one(self.client.0, &mut is).await?;
+        if let Some(wanted) = snapshot::wanted(self.attributes).filter(|_| self.name == SNAPSHOT) {
+            snapshot::of_one(self.client.0, &mut is, wanted).await?;
         }
         let is_so = self.changed.iter().all(|name| {
             let wanted = self.attributes.get(name);
@@ -282,7 +287,10 @@ async fn readiness(
             why: "its system did not shut down when it was asked to".to_owned(),
         }));
     }
-    client.changes().over(id);
+    // Its Droplet shows nothing of it: it is looked for on.
+    if change.kind != snapshot::TAKE || errored || observed.attributes.contains_key(SNAPSHOT) {
+        client.changes().over(id);
+    }
     let action = change.action.map(|action| format!(" (action {action})"));
     let failed = || {
         let action = action.unwrap_or_default();

@@ -1,11 +1,12 @@
-//! Snapshots of Droplets, of which one is taken before a Droplet is deleted. They have names that
-//! tell whose they are, so that one whose answer was lost is found again.
+//! Snapshots of Droplets, of which one is taken before a Droplet is deleted. Only one that this client
+//! has asked for counts: any other holds what was on the disk at another time, whatever it is called.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value as Json;
 
-use crate::model::Observed;
+use crate::model::{Attributes, Observed};
 use crate::provider::{Error, Target};
 use crate::resource::server::{LOCKED, SNAPSHOT};
 
@@ -15,49 +16,58 @@ use super::DROPLETS;
 
 /// The action that takes one.
 pub(super) const TAKE: &str = "snapshot";
-/// One that is older was taken for another reason, or of what has changed since.
-const FRESH: SignedDuration = SignedDuration::from_hours(6);
+/// Times are told in whole seconds, and by more than one machine.
+const SECONDS: SignedDuration = SignedDuration::from_secs(2);
 
-/// Tells of those that were looked at which snapshot there is, if it is taken or asked about.
+/// Tells of those that were looked at which snapshot there is, if this client has asked for one.
 pub(super) async fn of_seen(
     client: &ReadClient,
     targets: &[Target<'_>],
     seen: &mut [Observed],
 ) -> Result<(), Error> {
-    let asked = targets.iter();
-    let asked = asked.filter(|target| target.attributes.contains_key(SNAPSHOT));
-    let asked: HashSet<&str> = asked.map(|target| target.id).collect();
+    let asked: HashMap<&str, &Attributes> = targets
+        .iter()
+        .map(|target| (target.id, target.attributes))
+        .collect();
     for server in seen {
-        let change = client.changes().on(&server.id);
-        let is_taken = change.is_some_and(|change| change.kind == TAKE);
-        let matters = is_taken || asked.contains(server.id.as_str());
-        if matters && !server.attributes.contains_key(LOCKED) {
-            of_one(client, server).await?;
+        let wanted = asked.get(server.id.as_str()).and_then(|all| wanted(all));
+        if let Some(wanted) = wanted
+            && !server.attributes.contains_key(LOCKED)
+        {
+            of_one(client, server, wanted).await?;
         }
     }
     Ok(())
 }
 
+/// The name that is asked for.
+pub(super) fn wanted(attributes: &Attributes) -> Option<&str> {
+    attributes.get(SNAPSHOT).and_then(Json::as_str)
+}
+
 /// The same of one.
-pub(super) async fn of_one(client: &ReadClient, server: &mut Observed) -> Result<(), Error> {
+pub(super) async fn of_one(
+    client: &ReadClient,
+    server: &mut Observed,
+    wanted: &str,
+) -> Result<(), Error> {
+    let since = client.changes().snapshot_since(&server.id);
+    let Some(since) = since else {
+        return Ok(());
+    };
     let path = format!("{DROPLETS}/{}/snapshots", server.id);
-    let ending = format!("-{}", server.id);
-    let now = client.clock();
-    let its = |name: &str, created: &str| name.ends_with(&ending) && is_fresh(created, now);
     let snapshots = client.pages::<Snapshots, _>(&path, |snapshot| {
-        its(&snapshot.name, &snapshot.created_at).then_some(snapshot.name)
+        snapshot.name == wanted && is_since(&snapshot.created_at, since)
     });
-    if let Some(name) = snapshots.await?.into_iter().flatten().next() {
-        server.attributes.insert(SNAPSHOT.to_owned(), name.into());
+    if snapshots.await?.contains(&true) {
+        server.attributes.insert(SNAPSHOT.to_owned(), wanted.into());
     }
     Ok(())
 }
 
-fn is_fresh(created: &str, now: Option<Timestamp>) -> bool {
+fn is_since(created: &str, since: Timestamp) -> bool {
     let created: Option<Timestamp> = created.parse().ok();
-    created
-        .zip(now)
-        .is_none_or(|(created, now)| now.duration_since(created) < FRESH)
+    created.is_some_and(|created| created.duration_since(since) >= -SECONDS)
 }
 
 #[cfg(test)]
@@ -65,12 +75,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_hours_old_was_not_taken_for_this() {
-        let now = "2026-07-28T16:47:44Z".parse().ok();
-        assert!(is_fresh("2026-07-28T16:40:00Z", now));
-        assert!(!is_fresh("2026-07-28T10:40:00Z", now));
-        assert!(!is_fresh("2025-07-28T16:47:44Z", now));
-        // By a clock that is ahead.
-        assert!(is_fresh("2026-07-28T16:48:00Z", now));
+    fn what_was_there_before_was_not_taken_for_this() {
+        let since: Timestamp = "2026-07-28T16:47:44Z".parse().unwrap();
+        assert!(is_since("2026-07-28T16:47:43Z", since));
+        assert!(is_since("2026-07-28T16:50:00Z", since));
+        assert!(!is_since("2026-07-28T16:47:40Z", since));
+        assert!(!is_since("yesterday", since));
     }
 }
