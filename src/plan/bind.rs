@@ -59,6 +59,8 @@ struct Binder<'b, 'a> {
     by_id: HashMap<Id<'a>, usize>,
     /// Made once it is needed, which it is not where all is known by its id.
     free: OnceCell<Free<'a>>,
+    /// What others took the place of and is not gone yet, by the address that it had.
+    aside: HashMap<Address, Vec<&'a Recorded>>,
     bindings: Bindings<'a>,
 }
 
@@ -98,11 +100,18 @@ impl<'b, 'a> Binder<'b, 'a> {
         for (at, observed) in input.observed.iter().enumerate() {
             by_id.insert(id_of(observed), at);
         }
+        let mut aside: HashMap<Address, Vec<&Recorded>> = HashMap::new();
+        for recorded in &index.leaving {
+            if let Some((had, _)) = recorded.address.had() {
+                aside.entry(had).or_default().push(recorded);
+            }
+        }
         Self {
             input,
             index,
             by_id,
             free: OnceCell::new(),
+            aside,
             bindings: Bindings {
                 at: HashMap::with_capacity(input.observed.len()),
                 ..Bindings::default()
@@ -185,8 +194,9 @@ impl<'b, 'a> Binder<'b, 'a> {
                 .get(attribute)
                 .and_then(|value| self.resolve(value))
         };
-        let Some(nature) = nature(kind, wanted) else {
-            return Ok(None);
+        let nature = match nature(kind, wanted) {
+            Some(nature) => nature,
+            None => return Ok(self.led_there_before(kind, desired)),
         };
         let known = self.free.get_or_init(|| Free::of(self.input));
         let candidates = known
@@ -204,7 +214,8 @@ impl<'b, 'a> Binder<'b, 'a> {
             // Copies of one thing; which of them is taken does not matter.
             return Ok(free
                 .min_by_key(|&at| self.id_of(at))
-                .map(|at| (at, How::Nature)));
+                .map(|at| (at, How::Nature))
+                .or_else(|| self.led_there_before(kind, desired)));
         }
         let (mut ours, mut foreign, mut unmarked) = (Vec::new(), Vec::new(), Vec::new());
         for at in free {
@@ -234,6 +245,34 @@ impl<'b, 'a> Binder<'b, 'a> {
             ([_, _, ..], _, _) => Err(Box::new(self.ambiguous(&ours, address, desired))),
             ([], [], [_, _, ..]) => Err(Box::new(self.ambiguous(&unmarked, address, desired))),
         }
+    }
+
+    /// What says of something that another took the place of what is wanted to be said of that other.
+    /// It was right until then, and a run that was cut off did not come to lead it on.
+    fn led_there_before(&self, kind: &Kind, desired: &Desired) -> Option<(usize, How)> {
+        let known = self.free.get_or_init(|| Free::of(self.input));
+        let references = desired.references().map(|to| &to.address);
+        let before = references.filter_map(|address| self.aside.get(address));
+        let natures = before.flatten().filter_map(|before| {
+            let had = before.address.had().map(|(had, _)| had);
+            nature(kind, |attribute| {
+                desired.attributes.get(attribute)?.resolve(|to| {
+                    match Some(&to.address) == had.as_ref() {
+                        true => before.attributes.get(&to.attribute),
+                        false => self.index.wanted.get(&to.address)?.known(&to.attribute),
+                    }
+                })
+            })
+        });
+        let candidates = natures.flat_map(|nature| {
+            let key = (desired.account.as_str(), kind.name, nature);
+            known.by_nature.get(&key).into_iter().flatten().copied()
+        });
+        let mut free = candidates.filter(|&at| {
+            let observed = self.input.observed.get(at);
+            observed.is_some_and(|observed| !known.taken.contains_key(&id_of(observed)))
+        });
+        free.next().map(|at| (at, How::Nature))
     }
 
     fn foreign(&self, at: usize, desired: &Desired) -> Diagnostic {

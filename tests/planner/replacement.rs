@@ -382,3 +382,41 @@ fn what_shows_that_it_serves_is_asked_before_anything_leads_to_it() {
     ",
     );
 }
+
+#[test]
+fn what_nobody_recorded_is_led_on_by_the_next_run_too() {
+    let with = |image: &str| {
+        format!(
+            r#"{{"version": 2, "servers": {{"web": {{"region": "new1", "size": "small",
+                "image": "{image}", "names": ["www.acme.com"]}}}}}}"#
+        )
+    };
+    let mut world = World::made(&with("deb"));
+    let record = "record.www.acme.com/A".parse().unwrap();
+    world.recorded.remove(&record);
+    let mut world = world.asking_for(&with("newer"));
+    world.expect(
+        "
+        1 +/- server web: another in place of 2 · image deb → newer $6.00
+        2 & record www.acme.com A: take over 3, which is right already
+        3 ~ record www.acme.com A: 10.0.0.2 → web's public IPv4 [data] (after 1, 2)
+        4 ~ record www.acme.com AAAA: 2001:db8::2 → web's public IPv6 [data] (after 1)
+        5 … server web (2): wait 60 min · its address may be remembered (after 1, 2, 3, 4)
+        6 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3, 4, 5)
+        7 ~ file cloud.json: write networks of web
+    ",
+    );
+    let plan = world.plan().unwrap();
+    // Cut off once the other one is made.
+    world.carry_out(&plan.steps[0]);
+    world.expect(
+        "
+        1 & record www.acme.com A: take over 3, which is right already
+        2 ~ record www.acme.com A: 10.0.0.2 → 10.0.0.5 [data] (after 1)
+        3 ~ record www.acme.com AAAA: 2001:db8::2 → 2001:db8::5 [data]
+        4 … server web (2): wait 60 min · its address may be remembered (after 1, 2, 3)
+        5 - server web (2): with its disk · another serves in its place -$6.00 (after 1, 2, 3, 4)
+        6 ~ file cloud.json: write networks of web
+    ",
+    );
+}
