@@ -91,21 +91,7 @@ pub(super) fn changed(
     let kind = recorded.address.kind();
     changed.attributes = remember(kind, &changed.attributes, &observed.attributes);
     changed.refers_to = refers_to.to_vec();
-    note_copy(&mut changed, asked_for);
     changed
-}
-
-/// A copy is as good as new until something is changed.
-fn note_copy(changed: &mut Recorded, asked_for: &Attributes) {
-    let copied = kind(changed.address.kind()).and_then(|(_, kind)| kind.copied);
-    let Some(copied) = copied else { return };
-    if asked_for.contains_key(copied.attribute) {
-        let now = Timestamp::now().to_string();
-        changed.attributes.insert(copied.made_at, now.into());
-    } else {
-        changed.attributes.remove(copied.attribute);
-        changed.attributes.remove(copied.made_at);
-    }
 }
 
 /// Whether what was made can be used; if not, what is missing. It can be while a change of it waits

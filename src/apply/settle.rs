@@ -296,12 +296,13 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
     };
     Ok(match (intent.effect, found, known) {
         (Effect::Delete, None, _) => Seen::Done(Change::Remove(intent.address.clone())),
+        // What it shows meanwhile is not the last word.
+        (Effect::Update, Some(found), _) if is_on_its_way(&found, intent) => Seen::UnderWay,
         (Effect::Update, Some(found), Some(known)) if is_applied(intent, &found) => {
             let (asked_for, refers_to) = (&intent.attributes, &intent.refers_to);
             let changed = outcome::changed(known, asked_for, refers_to, &found);
             Seen::Done(Change::Put(changed))
         }
-        (Effect::Update, Some(found), _) if is_on_its_way(&found, intent) => Seen::UnderWay,
         // It may have another name than its address, so no plan would find it again by that.
         (Effect::Import, Some(found), known) if found.owners.contains(&state.lineage) => {
             let what = (

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::config::{Cloud, PublicKeys, Security};
 use crate::model::{Account, AccountViews, Address, Diagnostic, Observed, Recorded};
-use crate::plan::{self, Checksum, Input, Means, Op, Origin, Plan, Written, guard};
+use crate::plan::{self, Checksum, Input, Means, Op, Origin, Pattern, Plan, Written, guard};
 use crate::provider::{Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
 use crate::render::{PlanStyle, Sources, plan_text};
@@ -92,7 +92,14 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
     let nothing = BTreeMap::new();
     let recorded = recorded.unwrap_or(&nothing);
     if *destroying {
-        let unheard = not_applied_yet(&configuration.cloud, recorded);
+        let part = planning.part();
+        let is_meant = |address: &Address| {
+            let is = |patterns: &[Pattern]| patterns.iter().any(|one| one.matches(address));
+            (part.targets.is_empty() || is(&part.targets)) && !is(&part.excluded)
+        };
+        let mut unheard = not_applied_yet(&configuration.cloud, recorded);
+        unheard.retain(|(address, _)| is_meant(address));
+        let unheard: Vec<Diagnostic> = unheard.into_iter().map(|(_, told)| told).collect();
         if !unheard.is_empty() {
             return Err(problems(unheard));
         }
@@ -231,7 +238,10 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
 
 /// What cloud.json says to keep servers, or copies of them, and was not applied: destroy goes by the
 /// state, and would not heed it.
-fn not_applied_yet(cloud: &Cloud, recorded: &BTreeMap<Address, Recorded>) -> Vec<Diagnostic> {
+fn not_applied_yet(
+    cloud: &Cloud,
+    recorded: &BTreeMap<Address, Recorded>,
+) -> Vec<(Address, Diagnostic)> {
     let mut unheard = Vec::new();
     for wanted in &cloud.servers {
         let address = server::address(&wanted.name.value);
@@ -253,12 +263,11 @@ fn not_applied_yet(cloud: &Cloud, recorded: &BTreeMap<Address, Recorded>) -> Vec
             if let Some(said) = said
                 && recorded.attributes.get(attribute) != Some(&value)
             {
-                unheard.push(
-                    Diagnostic::error(format!("`{key}` of {address} was not applied yet"))
-                        .detail("destroy goes by the state, which does not say so")
-                        .hint(format!("apply it first, or take `{key}` out of cloud.json"))
-                        .at(said.place.clone()),
-                );
+                let told = Diagnostic::error(format!("`{key}` of {address} was not applied yet"))
+                    .detail("destroy goes by the state, which does not say so")
+                    .hint(format!("apply it first, or take `{key}` out of cloud.json"))
+                    .at(said.place.clone());
+                unheard.push((address.clone(), told));
             }
         }
     }

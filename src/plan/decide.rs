@@ -32,6 +32,8 @@ pub(super) struct Decision<'a> {
     pub(super) ours: bool,
     /// Whether it exists and must be waited for.
     pub(super) awaited: bool,
+    /// What the state has to say of one that another takes the place of, before that is made.
+    pub(super) noted: Vec<Change>,
     /// What the state does not know of it yet.
     pub(super) refreshed: Option<Refreshed>,
     /// What it loses that no state has and that goes all the same.
@@ -266,6 +268,7 @@ impl<'a> Decider<'_, 'a> {
             ours: how == Some(How::Mark)
                 || known_to_state.is_some_and(|r| r.origin == Origin::Created),
             awaited,
+            noted: Vec::new(),
             refreshed: known_to_state
                 .zip(found)
                 .and_then(|(recorded, found)| diff::refreshed(kind, recorded, found)),
@@ -345,6 +348,7 @@ impl<'a> Decider<'_, 'a> {
             how: None,
             ours: true,
             awaited: false,
+            noted: diff::noted(kind, desired, self.facts),
             refreshed: None,
             evicted: None,
             drain: drain.filter(|_| !goes_first),
@@ -439,6 +443,7 @@ impl<'a> Decider<'_, 'a> {
             how: None,
             ours: recorded.origin == Origin::Created,
             awaited: false,
+            noted: Vec::new(),
             refreshed: None,
             evicted: None,
             drain: self

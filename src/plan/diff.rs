@@ -73,6 +73,19 @@ pub(super) fn unanswered(kind: &Kind, desired: &Desired, facts: &Facts<'_>) -> V
     change.into_iter().collect()
 }
 
+/// What is for the state alone and cloud.json has changed, of something that is to go.
+pub(super) fn noted(kind: &Kind, desired: &Desired, facts: &Facts<'_>) -> Vec<Change> {
+    let passes = [
+        kind.probed.as_ref().map(|probed| probed.unanswered),
+        kind.forgotten_at,
+    ];
+    let ours = kind.attributes.iter().filter(|attribute| {
+        attribute.on_change == OnChange::Ours && !passes.contains(&Some(attribute.name))
+    });
+    ours.filter_map(|attribute| ours_changed(attribute, desired, facts))
+        .collect()
+}
+
 /// An attribute for the state alone that cloud.json has changed. One that is not mentioned is off.
 fn ours_changed(attribute: &Attribute, desired: &Desired, facts: &Facts<'_>) -> Option<Change> {
     let recorded = facts.recorded.get(&desired.address)?;
@@ -137,6 +150,15 @@ pub(super) fn is_outdated(
                 let wanted = desired.attributes.get(attribute.name);
                 let wanted = wanted.and_then(|wanted| facts.resolve(wanted));
                 wanted.is_some() && applied.is_some() && wanted.as_deref() != applied
+            }
+            // Somebody else made it anew from what cloud.json asks for.
+            OnChange::MadeFrom => {
+                let is = facts.bound(&desired.address).map(|bound| &bound.attributes);
+                let wanted = desired.known(attribute.name);
+                let shown = wanted.zip(is);
+                let shown =
+                    shown.is_some_and(|(wanted, is)| kind.shows(attribute.name, wanted, is));
+                applied.is_some() && shown && wanted != applied
             }
             _ => false,
         }

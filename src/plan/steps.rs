@@ -116,8 +116,13 @@ struct Draft<'d> {
 /// The drafts of a decision, the first of which becomes the one numbered `first`, from 0.
 fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec<Draft<'d>> {
     let mut drafts: Vec<Draft<'d>> = Vec::new();
-    if decision.action.verb == Verb::Recreate {
-        drafts.extend(replaced::goes_first(input, decision));
+    drafts.extend(replaced::noted(input, decision));
+    let noted = drafts.len();
+    if decision.action.verb == Verb::Recreate
+        && let Some(mut goes) = replaced::goes_first(input, decision)
+    {
+        goes.needs.extend(first..first + noted);
+        drafts.push(goes);
     }
     let before = drafts.len();
     drafts.extend(whole(input, decision));
@@ -140,8 +145,11 @@ fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec
             drafts.push(draft);
         }
     }
+    let stays = matches!(decision.action.verb, Verb::Import | Verb::Update);
     let mut changes = decision.action.changes.iter();
-    if changes.any(|change| probe::is_answer(decision, change)) {
+    if changes
+        .any(|change| probe::is_answer(decision, change) || stays && change.remakes(decision.kind))
+    {
         let made = (first..first + drafts.len()).collect();
         drafts.extend(probe::asks(decision, made));
     }
@@ -213,17 +221,13 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
         (Op::Await { .. }, Some(id)) => (Verb::NoOp, words::awaited(id)),
         _ => (action.verb, words::detail(decision)),
     };
-    let kept = match action.verb {
-        Verb::Delete => snapshot::kept(input, decision),
-        _ => None,
-    };
     let step = Step {
         number: 0,
         op,
         verb,
         kind: decision.kind.name.to_owned(),
         label: words::label(decision),
-        detail: detail + &words::whereabouts(input, decision) + &kept.unwrap_or_default(),
+        detail: detail + &words::whereabouts(input, decision),
         monthly: match action.verb {
             Verb::Create => action.monthly_after,
             // The one that it takes the place of may be paid for as well.
@@ -276,16 +280,23 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
     };
     let is = action.before.clone().unwrap_or_default();
     let kind = decision.kind;
-    let (noted, changes): (Vec<Change>, Vec<Change>) = action
+    let (mut noted, changes): (Vec<Change>, Vec<Change>) = action
         .changes
         .iter()
         .filter(|change| !probe::is_answer(decision, change))
         .cloned()
         .partition(|change| change.is_for_the_state(kind));
     let mut stages = stages(account.capabilities, kind.name, &changes, &is);
+    let mut is_first = false;
+    if changes.iter().any(|change| change.remakes(kind)) {
+        let again = probe::is_to_answer_again(decision);
+        is_first = again.is_some();
+        noted.extend(again);
+    }
     if !noted.is_empty() {
         for stage in &mut stages {
             stage.needs.iter_mut().for_each(|needed| *needed += 1);
+            stage.needs.extend(is_first.then_some(0));
         }
         stages.insert(0, Stage::noting(noted));
     }

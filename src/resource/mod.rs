@@ -166,8 +166,6 @@ pub struct Copied {
     pub with: &'static str,
     /// The attribute that is the copy's name: to give it that is to make the copy.
     pub attribute: &'static str,
-    /// The attribute in which the state says when that was made, as long as nothing was changed since.
-    pub made_at: &'static str,
     /// The copy's name, from the attributes and the id of what it is of: the same every time, so
     /// that a copy of which nobody has the answer is found again.
     pub named: fn(&Attributes, &str) -> String,

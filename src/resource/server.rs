@@ -83,8 +83,6 @@ pub const REBUILD: &str = "rebuild";
 pub const ON_DESTROY: &str = "on_destroy";
 /// The name of a snapshot that was taken of it before it goes.
 pub const SNAPSHOT: &str = "snapshot";
-/// When that was taken, as RFC 3339 has it, while nothing was changed since.
-pub const SNAPSHOT_AT: &str = "snapshot_at";
 /// What comes first when another takes its place: [`DESTROY_FIRST`], or the other.
 pub const REPLACE: &str = "replace";
 /// It goes before another is made.
@@ -126,7 +124,6 @@ pub const KIND: Kind = Kind {
         asked_by: ON_DESTROY,
         with: SNAPSHOT,
         attribute: SNAPSHOT,
-        made_at: SNAPSHOT_AT,
         named: |attributes, id| {
             let name = known_text(attributes, NAME).unwrap_or_default();
             format!("{name}-{id}")
@@ -190,7 +187,6 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(LOCKED, "lock", OnChange::Seen),
     attribute(ON_DESTROY, "snapshot", OnChange::Ours),
     attribute(SNAPSHOT, "snapshot", OnChange::Seen),
-    attribute(SNAPSHOT_AT, "time of its snapshot", OnChange::Seen),
     attribute(PROTECT, "protection", OnChange::Ours),
     attribute(CHECK, "check", OnChange::Manner),
     attribute(UNANSWERED, "answer", OnChange::Ours),
@@ -244,6 +240,9 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
         (ON_DESTROY, None) => "no snapshot before it goes any more".to_owned(),
         (SNAPSHOT, Some(name)) => format!("snapshot {name}"),
         (PROTECT, _) => "no longer protected".to_owned(),
+        (UNANSWERED, _) if after.known() == Some(&Json::Bool(true)) => {
+            "to be asked again whether it serves".to_owned()
+        }
         (UNANSWERED, _) => "no longer asked whether it serves".to_owned(),
         (IGNORE, _) => ignored(after),
         // It has it already, and whoever gave it that has not said yet that it is to stay so.

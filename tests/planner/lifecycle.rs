@@ -44,7 +44,14 @@ fn what_was_made_anew_already_is_not_made_anew() {
     let seen = &mut world.seen("server.web").attributes;
     seen.remove("image");
     seen.insert("made_from".to_owned(), "newer".into());
+    // The state is to know, or taking that back would be no change.
+    world.expect("1 & server web: take over 2, which is right already");
+    let plan = world.plan().unwrap();
+    world.carry_out(&plan.steps[0]);
     world.expect("");
+    world
+        .asking_for(&server(REBUILT))
+        .expect("1 ~ server web: rebuild: newer → deb · downtime · data loss: its disk [image]");
 }
 
 #[test]
@@ -148,5 +155,52 @@ fn a_copy_is_kept_of_what_goes_first() {
     assert!(
         text.starts_with("1 ~ server web: snapshot web-2 · stays · $0.05 a GB and month [snapshot]\n2 - server web: with its disk"),
         "{text}"
+    );
+}
+
+#[test]
+fn what_is_made_anew_where_it_is_is_asked_again() {
+    let checked = |image: &str| {
+        let more =
+            r#""on_image_change": "rebuild", "check": {"tcp": 22}, "names": ["www.acme.com"]"#;
+        server(more).replace("deb", image)
+    };
+    let mut world = made(&checked("deb")).asking_for(&checked("newer"));
+    world.expect(
+        "
+        1 ~ server web: to be asked again whether it serves [unanswered]
+        2 ~ server web: rebuild: deb → newer · downtime · data loss: its disk [image] (after 1)
+        3 … server web: until tcp 22 answers (after 1, 2)
+    ",
+    );
+    let plan = world.plan().unwrap();
+    world.carry_out(&plan.steps[0]);
+    world.carry_out(&plan.steps[1]);
+    world.expect("1 … server web: until tcp 22 answers");
+}
+
+#[test]
+fn what_is_to_be_copied_is_so_also_if_that_is_said_with_what_replaces_it() {
+    let mut world = made(&server("")).asking_for(
+        &server(r#""on_destroy": "snapshot", "replace": "destroy-first""#).replace("deb", "newer"),
+    );
+    world.expect(
+        "
+        1 ~ server web: a snapshot before it goes, from now on [on_destroy]
+        2 ~ server web: snapshot web-2 · stays · $0.05 a GB and month [snapshot] (after 1)
+        3 - server web: with its disk · another is made in its place · downtime -$6.00 (after 1, 2)
+        4 -/+ server web: another in place of 2 · image deb → newer $6.00 (after 1, 3)
+        5 ~ file cloud.json: write networks of web
+    ",
+    );
+    let plan = world.plan().unwrap();
+    world.carry_out(&plan.steps[0]);
+    // The rest fails, and it is taken out.
+    world.asking_for(r#"{"version": 2, "servers": {}}"#).expect(
+        "
+            1 ~ server web: snapshot web-2 · stays · $0.05 a GB and month [snapshot]
+            2 - server web: with its disk · no longer in cloud.json -$6.00 (after 1)
+            3 - ssh_key key@acme.com: take out of the account · no longer in cloud.json (after 2)
+        ",
     );
 }

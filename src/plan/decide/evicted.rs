@@ -36,6 +36,7 @@ pub(super) fn evicted<'a>(facts: &Facts<'a>, notes: &mut Vec<Diagnostic>) -> Vec
                 how: None,
                 ours: false,
                 awaited: false,
+                noted: Vec::new(),
                 refreshed: None,
                 evicted: Some(loses),
                 drain: None,

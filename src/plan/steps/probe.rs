@@ -60,6 +60,17 @@ pub(super) fn asks<'d>(decision: &'d Decision<'_>, needs: Vec<usize>) -> Option<
     })
 }
 
+/// That what is made anew where it is has not answered yet, if it is asked.
+pub(super) fn is_to_answer_again(decision: &Decision<'_>) -> Option<Change> {
+    let probed = decision.kind.probed.as_ref()?;
+    probe(decision)?;
+    Some(Change {
+        attribute: probed.unanswered.to_owned(),
+        before: Json::Bool(false),
+        after: Value::Known(Json::Bool(true)),
+    })
+}
+
 /// Whether a change is that something has answered at last, and it is still to be asked.
 pub(super) fn is_answer(decision: &Decision<'_>, change: &Change) -> bool {
     let unanswered = decision

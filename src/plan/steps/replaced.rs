@@ -1,7 +1,7 @@
 //! The steps of what goes because another serves in its place.
 
 use crate::model::{Address, Attributes};
-use crate::plan::decide::Decision;
+use crate::plan::decide::{Decision, values};
 use crate::plan::drain::{self, Drain};
 use crate::plan::{Input, Op, Step, Verb, words};
 use crate::resource::{Kind, OnChange, kind};
@@ -40,6 +40,58 @@ fn draining<'d>(
         stands_at: None,
         copy: None,
     }
+}
+
+/// What the state has to say of what goes before anything else is done: also if that fails, the next
+/// run goes by it.
+pub(super) fn noted<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
+    if decision.noted.is_empty() {
+        return None;
+    }
+    let address = decision.action.address.clone();
+    let recorded = input.recorded.get(&address)?;
+    let kind = decision.kind;
+    let mut attributes = values(&recorded.attributes);
+    let words = decision.noted.iter().map(|change| {
+        if let Some(attribute) = kind.attribute(&change.attribute) {
+            attributes.insert(attribute.name, change.after.clone());
+        }
+        (kind.changed)(&change.attribute, &change.before, &change.after)
+    });
+    let words: Vec<String> = words.collect();
+    Some(Draft {
+        step: Step {
+            number: 0,
+            verb: Verb::Update,
+            kind: kind.name.to_owned(),
+            label: words::label(decision),
+            detail: words.join(", "),
+            monthly: None,
+            loses: None,
+            wipes: false,
+            interrupts: false,
+            permanent: false,
+            waits_for: Vec::new(),
+            after: Vec::new(),
+            op: Op::Update {
+                address: address.clone(),
+                id: recorded.id.clone(),
+                attributes,
+                refers_to: recorded.refers_to.clone(),
+                changes: decision.noted.clone(),
+            },
+        },
+        rank: (Part::Make, decision.rank),
+        address,
+        refers_to: Vec::new(),
+        needs: Vec::new(),
+        after: Vec::new(),
+        gives_back: Vec::new(),
+        lets_go: Vec::new(),
+        drain: None,
+        stands_at: None,
+        copy: None,
+    })
 }
 
 fn drain_step(kind: &Kind, address: &Address, id: String, drain: Drain, wait: bool) -> Step {

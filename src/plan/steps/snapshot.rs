@@ -1,8 +1,6 @@
 //! The steps that keep a copy of what is deleted.
 
-use jiff::{SignedDuration, Timestamp};
-
-use crate::model::{Address, Attributes, Recorded, Value};
+use crate::model::{Address, Attributes, Value};
 use crate::plan::decide::{Decision, values};
 use crate::plan::{Change, Input, Op, Step, Verb, words};
 use crate::resource::Copied;
@@ -15,27 +13,6 @@ pub(super) struct Copy {
     attributes: Attributes<Value>,
     refers_to: Vec<Address>,
     detail: String,
-}
-
-/// For so long a copy that a run made stands for a new one: a run that was cut off is gone on with.
-const FRESH: SignedDuration = SignedDuration::from_hours(1);
-
-/// What is said of a copy that an earlier run made of what a decision deletes.
-pub(super) fn kept(input: &Input<'_>, decision: &Decision<'_>) -> Option<String> {
-    let recorded = input.recorded.get(&decision.action.address)?;
-    let copied = decision.kind.copied?;
-    let copy = fresh(input, copied, recorded)?;
-    let at: Timestamp = recorded.text(copied.made_at)?.parse().ok()?;
-    let about = decision.kind.attribute(copied.attribute)?.about;
-    Some(format!(" · {about} {copy} of {} stays", words::time(at)))
-}
-
-/// The copy that there is already.
-fn fresh<'r>(input: &Input<'_>, copied: Copied, recorded: &'r Recorded) -> Option<&'r str> {
-    let made_at: Timestamp = recorded.text(copied.made_at)?.parse().ok()?;
-    let age = input.now.duration_since(made_at);
-    let copy = recorded.text(copied.attribute)?;
-    (age < FRESH && age > -FRESH).then_some(copy)
 }
 
 /// The copy that is to be made of what a decision deletes, if one is asked for: by the state, also if
@@ -56,13 +33,17 @@ pub(super) fn asked_for(input: &Input<'_>, decision: &Decision<'_>) -> Option<Co
         .into_iter()
         .chain(in_its_place)
         .any(|recorded| says(&recorded.attributes));
+    let had = address.had().map(|(had, _)| had);
+    let mut desired = input.desired.iter();
+    let desired = desired.find(|desired| Some(&desired.address) == had.as_ref());
     let is_wanted = decision
         .desired
+        .or(desired)
         .is_some_and(|desired| desired.text(copied.asked_by) == Some(copied.with));
     if !is_recorded && !is_wanted {
         return None;
     }
-    let recorded = recorded.filter(|recorded| fresh(input, copied, recorded).is_none())?;
+    let recorded = recorded?;
     let before = action.before.as_ref().unwrap_or(&recorded.attributes);
     let attribute = decision.kind.attribute(copied.attribute)?;
     let after = name(copied, before, &recorded.id);

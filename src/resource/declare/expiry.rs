@@ -6,7 +6,7 @@ use crate::config::{Cloud, Ends, Server};
 use crate::model::{Address, Diagnostic, Place};
 
 use super::{Declaration, Setting, server_address};
-use crate::resource::{domain, record};
+use crate::resource::{domain, record, server};
 
 /// So long before a server expires every plan says so.
 const NOTICE: SignedDuration = SignedDuration::from_hours(3 * 24);
@@ -23,7 +23,24 @@ fn end(server: &Server, setting: &Setting<'_>) -> Option<Timestamp> {
 }
 
 pub(super) fn is_expired(server: &Server, setting: &Setting<'_>) -> bool {
+    is_over(server, setting) && !is_kept_for_now(server, setting)
+}
+
+fn is_over(server: &Server, setting: &Setting<'_>) -> bool {
     end(server, setting).is_some_and(|end| end <= setting.now)
+}
+
+/// Whether cloud.json says more than was applied of what is to keep it, or a copy of it: that is
+/// applied first.
+fn is_kept_for_now(server: &Server, setting: &Setting<'_>) -> bool {
+    let recorded = setting.recorded.get(&server_address(server));
+    let snapshot = server.lifecycle.snapshot.as_ref();
+    let snapshot = snapshot.is_some_and(|snapshot| snapshot.value);
+    recorded.is_some_and(|recorded| {
+        let is_protected = recorded.attributes.get(server::PROTECT) == Some(&true.into());
+        let is_copied = recorded.text(server::ON_DESTROY) == Some(server::SNAPSHOT);
+        server.protect.value && !is_protected || snapshot && !is_copied
+    })
 }
 
 /// When it expires, in the user's words.
@@ -69,6 +86,8 @@ enum Said {
     Again,
     /// It is not made.
     NotMade,
+    /// What is to keep it, or a copy of it, is applied first.
+    Kept,
 }
 
 struct Group<'a> {
@@ -88,9 +107,10 @@ pub(super) fn notes(cloud: &Cloud, setting: &Setting<'_>) -> Vec<Diagnostic> {
         let said = match expires.value.ends {
             _ if left > NOTICE => continue,
             _ if left > SignedDuration::ZERO => Said::Soon(roughly(left)),
-            Ends::After(_) => Said::Again,
+            _ if is_kept_for_now(server, setting) => Said::Kept,
             Ends::At(_) if is_recorded => continue,
             Ends::At(_) => Said::NotMade,
+            Ends::After(_) => Said::Again,
         };
         let place = &expires.place;
         match groups
@@ -132,6 +152,11 @@ impl Group<'_> {
             ))
             .detail("a duration counts from when a server is made, each time it is")
             .hint("take it out of cloud.json, or give it a date"),
+            Said::Kept => Diagnostic::note(format!(
+                "{who} {} for now: expired {when}",
+                verb("stays", "stay")
+            ))
+            .detail("what cloud.json says of protection and of a snapshot is applied first"),
             Said::NotMade => Diagnostic::note(format!(
                 "{who} {} not made: expired {when}",
                 verb("is", "are")

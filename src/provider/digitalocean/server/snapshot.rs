@@ -17,7 +17,7 @@ use super::DROPLETS;
 /// The action that takes one.
 pub(super) const TAKE: &str = "snapshot";
 /// Times are told in whole seconds, and by more than one machine.
-const SECONDS: SignedDuration = SignedDuration::from_secs(2);
+const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// Tells of those that were looked at which snapshot there is, if this client has asked for one.
 pub(super) async fn of_seen(
@@ -67,7 +67,7 @@ pub(super) async fn of_one(
 
 fn is_since(created: &str, since: Timestamp) -> bool {
     let created: Option<Timestamp> = created.parse().ok();
-    created.is_some_and(|created| created.duration_since(since) >= -SECONDS)
+    created.is_some_and(|created| created.duration_since(since) >= -SKEW)
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
         let since: Timestamp = "2026-07-28T16:47:44Z".parse().unwrap();
         assert!(is_since("2026-07-28T16:47:43Z", since));
         assert!(is_since("2026-07-28T16:50:00Z", since));
-        assert!(!is_since("2026-07-28T16:47:40Z", since));
+        assert!(!is_since("2026-07-28T16:46:40Z", since));
         assert!(!is_since("yesterday", since));
     }
 }
