@@ -91,3 +91,22 @@ fn what_is_not_made_has_not_begun() {
         .collect();
     assert_eq!(notes, ["server.web is not made: expired 2025-12-31"]);
 }
+
+#[test]
+fn what_is_to_keep_it_is_applied_first() {
+    let more = r#", "expires": "1970-01-31", "protect": true"#;
+    let mut world = World::made(&asking("")).asking_for(&asking(more));
+    world.now = "1970-03-01T00:00:00Z".parse().unwrap();
+    let plan = world.plan().unwrap();
+    let steps: Vec<&str> = plan.steps.iter().map(|step| &*step.detail).collect();
+    assert_eq!(steps, ["protected from now on"]);
+    let told = plan.notes.iter().map(|note| &*note.summary);
+    let told: Vec<&str> = told.collect();
+    assert_eq!(told, ["server.web stays for now: expired 1970-01-31"]);
+    world.carry_out(&plan.steps[0]);
+    // It is protected now, and that is all that can be done.
+    let Err(refused) = world.plan() else {
+        panic!("it is deleted");
+    };
+    assert_eq!(refused[0].summary, "server.web is protected");
+}
