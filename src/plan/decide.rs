@@ -572,8 +572,12 @@ pub(super) fn price_change(
 ) -> Option<Money> {
     let price = |attributes| (kind.price)(attributes, catalog);
     let mut priced = kind.priced_by.iter();
-    match (price(before), price(after)) {
-        (Price::Monthly(before), Price::Monthly(after)) => Some(after - before),
+    let amount = |price| match price {
+        Price::Free => Some(Money::ZERO),
+        price => price.monthly(),
+    };
+    match (amount(price(before)), amount(price(after))) {
+        (Some(before), Some(after)) => Some(after - before),
         _ if priced.all(|name| before.get(name) == after.get(name)) => Some(Money::ZERO),
         _ => None,
     }

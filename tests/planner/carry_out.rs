@@ -4,7 +4,7 @@ use cloudbuilder::model::{
     Address, Attributes, Money, Observed, Origin, Readiness, Recorded, Value,
 };
 use cloudbuilder::plan::{Op, Step};
-use cloudbuilder::resource::{OnChange, kind, record, server};
+use cloudbuilder::resource::{OnChange, kind, record, reserved_ip, server};
 use serde_json::{Value as Json, json};
 
 use crate::world::{OURS, World, now};
@@ -86,6 +86,7 @@ impl World {
                 let recorded = self.recorded.get_mut(address).unwrap();
                 recorded.attributes.extend(changed);
                 recorded.refers_to.clone_from(refers_to);
+                self.price(address, id);
             }
             Op::Await { address, id } => {
                 assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
@@ -227,8 +228,20 @@ impl World {
         let id = self.put(kind.name, shown, owners);
         let made = (account.to_owned(), attributes);
         self.write_down(address, &id, Origin::Created, made, refers_to);
+        self.price(address, &id);
         if kind.lingers {
             self.found(address, &id).readiness = Readiness::Pending("boots".to_owned());
+        }
+    }
+
+    /// A reserved IP costs as long as no server has it.
+    fn price(&mut self, address: &Address, id: &str) {
+        if address.kind() == reserved_ip::KIND.name {
+            let found = self.found(address, id);
+            found.monthly = Some(match found.text(reserved_ip::SERVER) {
+                Some(_) => Money::ZERO,
+                None => reserved_ip::UNASSIGNED,
+            });
         }
     }
 
@@ -260,6 +273,7 @@ impl World {
         if address.kind() == server::KIND.name {
             self.come_up(&id);
         }
+        self.found(address, &id).readiness = Readiness::Ready;
         let (_, kind) = kind(address.kind()).unwrap();
         let is = self.found(address, &id).attributes.clone();
         let recorded = self.recorded.get_mut(address).unwrap();

@@ -28,6 +28,7 @@ mod domain;
 mod firewall;
 mod listing;
 mod record;
+mod reserved_ip;
 mod server;
 mod ssh_key;
 #[cfg(test)]
@@ -62,6 +63,7 @@ const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &vpc::Adapter,
     &firewall::Adapter,
     &server::Adapter,
+    &reserved_ip::Adapter,
     &domain::Adapter,
     &record::Adapter,
 ];
@@ -86,6 +88,10 @@ const UPDATES: &[Update] = &[
         ..Update::at_once("firewall", &["name", "tags", "inbound", "outbound"])
     },
     Update::at_once("record", &["name", "data", "ttl"]),
+    Update {
+        takes: ACTION,
+        ..Update::at_once("reserved_ip", &["server"])
+    },
     action(&["name"], ACTION),
     action(&["backups", "backup_policy"], ACTION),
     action(&["enable_ipv6"], ACTION),
@@ -116,7 +122,15 @@ const SNAPSHOT_GB: Money = Money::from_cents(6);
 
 static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
-    kinds: &["ssh_key", "vpc", "firewall", "server", "domain", "record"],
+    kinds: &[
+        "ssh_key",
+        "vpc",
+        "firewall",
+        "server",
+        "reserved_ip",
+        "domain",
+        "record",
+    ],
     updates: UPDATES,
     leaves: &[],
     copy_gb: Some(SNAPSHOT_GB),
