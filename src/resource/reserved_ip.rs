@@ -41,10 +41,7 @@ pub const KIND: Kind = Kind {
         _ => Price::Free,
     },
     check,
-    removal: |recorded: &Recorded, _: &Facts<'_>| match recorded.origin {
-        Origin::Found => Removal::Keep("it was in the account before".to_owned()),
-        Origin::Created => Removal::Delete,
-    },
+    removal,
     ..PLAIN
 };
 
@@ -108,6 +105,33 @@ fn check(facts: &Facts<'_>, problems: &mut Vec<Diagnostic>) {
                 problems.extend(occupied(facts, desired, &to.address));
             }
             _ => problems.push(on_no_server(facts, desired)),
+        }
+    }
+    too_many(facts, problems);
+}
+
+/// Once the limit is reached, the first servers would be paid for already.
+fn too_many(facts: &Facts<'_>, problems: &mut Vec<Diagnostic>) {
+    for (account, view) in facts.accounts {
+        let Some(&limit) = view.limits.get(KIND.name) else {
+            continue;
+        };
+        let new = facts.planned().filter(|desired| {
+            desired.address.kind() == KIND.name
+                && desired.account == *account
+                && facts.bound(&desired.address).is_none()
+        });
+        let (new, is) = (new.count(), facts.in_account(account, KIND.name).count());
+        if new > 0 && (is + new) as u64 > limit {
+            let account = match facts.accounts.len() {
+                0 | 1 => "the account".to_owned(),
+                _ => format!("the account `{account}`"),
+            };
+            problems.push(
+                Diagnostic::error(format!("{account} may have {limit} reserved IPs"))
+                    .detail(format!("it has {is}, and this plan would add {new}"))
+                    .hint("ask the provider for a higher limit, or give up addresses first"),
+            );
         }
     }
 }
@@ -174,6 +198,21 @@ fn occupied(facts: &Facts<'_>, desired: &Desired, server: &Address) -> Option<Di
                 desired.address
             ))
             .hint("take it off the server in the account, then run it again"),
+    })
+}
+
+/// It goes only if we made it. One that is left without its server costs.
+fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {
+    if recorded.origin == Origin::Created {
+        return Removal::Delete;
+    }
+    let mut servers = recorded.refers_to.iter();
+    let stays = servers.any(|server| facts.wanted.contains_key(server));
+    Removal::Keep(match stays {
+        true => "it was in the account before".to_owned(),
+        false => {
+            format!("it was in the account before, and costs {UNASSIGNED} a month on no server")
+        }
     })
 }
 

@@ -229,6 +229,19 @@ fn what_cannot_be_is_refused() {
     let told = refused(&two);
     assert_eq!(told.len(), 1);
     assert!(told[0].starts_with("server.web has another reserved IP: 203.0.113."));
+    // The account has few of them.
+    let three = cloud(
+        r#""a": {}, "b": {}, "c": {}"#,
+        r#""a": {"reserved_ip": "a"}, "b": {"reserved_ip": "b"}, "c": {"reserved_ip": "c"}"#,
+    );
+    let problems = world(&three).plan().unwrap_err();
+    assert_eq!(
+        (problems[0].summary.as_str(), problems[0].detail.as_str()),
+        (
+            "the account may have 2 reserved IPs",
+            "it has 0, and this plan would add 3"
+        )
+    );
     // It stays in its region.
     let mut far = made(&cloud(r#""web": {}"#, WITH));
     let region = ("region".to_owned(), Json::from("new1"));

@@ -279,6 +279,7 @@ impl World {
             catalog: catalog.cloned(),
             dns_in: None,
             left_out: BTreeMap::new(),
+            limits: BTreeMap::from([("reserved_ip", 2)]),
         };
         let names = ["default"].into_iter().chain(self.another);
         names.map(|name| (name.to_owned(), view.clone())).collect()

@@ -3,6 +3,7 @@
 //! Facts about the API come from its public description (github.com/digitalocean/openapi) and its
 //! documentation; a comment says so where one of them is surprising.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -259,6 +260,13 @@ impl Read for Reader {
             "server" => server::settling_of_change(&self.client, attributes),
             _ => Duration::ZERO,
         }
+    }
+
+    fn limits(&self) -> BTreeMap<&'static str, u64> {
+        let account = self.account.get();
+        let reserved_ips = account.and_then(|account| account.reserved_ip_limit);
+        let reserved_ips = reserved_ips.map(|limit| ("reserved_ip", limit));
+        reserved_ips.into_iter().collect()
     }
 
     fn requests(&self) -> u64 {
