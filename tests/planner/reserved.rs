@@ -1,6 +1,6 @@
 //! Reserved IPs: what is led to them and when, and which server has them.
 
-use cloudbuilder::model::{Attributes, Capabilities, Update};
+use cloudbuilder::model::{Attributes, Capabilities, Diagnostic, Update};
 use cloudbuilder::resource::reserved_ip;
 use serde_json::Value as Json;
 
@@ -54,7 +54,7 @@ fn done(mut world: World) -> World {
 fn refused(world: &World) -> Vec<String> {
     let problems = world.plan().expect_err("a refusal");
     assert!(problems.iter().all(|problem| problem.place.is_some()));
-    let errors = problems.into_iter().filter(|problem| problem.is_error());
+    let errors = problems.into_iter().filter(Diagnostic::is_error);
     errors.map(|problem| problem.summary).collect()
 }
 
@@ -208,6 +208,21 @@ fn one_that_is_on_the_server_already_is_taken_over_and_stays() {
         2 . reserved_ip web: stays in the account: it was in the account before (after 1)
         note: reserved_ip.web stays in the account: it was in the account before; cloudbuilder forgets it
     ",
+    );
+}
+
+#[test]
+fn names_of_others_that_lead_to_one_that_goes_are_told() {
+    let mut world = made(&cloud(r#""web": {}"#, WITH)).asking_for(&cloud("", WITHOUT));
+    let ip = world.record_of("reserved_ip.web").id.clone();
+    world.add_record("shop.acme.com", "A", &ip);
+    let notes = world.plan().expect("a plan").notes;
+    let told = notes.iter().map(|note| note.summary.as_str());
+    assert!(
+        told.clone()
+            .any(|told| told == "shop.acme.com leads to web, whose address is given back"),
+        "{:?}",
+        told.collect::<Vec<_>>()
     );
 }
 
