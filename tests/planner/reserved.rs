@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::world::{CAPABILITIES, World};
 
-static RESERVED: Capabilities = Capabilities {
+pub(crate) static RESERVED: Capabilities = Capabilities {
     kinds: &["ssh_key", "server", "reserved_ip", "domain", "record"],
     updates: &[
         Update::at_once("record", &["name", "data", "ttl"]),
@@ -187,6 +187,26 @@ fn it_comes_to_another_server_between_the_names() {
     ",
     );
     done(gone);
+}
+
+#[test]
+fn a_part_in_which_it_moves_has_the_names_that_let_go_of_it() {
+    let servers = |a: &str, b: &str| {
+        format!(
+            r#""a": {{"names": ["a.acme.com"]{a}}}, "b": {{{}}}"#,
+            b.trim_start_matches(", ")
+        )
+    };
+    let has = r#", "reserved_ip": "web""#;
+    let world = made(&cloud(r#""web": {}"#, &servers(has, "")));
+    let mut part = world.asking_for(&cloud(r#""web": {}"#, &servers("", has)));
+    part.part.targets = vec!["reserved_ip.web".parse().unwrap()];
+    part.expect(
+        "
+        1 ~ record a.acme.com A: 203.0.113.4 → 10.0.0.2 [data]
+        2 ~ reserved_ip web: from server 2 to server 3 [server] (after 1)
+    ",
+    );
 }
 
 #[test]

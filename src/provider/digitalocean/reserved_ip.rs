@@ -78,9 +78,14 @@ impl adapter::Adapter<ReadClient> for Adapter {
     /// An account has few of them.
     fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
-            match scope.whole || scope.concerns(KIND.name) {
-                true => Ok(all(client).await?.into()),
-                false => Ok(Listed::default()),
+            let is_asked_for = scope.concerns(KIND.name);
+            if !scope.whole && !is_asked_for {
+                return Ok(Listed::default());
+            }
+            match all(client).await {
+                // A token that may not see them has none to look after.
+                Err(error) if error.status == Some(403) && !is_asked_for => Ok(Listed::default()),
+                all => Ok(all?.into()),
             }
         }
         .boxed()
@@ -217,7 +222,9 @@ impl adapter::Adapter<ReadClient> for Adapter {
             let off = client.until_clear(|| put_on(client, target, &Json::Null, &unclear));
             match off.await {
                 Ok(Updated::Done(_)) => client.delete(&path_of(target)).await,
-                Ok(Updated::Underway) => Err(busy("it is being taken off its Droplet")),
+                Ok(Updated::Underway) => {
+                    Err(busy("DELETE", target, "it is being taken off its Droplet"))
+                }
                 Err(error) if error.class == Class::NotFound => Ok(()),
                 Err(error) => Err(error),
             }
@@ -245,7 +252,7 @@ async fn put_on(
         return match is_unclear() {
             // Most likely what was asked for by the try whose answer was lost.
             true => Ok(Updated::Underway),
-            false => Err(busy("it has a pending event")),
+            false => Err(busy("POST", target, "it has a pending event")),
         };
     }
     if is.attributes.get(SERVER) == Some(wanted) {
@@ -279,8 +286,9 @@ async fn put_on(
     }
 }
 
-fn busy(what: &str) -> Error {
-    Error::new(Class::Busy, "POST of a reserved IP's action", what)
+/// It is to be asked again in a moment.
+fn busy(method: &str, target: Target<'_>, why: &str) -> Error {
+    Error::new(Class::Busy, format!("{method} {}", path_of(target)), why)
 }
 
 fn droplet(id: &str) -> Result<u64, Error> {
