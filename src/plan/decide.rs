@@ -224,8 +224,9 @@ impl<'a> Decider<'_, 'a> {
             (Some(_), _) => (Verb::NoOp, Reason::UpToDate),
         };
         let catalog = self.catalog(&desired.account);
-        let price = match found.and_then(|found| found.monthly) {
-            Some(monthly) => Price::Monthly(monthly),
+        let price = match found.map(|found| (found, found.monthly)) {
+            Some((_, Some(monthly))) => Price::Monthly(monthly),
+            Some((found, None)) => (kind.price)(&values(&found.attributes), catalog),
             None => (kind.price)(&desired.attributes, catalog),
         };
         let monthly = price.monthly();
@@ -240,6 +241,8 @@ impl<'a> Decider<'_, 'a> {
             .map_or(monthly, |(found, after)| {
                 let before = values(&found.attributes);
                 match price_change(kind, catalog, &before, after) {
+                    // What is free may cost something then.
+                    Some(more) if price == Price::Free => Some(more).filter(|more| !more.is_zero()),
                     Some(more) => monthly.map(|monthly| monthly + more),
                     // What it costs now is no longer in the catalog.
                     None => (kind.price)(after, catalog).monthly(),

@@ -82,7 +82,11 @@ impl World {
                     .map(|name| (name.clone(), attributes[&name].clone()))
                     .collect();
                 found.attributes.extend(changed.clone());
-                self.assert_attached(address, id);
+                // What was given another name alone led there before.
+                let mut names = changes.iter().map(|change| change.attribute.as_str());
+                if names.any(|name| name == record::DATA || name == reserved_ip::SERVER) {
+                    self.assert_attached(address, id);
+                }
                 let recorded = self.recorded.get_mut(address).unwrap();
                 recorded.attributes.extend(changed);
                 recorded.refers_to.clone_from(refers_to);

@@ -1,6 +1,6 @@
 //! Reserved IPs: what is led to them and when, and which server has them.
 
-use cloudbuilder::model::{Attributes, Capabilities, Diagnostic, Update};
+use cloudbuilder::model::{Attributes, Capabilities, Diagnostic, Money, Update};
 use cloudbuilder::resource::reserved_ip;
 use serde_json::Value as Json;
 
@@ -157,6 +157,16 @@ fn a_name_comes_to_it_in_place_and_leaves_before_it_goes() {
     ",
     );
     carried_out(gone);
+}
+
+#[test]
+fn what_nobody_says_the_price_of_costs_what_it_costs_as_it_is() {
+    let mut world = made(&cloud(r#""web": {}"#, WITH));
+    world.seen("reserved_ip.web").monthly = None;
+    let world = world.asking_for(&cloud(r#""web": {}"#, WITHOUT));
+    let cost = world.plan().expect("a plan").cost;
+    let [six, eleven] = [6.0, 11.0].map(Money::from_dollars);
+    assert_eq!((cost.before, cost.after), (six, eleven));
 }
 
 #[test]
