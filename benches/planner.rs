@@ -292,6 +292,7 @@ fn accounts() -> AccountViews {
         catalog: Some(catalog()),
         dns_in: None,
         left_out: BTreeMap::new(),
+        limits: BTreeMap::new(),
     };
     [("default".to_owned(), view)].into()
 }

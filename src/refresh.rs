@@ -225,6 +225,7 @@ impl<'a> Survey<'a> {
                 catalog: catalogs.next().flatten(),
                 dns_in: self.dns_in.get(&*look.name).cloned(),
                 left_out: BTreeMap::new(),
+                limits: look.read.limits(),
             };
             self.accounts.insert(look.name.to_string(), view);
         }

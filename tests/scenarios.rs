@@ -35,6 +35,8 @@
 //! tag-only TAG               make a tag that nothing carries
 //! vpc NAME JSON              make a VPC outside, or give one its attributes
 //! firewall NAME JSON         the same of a firewall
+//! reserve NAME               reserve an IP for a Droplet outside
+//! unassign IP                take one off its Droplet
 //! delete droplet NAME | domain NAME | record ZONE TYPE NAME | vpc NAME | firewall NAME
 //! ```
 //!
@@ -170,6 +172,9 @@ scenarios! {
     replaced_as_asked,
     replaced_by_and_by,
     replaced_in_another_region,
+    reserved_ip,
+    reserved_ip_cut_off,
+    reserved_ip_refused,
     saved_plan,
     sectioned_form,
     server_deleted_outside,
@@ -368,6 +373,12 @@ impl Scenario {
                 let more = rest.split_once(' ').map_or("{}", |(_, more)| more);
                 let more = serde_json::from_str(more).expect("attributes");
                 self.cloud.put(&format!("{verb}s"), name, &more);
+            }
+            ("reserve", [name]) => self.cloud.reserve(name),
+            ("unassign", [ip]) => {
+                let path = format!("/v2/reserved_ips/{ip}/actions");
+                let off = json!({"type": "unassign"});
+                self.cloud.good("POST", &path, &off);
             }
             ("delete", [kind @ ("vpc" | "firewall"), name]) => {
                 let mut there = [self.cloud.vpcs(), self.cloud.firewalls()].concat();

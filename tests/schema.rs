@@ -150,7 +150,7 @@ fn full() -> [Value; 3] {
                         {"path": "/key", "public_ssh_key": true},
                     ],
                 },
-                "web2": {"size": {"id": "1"}, "image": {"id": "2"}, "names": [], "vpc": "in"},
+                "web2": {"size": {"id": "1"}, "image": {"id": "2"}, "names": [], "vpc": "in", "reserved_ip": "web"},
             },
             "vpcs": {"in": {"region": "nyc3", "ip_range": "10.0.0.0/20", "description": "d"}},
             "firewalls": {
@@ -163,6 +163,7 @@ fn full() -> [Value; 3] {
                     "outbound": [{"udp": "8000-9000", "to": ["::/0"]}],
                 },
             },
+            "reserved_ips": {"web": {}},
             "domains": ["example.com"],
             "records": {"example.com": {
                 "@": {"MX": ["10 mail"], "TXT": {"values": ["a", "b"], "ttl": 60}, "NS": "ns1", "CAA": "0 issue ca.org"},
@@ -321,6 +322,9 @@ fn the_schema_and_the_reader_agree_on_what_is_missing() {
         "/defaults/provider",
         "/servers/web2/provider",
         "/servers/web2/region",
+        // A server names it.
+        "/reserved_ips",
+        "/reserved_ips/web",
     ];
     let mut refused = 0;
     for document in full() {

@@ -18,13 +18,13 @@ use super::server::{self, Around, FLAT_KEYS, SECTIONS_HINT, SERVER_KEYS, servers
 use super::source::Source;
 use super::syntax::range;
 use super::{
-    Cloud, Domain, Spanned, Variables, dns_name, firewalls, overlay, syntax, validate, variables,
-    vpcs,
+    Cloud, Domain, Spanned, Variables, dns_name, firewalls, overlay, reserved_ips, syntax,
+    validate, variables, vpcs,
 };
 use crate::model::{Diagnostic, Place, Secret, nearest};
 
 /// The keys of the sectioned form.
-pub(super) const SECTIONS: [Key; 9] = [
+pub(super) const SECTIONS: [Key; 10] = [
     Key::new("version", "The version of this form.", Shape::Number(2)),
     Key::new(
         "providers",
@@ -58,6 +58,11 @@ pub(super) const SECTIONS: [Key; 9] = [
         "firewalls",
         "Firewalls by name, each for the servers with its tags. On DigitalOcean.",
         Shape::Named(&Shape::Object(&firewalls::FORM)),
+    ),
+    Key::new(
+        "reserved_ips",
+        "Addresses by name that stay when a server goes. On DigitalOcean.",
+        Shape::Named(&Shape::Object(&reserved_ips::FORM)),
     ),
     Key::new(
         "records",
@@ -337,6 +342,9 @@ fn sectioned(reader: &mut Reader<'_, '_>, root: &Object<'_>, cloud: &mut Cloud) 
             "domains" => domains(reader, &member.value, &around.accounts, cloud),
             "vpcs" => vpcs::vpcs(reader, &member.value, &around, cloud),
             "firewalls" => firewalls::firewalls(reader, &member.value, &around, cloud),
+            "reserved_ips" => {
+                reserved_ips::reserved_ips(reader, &member.value, &around, cloud);
+            }
             "records" => records(reader, &member.value, &around.defaults, cloud),
             _ => {
                 let place = reader.name_place(member);
@@ -368,8 +376,8 @@ fn unknown_section(key: &str, value: &Value<'_>) -> Diagnostic {
         match nearest(key, names(&SECTIONS)) {
             Some(meant) => error.hint(format!("did you mean `{meant}`?")),
             None => error.hint(
-                "the sections are `providers`, `defaults`, `servers`, `domains`, `records`, `vpcs` and \
-                 `firewalls`",
+                "the sections are `providers`, `defaults`, `servers`, `domains`, `records`, `vpcs`, \
+                 `firewalls` and `reserved_ips`",
             ),
         }
     }

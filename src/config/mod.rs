@@ -27,6 +27,7 @@ mod ranges;
 mod reader;
 mod record_checks;
 mod records;
+mod reserved_ips;
 pub mod schema;
 pub mod security;
 mod selector;
@@ -54,6 +55,7 @@ pub use openstack::OpenStack;
 pub use providers::{Account, DEFAULT_ACCOUNT, ProviderType, Settings, TYPES, provider_type};
 pub use public_key::{KeyError, PublicKey, PublicKeys};
 pub use quotable::quotable;
+pub use reserved_ips::ReservedIp;
 pub use security::{CredentialSource, ParsedSecurity, Security};
 pub use selector::{Candidate, PatternProblem, Selection, Selector, select};
 pub use validate::{CHECKS, Check, validate};
@@ -80,6 +82,8 @@ pub struct Cloud {
     pub vpcs: Vec<Vpc>,
     /// The firewalls named under `firewalls`, in the file's order.
     pub firewalls: Vec<Firewall>,
+    /// The addresses named under `reserved_ips`, in the file's order.
+    pub reserved_ips: Vec<ReservedIp>,
     /// What names say besides leading to servers, in the file's order. The flat form has none.
     pub records: Vec<Record>,
     /// What entries of ranges hold of the addresses of servers that they no longer have, by name, as
@@ -97,6 +101,7 @@ impl Default for Cloud {
             domains: Vec::new(),
             vpcs: Vec::new(),
             firewalls: Vec::new(),
+            reserved_ips: Vec::new(),
             records: Vec::new(),
             left_over: BTreeMap::new(),
         }
@@ -120,6 +125,13 @@ impl Cloud {
         let named = server.vpc.as_ref()?;
         let mut vpcs = self.vpcs.iter();
         vpcs.find(|vpc| vpc.name.value == named.value && vpc.account.value == server.account.value)
+    }
+
+    /// The reserved IP of that name, if the file has it.
+    #[must_use]
+    pub fn reserved_ip(&self, name: &str) -> Option<&ReservedIp> {
+        let mut all = self.reserved_ips.iter();
+        all.find(|reserved_ip| reserved_ip.name.value == name)
     }
 
     /// The account called `name`, if it is named under `providers`.
@@ -167,6 +179,8 @@ pub struct Server {
     pub tags: Option<Vec<Spanned<String>>>,
     /// The name of the VPC that it is in.
     pub vpc: Option<Spanned<String>>,
+    /// The name of the reserved IP that is on it.
+    pub reserved_ip: Option<Spanned<String>>,
     /// For how many seconds whoever looked up its names may go on with the answer; `None` if nothing
     /// is said.
     pub ttl: Option<Spanned<u64>>,

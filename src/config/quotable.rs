@@ -9,6 +9,7 @@ use super::creation::USER_DATA_FILE;
 use super::files;
 use super::firewalls;
 use super::keys::names;
+use super::reserved_ips;
 use super::server::SERVER_KEYS;
 use super::source::{Source, without_mark};
 use super::syntax;
@@ -178,6 +179,7 @@ fn unknown_words(text: &str) -> Vec<Range<usize>> {
             &SECTIONS,
             &vpcs::KEYS,
             &firewalls::KEYS,
+            &reserved_ips::KEYS,
         ];
         let mut known = keys.into_iter().flat_map(names).chain(WORDS);
         if known.all(|known| known != word) {

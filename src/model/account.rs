@@ -34,6 +34,8 @@ pub struct AccountView {
     pub dns_in: Option<String>,
     /// How many more resources of a kind it holds than were looked at.
     pub left_out: BTreeMap<&'static str, u64>,
+    /// How many of a kind it may have, as far as its provider says so without being asked for it.
+    pub limits: BTreeMap<&'static str, u64>,
 }
 
 /// The accounts of a deployment by name, as a look showed them.

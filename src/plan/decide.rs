@@ -224,8 +224,9 @@ impl<'a> Decider<'_, 'a> {
             (Some(_), _) => (Verb::NoOp, Reason::UpToDate),
         };
         let catalog = self.catalog(&desired.account);
-        let price = match found.and_then(|found| found.monthly) {
-            Some(monthly) => Price::Monthly(monthly),
+        let price = match found.map(|found| (found, found.monthly)) {
+            Some((_, Some(monthly))) => Price::Monthly(monthly),
+            Some((found, None)) => (kind.price)(&values(&found.attributes), catalog),
             None => (kind.price)(&desired.attributes, catalog),
         };
         let monthly = price.monthly();
@@ -240,6 +241,8 @@ impl<'a> Decider<'_, 'a> {
             .map_or(monthly, |(found, after)| {
                 let before = values(&found.attributes);
                 match price_change(kind, catalog, &before, after) {
+                    // What is free may cost something then.
+                    Some(more) if price == Price::Free => Some(more).filter(|more| !more.is_zero()),
                     Some(more) => monthly.map(|monthly| monthly + more),
                     // What it costs now is no longer in the catalog.
                     None => (kind.price)(after, catalog).monthly(),
@@ -572,8 +575,12 @@ pub(super) fn price_change(
 ) -> Option<Money> {
     let price = |attributes| (kind.price)(attributes, catalog);
     let mut priced = kind.priced_by.iter();
-    match (price(before), price(after)) {
-        (Price::Monthly(before), Price::Monthly(after)) => Some(after - before),
+    let amount = |price| match price {
+        Price::Free => Some(Money::ZERO),
+        price => price.monthly(),
+    };
+    match (amount(price(before)), amount(price(after))) {
+        (Some(before), Some(after)) => Some(after - before),
         _ if priced.all(|name| before.get(name) == after.get(name)) => Some(Money::ZERO),
         _ => None,
     }

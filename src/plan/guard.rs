@@ -51,14 +51,20 @@ fn emptied_configuration(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
         return None;
     }
     let lost = counted(&emptied);
-    Some(
-        Diagnostic::error(format!("cloud.json asks for nothing in place of {lost}"))
+    let error = Diagnostic::error(format!("cloud.json asks for nothing in place of {lost}"));
+    let allow = format!("allow it with --max-destroy {}", all.len());
+    let loses = |kind_name: &str| kind(kind_name).is_some_and(|(_, kind)| kind.loses.is_some());
+    let mut kinds = plan.actions.iter().map(|action| action.address.kind());
+    Some(match kinds.any(|kind| loses(kind) && !is_emptied(kind)) {
+        true => error
+            .detail("carrying this out would destroy all of that kind")
+            .hint(format!("if that is meant, {allow}")),
+        false => error
             .detail("carrying this out would destroy all there is")
             .hint(format!(
-                "if that is meant, run `cloudbuilder destroy`, or allow it with --max-destroy {}",
-                all.len()
+                "if that is meant, run `cloudbuilder destroy`, or {allow}"
             )),
-    )
+    })
 }
 
 /// A deployment rarely loses a third of itself on purpose. One kind does not hide behind another.

@@ -48,8 +48,9 @@ pub fn orphans<'a>(
         })
         .collect();
     let marked = observed.iter().filter_map(|seen| {
-        let (_, kind) = kind(seen.kind).filter(|(_, kind)| kind.marked)?;
-        Some((kind, seen))
+        let (_, kind) = kind(seen.kind)?;
+        let counts = kind.marked || (kind.orphaned)(&seen.attributes);
+        counts.then_some((kind, seen))
     });
     let mut found = Vec::new();
     let mut of_others = 0;
@@ -90,7 +91,7 @@ pub fn orphans<'a>(
 }
 
 fn name_of(kind: &Kind, attributes: &Attributes) -> String {
-    (kind.name_of)(attributes).unwrap_or_default()
+    (kind.name_of)(attributes).unwrap_or_else(|| kind.name.to_owned())
 }
 
 /// Leaves out what a plan takes over: the only one of a name that is wanted and not recorded.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::{Address, Attributes, Diagnostic, nearest};
-use crate::resource::{OnChange, texts_of};
+use crate::model::{Address, Attributes, Desired, Diagnostic, nearest};
+use crate::resource::{OnChange, kind, texts_of};
 
 use super::bind::{Bindings, observed};
 use super::decide::Decision;
@@ -248,6 +248,15 @@ impl<'a> Web<'a> {
                 given_back.extend(texts.map(|text| (text, address)));
             }
         }
+        // So does what is taken from where it is attached.
+        let moving = input.desired.iter();
+        for desired in moving.filter(|desired| moves(desired, input, bindings, replaced)) {
+            let address = &desired.address;
+            if let Some(is) = seen(input, bindings, address) {
+                let texts = texts_of(address.kind(), is, OnChange::Computed);
+                given_back.extend(texts.map(|text| (text, address)));
+            }
+        }
         for &address in bindings.at.keys() {
             let Some(is) = seen(input, bindings, address) else {
                 continue;
@@ -267,6 +276,27 @@ impl<'a> Web<'a> {
             self.needed_by.entry(needed).or_default().push(one);
         }
     }
+}
+
+/// Whether something is attached to something else than it is to be.
+fn moves(
+    desired: &Desired,
+    input: &Input<'_>,
+    bindings: &Bindings<'_>,
+    replaced: &HashSet<&Address>,
+) -> bool {
+    let by = kind(desired.address.kind()).and_then(|(_, kind)| kind.attached_by);
+    let wanted = by.and_then(|by| desired.attributes.get(by));
+    let seen_of = |address: &Address| seen(input, bindings, address);
+    let is = seen_of(&desired.address).and_then(|is| is.get(by?));
+    let (Some(wanted), Some(is)) = (wanted, is) else {
+        return false;
+    };
+    let wanted = wanted.resolve(|to| {
+        let stays = !replaced.contains(&to.address);
+        seen_of(&to.address).filter(|_| stays)?.get(&to.attribute)
+    });
+    wanted.as_deref() != Some(is)
 }
 
 fn seen<'a>(

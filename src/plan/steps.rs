@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::model::{Address, Attributes, Desired, Diagnostic, Value};
-use crate::resource::{OnChange, references, texts_of};
+use crate::resource::{OnChange, kind, references, texts_of};
 
 use super::bind::How;
 use super::decide::{Decision, price_change};
@@ -232,7 +232,10 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
             Verb::Create => action.monthly_after,
             // The one that it takes the place of may be paid for as well.
             Verb::Replace | Verb::Recreate => decision.price,
-            Verb::Delete => action.monthly_before.map(|before| -before),
+            Verb::Delete => action
+                .monthly_before
+                .filter(|before| !before.is_zero())
+                .map(|before| -before),
             _ => None,
         },
         loses,
@@ -341,6 +344,10 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
                 changes: stage.changes,
             },
         };
+        let gives_back = match attaches(&step) {
+            true => texts_before(decision, OnChange::Computed),
+            false => Vec::new(),
+        };
         drafts.push(Draft {
             step,
             rank: (Part::Make, decision.rank),
@@ -352,7 +359,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
                 .map(|before| first + before)
                 .into_iter()
                 .collect(),
-            gives_back: Vec::new(),
+            gives_back,
             lets_go: texts_before(decision, OnChange::Update),
             drain: None,
             stands_at: None,
@@ -409,6 +416,18 @@ fn referred(desired: Option<&Desired>, changed: &[String]) -> Vec<Address> {
     references.map(|to| to.address.clone()).collect()
 }
 
+/// Whether a step changes what something is attached to.
+fn attaches(step: &Step) -> bool {
+    let Op::Update {
+        address, changes, ..
+    } = &step.op
+    else {
+        return false;
+    };
+    let by = kind(address.kind()).and_then(|(_, kind)| kind.attached_by);
+    by.is_some_and(|by| changes.iter().any(|change| change.attribute == by))
+}
+
 fn refers_to(desired: &Desired) -> Vec<Address> {
     let mut addresses: Vec<Address> = desired.needs().cloned().collect();
     addresses.sort_unstable();
@@ -425,8 +444,11 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         .enumerate()
         .map(|(node, draft)| (&draft.address, node))
         .collect();
-    // What is changed in place is there already, unless it is made anew there.
-    let changes = |step: &Step| matches!(step.op, Op::Update { .. }) && step.loses.is_none();
+    // What is changed in place is there already, unless it is made anew there or attached to
+    // something else.
+    let changes = |step: &Step| {
+        matches!(step.op, Op::Update { .. }) && step.loses.is_none() && !attaches(step)
+    };
     let makers: HashMap<&Address, usize> = drafts
         .iter()
         .enumerate()
@@ -441,7 +463,7 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         .collect();
     let makes = |node: &usize| {
         let draft = drafts.get(*node);
-        draft.is_some_and(|draft| made_anew.contains(&draft.address))
+        draft.is_some_and(|draft| made_anew.contains(&draft.address) || attaches(&draft.step))
     };
     let removes = |draft: &Draft<'_>| matches!(draft.rank.0, Part::Remove | Part::Forget);
     let mut waits_for: Vec<Vec<usize>> = drafts
@@ -483,7 +505,9 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         let held = draft.lets_go.iter();
         for &node in held.filter_map(|value| given_back.get(value)) {
             // What goes before another is made cannot wait for what will lead to that.
-            let goes_first = drafts.get(node).is_some_and(|draft| !removes(draft));
+            let goes_first = drafts
+                .get(node)
+                .is_some_and(|draft| !removes(draft) && !attaches(&draft.step));
             if node != referrer
                 && (!goes_first || removes(draft) || takes_over(draft))
                 && let Some(nodes) = waits_for.get_mut(node)

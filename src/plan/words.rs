@@ -191,9 +191,10 @@ pub(super) fn before(action: &Action) -> Attributes<Value> {
 
 fn gone(decision: &Decision<'_>, why: &str) -> String {
     let before = before(&decision.action);
+    let is = (decision.kind.removed)(&before);
     let what = match decision.kind.loses {
-        Some(lost) => format!("with {lost}"),
-        None => (decision.kind.removed)(&before),
+        Some(lost) => format!("with {lost} {is}").trim_end().to_owned(),
+        None => is,
     };
     let parts = [what.as_str(), why];
     parts

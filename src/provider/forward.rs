@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,6 +35,10 @@ impl<W: LooksThrough> Read for W {
 
     fn shared_dns(&self) -> Answer<'_, Option<String>> {
         self.reader().shared_dns()
+    }
+
+    fn limits(&self) -> BTreeMap<&'static str, u64> {
+        self.reader().limits()
     }
 
     fn catalog(&self) -> Answer<'_, Catalog> {

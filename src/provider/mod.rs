@@ -2,7 +2,7 @@
 //!
 //! A plan is made with [`Read`] alone, so that a preview which changes something does not compile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,6 +178,11 @@ pub trait Read: Send + Sync {
     /// for, while nothing shows that it is under way: until then it may come still.
     fn settling_of_change(&self, _kind: &str, _attributes: &Attributes) -> Duration {
         Duration::ZERO
+    }
+
+    /// How many of a kind the account may have, by kind, as far as [`Read::account`] told it.
+    fn limits(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
     }
 
     /// How many requests have been sent so far.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::{AccountViews, Address, Desired, Observed, Origin, Recorded};
 
 use crate::provider::Listed;
-use crate::resource::{Kind, domain, record, server, ssh_key};
+use crate::resource::{Kind, domain, record, reserved_ip, server, ssh_key};
 
 use super::Wanted;
 
@@ -99,9 +99,9 @@ pub(super) fn to_every_server(recorded: &[&Recorded], desired: &[&Desired]) -> b
 }
 
 /// Whether all records of our zones matter: a zone goes only if it is empty, and what leads to a
-/// server that goes will lead to a stranger.
+/// server, or to an address, that goes will lead to a stranger.
 pub(super) fn to_every_record(leaving: &[&Recorded]) -> bool {
-    let kinds = [server::KIND.name, domain::KIND.name];
+    let kinds = [server::KIND.name, reserved_ip::KIND.name, domain::KIND.name];
     let mut kinds_of_all = leaving.iter().map(|recorded| recorded.address.kind());
     kinds_of_all.any(|kind| kinds.contains(&kind))
 }

@@ -9,11 +9,12 @@ use crate::model::{
     Template, Value, marked,
 };
 
-use super::{domain, files, record, references, selection, server, settings, ssh_key};
+use super::{domain, files, record, references, reserved_ip, selection, server, settings, ssh_key};
 
 mod expiry;
 mod firewalls;
 mod records;
+mod reserved_ips;
 mod vpcs;
 mod zones;
 
@@ -70,6 +71,7 @@ pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
             declaration.records(name, server);
         }
     }
+    declaration.reserved_ips(cloud);
     let wrong = references::check(&declaration.out.desired);
     declaration.out.notes.extend(wrong);
     declaration.out
@@ -85,6 +87,7 @@ pub fn declare_servers(cloud: &Cloud, setting: &Setting<'_>) -> Vec<Desired> {
             declaration.server(cloud, server);
         }
     }
+    declaration.reserved_ips(cloud);
     declaration.out.desired
 }
 
@@ -387,15 +390,21 @@ impl<'a> Declaration<'a> {
         };
         let families = [("A", server::IPV4_ADDRESS), ("AAAA", server::IPV6_ADDRESS)];
         for (record_type, attribute) in families {
-            let data = Value::Reference(to(attribute));
+            let own = to(attribute);
+            // What stays when the server goes is what is led to.
+            let stays = server.reserved_ip.as_ref();
+            let stays = stays.filter(|_| record_type == "A");
+            let stays = stays.map(|named| reserved_ip::reference(&named.value));
+            // Where a server is may decide which it has, and its age too.
+            let only_if = stays.is_none().then(|| own.clone());
+            let data = Value::Reference(stays.unwrap_or(own));
             let mut attributes = record::attributes(zone.clone(), &name.value, record_type, data);
             let places = record::with_ttl(&mut attributes, server.ttl.as_ref());
             self.push(Desired {
                 address: record::address(&name.value, record_type),
                 account: account.clone(),
                 attributes,
-                // Where a server is may decide which it has, and its age too.
-                only_if: Some(to(attribute)),
+                only_if,
                 follows: Vec::new(),
                 place: Some(name.place.clone()),
                 places,

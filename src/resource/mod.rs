@@ -17,6 +17,7 @@ mod found;
 pub mod record;
 mod record_checks;
 pub mod references;
+pub mod reserved_ip;
 mod selection;
 pub mod server;
 mod server_checks;
@@ -33,6 +34,7 @@ pub const KINDS: &[&Kind] = &[
     &vpc::KIND,
     &firewall::KIND,
     &server::KIND,
+    &reserved_ip::KIND,
     &domain::KIND,
     &record::KIND,
 ];
@@ -76,6 +78,11 @@ pub struct Kind {
     pub forgotten_at: Option<&'static str>,
     /// What texts of cloud.json may take from it: their words for attributes.
     pub referred: &'static [(&'static str, &'static str)],
+    /// The attribute that says what it is attached to: what leads to it reaches nothing without. What
+    /// is to lead to it waits until that is changed, and what is not any more lets go of it before.
+    pub attached_by: Option<&'static str>,
+    /// Whether one that carries no mark and is in no state is nobody's, by its attributes.
+    pub orphaned: fn(&Attributes) -> bool,
     /// How one shows that it serves, where it can be asked.
     pub probed: Option<Probed>,
     /// What deleting it loses, for the plan to say.
@@ -128,6 +135,8 @@ const PLAIN: Kind = Kind {
     remembered_for: None,
     forgotten_at: None,
     referred: &[],
+    attached_by: None,
+    orphaned: |_| false,
     probed: None,
     loses: None,
     kept_unless_allowed: false,

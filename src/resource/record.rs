@@ -9,8 +9,8 @@ use crate::config::Spanned;
 use crate::model::{Address, Attributes, Observed, Place, Value};
 
 use super::{
-    Attribute, Kind, OnChange, PLAIN, attribute, known_text, only_if_asked, record_checks, server,
-    show, text,
+    Attribute, Kind, OnChange, PLAIN, attribute, known_text, only_if_asked, record_checks,
+    reserved_ip, server, show, text,
 };
 
 /// The zone it is in.
@@ -109,14 +109,18 @@ fn stands_at(attributes: &Attributes<Value>) -> Option<(String, bool)> {
 }
 
 /// Those of `observed` that lead to a public address which no server of `observed` has: whoever is
-/// given it next is given the name. It may be another provider's, a load balancer's or a reserved
-/// one.
+/// given it next is given the name. It may be another provider's or a load balancer's, or reserved
+/// where nobody looked.
 #[must_use]
 pub fn leading_nowhere(observed: &[Observed]) -> Vec<&Observed> {
     let servers = observed
         .iter()
         .filter(|seen| seen.kind == server::KIND.name);
-    let held: HashSet<IpAddr> = servers.flat_map(server::addresses).collect();
+    let mut held: HashSet<IpAddr> = servers.flat_map(server::addresses).collect();
+    let reserved = observed
+        .iter()
+        .filter(|seen| seen.kind == reserved_ip::KIND.name);
+    held.extend(reserved.filter_map(|seen| seen.text(reserved_ip::IP)?.parse::<IpAddr>().ok()));
     let records = observed.iter().filter(|seen| seen.kind == KIND.name);
     let leads_nowhere = |record: &&Observed| {
         let address = record.text(DATA).and_then(|data| data.parse().ok());

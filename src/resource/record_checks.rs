@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Capabilities, Desired, Diagnostic, Observed, RecordData, Value};
+use crate::model::{
+    Address, Capabilities, Desired, Diagnostic, Observed, Origin, RecordData, Value,
+};
 
 use super::record::{DATA, KIND, NAME, TTL, TYPE, ZONE};
-use super::{Evicted, Facts, domain, server};
+use super::{Evicted, Facts, domain, reserved_ip, server};
 
 /// Whatever else a name leads to stops the plan: two answers to one question are a fault that
 /// shows up only now and then, and only to some. So does what an account cannot have.
@@ -418,10 +420,11 @@ fn leads_to_namesake(
         return false;
     };
     let leads_to = other.text(DATA).and_then(|data| servers.get(data));
-    facts.bound(&to.address).is_none() && leads_to == Some(&to.address.name())
+    let is_server = to.address.kind() == server::KIND.name;
+    is_server && facts.bound(&to.address).is_none() && leads_to == Some(&to.address.name())
 }
 
-/// The addresses of servers that are to go, or are gone already.
+/// The addresses of servers that are to go, or are gone already, and reserved ones that are given up.
 fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
     // An address given back earlier may be another server's by now.
     let mut holders = HashMap::new();
@@ -437,6 +440,13 @@ fn addresses_given_back<'a>(facts: &Facts<'a>) -> HashMap<&'a str, &'a str> {
         let address = &recorded.address;
         let stays = facts.wanted.contains_key(address) && !facts.replaced.contains(address);
         let stays = stays || facts.left_out.contains(address);
+        if address.kind() == reserved_ip::KIND.name
+            && !stays
+            && recorded.origin == Origin::Created
+            && let Some(data) = recorded.text(reserved_ip::IP)
+        {
+            given_back.insert(data, address.name());
+        }
         if address.kind() != server::KIND.name || stays {
             continue;
         }

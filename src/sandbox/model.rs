@@ -86,6 +86,10 @@ pub(super) enum Effect {
     Backups(Option<Policy>),
     Ipv6(Ipv6Addr),
     Rebuild(u64),
+    /// A reserved IP comes to the Droplet.
+    Assign,
+    /// A reserved IP leaves the Droplet.
+    Unassign,
     /// A snapshot with this id and this name comes about.
     Snapshot {
         id: u64,
@@ -98,6 +102,9 @@ pub(super) struct Action {
     pub(super) id: u64,
     pub(super) kind: String,
     pub(super) droplet: u64,
+    /// The reserved IP that it is about, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reserved_ip: Option<Ipv4Addr>,
     pub(super) region: String,
     pub(super) status: Progress,
     pub(super) started: Millis,
@@ -179,6 +186,17 @@ pub(super) struct FirewallRule {
     pub(super) peers: serde_json::Map<String, serde_json::Value>,
 }
 
+/// An address that stays when the Droplet that it is on goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ReservedIp {
+    pub(super) id: u64,
+    pub(super) ip: Ipv4Addr,
+    pub(super) region: String,
+    pub(super) droplet: Option<u64>,
+    /// The action that holds it locked.
+    pub(super) busy: Option<u64>,
+}
+
 /// Counters that must never go back, even when what they counted is gone.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Counters {
@@ -209,6 +227,8 @@ pub(super) enum Entry {
     VpcGone(String),
     Firewall(Firewall),
     FirewallGone(String),
+    ReservedIp(ReservedIp),
+    ReservedIpGone(Ipv4Addr),
 }
 
 /// The version of the world file's format that this program writes and reads.

@@ -3,7 +3,7 @@
 use super::answer::{Call, Outcome};
 use super::rules::{
     account, actions, backups, catalog, domains, droplets, firewalls, images, keys, records,
-    snapshots, tags, vpcs,
+    reserved_ips, snapshots, tags, vpcs,
 };
 use super::world::World;
 
@@ -112,6 +112,29 @@ pub(super) const ROUTES: &[Route] = &[
     route("GET", "/v2/images", images::list),
     route("GET", "/v2/images/{image_id}", images::show),
     route("GET", "/v2/regions", catalog::regions),
+    route("GET", "/v2/reserved_ips", reserved_ips::list),
+    route("POST", "/v2/reserved_ips", reserved_ips::create),
+    route("GET", "/v2/reserved_ips/{reserved_ip}", reserved_ips::show),
+    route(
+        "DELETE",
+        "/v2/reserved_ips/{reserved_ip}",
+        reserved_ips::delete,
+    ),
+    route(
+        "GET",
+        "/v2/reserved_ips/{reserved_ip}/actions",
+        reserved_ips::actions,
+    ),
+    route(
+        "POST",
+        "/v2/reserved_ips/{reserved_ip}/actions",
+        reserved_ips::start,
+    ),
+    route(
+        "GET",
+        "/v2/reserved_ips/{reserved_ip}/actions/{action_id}",
+        reserved_ips::action,
+    ),
     route("GET", "/v2/sizes", catalog::sizes),
     route("GET", "/v2/snapshots", snapshots::list),
     route("GET", "/v2/snapshots/{snapshot_id}", snapshots::show),

@@ -11,7 +11,7 @@ use super::catalog::Catalog;
 use super::invented_uuid;
 use super::model::{
     Action, Counters, Domain, Droplet, Effect, Entry, FORMAT, Firewall, Key, Millis, Progress,
-    Record, Snapshot, Status, Tag, Vpc,
+    Record, ReservedIp, Snapshot, Status, Tag, Vpc,
 };
 use super::store::Kept;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -62,6 +62,7 @@ pub(super) struct World {
     pub(super) tags: BTreeMap<String, Tag>,
     pub(super) vpcs: BTreeMap<String, Vpc>,
     pub(super) firewalls: BTreeMap<String, Firewall>,
+    pub(super) reserved_ips: BTreeMap<Ipv4Addr, ReservedIp>,
     fingerprints: HashMap<String, u64>,
     names: HashMap<String, BTreeSet<u64>>,
     tagged: HashMap<String, BTreeSet<u64>>,
@@ -98,6 +99,7 @@ impl World {
             tags: BTreeMap::new(),
             vpcs: BTreeMap::new(),
             firewalls: BTreeMap::new(),
+            reserved_ips: BTreeMap::new(),
             fingerprints: HashMap::new(),
             names: HashMap::new(),
             tagged: HashMap::new(),
@@ -231,6 +233,8 @@ impl World {
     fn take_effect(&self, effect: &Effect, droplet: &mut Droplet) {
         match effect {
             Effect::Nothing | Effect::Fail | Effect::Snapshot { .. } => {}
+            // What is written of the address is the effect.
+            Effect::Assign | Effect::Unassign => {}
             Effect::Boot => {
                 droplet.status = Status::Active;
                 droplet.booted = true;
@@ -251,6 +255,28 @@ impl World {
             Effect::Ipv6(address) => droplet.v6 = Some(*address),
             Effect::Rebuild(image) => droplet.image = *image,
         }
+    }
+
+    fn take_effect_on_address(&mut self, action: &Action) {
+        let address = action.reserved_ip.and_then(|ip| self.reserved_ips.get(&ip));
+        let Some(mut address) = address.cloned() else {
+            return;
+        };
+        match action.effect {
+            Effect::Assign if self.droplets.contains_key(&action.droplet) => {
+                address.droplet = Some(action.droplet);
+            }
+            Effect::Unassign => address.droplet = None,
+            _ => {}
+        }
+        address.busy = address.busy.filter(|busy| *busy != action.id);
+        self.write(Entry::ReservedIp(address));
+    }
+
+    /// The reserved IP of a Droplet, which has one at most.
+    pub(super) fn reserved_ip_of(&self, droplet: u64) -> Option<&ReservedIp> {
+        let mut all = self.reserved_ips.values();
+        all.find(|address| address.droplet == Some(droplet))
     }
 
     pub(super) fn key_by_fingerprint(&self, fingerprint: &str) -> Option<&Key> {
@@ -352,6 +378,7 @@ impl Kept for World {
                 // effect take place again.
                 self.write(Entry::Droplet(Box::new(droplet)));
             }
+            self.take_effect_on_address(&action);
             action.status = match action.effect {
                 Effect::Fail => Progress::Errored,
                 _ => Progress::Completed,
@@ -394,6 +421,7 @@ impl Kept for World {
             .chain(self.snapshots.values().cloned().map(Entry::Snapshot))
             .chain(actions.cloned().map(Entry::Action))
             .chain(self.firewalls.values().cloned().map(Entry::Firewall))
+            .chain(self.reserved_ips.values().cloned().map(Entry::ReservedIp))
             .chain(domains)
     }
 
@@ -417,6 +445,9 @@ impl Kept for World {
                 self.droplets.remove(&id);
                 for firewall in self.firewalls.values_mut() {
                     firewall.droplets.retain(|droplet| *droplet != id);
+                }
+                for address in self.reserved_ips.values_mut() {
+                    address.droplet = address.droplet.filter(|droplet| *droplet != id);
                 }
             }
             Entry::Action(action) => self.apply_action(action),
@@ -473,6 +504,15 @@ impl Kept for World {
             }
             Entry::FirewallGone(id) => {
                 self.firewalls.remove(&id);
+            }
+            Entry::ReservedIp(address) => {
+                self.seen_id(address.id);
+                self.public_in_use.insert(address.ip);
+                self.reserved_ips.insert(address.ip, address);
+            }
+            Entry::ReservedIpGone(ip) => {
+                self.public_in_use.remove(&ip);
+                self.reserved_ips.remove(&ip);
             }
         }
     }

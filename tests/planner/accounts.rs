@@ -114,6 +114,7 @@ impl World {
             catalog: Some(catalog()),
             dns_in: None,
             left_out: BTreeMap::new(),
+            limits: BTreeMap::new(),
         };
         let other = if self.both_have_dns {
             &WITH_DNS

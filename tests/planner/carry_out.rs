@@ -4,7 +4,7 @@ use cloudbuilder::model::{
     Address, Attributes, Money, Observed, Origin, Readiness, Recorded, Value,
 };
 use cloudbuilder::plan::{Op, Step};
-use cloudbuilder::resource::{OnChange, kind, record, server};
+use cloudbuilder::resource::{OnChange, kind, record, reserved_ip, server};
 use serde_json::{Value as Json, json};
 
 use crate::world::{OURS, World, now};
@@ -18,8 +18,7 @@ impl World {
                 self.get_ready(address);
             }
             Op::Delete { address, id, .. } => {
-                self.observed
-                    .retain(|o| (o.kind, &o.id) != (address.kind(), id));
+                self.vanish(address.kind(), id);
                 self.recorded.remove(address);
             }
             Op::Check { address, .. } => {
@@ -83,9 +82,15 @@ impl World {
                     .map(|name| (name.clone(), attributes[&name].clone()))
                     .collect();
                 found.attributes.extend(changed.clone());
+                // What was given another name alone led there before.
+                let mut names = changes.iter().map(|change| change.attribute.as_str());
+                if names.any(|name| name == record::DATA || name == reserved_ip::SERVER) {
+                    self.assert_attached(address, id);
+                }
                 let recorded = self.recorded.get_mut(address).unwrap();
                 recorded.attributes.extend(changed);
                 recorded.refers_to.clone_from(refers_to);
+                self.price(address, id);
             }
             Op::Await { address, id } => {
                 assert_eq!(self.recorded[address].id, *id, "{address} is not ours");
@@ -227,8 +232,76 @@ impl World {
         let id = self.put(kind.name, shown, owners);
         let made = (account.to_owned(), attributes);
         self.write_down(address, &id, Origin::Created, made, refers_to);
+        self.price(address, &id);
+        self.assert_attached(address, &id);
         if kind.lingers {
             self.found(address, &id).readiness = Readiness::Pending("boots".to_owned());
+        }
+    }
+
+    /// What is in the account no more is on a server no more, and the other way round.
+    pub(crate) fn vanish(&mut self, kind: &str, id: &str) {
+        self.observed
+            .retain(|o| (o.kind, o.id.as_str()) != (kind, id));
+        if kind == server::KIND.name {
+            let on_it = self
+                .observed
+                .iter_mut()
+                .filter(|o| o.text(reserved_ip::SERVER) == Some(id));
+            for address in on_it {
+                let none = (reserved_ip::SERVER.to_owned(), Json::Null);
+                address.attributes.extend([none]);
+                address.monthly = Some(reserved_ip::UNASSIGNED);
+            }
+        }
+    }
+
+    /// A server has one reserved IP at most, and no name of ours leads to one that no server has.
+    fn assert_attached(&self, address: &Address, id: &str) {
+        let seen = |kind: &str, id: &str| {
+            let mut all = self.observed.iter();
+            all.find(|o| (o.kind, o.id.as_str()) == (kind, id))
+        };
+        let on = |reserved: &Observed| reserved.text(reserved_ip::SERVER).map(ToOwned::to_owned);
+        match address.kind() {
+            "reserved_ip" => {
+                let server = seen("reserved_ip", id).and_then(on);
+                if let Some(server) = &server {
+                    assert!(seen("server", server).is_some(), "{address} is on nothing");
+                    let same = self.observed.iter();
+                    let same = same.filter(|o| o.text(reserved_ip::SERVER) == Some(server));
+                    assert_eq!(same.count(), 1, "{server} has two");
+                }
+                let leads_there = self.recorded.values().find(|other| {
+                    other.address.kind() == "record"
+                        && seen("record", &other.id)
+                            .is_some_and(|record| record.text(record::DATA) == Some(id))
+                });
+                assert!(
+                    server.is_some() || leads_there.is_none(),
+                    "{address} is taken off while {leads_there:?} leads there"
+                );
+            }
+            "record" => {
+                let data = seen("record", id).and_then(|record| record.text(record::DATA));
+                let reserved = data.and_then(|data| seen("reserved_ip", data));
+                assert!(
+                    reserved.is_none_or(|reserved| on(reserved).is_some()),
+                    "{address} leads to what no server has"
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// A reserved IP costs as long as no server has it.
+    fn price(&mut self, address: &Address, id: &str) {
+        if address.kind() == reserved_ip::KIND.name {
+            let found = self.found(address, id);
+            found.monthly = Some(match found.text(reserved_ip::SERVER) {
+                Some(_) => Money::ZERO,
+                None => reserved_ip::UNASSIGNED,
+            });
         }
     }
 
@@ -260,6 +333,7 @@ impl World {
         if address.kind() == server::KIND.name {
             self.come_up(&id);
         }
+        self.found(address, &id).readiness = Readiness::Ready;
         let (_, kind) = kind(address.kind()).unwrap();
         let is = self.found(address, &id).attributes.clone();
         let recorded = self.recorded.get_mut(address).unwrap();

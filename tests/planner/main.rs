@@ -22,5 +22,6 @@ mod properties;
 mod records;
 mod removal;
 mod replacement;
+mod reserved;
 mod text;
 mod world;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cloudbuilder::model::{Address, Diagnostic, Observed, Readiness, Recorded, Value};
 use cloudbuilder::plan::{Op, Part, Pattern, Plan, Reason, Verb};
-use cloudbuilder::resource::{kind, record, server};
+use cloudbuilder::resource::{kind, record, reserved_ip, server};
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::reserved::RESERVED;
 use crate::world::{FOREIGN, OURS, World};
 
 /// The DNS names that servers may have, and the zones they may lie in.
@@ -21,6 +22,7 @@ const NAMES: &[&str] = &[
 ];
 const ZONES: &[&str] = &["eu.acme.com", "other.net"];
 const SERVERS: &[&str] = &["a", "b", "c", "D"];
+const RESERVED_IPS: &[&str] = &["one", "two"];
 
 /// A cloud.json: which servers there are, and which of them each name leads to.
 #[derive(Clone, Debug)]
@@ -30,9 +32,19 @@ struct Asked {
     domains: Vec<bool>,
     /// Which servers are made from the newer image.
     newer: Vec<bool>,
+    /// Which server has each reserved IP.
+    reserved: Vec<Option<usize>>,
+    /// Whether those that none has are asked for all the same.
+    keeps: bool,
 }
 
 impl Asked {
+    /// The reserved IP of a server: of several, the first.
+    fn reserved_by(&self, server: usize) -> Option<&'static str> {
+        let at = self.reserved.iter().position(|to| *to == Some(server))?;
+        Some(RESERVED_IPS[at])
+    }
+
     fn text(&self) -> String {
         let servers = SERVERS
             .iter()
@@ -56,6 +68,9 @@ impl Asked {
                 if at > 1 {
                     server_json["check"] = json!({"tcp": 22});
                 }
+                if let Some(reserved) = self.reserved_by(at) {
+                    server_json["reserved_ip"] = json!(reserved);
+                }
                 ((*server).to_owned(), server_json)
             })
             .collect();
@@ -64,7 +79,18 @@ impl Asked {
             .filter(|(_, wanted)| **wanted)
             .map(|(d, _)| *d)
             .collect();
-        json!({"version": 2, "servers": servers, "domains": domains}).to_string()
+        let named = |name: &str| {
+            let there = (0..SERVERS.len()).filter(|at| self.servers[*at]);
+            let mut named = there.map(|at| self.reserved_by(at));
+            named.any(|named| named == Some(name))
+        };
+        let reserved = RESERVED_IPS.iter();
+        let reserved: serde_json::Map<_, _> = reserved
+            .filter(|name| self.keeps || named(name))
+            .map(|name| ((*name).to_owned(), json!({})))
+            .collect();
+        json!({"version": 2, "servers": servers, "domains": domains, "reserved_ips": reserved})
+            .to_string()
     }
 }
 
@@ -74,12 +100,18 @@ fn asked() -> impl Strategy<Value = Asked> {
         prop::collection::vec(prop::option::weighted(0.7, 0..SERVERS.len()), NAMES.len()),
         prop::collection::vec(prop::bool::weighted(0.3), 2),
         prop::collection::vec(prop::bool::weighted(0.3), SERVERS.len()),
+        prop::collection::vec(
+            prop::option::weighted(0.5, 0..SERVERS.len()),
+            RESERVED_IPS.len(),
+        ),
     )
-        .prop_map(|(servers, names, domains, newer)| Asked {
+        .prop_map(|(servers, names, domains, newer, reserved)| Asked {
             servers,
             names,
             domains,
             newer,
+            reserved,
+            keeps: false,
         })
 }
 
@@ -97,6 +129,8 @@ enum Meddling {
     AddZone(usize),
     RemoveZone(usize),
     Boot(usize),
+    TakeOff(usize),
+    Reserve(usize),
 }
 
 fn meddling() -> impl Strategy<Value = Meddling> {
@@ -113,7 +147,9 @@ fn meddling() -> impl Strategy<Value = Meddling> {
         which.clone().prop_map(Meddling::ForgetOne),
         (0..ZONES.len()).prop_map(Meddling::AddZone),
         (0..ZONES.len()).prop_map(Meddling::RemoveZone),
-        which.prop_map(Meddling::Boot),
+        which.clone().prop_map(Meddling::Boot),
+        which.clone().prop_map(Meddling::TakeOff),
+        which.prop_map(Meddling::Reserve),
     ]
 }
 
@@ -124,7 +160,9 @@ impl World {
                 if let Some(at) = which.checked_rem(self.observed.len())
                     && self.observed[at].kind != "domain"
                 {
-                    self.observed.remove(at);
+                    let gone = &self.observed[at];
+                    let (kind, id) = (gone.kind, gone.id.clone());
+                    self.vanish(kind, &id);
                 }
             }
             Meddling::PointElsewhere(which) => {
@@ -189,6 +227,24 @@ impl World {
             Meddling::RemoveZone(which) => self.observed.retain(|observed| {
                 observed.id != ZONES[which] && observed.text(record::ZONE) != Some(ZONES[which])
             }),
+            Meddling::TakeOff(which) => {
+                if let Some(address) = self.nth("reserved_ip", which) {
+                    let none = (reserved_ip::SERVER.to_owned(), json!(null));
+                    address.attributes.extend([none]);
+                    address.monthly = Some(reserved_ip::UNASSIGNED);
+                }
+            }
+            Meddling::Reserve(which) => {
+                let server = self.nth("server", which).map(|server| server.id.clone());
+                let has_one = |id: &String| {
+                    let mut all = self.observed.iter();
+                    all.any(|o| o.text(reserved_ip::SERVER) == Some(id))
+                };
+                if let Some(server) = server.filter(|id| !has_one(id)) {
+                    let on = (reserved_ip::SERVER.to_owned(), json!(server));
+                    self.put("reserved_ip", [on].into_iter().collect(), Vec::new());
+                }
+            }
             Meddling::Boot(which) => {
                 let servers = self.recorded.keys().filter(|a| a.kind() == "server");
                 let servers: Vec<String> = servers.map(ToString::to_string).collect();
@@ -242,6 +298,15 @@ impl World {
             !marked && !named && !ids.contains(&(observed.kind, observed.id.as_str()))
         });
         others.cloned().collect()
+    }
+
+    /// Whether nothing of what is recorded is there.
+    fn is_all_gone(&self) -> bool {
+        let is_there = |recorded: &Recorded| {
+            let mut all = self.observed.iter();
+            all.any(|o| (o.kind, &o.id) == (recorded.address.kind(), &recorded.id))
+        };
+        !self.recorded.is_empty() && !self.recorded.values().any(is_there)
     }
 
     /// All that is wanted or recorded.
@@ -301,6 +366,13 @@ impl World {
             let server = server.unwrap();
             assert!(server.owners.iter().any(|owner| owner == OURS));
             assert_eq!(server.readiness, Readiness::Ready);
+            if let Some(named) = &wanted.reserved_ip {
+                let address = format!("reserved_ip.{}", named.value);
+                let ip = &self.recorded[&address.parse().unwrap()].id;
+                let mut all = self.observed.iter();
+                let on = all.find(|o| o.id == *ip).unwrap();
+                assert_eq!(on.text(reserved_ip::SERVER), Some(&*recorded.id));
+            }
             for name in &wanted.names {
                 for (kind, attribute) in
                     [("A", server::IPV4_ADDRESS), ("AAAA", server::IPV6_ADDRESS)]
@@ -312,7 +384,13 @@ impl World {
                         .filter(|o| o.text(record::TYPE) == Some(kind))
                         .filter_map(|o| o.text(record::DATA))
                         .collect();
-                    let right: BTreeSet<&str> = server.text(attribute).into_iter().collect();
+                    let reserved = wanted.reserved_ip.as_ref().filter(|_| kind == "A");
+                    let reserved = reserved.map(|named| {
+                        let address = format!("reserved_ip.{}", named.value);
+                        self.recorded[&address.parse().unwrap()].id.as_str()
+                    });
+                    let right = reserved.or_else(|| server.text(attribute));
+                    let right: BTreeSet<&str> = right.into_iter().collect();
                     assert_eq!(leads_to, right, "{} {kind}", name.value);
                 }
             }
@@ -336,10 +414,12 @@ fn assert_sound(world: &World, plan: &Plan) {
         assert!(step.waits_for.iter().all(|first| *first < step.number));
         assert!(step.waits_for.is_sorted());
         if let Some(address) = step.op.address() {
-            // What is taken over may be led elsewhere in the same plan.
+            // What is taken over, or waited for, may be led elsewhere in the same plan.
             // What is replaced is waited for, and then it goes.
-            let is_second =
-                !matches!(step.op, Op::Import { .. } | Op::Drain { .. }) && first.contains(address);
+            let is_second = !matches!(
+                step.op,
+                Op::Import { .. } | Op::Drain { .. } | Op::Await { .. }
+            ) && first.contains(address);
             // What is made, or waited for, may be asked whether it serves.
             let asks = matches!(step.op, Op::Check { .. });
             assert!(
@@ -348,7 +428,7 @@ fn assert_sound(world: &World, plan: &Plan) {
             );
             let is_wanted = || world.desired().iter().any(|one| one.address == *address);
             let is_first = match step.op {
-                Op::Import { .. } | Op::Drain { .. } => true,
+                Op::Import { .. } | Op::Drain { .. } | Op::Await { .. } => true,
                 Op::Delete { .. } => is_wanted(),
                 _ => false,
             };
@@ -484,13 +564,17 @@ fn random_world() -> impl Strategy<Value = World> {
         prop::collection::vec(any::<u8>(), 1..8),
         prop_oneof![2 => Just(100usize), 1 => 0..20usize],
         prop::collection::vec(meddling(), 0..4),
-        prop_oneof![asked().prop_map(Some), Just(None)],
+        prop_oneof![
+            (asked(), prop::bool::weighted(0.3)).prop_map(Some),
+            Just(None)
+        ],
         prop::bool::weighted(0.1),
         prop::bool::weighted(0.8),
     )
         .prop_map(
             |(zones, old, choices, cut, meddling, new, destroying, drains)| {
                 let mut world = World::new(&old.text());
+                world.capabilities = &RESERVED;
                 for (zone, _) in ZONES.iter().zip(zones).filter(|(_, there)| *there) {
                     world.add_zone(zone);
                 }
@@ -499,8 +583,8 @@ fn random_world() -> impl Strategy<Value = World> {
                 for meddling in &meddling {
                     world.meddle(meddling);
                 }
-                if let Some(new) = new {
-                    world.cloud = new.text();
+                if let Some((new, keeps)) = new {
+                    world.cloud = Asked { keeps, ..new }.text();
                 }
                 world.destroying = destroying;
                 world.drains = drains;
@@ -587,6 +671,10 @@ proptest! {
             after.carry_out(step);
         }
         after.assert_left_alone(&part, before);
+        // Nothing is planned then: a wrong token looks just like this.
+        if after.is_all_gone() {
+            return Ok(());
+        }
         // What is gone by now cannot be meant any more.
         let is_known = |pattern: &Pattern| after.addresses().iter().any(|one| pattern.matches(one));
         if after.part.targets.iter().chain(&after.part.excluded).all(is_known) {

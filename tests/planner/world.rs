@@ -279,6 +279,7 @@ impl World {
             catalog: catalog.cloned(),
             dns_in: None,
             left_out: BTreeMap::new(),
+            limits: BTreeMap::from([("reserved_ip", 2)]),
         };
         let names = ["default"].into_iter().chain(self.another);
         names.map(|name| (name.to_owned(), view.clone())).collect()
@@ -379,11 +380,14 @@ impl World {
         let id = match kind {
             // A zone's id is its name.
             "domain" => attributes[domain::NAME].as_str().unwrap().to_owned(),
+            "reserved_ip" => format!("203.0.113.{}", self.made),
             _ => self.made.to_string(),
         };
-        if kind == "vpc" {
-            attributes.insert("id".to_owned(), id.as_str().into());
-        }
+        match kind {
+            "vpc" | "server" => attributes.insert("id".to_owned(), id.as_str().into()),
+            "reserved_ip" => attributes.insert("ip".to_owned(), id.as_str().into()),
+            _ => None,
+        };
         self.observed.push(Observed {
             kind,
             account: "default".into(),

@@ -270,6 +270,33 @@ async fn firewalls(api: &mut Checked<'_>, droplet: &Value) {
     api.refused(404, "GET", ONE, &[id], Value::Null).await;
 }
 
+async fn reserved_ips(api: &mut Checked<'_>, droplet: &Value) {
+    const ALL: &str = "/v2/reserved_ips";
+    const ONE: &str = "/v2/reserved_ips/{reserved_ip}";
+    const ACTIONS: &str = "/v2/reserved_ips/{reserved_ip}/actions";
+    let made = api
+        .good("POST", ALL, &[], json!({"droplet_id": droplet}))
+        .await;
+    let ip = &made["reserved_ip"]["ip"];
+    api.get("/v2/droplets/{droplet_id}", &[droplet]).await;
+    api.get(ALL, &[]).await;
+    let one = api.get(ONE, &[ip]).await;
+    assert_eq!(one["reserved_ip"]["droplet"]["id"], *droplet);
+    let off = json!({"type": "unassign"});
+    let began = api.good("POST", ACTIONS, &[ip], off.clone()).await;
+    api.get(ACTIONS, &[ip]).await;
+    let id = &began["action"]["id"];
+    api.get(
+        "/v2/reserved_ips/{reserved_ip}/actions/{action_id}",
+        &[ip, id],
+    )
+    .await;
+    api.refused(422, "POST", ACTIONS, &[ip], off).await;
+    api.delete(ONE, &[ip]).await;
+    api.refused(404, "GET", ONE, &[ip], Value::Null).await;
+    api.good("POST", ALL, &[], json!({"region": "nyc3"})).await;
+}
+
 async fn snapshots(api: &mut Checked<'_>, droplet: &Value) {
     const ONE: &str = "/v2/snapshots/{snapshot_id}";
     let kept = json!({"type": "snapshot", "name": "kept"});
@@ -321,6 +348,7 @@ async fn every_operation_answers_as_described() {
         vpcs(&mut checked).await;
         firewalls(&mut checked, &droplet).await;
         snapshots(&mut checked, &droplet).await;
+        reserved_ips(&mut checked, &droplet).await;
         checked.delete("/v2/droplets?tag_name=old", &[]).await;
         checked
             .delete("/v2/droplets/{droplet_id}", &[&droplet])

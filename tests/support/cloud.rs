@@ -191,6 +191,12 @@ impl Cloud {
         }
     }
 
+    /// Reserves an address for the one Droplet of that name.
+    pub(crate) fn reserve(&self, droplet: &str) {
+        let body = json!({"droplet_id": self.the_droplet(droplet)["id"]});
+        self.good("POST", "/v2/reserved_ips", &body);
+    }
+
     /// The one Droplet of that name.
     pub(crate) fn the_droplet(&self, name: &str) -> Value {
         let mut named = self.droplets();
@@ -333,6 +339,13 @@ impl Cloud {
                     }
                 }
             }
+        }
+        for address in self.list("/v2/reserved_ips", "reserved_ips") {
+            let on = match address["droplet"]["name"].as_str() {
+                Some(name) => format!("on {name}"),
+                None => "on none".to_owned(),
+            };
+            line(format!("reserved {} {on}", text(&address["ip"])));
         }
         for snapshot in self.list("/v2/snapshots", "snapshots") {
             line(format!("snapshot {}", text(&snapshot["name"])));

@@ -82,6 +82,7 @@ impl Steps {
             catalog: None,
             dns_in: None,
             left_out: BTreeMap::new(),
+            limits: BTreeMap::new(),
         };
         let accounts = [("default".to_owned(), view)].into();
         let means = Means {

@@ -30,7 +30,8 @@ pub(super) enum Stage {
     Ignored,
 }
 
-/// The last action of this client on each Droplet, until what became of it is known.
+/// The last action of this client on each Droplet, and each reserved IP that is on its way to its
+/// first, until what became of it is known.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     by_droplet: HashMap<String, Change>,

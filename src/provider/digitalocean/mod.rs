@@ -3,6 +3,7 @@
 //! Facts about the API come from its public description (github.com/digitalocean/openapi) and its
 //! documentation; a comment says so where one of them is surprising.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -28,6 +29,7 @@ mod domain;
 mod firewall;
 mod listing;
 mod record;
+mod reserved_ip;
 mod server;
 mod ssh_key;
 #[cfg(test)]
@@ -62,6 +64,7 @@ const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &vpc::Adapter,
     &firewall::Adapter,
     &server::Adapter,
+    &reserved_ip::Adapter,
     &domain::Adapter,
     &record::Adapter,
 ];
@@ -86,6 +89,10 @@ const UPDATES: &[Update] = &[
         ..Update::at_once("firewall", &["name", "tags", "inbound", "outbound"])
     },
     Update::at_once("record", &["name", "data", "ttl"]),
+    Update {
+        takes: ACTION,
+        ..Update::at_once("reserved_ip", &["server"])
+    },
     action(&["name"], ACTION),
     action(&["backups", "backup_policy"], ACTION),
     action(&["enable_ipv6"], ACTION),
@@ -116,7 +123,15 @@ const SNAPSHOT_GB: Money = Money::from_cents(6);
 
 static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
-    kinds: &["ssh_key", "vpc", "firewall", "server", "domain", "record"],
+    kinds: &[
+        "ssh_key",
+        "vpc",
+        "firewall",
+        "server",
+        "reserved_ip",
+        "domain",
+        "record",
+    ],
     updates: UPDATES,
     leaves: &[],
     copy_gb: Some(SNAPSHOT_GB),
@@ -245,6 +260,13 @@ impl Read for Reader {
             "server" => server::settling_of_change(&self.client, attributes),
             _ => Duration::ZERO,
         }
+    }
+
+    fn limits(&self) -> BTreeMap<&'static str, u64> {
+        let account = self.account.get();
+        let reserved_ips = account.and_then(|account| account.reserved_ip_limit);
+        let reserved_ips = reserved_ips.map(|limit| ("reserved_ip", limit));
+        reserved_ips.into_iter().collect()
     }
 
     fn requests(&self) -> u64 {

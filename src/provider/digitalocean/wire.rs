@@ -73,6 +73,8 @@ pub(super) struct Account {
     #[serde(default)]
     pub(super) email: String,
     pub(super) droplet_limit: u64,
+    /// Told only to a token that may see reserved IPs.
+    pub(super) reserved_ip_limit: Option<u64>,
     pub(super) team: Option<Team>,
 }
 

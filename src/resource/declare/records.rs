@@ -6,7 +6,7 @@ use crate::config::{Record, Spanned};
 use crate::model::{Address, Desired, Diagnostic, Recorded, Value};
 
 use super::{Declaration, dns_of, references, zones};
-use crate::resource::{domain, kind, record, server, show};
+use crate::resource::{domain, kind, record, reserved_ip, server, show};
 
 /// What is recorded of a name and type.
 type ByName<'a> = HashMap<(&'a str, &'a str), Vec<&'a Recorded>>;
@@ -161,24 +161,27 @@ fn no_such_address(wanted: &Record, data: &Value) -> Option<Diagnostic> {
     let (family, words) = match record_type {
         "A" => (
             &[server::IPV4_ADDRESS, server::PRIVATE_IPV4][..],
-            "`private_ipv4` or `public_ipv4`",
+            "`private_ipv4` or `public_ipv4` of a server, or `ip` of a reserved IP",
         ),
-        "AAAA" => (&[server::IPV6_ADDRESS][..], "`public_ipv6`"),
+        "AAAA" => (&[server::IPV6_ADDRESS][..], "`public_ipv6` of a server"),
         _ => return None,
     };
     let is_unknown = kind(to.address.kind()).is_none_or(|(_, kind)| {
         // That is told as what it is, elsewhere.
         kind.attribute(&to.attribute).is_none()
     });
-    let is_right =
-        to.address.kind() == server::KIND.name && family.contains(&to.attribute.as_str());
+    let attribute = to.attribute.as_str();
+    let is_right = match to.address.kind() {
+        of if of == server::KIND.name => family.contains(&attribute),
+        of => of == reserved_ip::KIND.name && record_type == "A" && attribute == reserved_ip::IP,
+    };
     (!is_unknown && !is_right).then(|| {
         Diagnostic::error(format!(
             "{record_type} of {} cannot be {}",
             wanted.name.value,
             show(data)
         ))
-        .hint(format!("{record_type} takes {words} of a server"))
+        .hint(format!("{record_type} takes {words}"))
     })
 }
 

@@ -3,11 +3,14 @@
 use crate::sandbox::answer::{Answer, Call, Outcome};
 use crate::sandbox::world::World;
 
+/// How many reserved IPs the account may have.
+pub(super) const RESERVED_IP_LIMIT: usize = 3;
+
 pub(in crate::sandbox) fn show(world: &mut World, _: &Call) -> Outcome {
     let account = serde_json::json!({
         "droplet_limit": world.settings.droplet_limit,
-        "floating_ip_limit": 3,
-        "reserved_ip_limit": 3,
+        "floating_ip_limit": RESERVED_IP_LIMIT,
+        "reserved_ip_limit": RESERVED_IP_LIMIT,
         "volume_limit": 100,
         "email": "sandbox@example.com",
         "name": "Sandbox",

@@ -6,7 +6,9 @@ use super::{backups, tags};
 use crate::sandbox::address;
 use crate::sandbox::answer::{Answer, Boot, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
-use crate::sandbox::model::{Action, Droplet, Effect, Entry, Millis, Progress, Status, rfc3339};
+use crate::sandbox::model::{
+    Action, Droplet, Effect, Entry, Millis, Progress, ReservedIp, Status, rfc3339,
+};
 use crate::sandbox::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,7 +25,7 @@ struct Asked {
 }
 
 #[derive(Serialize)]
-struct View<'a> {
+pub(super) struct View<'a> {
     id: u64,
     status: Progress,
     #[serde(rename = "type")]
@@ -36,15 +38,19 @@ struct View<'a> {
     region_slug: &'a str,
 }
 
-fn view<'a>(world: &World, action: &'a Action) -> View<'a> {
+pub(super) fn view<'a>(world: &World, action: &'a Action) -> View<'a> {
+    let (resource_id, resource_type) = match action.reserved_ip {
+        Some(ip) => (u64::from(u32::from(ip)), "reserved_ip"),
+        None => (action.droplet, "droplet"),
+    };
     View {
         id: action.id,
         status: action.status,
         kind: &action.kind,
         started_at: rfc3339(action.started),
         completed_at: action.completed.map(rfc3339),
-        resource_id: action.droplet,
-        resource_type: "droplet",
+        resource_id,
+        resource_type,
         region: json!(region_of(world, &action.region)),
         region_slug: &action.region,
     }
@@ -114,14 +120,21 @@ pub(in crate::sandbox) fn start_tagged(world: &mut World, call: &Call) -> Outcom
     Answer::object(201, "actions", &views)
 }
 
-fn begin(
+fn begin(world: &mut World, droplet: Droplet, kind: String, effect: Effect, boot: Boot) -> Action {
+    begin_with(world, (droplet, None), kind, effect, boot)
+}
+
+/// The same for a reserved IP that is on the Droplet or comes to it; both are locked until it is
+/// done.
+pub(super) fn begin_with(
     world: &mut World,
-    mut droplet: Droplet,
+    (mut droplet, address): (Droplet, Option<ReservedIp>),
     kind: String,
     effect: Effect,
     boot: Boot,
 ) -> Action {
     let action = Action {
+        reserved_ip: address.as_ref().map(|address| address.ip),
         id: world.next_id(),
         kind,
         droplet: droplet.id,
@@ -142,6 +155,10 @@ fn begin(
     };
     droplet.busy = Some(action.id);
     world.write(Entry::Droplet(Box::new(droplet)));
+    if let Some(mut address) = address {
+        address.busy = Some(action.id);
+        world.write(Entry::ReservedIp(address));
+    }
     world.write(Entry::Action(action.clone()));
     action
 }

@@ -106,7 +106,9 @@ fn networks(world: &World, droplet: &Droplet) -> Networks {
         "gateway": gateway,
         "type": "private",
     })];
-    if let Some(public) = droplet.public {
+    // Its own before a reserved one (digitalocean/godo#343).
+    let reserved = world.reserved_ip_of(droplet.id).map(|address| address.ip);
+    for public in droplet.public.into_iter().chain(reserved) {
         let (netmask, gateway) = address::public_network(public);
         v4.push(serde_json::json!({
             "ip_address": public,

@@ -180,6 +180,7 @@ fn create_one(
         id: world.next_id(),
         kind: "create".into(),
         droplet: id,
+        reserved_ip: None,
         region: plan.region.clone(),
         status: Progress::Running,
         started: world.now,

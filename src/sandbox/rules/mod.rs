@@ -15,6 +15,7 @@ pub(super) mod images;
 pub(super) mod keys;
 pub(super) mod record_check;
 pub(super) mod records;
+pub(super) mod reserved_ips;
 pub(super) mod snapshots;
 pub(super) mod tags;
 pub(super) mod vpcs;

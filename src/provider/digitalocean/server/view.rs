@@ -121,7 +121,12 @@ fn readiness(droplet: &Droplet, has_ipv4: bool, ipv6_settled: bool) -> Readiness
 /// The addresses as cloud.json holds them, public ones first so that the order never changes by
 /// itself.
 fn networks(v4: &[NetworkV4], v6: &[NetworkV6]) -> Json {
-    let mut v4: Vec<&NetworkV4> = v4.iter().collect();
+    // It has one public address of its own, which comes before a reserved one that is on it
+    // (digitalocean/godo#343): that is no address of the server's.
+    let own = v4.iter().position(|network| network.scope == "public");
+    let listed = v4.iter().enumerate();
+    let listed = listed.filter(|(at, network)| network.scope != "public" || own == Some(*at));
+    let mut v4: Vec<&NetworkV4> = listed.map(|(_, network)| network).collect();
     v4.sort_by_key(|network| (network.scope != "public", &network.ip_address));
     let v4 = v4.into_iter().map(|network| {
         json!({
