@@ -11,7 +11,7 @@ use super::catalog::Catalog;
 use super::invented_uuid;
 use super::model::{
     Action, Counters, Domain, Droplet, Effect, Entry, FORMAT, Firewall, Key, Millis, Progress,
-    Record, Snapshot, Status, Tag, Vpc,
+    Record, Snapshot, Status, Tag, Volume, Vpc,
 };
 use super::store::Kept;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -61,6 +61,7 @@ pub(super) struct World {
     pub(super) zones: BTreeMap<String, Zone>,
     pub(super) tags: BTreeMap<String, Tag>,
     pub(super) vpcs: BTreeMap<String, Vpc>,
+    pub(super) volumes: BTreeMap<String, Volume>,
     pub(super) firewalls: BTreeMap<String, Firewall>,
     fingerprints: HashMap<String, u64>,
     names: HashMap<String, BTreeSet<u64>>,
@@ -97,6 +98,7 @@ impl World {
             zones: BTreeMap::new(),
             tags: BTreeMap::new(),
             vpcs: BTreeMap::new(),
+            volumes: BTreeMap::new(),
             firewalls: BTreeMap::new(),
             fingerprints: HashMap::new(),
             names: HashMap::new(),
@@ -230,7 +232,11 @@ impl World {
 
     fn take_effect(&self, effect: &Effect, droplet: &mut Droplet) {
         match effect {
-            Effect::Nothing | Effect::Fail | Effect::Snapshot { .. } => {}
+            Effect::Nothing
+            | Effect::Fail
+            | Effect::Snapshot { .. }
+            | Effect::Attached(_)
+            | Effect::Grow(_) => {}
             Effect::Boot => {
                 droplet.status = Status::Active;
                 droplet.booted = true;
@@ -251,6 +257,21 @@ impl World {
             Effect::Ipv6(address) => droplet.v6 = Some(*address),
             Effect::Rebuild(image) => droplet.image = *image,
         }
+    }
+
+    /// The same for the volume that an action is about, if it is about one.
+    fn take_effect_on_volume(&mut self, action: &Action) {
+        let volume = action.volume.as_ref().and_then(|id| self.volumes.get(id));
+        let Some(mut volume) = volume.cloned() else {
+            return;
+        };
+        match &action.effect {
+            Effect::Attached(to) => volume.droplet = to.filter(|id| self.droplets.contains_key(id)),
+            Effect::Grow(size) => volume.size = *size,
+            _ => {}
+        }
+        volume.busy = volume.busy.filter(|busy| *busy != action.id);
+        self.write(Entry::Volume(volume));
     }
 
     pub(super) fn key_by_fingerprint(&self, fingerprint: &str) -> Option<&Key> {
@@ -335,6 +356,7 @@ impl Kept for World {
                 self.due.remove(&(due, id));
                 continue;
             };
+            self.take_effect_on_volume(&action);
             if let Some(mut droplet) = self.droplets.get(&action.droplet).cloned() {
                 self.take_effect(&action.effect, &mut droplet);
                 if let Effect::Snapshot { id, name } = &action.effect {
@@ -377,11 +399,11 @@ impl Kept for World {
             std::iter::once(Entry::Domain(zone.domain.clone()))
                 .chain(zone.records.values().cloned().map(Entry::Record))
         });
-        // What was done to a Droplet that is gone interests nobody later.
-        let actions = self
-            .actions
-            .values()
-            .filter(|action| self.droplets.contains_key(&action.droplet));
+        // What was done to a Droplet or a volume that is gone interests nobody later.
+        let actions = self.actions.values().filter(|action| match &action.volume {
+            Some(volume) => self.volumes.contains_key(volume),
+            None => self.droplets.contains_key(&action.droplet),
+        });
         head.into_iter()
             .chain(self.vpcs.values().cloned().map(Entry::Vpc))
             .chain(self.tags.values().cloned().map(Entry::Tag))
@@ -392,6 +414,7 @@ impl Kept for World {
                     .map(|droplet| Entry::Droplet(Box::new(droplet.clone()))),
             )
             .chain(self.snapshots.values().cloned().map(Entry::Snapshot))
+            .chain(self.volumes.values().cloned().map(Entry::Volume))
             .chain(actions.cloned().map(Entry::Action))
             .chain(self.firewalls.values().cloned().map(Entry::Firewall))
             .chain(domains)
@@ -417,6 +440,9 @@ impl Kept for World {
                 self.droplets.remove(&id);
                 for firewall in self.firewalls.values_mut() {
                     firewall.droplets.retain(|droplet| *droplet != id);
+                }
+                for volume in self.volumes.values_mut() {
+                    volume.droplet = volume.droplet.filter(|droplet| *droplet != id);
                 }
             }
             Entry::Action(action) => self.apply_action(action),
@@ -460,6 +486,9 @@ impl Kept for World {
                 for firewall in self.firewalls.values_mut() {
                     firewall.tags.retain(|tag| *tag != name);
                 }
+                for volume in self.volumes.values_mut() {
+                    volume.tags.retain(|tag| *tag != name);
+                }
                 self.tags.remove(&name);
             }
             Entry::Vpc(vpc) => {
@@ -467,6 +496,13 @@ impl Kept for World {
             }
             Entry::VpcGone(id) => {
                 self.vpcs.remove(&id);
+            }
+            Entry::Volume(volume) => {
+                self.seen_id(volume.number);
+                self.volumes.insert(volume.id.clone(), volume);
+            }
+            Entry::VolumeGone(id) => {
+                self.volumes.remove(&id);
             }
             Entry::Firewall(firewall) => {
                 self.firewalls.insert(firewall.id.clone(), firewall);

@@ -6,7 +6,9 @@ use super::{backups, tags};
 use crate::sandbox::address;
 use crate::sandbox::answer::{Answer, Boot, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
-use crate::sandbox::model::{Action, Droplet, Effect, Entry, Millis, Progress, Status, rfc3339};
+use crate::sandbox::model::{
+    Action, Droplet, Effect, Entry, Millis, Progress, Status, Volume, rfc3339,
+};
 use crate::sandbox::world::World;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,28 +25,32 @@ struct Asked {
 }
 
 #[derive(Serialize)]
-struct View<'a> {
+pub(super) struct View<'a> {
     id: u64,
     status: Progress,
     #[serde(rename = "type")]
     kind: &'a str,
     started_at: String,
     completed_at: Option<String>,
-    resource_id: u64,
+    resource_id: Option<u64>,
     resource_type: &'static str,
     region: Value,
     region_slug: &'a str,
 }
 
-fn view<'a>(world: &World, action: &'a Action) -> View<'a> {
+pub(super) fn view<'a>(world: &World, action: &'a Action) -> View<'a> {
     View {
         id: action.id,
         status: action.status,
         kind: &action.kind,
         started_at: rfc3339(action.started),
         completed_at: action.completed.map(rfc3339),
-        resource_id: action.droplet,
-        resource_type: "droplet",
+        // Volumes have no numbers.
+        resource_id: action.volume.is_none().then_some(action.droplet),
+        resource_type: match action.volume {
+            Some(_) => "volume",
+            None => "droplet",
+        },
         region: json!(region_of(world, &action.region)),
         region_slug: &action.region,
     }
@@ -114,18 +120,14 @@ pub(in crate::sandbox) fn start_tagged(world: &mut World, call: &Call) -> Outcom
     Answer::object(201, "actions", &views)
 }
 
-fn begin(
-    world: &mut World,
-    mut droplet: Droplet,
-    kind: String,
-    effect: Effect,
-    boot: Boot,
-) -> Action {
-    let action = Action {
+/// An action that begins now.
+fn begun(world: &mut World, droplet: u64, region: &str, effect: Effect, boot: Boot) -> Action {
+    Action {
         id: world.next_id(),
-        kind,
-        droplet: droplet.id,
-        region: droplet.region.clone(),
+        kind: String::new(),
+        droplet,
+        volume: None,
+        region: region.to_owned(),
         status: Progress::Running,
         started: world.now,
         completed: None,
@@ -139,7 +141,42 @@ fn begin(
             Boot::Fails => Effect::Fail,
             _ => effect,
         },
+    }
+}
+
+/// Begins an action on a volume, which locks the Droplet that it is about.
+pub(super) fn begin_on_volume(
+    world: &mut World,
+    (mut volume, droplet): (Volume, Option<Droplet>),
+    kind: &str,
+    effect: Effect,
+    boot: Boot,
+) -> Action {
+    let locked = droplet.as_ref().map_or(0, |droplet| droplet.id);
+    let action = Action {
+        kind: kind.to_owned(),
+        volume: Some(volume.id.clone()),
+        ..begun(world, locked, &volume.region, effect, boot)
     };
+    volume.busy = Some(action.id);
+    world.write(Entry::Volume(volume));
+    if let Some(mut droplet) = droplet {
+        droplet.busy = Some(action.id);
+        world.write(Entry::Droplet(Box::new(droplet)));
+    }
+    world.write(Entry::Action(action.clone()));
+    action
+}
+
+fn begin(
+    world: &mut World,
+    mut droplet: Droplet,
+    kind: String,
+    effect: Effect,
+    boot: Boot,
+) -> Action {
+    let begun = begun(world, droplet.id, &droplet.region, effect, boot);
+    let action = Action { kind, ..begun };
     droplet.busy = Some(action.id);
     world.write(Entry::Droplet(Box::new(droplet)));
     world.write(Entry::Action(action.clone()));

@@ -17,6 +17,7 @@ pub(super) mod record_check;
 pub(super) mod records;
 pub(super) mod snapshots;
 pub(super) mod tags;
+pub(super) mod volumes;
 pub(super) mod vpcs;
 
 use super::answer::Refusal;
