@@ -12,6 +12,7 @@ use super::keys::names;
 use super::server::SERVER_KEYS;
 use super::source::{Source, without_mark};
 use super::syntax;
+use super::volumes;
 use super::vpcs;
 use crate::model::nearest;
 
@@ -178,6 +179,7 @@ fn unknown_words(text: &str) -> Vec<Range<usize>> {
             &SECTIONS,
             &vpcs::KEYS,
             &firewalls::KEYS,
+            &volumes::KEYS,
         ];
         let mut known = keys.into_iter().flat_map(names).chain(WORDS);
         if known.all(|known| known != word) {

@@ -24,7 +24,7 @@ use super::reader::{Reader, to_json};
 use super::records::{TTL, ttl};
 use super::selector::{self, Selector, Wanted, selector};
 use super::tags::{self, TAGS, tags};
-use super::{Cloud, Server, Spanned, vpcs};
+use super::{Cloud, Server, Spanned, volumes, vpcs};
 use crate::model::{Diagnostic, Place, nearest};
 
 pub(super) const PROVIDER: Key = Key::new(
@@ -90,7 +90,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 24] = [
+pub(super) const SERVER_KEYS: [Key; 25] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -108,6 +108,7 @@ pub(super) const SERVER_KEYS: [Key; 24] = [
     TTL,
     TAGS,
     vpcs::VPC,
+    volumes::VOLUMES,
     Key::new(
         "files",
         "What is put on it when it is made.",
@@ -257,6 +258,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "disk" => set(&mut server.grow_disk, disk(reader, &what, value).map(Some)),
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
             "vpc" => server.vpc = reader.text(&what, value),
+            "volumes" => server.volumes = volumes::of_server(reader, &what, value),
             "ttl" => set(&mut server.ttl, ttl(reader, &what, value).map(Some)),
             _ if server.lifecycle.read(reader, (key, &what), value) => {}
             "tags" => own_tags = tags(reader, &what, value),
@@ -356,6 +358,7 @@ fn beginning(
         names: Vec::new(),
         tags: None,
         vpc: None,
+        volumes: Vec::new(),
         ttl: defaults.ttl.clone(),
         files: Vec::new(),
         creation: defaults.creation.clone(),

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    Cloud, Domain, Server, account_checks, dns_name, firewalls, lifecycle, record_checks, vpcs,
+    Cloud, Domain, Server, account_checks, dns_name, firewalls, lifecycle, record_checks, volumes,
+    vpcs,
 };
 use crate::model::{Diagnostic, Place};
 
@@ -47,6 +48,11 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("no two VPCs share addresses", vpcs::check_ranges),
     ("servers are where their VPCs are", vpcs::check_servers),
     ("firewalls can be made", firewalls::check),
+    ("volumes can be made", volumes::check),
+    (
+        "volumes are where their servers are",
+        volumes::check_servers,
+    ),
     (
         "servers are asked only for what they can go through",
         lifecycle::offered,

@@ -113,7 +113,10 @@ impl Look<'_> {
         let kinds = kinds
             .filter(|kind| *kind != record::KIND.name)
             .filter(|kind| self.has_own_dns || *kind != domain::KIND.name);
-        let lists = kinds.map(async |kind| Ok((kind, self.list(kind, desired, whole).await?)));
+        let lists = kinds.map(async |kind| {
+            let whole = whole && kind == server::KIND.name || self.wanted.whole;
+            Ok((kind, self.list(kind, desired, whole).await?))
+        });
         try_join_all(lists).await
     }
 

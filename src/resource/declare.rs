@@ -14,6 +14,7 @@ use super::{domain, files, record, references, selection, server, settings, ssh_
 mod expiry;
 mod firewalls;
 mod records;
+mod volumes;
 mod vpcs;
 mod zones;
 
@@ -106,7 +107,7 @@ struct Declaration<'a> {
 }
 
 impl<'a> Declaration<'a> {
-    /// With what servers share: keys, VPCs and firewalls.
+    /// With what servers share or hold: keys, VPCs, firewalls and volumes.
     fn begin(cloud: &'a Cloud, setting: &'a Setting<'a>) -> Self {
         let mut declared = Zones::new();
         for domain in &cloud.domains {
@@ -141,6 +142,9 @@ impl<'a> Declaration<'a> {
         }
         for firewall in &cloud.firewalls {
             declaration.firewall(firewall);
+        }
+        for volume in &cloud.volumes {
+            declaration.volume(cloud, volume);
         }
         declaration
     }

@@ -23,4 +23,5 @@ mod records;
 mod removal;
 mod replacement;
 mod text;
+mod volumes;
 mod world;

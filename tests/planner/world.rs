@@ -381,7 +381,7 @@ impl World {
             "domain" => attributes[domain::NAME].as_str().unwrap().to_owned(),
             _ => self.made.to_string(),
         };
-        if kind == "vpc" {
+        if ["vpc", "server"].contains(&kind) {
             attributes.insert("id".to_owned(), id.as_str().into());
         }
         self.observed.push(Observed {

@@ -32,6 +32,7 @@ mod server;
 mod ssh_key;
 #[cfg(test)]
 mod tests;
+mod volume;
 mod vpc;
 mod wire;
 
@@ -62,6 +63,7 @@ const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &vpc::Adapter,
     &firewall::Adapter,
     &server::Adapter,
+    &volume::Adapter,
     &domain::Adapter,
     &record::Adapter,
 ];
@@ -101,6 +103,8 @@ const UPDATES: &[Update] = &[
     },
     action(&["power"], ACTION),
     action(&["snapshot"], SNAPSHOT),
+    on_volume(&["size_gb"]),
+    on_volume(&["server"]),
 ];
 
 const fn action(attributes: &'static [&'static str], takes: Duration) -> Update {
@@ -110,13 +114,22 @@ const fn action(attributes: &'static [&'static str], takes: Duration) -> Update 
     }
 }
 
+const fn on_volume(attributes: &'static [&'static str]) -> Update {
+    Update {
+        takes: ACTION,
+        ..Update::at_once("volume", attributes)
+    }
+}
+
 /// What a GB of a snapshot costs a month
 /// (docs.digitalocean.com/products/snapshots/details/pricing).
 const SNAPSHOT_GB: Money = Money::from_cents(6);
 
 static CAPABILITIES: Capabilities = Capabilities {
     provider: TYPE,
-    kinds: &["ssh_key", "vpc", "firewall", "server", "domain", "record"],
+    kinds: &[
+        "ssh_key", "vpc", "firewall", "server", "volume", "domain", "record",
+    ],
     updates: UPDATES,
     leaves: &[],
     copy_gb: Some(SNAPSHOT_GB),
@@ -293,6 +306,16 @@ impl Writer {
 impl LooksThrough for Writer {
     fn reader(&self) -> &dyn Read {
         &self.reader
+    }
+
+    /// What is waited for here was asked for: a volume that is new is attached to its server.
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move { adapter(kind)?.bring_up(self.client(), targets, mark).await }.boxed()
     }
 }
 
