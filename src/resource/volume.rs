@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use crate::model::{
-    Address, Attributes, Desired, Diagnostic, Money, Observed, Origin, Recorded, Reference, Value,
+    Address, Attributes, Desired, Diagnostic, Money, Observed, Origin, Recorded, Reference, Region,
+    Value, nearest,
 };
 
 use super::{
@@ -28,6 +29,9 @@ pub const SERVER_NAME: &str = "server_name";
 
 /// What a GB costs a month (docs.digitalocean.com/products/volumes/details/pricing).
 const GB: Money = Money::from_cents(10);
+
+/// What regions have in which volumes can be made.
+const FEATURE: &str = "storage";
 
 /// The descriptor.
 pub const KIND: Kind = Kind {
@@ -138,6 +142,7 @@ fn check(facts: &Facts<'_>, problems: &mut Vec<Diagnostic>) {
         if desired.address.kind() != KIND.name {
             continue;
         }
+        problems.extend(nowhere(facts, desired));
         if let Some(seen) = facts.kept(&desired.address) {
             problems.extend(shrinks(desired, seen));
             // It is on nothing else before that is settled.
@@ -151,6 +156,34 @@ fn check(facts: &Facts<'_>, problems: &mut Vec<Diagnostic>) {
     let volumes = volumes.filter(|desired| desired.address.kind() == KIND.name);
     problems.extend(volumes.filter_map(|desired| held_by_replaced(facts, desired)));
     problems.extend(leaving(facts));
+}
+
+/// That a new one cannot be made where it is to be, as far as the catalog was looked at.
+fn nowhere(facts: &Facts<'_>, desired: &Desired) -> Option<Diagnostic> {
+    let catalog = facts.accounts.get(&desired.account)?.catalog.as_ref()?;
+    let slug = desired.text(REGION)?;
+    let offers = |region: &Region| {
+        let features = &region.features;
+        region.available && (features.is_empty() || features.contains(FEATURE))
+    };
+    let is_new = facts.bound(&desired.address).is_none();
+    if !is_new || catalog.region(slug).is_some_and(offers) {
+        return None;
+    }
+    let name = desired.address.name();
+    let others = catalog.regions.iter().filter(|region| offers(region));
+    let others = others.map(|region| region.slug.as_str());
+    let all = "`cloudbuilder catalog regions` lists them all";
+    let error = Diagnostic::error(format!("volume {name} cannot be made in {slug}"));
+    let error = match catalog.region(slug) {
+        None => error.detail("there is no such region"),
+        Some(_) => error.detail("no volumes are made there now"),
+    };
+    let hint = match nearest(slug, others).filter(|near| *near != slug) {
+        Some(near) => format!("did you mean `{near}`? {all}"),
+        None => all.to_owned(),
+    };
+    Some(error.hint(hint).at(desired.place_of(REGION)))
 }
 
 fn shrinks(desired: &Desired, seen: &Observed) -> Option<Diagnostic> {

@@ -189,6 +189,22 @@ fn what_was_there_before_is_taken_over_only_as_it_is_and_stays() {
 }
 
 #[test]
+fn a_region_that_makes_none_is_refused_with_what_was_meant() {
+    let logs = |region: &str| format!(r#""logs": {{"size_gb": 1, "region": "{region}"}}"#);
+    for (region, hint) in [
+        (
+            "new2",
+            "did you mean `new1`? `cloudbuilder catalog regions`",
+        ),
+        ("old1", "`cloudbuilder catalog regions`"),
+    ] {
+        let told = problems(&empty(&cloud(&logs(region), r#""a": {}"#)));
+        let expected = format!("volume logs cannot be made in {region} | {hint} lists them all");
+        assert_eq!(told, [expected]);
+    }
+}
+
+#[test]
 fn a_cloud_without_volumes_refuses_them_by_name() {
     let mut world = empty(&cloud(DATA, ON_A));
     world.capabilities = &CAPABILITIES;

@@ -249,8 +249,18 @@ impl adapter::Adapter<ReadClient> for Adapter {
                     _ => error,
                 });
             };
-            let request = place(DETACH, Some(server))?;
-            act(client, target.id, &request).await?;
+            let asked = act(client, target.id, &place(DETACH, Some(server))?).await;
+            match asked {
+                // It was detached meanwhile, or nobody knows: it is looked at again.
+                Err(error) if error.class == Class::Ambiguous => {}
+                Err(error) if error.class == Class::Rejected => {
+                    let now = find(client.0, target.id).await?;
+                    if now.is_some_and(|now| now.text(SERVER) == Some(server)) {
+                        return Err(error);
+                    }
+                }
+                asked => drop(asked?),
+            }
             let still = format!("it is attached to {server} still, and is being detached");
             Err(Error::new(Class::Busy, format!("DELETE {path}"), still))
         }
