@@ -37,6 +37,9 @@
 //! firewall NAME JSON         the same of a firewall
 //! reserve NAME               reserve an IP for a Droplet outside
 //! unassign IP                take one off its Droplet
+//! volume NAME JSON           make a volume outside; the JSON may be left out
+//! attach NAME DROPLET        attach a volume outside
+//! detach NAME                detach it outside
 //! delete droplet NAME | domain NAME | record ZONE TYPE NAME | vpc NAME | firewall NAME
 //! ```
 //!
@@ -206,6 +209,9 @@ scenarios! {
     user_data,
     user_data_at_rackspace,
     variables,
+    volume_moves,
+    volume_refused,
+    volumes,
     vpc_and_firewall,
     vpc_changed,
     zone_deleted_outside,
@@ -386,6 +392,13 @@ impl Scenario {
                 let path = format!("/v2/{kind}s/{}", text(&there[0]["id"]));
                 self.cloud.good("DELETE", &path, &Value::Null);
             }
+            ("volume", [name, ..]) => {
+                let more = rest.split_once(' ').map_or("{}", |(_, more)| more);
+                let more = serde_json::from_str(more).expect("attributes");
+                self.cloud.volume(name, &more);
+            }
+            ("attach", [name, droplet]) => self.cloud.place(name, Some(droplet)),
+            ("detach", [name]) => self.cloud.place(name, None),
             ("delete", ["droplet", name]) => {
                 let id = &self.cloud.the_droplet(name)["id"];
                 let path = format!("/v2/droplets/{id}");

@@ -150,7 +150,11 @@ fn full() -> [Value; 3] {
                         {"path": "/key", "public_ssh_key": true},
                     ],
                 },
-                "web2": {"size": {"id": "1"}, "image": {"id": "2"}, "names": [], "vpc": "in", "reserved_ip": "web"},
+                "web2": {"size": {"id": "1"}, "image": {"id": "2"}, "names": [], "vpc": "in", "volumes": [], "reserved_ip": "web"},
+            },
+            "volumes": {
+                "data": {"size_gb": 16384, "filesystem": "xfs", "description": "d", "region": "nyc3"},
+                "logs": {"size_gb": 1, "region": "fra1", "filesystem": "ext4"},
             },
             "vpcs": {"in": {"region": "nyc3", "ip_range": "10.0.0.0/20", "description": "d"}},
             "firewalls": {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{Address, Diagnostic, Origin, Recorded, Value};
+use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
 use crate::plan::{self, Op, Plan, Step};
 use crate::provider::{Read, Readers};
 use crate::resource::{Kind, kind};
@@ -648,10 +648,14 @@ fn both_go(plan: &Plan, op: &Op) -> bool {
 
 /// What has changed, in a few words.
 fn became(kind: &Kind, changes: &[plan::Change], recorded: &Recorded) -> String {
+    let has = recorded.attributes.iter();
+    let has: Attributes<Value> = has
+        .map(|(name, value)| (name, Value::Known(value.clone())))
+        .collect();
     let each = changes.iter().map(|change| {
         let is = recorded.attributes.get(&change.attribute);
         let after = is.map_or_else(|| change.after.clone(), |is| Value::Known(is.clone()));
-        (kind.changed)(&change.attribute, &change.before, &after)
+        (kind.changed)(&change.attribute, &change.before, &after, &has)
     });
     each.collect::<Vec<_>>().join(", ")
 }

@@ -10,7 +10,7 @@ use crate::plan;
 use crate::provider::OnPause;
 use crate::refresh::{self, Found, Wanted};
 use crate::render::{Header, Leftovers, orphans_json, orphans_text};
-use crate::resource::{record, server};
+use crate::resource::{record, server, volume};
 use crate::state::State;
 
 use super::accounts::{Opening, refuse_unnamed};
@@ -72,7 +72,7 @@ async fn orphans(
         },
     )
     .await?;
-    let wanted = servers(&configuration);
+    let wanted = wanted(&configuration);
     let orphans = plan::orphans(recorded, &found.observed, lineage, &wanted);
     let dangling = dangling(&found, state.as_ref());
     let left = Leftovers {
@@ -99,13 +99,18 @@ async fn orphans(
     })
 }
 
-/// The servers of cloud.json, as far as it takes to know them by name.
-fn servers(configuration: &Configuration) -> Vec<Desired> {
-    let servers = configuration.cloud.servers.iter();
+/// What of cloud.json carries marks, as far as it takes to know it by name.
+fn wanted(configuration: &Configuration) -> Vec<Desired> {
+    let cloud = &configuration.cloud;
+    let servers = cloud.servers.iter();
+    let servers = servers.map(|one| (server::address(&one.name.value), &one.account));
+    let volumes = cloud.volumes.iter();
+    let volumes = volumes.map(|one| (volume::address(&one.name.value), &one.account));
     servers
-        .map(|wanted| Desired {
-            address: server::address(&wanted.name.value),
-            account: wanted.account.value.clone(),
+        .chain(volumes)
+        .map(|(address, account)| Desired {
+            address,
+            account: account.value.clone(),
             attributes: Default::default(),
             only_if: None,
             follows: Vec::new(),

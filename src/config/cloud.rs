@@ -19,12 +19,12 @@ use super::source::Source;
 use super::syntax::range;
 use super::{
     Cloud, Domain, Spanned, Variables, dns_name, firewalls, overlay, reserved_ips, syntax,
-    validate, variables, vpcs,
+    validate, variables, volumes, vpcs,
 };
 use crate::model::{Diagnostic, Place, Secret, nearest};
 
 /// The keys of the sectioned form.
-pub(super) const SECTIONS: [Key; 10] = [
+pub(super) const SECTIONS: [Key; 11] = [
     Key::new("version", "The version of this form.", Shape::Number(2)),
     Key::new(
         "providers",
@@ -65,6 +65,11 @@ pub(super) const SECTIONS: [Key; 10] = [
         Shape::Named(&Shape::Object(&reserved_ips::FORM)),
     ),
     Key::new(
+        "volumes",
+        "Disks by themselves, by name, each on one server at most. On DigitalOcean.",
+        Shape::Named(&Shape::Object(&volumes::FORM)),
+    ),
+    Key::new(
         "records",
         "What names say besides leading to servers: by zone, then by name, then by type. `@` is the \
          zone itself.",
@@ -79,8 +84,6 @@ const EXCLUSIVE: Key = Key::new(
     "true: whatever is in it and not in cloud.json is deleted, but for SOA and the zone's own NS.",
     Shape::Boolean,
 );
-/// Sections that the format has a place for and this version does not read.
-const LATER_SECTIONS: [&str; 1] = ["volumes"];
 /// The one version of the sectioned form.
 pub(super) const VERSION: &str = "2";
 
@@ -345,6 +348,7 @@ fn sectioned(reader: &mut Reader<'_, '_>, root: &Object<'_>, cloud: &mut Cloud) 
             "reserved_ips" => {
                 reserved_ips::reserved_ips(reader, &member.value, &around, cloud);
             }
+            "volumes" => volumes::volumes(reader, &member.value, &around, cloud),
             "records" => records(reader, &member.value, &around.defaults, cloud),
             _ => {
                 let place = reader.name_place(member);
@@ -361,12 +365,7 @@ fn unknown_section(key: &str, value: &Value<'_>) -> Diagnostic {
         let mut keys = object.properties.iter().map(|member| member.name.as_str());
         keys.any(|key| names(&SERVER_KEYS).any(|known| known == key))
     });
-    if LATER_SECTIONS.contains(&key) {
-        Diagnostic::error(format!(
-            "this version of cloudbuilder does not know `{key}` yet"
-        ))
-        .hint("remove the section, or use a newer version")
-    } else if nearest(key, ["defaults"]).is_some() {
+    if nearest(key, ["defaults"]).is_some() {
         Diagnostic::error(format!("unknown section `{key}`")).hint("did you mean `defaults`?")
     } else if is_server {
         Diagnostic::error(format!("server `{key}` is outside of `servers`"))
@@ -377,7 +376,7 @@ fn unknown_section(key: &str, value: &Value<'_>) -> Diagnostic {
             Some(meant) => error.hint(format!("did you mean `{meant}`?")),
             None => error.hint(
                 "the sections are `providers`, `defaults`, `servers`, `domains`, `records`, `vpcs`, \
-                 `firewalls` and `reserved_ips`",
+                 `firewalls`, `volumes` and `reserved_ips`",
             ),
         }
     }

@@ -127,7 +127,7 @@ pub(super) fn defaults(
                     defaults.openstack = openstack::block(reader, "of `defaults`", object);
                 }
             }
-            key @ ("names" | "files" | "vpc" | "reserved_ip") => {
+            key @ ("names" | "files" | "vpc" | "volumes" | "reserved_ip") => {
                 let place = reader.name_place(member);
                 let why = match key {
                     "names" => "a name leads to one server only",

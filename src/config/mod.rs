@@ -38,6 +38,7 @@ mod tags;
 mod trivia;
 mod validate;
 mod variables;
+mod volumes;
 mod vpcs;
 mod write_back;
 
@@ -60,6 +61,7 @@ pub use security::{CredentialSource, ParsedSecurity, Security};
 pub use selector::{Candidate, PatternProblem, Selection, Selector, select};
 pub use validate::{CHECKS, Check, validate};
 pub use variables::{Variables, is_name as is_variable_name};
+pub use volumes::Volume;
 pub use vpcs::Vpc;
 pub use write_back::{
     Networks, WriteBackError, range_keys, write_back, write_overlay, written_back, written_over,
@@ -84,6 +86,8 @@ pub struct Cloud {
     pub firewalls: Vec<Firewall>,
     /// The addresses named under `reserved_ips`, in the file's order.
     pub reserved_ips: Vec<ReservedIp>,
+    /// The disks named under `volumes`, in the file's order.
+    pub volumes: Vec<Volume>,
     /// What names say besides leading to servers, in the file's order. The flat form has none.
     pub records: Vec<Record>,
     /// What entries of ranges hold of the addresses of servers that they no longer have, by name, as
@@ -102,6 +106,7 @@ impl Default for Cloud {
             vpcs: Vec::new(),
             firewalls: Vec::new(),
             reserved_ips: Vec::new(),
+            volumes: Vec::new(),
             records: Vec::new(),
             left_over: BTreeMap::new(),
         }
@@ -181,6 +186,8 @@ pub struct Server {
     pub vpc: Option<Spanned<String>>,
     /// The name of the reserved IP that is on it.
     pub reserved_ip: Option<Spanned<String>>,
+    /// The names of the volumes that are attached to it.
+    pub volumes: Vec<Spanned<String>>,
     /// For how many seconds whoever looked up its names may go on with the answer; `None` if nothing
     /// is said.
     pub ttl: Option<Spanned<u64>>,

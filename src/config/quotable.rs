@@ -13,6 +13,7 @@ use super::reserved_ips;
 use super::server::SERVER_KEYS;
 use super::source::{Source, without_mark};
 use super::syntax;
+use super::volumes;
 use super::vpcs;
 use crate::model::nearest;
 
@@ -180,6 +181,7 @@ fn unknown_words(text: &str) -> Vec<Range<usize>> {
             &vpcs::KEYS,
             &firewalls::KEYS,
             &reserved_ips::KEYS,
+            &volumes::KEYS,
         ];
         let mut known = keys.into_iter().flat_map(names).chain(WORDS);
         if known.all(|known| known != word) {

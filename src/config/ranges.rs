@@ -194,8 +194,13 @@ pub(super) fn expand(
                 is_first,
             ));
         }
+        let volumes = server.volumes.iter().map(|named| {
+            let name = named.value.replace(NUMBER, &number);
+            Spanned::new(name, named.place.clone())
+        });
         servers.push(Server {
             names,
+            volumes: volumes.collect(),
             networks: addresses.remove(&name).map(|of| of.to_string().into()),
             name: Spanned::new(name, server.name.place.clone()),
             range: Some(Arc::clone(&key)),

@@ -24,7 +24,7 @@ use super::reader::{Reader, to_json};
 use super::records::{TTL, ttl};
 use super::selector::{self, Selector, Wanted, selector};
 use super::tags::{self, TAGS, tags};
-use super::{Cloud, Server, Spanned, reserved_ips, vpcs};
+use super::{Cloud, Server, Spanned, reserved_ips, volumes, vpcs};
 use crate::model::{Diagnostic, Place, nearest};
 
 pub(super) const PROVIDER: Key = Key::new(
@@ -90,7 +90,7 @@ const IMAGE_ABOUT: &str = "What its disk starts as, such as \"debian-13-x64\": a
                            id, or a pattern.";
 
 /// The keys of a server, as errors list them.
-pub(super) const SERVER_KEYS: [Key; 25] = [
+pub(super) const SERVER_KEYS: [Key; 26] = [
     PROVIDER,
     REGION,
     SIZE,
@@ -109,6 +109,7 @@ pub(super) const SERVER_KEYS: [Key; 25] = [
     TAGS,
     vpcs::VPC,
     reserved_ips::RESERVED_IP,
+    volumes::VOLUMES,
     Key::new(
         "files",
         "What is put on it when it is made.",
@@ -259,6 +260,7 @@ fn server(reader: &mut Reader<'_, '_>, member: &ObjectProp<'_>, around: &Around)
             "replace" => set(&mut server.destroy_first, replace(reader, &what, value)),
             "vpc" => server.vpc = reader.text(&what, value),
             "reserved_ip" => server.reserved_ip = reader.text(&what, value),
+            "volumes" => server.volumes = volumes::of_server(reader, &what, value),
             "ttl" => set(&mut server.ttl, ttl(reader, &what, value).map(Some)),
             _ if server.lifecycle.read(reader, (key, &what), value) => {}
             "tags" => own_tags = tags(reader, &what, value),
@@ -359,6 +361,7 @@ fn beginning(
         tags: None,
         vpc: None,
         reserved_ip: None,
+        volumes: Vec::new(),
         ttl: defaults.ttl.clone(),
         files: Vec::new(),
         creation: defaults.creation.clone(),

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     Cloud, Domain, Server, account_checks, dns_name, firewalls, lifecycle, record_checks,
-    reserved_ips, vpcs,
+    reserved_ips, volumes, vpcs,
 };
 use crate::model::{Diagnostic, Place};
 
@@ -52,6 +52,11 @@ pub const CHECKS: &[(&str, Check)] = &[
     (
         "a reserved IP is on one server",
         reserved_ips::check_servers,
+    ),
+    ("volumes can be made", volumes::check),
+    (
+        "volumes are where their servers are",
+        volumes::check_servers,
     ),
     (
         "servers are asked only for what they can go through",

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use crate::model::{
     Address, Attributes, Catalog, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
 };
-use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
+use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind, kind as kind_of};
 
 mod evicted;
 mod protection;
@@ -319,7 +319,11 @@ impl<'a> Decider<'_, 'a> {
         }
         let price = (kind.price)(&desired.attributes, self.catalog(&desired.account));
         let goes_first = (kind.destroyed_first)(&desired.attributes);
-        let leads_here = |other: &Recorded| other.refers_to.contains(address);
+        let is_let_go = |other: &Recorded| {
+            let (_, kind) = kind_of(other.address.kind()).unzip();
+            kind.is_some_and(|kind: &Kind| kind.is_let_go)
+        };
+        let leads_here = |other: &Recorded| other.refers_to.contains(address) && !is_let_go(other);
         if goes_first && self.input.recorded.values().any(leads_here) {
             self.notes
                 .push(leads_nowhere(address).at(desired.place.clone()));

@@ -204,7 +204,9 @@ pub(super) fn reason(
     if changes.iter().all(passing) {
         return Reason::Unfinished;
     }
-    let outside = recorded.is_some_and(|recorded| {
+    // What an earlier run left unfinished never was as it was to become.
+    let outside = recorded.filter(|recorded| recorded.ready);
+    let outside = outside.is_some_and(|recorded| {
         changes
             .iter()
             .filter(|change| !passing(change))

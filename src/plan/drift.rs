@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Observed, Recorded, Value};
+use crate::model::{Address, Attributes, Observed, Recorded, Value};
 use crate::resource::{Kind, OnChange, kind};
 
 use super::{Absence, Change};
@@ -43,8 +43,10 @@ impl Drift {
         let Some((_, kind)) = kind(self.kind) else {
             return String::new();
         };
-        let words =
-            changes.map(|change| (kind.changed)(&change.attribute, &change.before, &change.after));
+        let nothing = Attributes::new();
+        let words = changes.map(|change| {
+            (kind.changed)(&change.attribute, &change.before, &change.after, &nothing)
+        });
         words.collect::<Vec<_>>().join(", ")
     }
 }
@@ -81,7 +83,8 @@ pub fn drift(
 }
 
 fn changes(kind: &Kind, recorded: &Recorded, seen: &Observed) -> Vec<Change> {
-    let attributes = kind.attributes.iter();
+    // What an earlier run left unfinished never was as it was to become.
+    let attributes = kind.attributes.iter().filter(|_| recorded.ready);
     let changes = attributes.filter_map(|attribute| {
         let is = seen.attributes.get(attribute.name)?;
         if kind.ignores(|name| recorded.attributes.get(name), attribute.name) {

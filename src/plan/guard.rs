@@ -46,7 +46,8 @@ fn emptied_configuration(plan: &Plan, limits: Limits) -> Option<Diagnostic> {
         })
     };
     let mut emptied = all.clone();
-    emptied.retain(|step| is_emptied(&step.kind));
+    // What is kept unless that is allowed is not lost by a slip.
+    emptied.retain(|step| is_emptied(&step.kind) && !step.wipes);
     if emptied.is_empty() {
         return None;
     }

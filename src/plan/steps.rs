@@ -3,7 +3,6 @@ use std::collections::{HashMap, HashSet};
 use crate::model::{Address, Attributes, Desired, Diagnostic, Value};
 use crate::resource::{OnChange, kind, references, texts_of};
 
-use super::bind::How;
 use super::decide::{Decision, price_change};
 use super::drain::Drain;
 use super::stages::{Stage, stages};
@@ -194,7 +193,7 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
             id: id(),
             attributes: imported(decision),
             refers_to: refers_to.clone(),
-            mark: decision.kind.marked && decision.how == Some(How::Nature),
+            mark: words::gets_mark(decision),
             ours: decision.ours,
         },
         Verb::Delete => Op::Delete {

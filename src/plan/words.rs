@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::model::{Address, Attributes, Desired, Money, Value};
 use crate::resource::{Kind, show};
 
+use super::bind::How;
 use super::decide::{Decision, values};
 use super::drain::Drain;
 use super::stages::Stage;
@@ -28,7 +29,7 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
             "was deleted outside · what it may have left goes".to_owned()
         }
         Reason::DeletedOutside => "was deleted outside".to_owned(),
-        Reason::Exists if decision.kind.marked && decision.how.is_some() => {
+        Reason::Exists if gets_mark(decision) => {
             format!("take over {id}, with our mark")
         }
         Reason::Exists => format!("take over {id}, which is right already"),
@@ -50,6 +51,12 @@ pub(super) fn detail(decision: &Decision<'_>) -> String {
         Reason::Kept(why) => format!("stays in the account: {why}"),
         Reason::UpToDate | Reason::LeftOut => String::new(),
     }
+}
+
+/// Whether something that was there before gets our mark as it is taken over.
+pub(super) fn gets_mark(decision: &Decision<'_>) -> bool {
+    let kind = decision.kind;
+    kind.marked && kind.marks_found && decision.how == Some(How::Nature)
 }
 
 /// What is said of something that goes because another serves in its place.
@@ -102,7 +109,8 @@ fn differs(decision: &Decision<'_>) -> String {
 
 /// What is said of a copy that is made of what goes.
 pub(super) fn copied(kind: &Kind, change: &Change, a_gb: Option<Money>) -> String {
-    let what = (kind.changed)(&change.attribute, &change.before, &change.after);
+    let what = &Attributes::new();
+    let what = (kind.changed)(&change.attribute, &change.before, &change.after, what);
     let price = a_gb.map_or_else(String::new, |price| format!(" · {price} a GB and month"));
     format!("{what} · stays{price}")
 }
@@ -141,6 +149,11 @@ pub(super) fn in_place(
     (permanent, loses): (bool, Option<&str>),
 ) -> String {
     let mut text = changed(decision, &stage.changes);
+    for change in &stage.changes {
+        if let Some(what) = (decision.kind.beforehand)(&change.attribute, &change.before) {
+            text.push_str(&format!(" · {what}"));
+        }
+    }
     if stage.interrupts {
         text.push_str(" · downtime");
     }
@@ -154,9 +167,10 @@ pub(super) fn in_place(
 }
 
 fn changed(decision: &Decision<'_>, changes: &[Change]) -> String {
-    let each = changes
-        .iter()
-        .map(|change| (decision.kind.changed)(&change.attribute, &change.before, &change.after));
+    let wanted = decision.action.after.clone().unwrap_or_default();
+    let each = changes.iter().map(|change| {
+        (decision.kind.changed)(&change.attribute, &change.before, &change.after, &wanted)
+    });
     let what = each.collect::<Vec<_>>().join(", ");
     let is_asked_for = |change: &Change| {
         decision.action.changes.contains(change) && change.usual(decision.kind).is_none()

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::model::{Account, Address, Catalog, Desired, Observed, Recorded};
 use crate::plan::needs_another;
 use crate::provider::{Error, Listed, Read, Readers, Resolved, Scope, Target};
-use crate::resource::{domain, record, reserved_ip, server};
+use crate::resource::{domain, record, server};
 
 use super::reach::Sight;
 use super::{Absence, Wanted};
@@ -114,11 +114,7 @@ impl Look<'_> {
             .filter(|kind| *kind != record::KIND.name)
             .filter(|kind| self.has_own_dns || *kind != domain::KIND.name);
         let lists = kinds.map(async |kind| {
-            // That every server matters is no reason to look at every address.
-            let whole = match kind == reserved_ip::KIND.name {
-                true => self.wanted.whole,
-                false => whole,
-            };
+            let whole = whole && kind == server::KIND.name || self.wanted.whole;
             Ok((kind, self.list(kind, desired, whole).await?))
         });
         try_join_all(lists).await

@@ -15,6 +15,7 @@ mod expiry;
 mod firewalls;
 mod records;
 mod reserved_ips;
+mod volumes;
 mod vpcs;
 mod zones;
 
@@ -109,7 +110,7 @@ struct Declaration<'a> {
 }
 
 impl<'a> Declaration<'a> {
-    /// With what servers share: keys, VPCs and firewalls.
+    /// With what servers share or hold: keys, VPCs, firewalls and volumes.
     fn begin(cloud: &'a Cloud, setting: &'a Setting<'a>) -> Self {
         let mut declared = Zones::new();
         for domain in &cloud.domains {
@@ -144,6 +145,9 @@ impl<'a> Declaration<'a> {
         }
         for firewall in &cloud.firewalls {
             declaration.firewall(firewall);
+        }
+        for volume in &cloud.volumes {
+            declaration.volume(cloud, volume);
         }
         declaration
     }

@@ -134,9 +134,9 @@ fn in_words<'r>(rules: impl IntoIterator<Item = &'r Rule>, end: &str) -> Vec<Str
     words.collect()
 }
 
-fn changed(attribute: &str, before: &Json, after: &Value) -> String {
+fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>) -> String {
     if attribute == NAME {
-        return format!("rename: {}", from_to(attribute, before, after));
+        return format!("rename: {}", from_to(before, after));
     }
     let before = Value::Known(before.clone());
     let (way, end) = match attribute {
@@ -205,12 +205,17 @@ mod tests {
             "tcp 80 tag:lb"
         ]);
         assert_eq!(
-            changed(INBOUND, &before, &Value::Known(after)),
+            changed(INBOUND, &before, &Value::Known(after), &Attributes::new()),
             "+ inbound icmp from 10.0.0.0/8, + inbound tcp 443 from anywhere, \
              − inbound tcp 22 from anywhere"
         );
         assert_eq!(
-            changed(TAGS, &json!(["a", "b"]), &Value::Known(json!(["b", "c"]))),
+            changed(
+                TAGS,
+                &json!(["a", "b"]),
+                &Value::Known(json!(["b", "c"])),
+                &Attributes::new()
+            ),
             "tags +c −a"
         );
     }

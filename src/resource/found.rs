@@ -1,5 +1,5 @@
-//! What is there by the name of something that cloud.json asks for and carries no mark: it may be
-//! another deployment's.
+//! What is there by the name of something that cloud.json asks for and does not carry our mark: it may
+//! be another deployment's.
 
 use crate::model::{Diagnostic, Value};
 
@@ -15,14 +15,26 @@ pub(super) fn refuse_what_differs(kind: &Kind, facts: &Facts<'_>, problems: &mut
         let Some(seen) = facts.bound(address) else {
             continue;
         };
-        if recorded.is_some_and(|recorded| recorded.id == seen.id) {
+        let mut owners = seen.owners.iter();
+        let is_ours = owners.any(|owner| Some(owner.as_str()) == facts.lineage);
+        if is_ours || recorded.is_some_and(|recorded| recorded.id == seen.id) {
             continue;
         }
         let changes = kind.attributes.iter().filter_map(|attribute| {
-            let wanted = facts.resolve(desired.attributes.get(attribute.name)?)?;
+            let asked_for = desired.attributes.get(attribute.name)?;
             let is = seen.attributes.get(attribute.name)?;
-            let differs = attribute.on_change == OnChange::Update && *wanted != *is;
-            differs.then(|| (kind.changed)(attribute.name, is, &Value::Known(wanted.into_owned())))
+            let wanted = facts.resolve(asked_for);
+            // What comes of something that is yet to be made is nothing that it could have.
+            let differs = attribute.on_change == OnChange::Update
+                && match &wanted {
+                    Some(wanted) => **wanted != *is,
+                    None => !is.is_null(),
+                };
+            let after = wanted.map_or_else(
+                || asked_for.clone(),
+                |known| Value::Known(known.into_owned()),
+            );
+            differs.then(|| (kind.changed)(attribute.name, is, &after, &desired.attributes))
         });
         let changes: Vec<String> = changes.collect();
         if changes.is_empty() {

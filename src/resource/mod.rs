@@ -23,6 +23,7 @@ pub mod server;
 mod server_checks;
 pub mod settings;
 pub mod ssh_key;
+pub mod volume;
 pub mod vpc;
 
 pub use declare::{Declared, Setting, Zones, declare, declare_servers};
@@ -34,6 +35,7 @@ pub const KINDS: &[&Kind] = &[
     &vpc::KIND,
     &firewall::KIND,
     &server::KIND,
+    &volume::KIND,
     &reserved_ip::KIND,
     &domain::KIND,
     &record::KIND,
@@ -61,6 +63,8 @@ pub struct Kind {
     pub name_of: fn(&Attributes) -> Option<String>,
     /// Whether several may have the same natural key, so that only our mark tells them apart.
     pub marked: bool,
+    /// Whether what was there before and is taken over gets our mark too.
+    pub marks_found: bool,
     /// The attribute that keeps one from being deleted while the state says so.
     pub protected_by: Option<&'static str>,
     /// Whether one that shall be made from something else stays what it is and is made anew where
@@ -105,7 +109,12 @@ pub struct Kind {
     /// Whether a change from these attributes to those cannot be taken back.
     pub permanent: fn(&Attributes<Value>, &Attributes<Value>, Option<&Catalog>) -> bool,
     /// What a plan says of an attribute that changes in place: from what to what.
-    pub changed: fn(&str, &Json, &Value) -> String,
+    /// The last are the attributes that it shall have, as far as they are known.
+    pub changed: fn(&str, &Json, &Value, &Attributes<Value>) -> String,
+    /// Whether what it refers to lets go of it when that is deleted, so that it leads nowhere.
+    pub is_let_go: bool,
+    /// What its user has to do before an attribute that is this changes in place, for the plan to say.
+    pub beforehand: fn(&str, &Json) -> Option<&'static str>,
     /// What is said of one that is done, from its attributes; may be empty.
     pub outcome: fn(&Attributes) -> String,
     /// Whether one may still be seen for a while after its deletion was accepted.
@@ -127,6 +136,7 @@ const PLAIN: Kind = Kind {
     natural_key: &[],
     name_of: no_name,
     marked: false,
+    marks_found: true,
     protected_by: None,
     remade: |_| false,
     copied: None,
@@ -147,7 +157,9 @@ const PLAIN: Kind = Kind {
     stands_at: |_| None,
     evicts: |_, _| Vec::new(),
     permanent: |_, _, _| false,
-    changed: from_to,
+    changed: |_, before, after, _| from_to(before, after),
+    is_let_go: false,
+    beforehand: |_, _| None,
     outcome: |_| String::new(),
     lingers: false,
     priced_by: &[],
@@ -411,7 +423,7 @@ fn flag(attributes: &Attributes<Value>, name: &str) -> bool {
 }
 
 /// `s-1vcpu-1gb → s-2vcpu-2gb`
-fn from_to(_: &str, before: &Json, after: &Value) -> String {
+fn from_to(before: &Json, after: &Value) -> String {
     format!("{} → {}", show(&Value::Known(before.clone())), show(after))
 }
 

@@ -93,7 +93,7 @@ fn detail(attributes: &Attributes<Value>) -> String {
     format!("→ {}{ttl}", short(&data))
 }
 
-fn changed(attribute: &str, before: &Json, after: &Value) -> String {
+fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>) -> String {
     let before = show(&Value::Known(before.clone()));
     let after = show(after);
     match attribute {

@@ -83,7 +83,7 @@ fn on(server: &Value) -> String {
 }
 
 /// `from server 401 to server web1`
-fn changed(_: &str, before: &Json, after: &Value) -> String {
+fn changed(_: &str, before: &Json, after: &Value, _: &Attributes<Value>) -> String {
     let to = match after {
         Value::Reference(to) => Some(to.address.name()),
         known => known.known().and_then(Json::as_str),
@@ -227,7 +227,8 @@ mod tests {
             attribute: server::ID.to_owned(),
         });
         let null = Value::Known(Json::Null);
-        let told = |before: Json, after: &Value| changed(SERVER, &before, after);
+        let nothing = Attributes::default();
+        let told = |before: Json, after: &Value| changed(SERVER, &before, after, &nothing);
         assert_eq!(told("4".into(), &reference), "from server 4 to server web");
         assert_eq!(told(Json::Null, &"5".into()), "to server 5");
         assert_eq!(told("4".into(), &null), "off server 4");

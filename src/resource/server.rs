@@ -222,7 +222,7 @@ fn detail(attributes: &Attributes<Value>) -> String {
     parts.join(" · ")
 }
 
-fn changed(attribute: &str, before: &Json, after: &Value) -> String {
+fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>) -> String {
     let after_text = after.known().and_then(Json::as_str);
     match (attribute, after_text) {
         (POWER, Some(OFF)) => "shut down".to_owned(),
@@ -247,10 +247,10 @@ fn changed(attribute: &str, before: &Json, after: &Value) -> String {
         (IGNORE, _) => ignored(after),
         // It has it already, and whoever gave it that has not said yet that it is to stay so.
         (SIZE, Some(size)) if before.as_str() == Some(size) => format!("confirm {size}"),
-        (IMAGE, _) => format!("rebuild: {}", from_to(attribute, before, after)),
+        (IMAGE, _) => format!("rebuild: {}", from_to(before, after)),
         (TAGS, _) => tags_changed(before, after),
-        (NAME, _) => format!("rename: {}", from_to(attribute, before, after)),
-        _ => from_to(attribute, before, after),
+        (NAME, _) => format!("rename: {}", from_to(before, after)),
+        _ => from_to(before, after),
     }
 }
 

@@ -67,11 +67,11 @@ fn detail(attributes: &Attributes<Value>) -> String {
     parts.join(" · ")
 }
 
-fn changed(attribute: &str, before: &Json, after: &Value) -> String {
+fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>) -> String {
     match attribute {
-        NAME => format!("rename: {}", from_to(attribute, before, after)),
+        NAME => format!("rename: {}", from_to(before, after)),
         DESCRIPTION => format!("description: {}", show(after)),
-        _ => from_to(attribute, before, after),
+        _ => from_to(before, after),
     }
 }
 

@@ -90,6 +90,10 @@ pub(super) enum Effect {
     Assign,
     /// A reserved IP leaves the Droplet.
     Unassign,
+    /// The volume is on this Droplet, or on none.
+    Attached(Option<u64>),
+    /// The volume is of this size.
+    Grow(u64),
     /// A snapshot with this id and this name comes about.
     Snapshot {
         id: u64,
@@ -101,10 +105,14 @@ pub(super) enum Effect {
 pub(super) struct Action {
     pub(super) id: u64,
     pub(super) kind: String,
+    /// The Droplet that it is done to or locks; 0 if it locks none.
     pub(super) droplet: u64,
     /// The reserved IP that it is about, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reserved_ip: Option<Ipv4Addr>,
+    /// The volume that it is done to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) volume: Option<String>,
     pub(super) region: String,
     pub(super) status: Progress,
     pub(super) started: Millis,
@@ -122,6 +130,27 @@ pub(super) struct Snapshot {
     pub(super) droplet: u64,
     pub(super) region: String,
     pub(super) disk: u64,
+    pub(super) created: Millis,
+}
+
+/// A disk by itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Volume {
+    pub(super) id: String,
+    /// Its place among all that was made.
+    pub(super) number: u64,
+    pub(super) name: String,
+    pub(super) description: String,
+    /// In GiB.
+    pub(super) size: u64,
+    pub(super) region: String,
+    pub(super) filesystem: String,
+    pub(super) label: String,
+    /// The Droplet that it is on.
+    pub(super) droplet: Option<u64>,
+    /// The action that it is in.
+    pub(super) busy: Option<u64>,
+    pub(super) tags: Vec<String>,
     pub(super) created: Millis,
 }
 
@@ -225,6 +254,8 @@ pub(super) enum Entry {
     TagGone(String),
     Vpc(Vpc),
     VpcGone(String),
+    Volume(Volume),
+    VolumeGone(String),
     Firewall(Firewall),
     FirewallGone(String),
     ReservedIp(ReservedIp),

@@ -57,6 +57,9 @@ fn addressed(world: &World, route: &str, call: &Call) -> Option<String> {
     if route.starts_with("/v2/droplets/{droplet_id}") {
         return droplet(id?);
     }
+    if route.starts_with("/v2/volumes/{volume_id}") {
+        return Some(world.volumes.get(first)?.name.clone());
+    }
     match route {
         "/v2/actions/{action_id}" => droplet(world.actions.get(&id?)?.droplet),
         "/v2/account/keys/{ssh_key_identifier}" => {

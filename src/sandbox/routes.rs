@@ -3,7 +3,7 @@
 use super::answer::{Call, Outcome};
 use super::rules::{
     account, actions, backups, catalog, domains, droplets, firewalls, images, keys, records,
-    reserved_ips, snapshots, tags, vpcs,
+    reserved_ips, snapshots, tags, volumes, vpcs,
 };
 use super::world::World;
 
@@ -144,6 +144,21 @@ pub(super) const ROUTES: &[Route] = &[
     route("DELETE", "/v2/tags/{tag_id}", tags::delete),
     route("POST", "/v2/tags/{tag_id}/resources", tags::assign),
     route("DELETE", "/v2/tags/{tag_id}/resources", tags::unassign),
+    route("GET", "/v2/volumes", volumes::list),
+    route("POST", "/v2/volumes", volumes::create),
+    route("GET", "/v2/volumes/{volume_id}", volumes::show),
+    route("DELETE", "/v2/volumes/{volume_id}", volumes::delete),
+    route(
+        "GET",
+        "/v2/volumes/{volume_id}/actions",
+        volumes::list_actions,
+    ),
+    route("POST", "/v2/volumes/{volume_id}/actions", volumes::act),
+    route(
+        "GET",
+        "/v2/volumes/{volume_id}/actions/{action_id}",
+        volumes::show_action,
+    ),
     route("GET", "/v2/vpcs", vpcs::list),
     route("POST", "/v2/vpcs", vpcs::create),
     route("GET", "/v2/vpcs/{vpc_id}", vpcs::show),

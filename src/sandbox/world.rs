@@ -11,7 +11,7 @@ use super::catalog::Catalog;
 use super::invented_uuid;
 use super::model::{
     Action, Counters, Domain, Droplet, Effect, Entry, FORMAT, Firewall, Key, Millis, Progress,
-    Record, ReservedIp, Snapshot, Status, Tag, Vpc,
+    Record, ReservedIp, Snapshot, Status, Tag, Volume, Vpc,
 };
 use super::store::Kept;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -61,6 +61,7 @@ pub(super) struct World {
     pub(super) zones: BTreeMap<String, Zone>,
     pub(super) tags: BTreeMap<String, Tag>,
     pub(super) vpcs: BTreeMap<String, Vpc>,
+    pub(super) volumes: BTreeMap<String, Volume>,
     pub(super) firewalls: BTreeMap<String, Firewall>,
     pub(super) reserved_ips: BTreeMap<Ipv4Addr, ReservedIp>,
     fingerprints: HashMap<String, u64>,
@@ -98,6 +99,7 @@ impl World {
             zones: BTreeMap::new(),
             tags: BTreeMap::new(),
             vpcs: BTreeMap::new(),
+            volumes: BTreeMap::new(),
             firewalls: BTreeMap::new(),
             reserved_ips: BTreeMap::new(),
             fingerprints: HashMap::new(),
@@ -232,9 +234,13 @@ impl World {
 
     fn take_effect(&self, effect: &Effect, droplet: &mut Droplet) {
         match effect {
-            Effect::Nothing | Effect::Fail | Effect::Snapshot { .. } => {}
-            // What is written of the address is the effect.
-            Effect::Assign | Effect::Unassign => {}
+            Effect::Nothing
+            | Effect::Fail
+            | Effect::Snapshot { .. }
+            | Effect::Attached(_)
+            | Effect::Grow(_)
+            | Effect::Assign
+            | Effect::Unassign => {}
             Effect::Boot => {
                 droplet.status = Status::Active;
                 droplet.booted = true;
@@ -277,6 +283,21 @@ impl World {
     pub(super) fn reserved_ip_of(&self, droplet: u64) -> Option<&ReservedIp> {
         let mut all = self.reserved_ips.values();
         all.find(|address| address.droplet == Some(droplet))
+    }
+
+    /// The same for the volume that an action is about, if it is about one.
+    fn take_effect_on_volume(&mut self, action: &Action) {
+        let volume = action.volume.as_ref().and_then(|id| self.volumes.get(id));
+        let Some(mut volume) = volume.cloned() else {
+            return;
+        };
+        match &action.effect {
+            Effect::Attached(to) => volume.droplet = to.filter(|id| self.droplets.contains_key(id)),
+            Effect::Grow(size) => volume.size = *size,
+            _ => {}
+        }
+        volume.busy = volume.busy.filter(|busy| *busy != action.id);
+        self.write(Entry::Volume(volume));
     }
 
     pub(super) fn key_by_fingerprint(&self, fingerprint: &str) -> Option<&Key> {
@@ -361,6 +382,7 @@ impl Kept for World {
                 self.due.remove(&(due, id));
                 continue;
             };
+            self.take_effect_on_volume(&action);
             if let Some(mut droplet) = self.droplets.get(&action.droplet).cloned() {
                 self.take_effect(&action.effect, &mut droplet);
                 if let Effect::Snapshot { id, name } = &action.effect {
@@ -404,11 +426,11 @@ impl Kept for World {
             std::iter::once(Entry::Domain(zone.domain.clone()))
                 .chain(zone.records.values().cloned().map(Entry::Record))
         });
-        // What was done to a Droplet that is gone interests nobody later.
-        let actions = self
-            .actions
-            .values()
-            .filter(|action| self.droplets.contains_key(&action.droplet));
+        // What was done to a Droplet or a volume that is gone interests nobody later.
+        let actions = self.actions.values().filter(|action| match &action.volume {
+            Some(volume) => self.volumes.contains_key(volume),
+            None => self.droplets.contains_key(&action.droplet),
+        });
         head.into_iter()
             .chain(self.vpcs.values().cloned().map(Entry::Vpc))
             .chain(self.tags.values().cloned().map(Entry::Tag))
@@ -419,6 +441,7 @@ impl Kept for World {
                     .map(|droplet| Entry::Droplet(Box::new(droplet.clone()))),
             )
             .chain(self.snapshots.values().cloned().map(Entry::Snapshot))
+            .chain(self.volumes.values().cloned().map(Entry::Volume))
             .chain(actions.cloned().map(Entry::Action))
             .chain(self.firewalls.values().cloned().map(Entry::Firewall))
             .chain(self.reserved_ips.values().cloned().map(Entry::ReservedIp))
@@ -448,6 +471,9 @@ impl Kept for World {
                 }
                 for address in self.reserved_ips.values_mut() {
                     address.droplet = address.droplet.filter(|droplet| *droplet != id);
+                }
+                for volume in self.volumes.values_mut() {
+                    volume.droplet = volume.droplet.filter(|droplet| *droplet != id);
                 }
             }
             Entry::Action(action) => self.apply_action(action),
@@ -491,6 +517,9 @@ impl Kept for World {
                 for firewall in self.firewalls.values_mut() {
                     firewall.tags.retain(|tag| *tag != name);
                 }
+                for volume in self.volumes.values_mut() {
+                    volume.tags.retain(|tag| *tag != name);
+                }
                 self.tags.remove(&name);
             }
             Entry::Vpc(vpc) => {
@@ -498,6 +527,13 @@ impl Kept for World {
             }
             Entry::VpcGone(id) => {
                 self.vpcs.remove(&id);
+            }
+            Entry::Volume(volume) => {
+                self.seen_id(volume.number);
+                self.volumes.insert(volume.id.clone(), volume);
+            }
+            Entry::VolumeGone(id) => {
+                self.volumes.remove(&id);
             }
             Entry::Firewall(firewall) => {
                 self.firewalls.insert(firewall.id.clone(), firewall);

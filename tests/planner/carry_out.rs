@@ -4,7 +4,7 @@ use cloudbuilder::model::{
     Address, Attributes, Money, Observed, Origin, Readiness, Recorded, Value,
 };
 use cloudbuilder::plan::{Op, Step};
-use cloudbuilder::resource::{OnChange, kind, record, reserved_ip, server};
+use cloudbuilder::resource::{OnChange, kind, record, reserved_ip, server, volume};
 use serde_json::{Value as Json, json};
 
 use crate::world::{OURS, World, now};
@@ -211,6 +211,10 @@ impl World {
                 if attributes[server::IPV6] == json!(false) {
                     shown.insert(server::IPV6_ADDRESS.to_owned(), Json::Null);
                 }
+                vec![OURS.to_owned()]
+            }
+            "volume" => {
+                shown.remove(volume::SERVER_NAME);
                 vec![OURS.to_owned()]
             }
             "domain" => {

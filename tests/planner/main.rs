@@ -24,4 +24,5 @@ mod removal;
 mod replacement;
 mod reserved;
 mod text;
+mod volumes;
 mod world;

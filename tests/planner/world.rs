@@ -442,7 +442,7 @@ fn catalog(server_limit: u64) -> Catalog {
     let open: &[&str] = &["new1", "old1"];
     Catalog {
         regions: vec![
-            region("new1", &["ipv6"], true),
+            region("new1", &["ipv6", "storage"], true),
             region("old1", &["backups"], true),
             region("full1", &["ipv6"], false),
         ],

@@ -297,6 +297,43 @@ async fn reserved_ips(api: &mut Checked<'_>, droplet: &Value) {
     api.good("POST", ALL, &[], json!({"region": "nyc3"})).await;
 }
 
+async fn volumes(api: &mut Checked<'_>) {
+    const ALL: &str = "/v2/volumes";
+    const ONE: &str = "/v2/volumes/{volume_id}";
+    let droplet = json!({
+        "name": "db", "region": "nyc1", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+    });
+    let droplet = api.good("POST", "/v2/droplets", &[], droplet).await;
+    let droplet = &droplet["droplet"]["id"];
+    let volume = json!({
+        "name": "data", "region": "nyc1", "size_gigabytes": 10, "filesystem_type": "ext4",
+        "filesystem_label": "data", "description": "all there is", "tags": ["kept"],
+    });
+    let made = api.good("POST", ALL, &[], volume.clone()).await;
+    let id = &made["volume"]["id"];
+    api.refused(409, "POST", ALL, &[], volume).await;
+    api.get(ALL, &[]).await;
+    api.get(&format!("{ALL}?name=data&region=nyc1"), &[]).await;
+    let actions = &format!("{ONE}/actions");
+    for action in [
+        json!({"type": "attach", "droplet_id": droplet, "region": "nyc1"}),
+        json!({"type": "resize", "size_gigabytes": 20}),
+        json!({"type": "detach", "droplet_id": droplet}),
+    ] {
+        let begun = api.good("POST", actions, &[id], action).await;
+        let one = format!("{actions}/{{action_id}}");
+        api.get(&one, &[id, &begun["action"]["id"]]).await;
+        api.get(ONE, &[id]).await;
+        api.get("/v2/droplets/{droplet_id}", &[droplet]).await;
+    }
+    api.get(actions, &[id]).await;
+    let shrink = json!({"type": "resize", "size_gigabytes": 5});
+    api.refused(422, "POST", actions, &[id], shrink).await;
+    api.delete(ONE, &[id]).await;
+    api.refused(404, "GET", ONE, &[id], Value::Null).await;
+    api.delete("/v2/droplets/{droplet_id}", &[droplet]).await;
+}
+
 async fn snapshots(api: &mut Checked<'_>, droplet: &Value) {
     const ONE: &str = "/v2/snapshots/{snapshot_id}";
     let kept = json!({"type": "snapshot", "name": "kept"});
@@ -347,6 +384,7 @@ async fn every_operation_answers_as_described() {
         dns(&mut checked).await;
         vpcs(&mut checked).await;
         firewalls(&mut checked, &droplet).await;
+        volumes(&mut checked).await;
         snapshots(&mut checked, &droplet).await;
         reserved_ips(&mut checked, &droplet).await;
         checked.delete("/v2/droplets?tag_name=old", &[]).await;

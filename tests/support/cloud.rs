@@ -170,6 +170,37 @@ impl Cloud {
         firewalls
     }
 
+    pub(crate) fn volumes(&self) -> Vec<Value> {
+        let mut volumes = self.list("/v2/volumes", "volumes");
+        volumes.sort_by_key(|volume| text(&volume["name"]).to_owned());
+        volumes
+    }
+
+    /// Makes a volume as somebody else would; `more` overrides its attributes.
+    pub(crate) fn volume(&self, name: &str, more: &Value) {
+        let mut body = json!({"name": name, "region": "nyc3", "size_gigabytes": 10});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            body[key] = value.clone();
+        }
+        self.good("POST", "/v2/volumes", &body);
+    }
+
+    /// Attaches a volume to a Droplet, or detaches it.
+    pub(crate) fn place(&self, name: &str, droplet: Option<&str>) {
+        let mut volumes = self.volumes();
+        volumes.retain(|volume| volume["name"] == name);
+        let volume = volumes.pop().expect("the volume");
+        let action = match droplet {
+            Some(name) => {
+                let id = self.the_droplet(name)["id"].clone();
+                json!({"type": "attach", "droplet_id": id})
+            }
+            None => json!({"type": "detach", "droplet_id": volume["droplet_ids"][0]}),
+        };
+        let path = format!("/v2/volumes/{}/actions", text(&volume["id"]));
+        self.good("POST", &path, &action);
+    }
+
     /// Gives a VPC or a firewall other attributes, or makes it; `kind` as in its path.
     pub(crate) fn put(&self, kind: &str, name: &str, more: &Value) {
         let there = match kind {
@@ -262,6 +293,10 @@ impl Cloud {
             let name = format!("ID({} firewall)", text(&firewall["name"]));
             names.insert(text(&firewall["id"]).to_owned(), name);
         }
+        for volume in self.volumes() {
+            let name = format!("ID({} volume)", text(&volume["name"]));
+            names.insert(text(&volume["id"]).to_owned(), name);
+        }
         for zone in self.domains() {
             for record in self.records(&zone) {
                 let (name, kind) = (text(&record["name"]), text(&record["type"]));
@@ -346,6 +381,28 @@ impl Cloud {
                 None => "on none".to_owned(),
             };
             line(format!("reserved {} {on}", text(&address["ip"])));
+        }
+        let droplets = self.droplets();
+        for volume in self.volumes() {
+            let on = &volume["droplet_ids"][0];
+            let on = droplets.iter().find(|droplet| droplet["id"] == *on);
+            let tags: Vec<&str> = volume["tags"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(text)
+                .collect();
+            line(format!(
+                "volume {} {} {} GB {}{}",
+                text(&volume["name"]),
+                text(&volume["region"]["slug"]),
+                volume["size_gigabytes"],
+                tags.join(" "),
+                on.map_or(String::new(), |droplet| format!(
+                    " on {}",
+                    text(&droplet["name"])
+                )),
+            ));
         }
         for snapshot in self.list("/v2/snapshots", "snapshots") {
             line(format!("snapshot {}", text(&snapshot["name"])));

@@ -56,7 +56,12 @@ pub(super) fn noted<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option
         if let Some(attribute) = kind.attribute(&change.attribute) {
             attributes.insert(attribute.name, change.after.clone());
         }
-        (kind.changed)(&change.attribute, &change.before, &change.after)
+        (kind.changed)(
+            &change.attribute,
+            &change.before,
+            &change.after,
+            &Attributes::new(),
+        )
     });
     let words: Vec<String> = words.collect();
     Some(Draft {

@@ -1,4 +1,4 @@
-//! What this client has under way on Droplets. A Droplet does one action at a time, and its own
+//! What this client has under way on Droplets and volumes. Each does one action at a time, and its own
 //! page does not say what became of the last one.
 
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// An action on a Droplet.
+/// An action on a Droplet or a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Change {
     /// Its id; none, where the answer that tells it was lost.
@@ -30,20 +30,21 @@ pub(super) enum Stage {
     Ignored,
 }
 
-/// The last action of this client on each Droplet, and each reserved IP that is on its way to its
-/// first, until what became of it is known.
+/// The last action of this client on each of them, until what became of it is known.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    by_droplet: HashMap<String, Change>,
+    by_id: HashMap<String, Change>,
     /// Since when, by the provider's clock, this client has asked for a snapshot of a Droplet.
     snapshots_since: HashMap<String, Timestamp>,
+    /// The server that a volume is to be attached to once it is made.
+    later: HashMap<String, String>,
 }
 
 impl Changes {
     /// An action was accepted, or may have been.
     pub(super) fn began(
         &mut self,
-        droplet: &str,
+        id: &str,
         action: Option<u64>,
         kind: &'static str,
         now: Instant,
@@ -54,7 +55,7 @@ impl Changes {
             began: now,
             stage: Stage::Asked,
         };
-        self.by_droplet.insert(droplet.to_owned(), change);
+        self.by_id.insert(id.to_owned(), change);
     }
 
     /// A snapshot is about to be asked for, if none was yet; `now` by the provider's clock.
@@ -68,20 +69,35 @@ impl Changes {
         self.snapshots_since.get(droplet).copied()
     }
 
-    /// What is under way on a Droplet.
-    pub(super) fn on(&self, droplet: &str) -> Option<Change> {
-        self.by_droplet.get(droplet).copied()
+    /// What is under way on it.
+    pub(super) fn on(&self, id: &str) -> Option<Change> {
+        self.by_id.get(id).copied()
     }
 
     /// The action has come so far.
-    pub(super) fn came_to(&mut self, droplet: &str, stage: Stage) {
-        if let Some(change) = self.by_droplet.get_mut(droplet) {
+    pub(super) fn came_to(&mut self, id: &str, stage: Stage) {
+        if let Some(change) = self.by_id.get_mut(id) {
             change.stage = stage;
         }
     }
 
     /// What became of it is known.
-    pub(super) fn over(&mut self, droplet: &str) {
-        self.by_droplet.remove(droplet);
+    pub(super) fn over(&mut self, id: &str) {
+        self.by_id.remove(id);
+    }
+
+    /// A volume that was made is to be attached.
+    pub(super) fn attach_later(&mut self, volume: &str, server: &str) {
+        self.later.insert(volume.to_owned(), server.to_owned());
+    }
+
+    /// To which server a volume is to be attached, if it was made just now.
+    pub(super) fn attached_later(&self, volume: &str) -> Option<String> {
+        self.later.get(volume).cloned()
+    }
+
+    /// It is attached, or cannot be.
+    pub(super) fn attach_no_more(&mut self, volume: &str) {
+        self.later.remove(volume);
     }
 }

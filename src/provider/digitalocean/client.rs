@@ -108,7 +108,7 @@ impl ReadClient {
         self.births.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is under way on Droplets.
+    /// What is under way on Droplets and volumes.
     pub(super) fn changes(&self) -> MutexGuard<'_, Changes> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -34,6 +34,7 @@ mod server;
 mod ssh_key;
 #[cfg(test)]
 mod tests;
+mod volume;
 mod vpc;
 mod wire;
 
@@ -64,6 +65,7 @@ const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &vpc::Adapter,
     &firewall::Adapter,
     &server::Adapter,
+    &volume::Adapter,
     &reserved_ip::Adapter,
     &domain::Adapter,
     &record::Adapter,
@@ -108,12 +110,21 @@ const UPDATES: &[Update] = &[
     },
     action(&["power"], ACTION),
     action(&["snapshot"], SNAPSHOT),
+    on_volume(&["size_gb"]),
+    on_volume(&["server"]),
 ];
 
 const fn action(attributes: &'static [&'static str], takes: Duration) -> Update {
     Update {
         takes,
         ..Update::at_once("server", attributes)
+    }
+}
+
+const fn on_volume(attributes: &'static [&'static str]) -> Update {
+    Update {
+        takes: ACTION,
+        ..Update::at_once("volume", attributes)
     }
 }
 
@@ -128,6 +139,7 @@ static CAPABILITIES: Capabilities = Capabilities {
         "vpc",
         "firewall",
         "server",
+        "volume",
         "reserved_ip",
         "domain",
         "record",
@@ -315,6 +327,16 @@ impl Writer {
 impl LooksThrough for Writer {
     fn reader(&self) -> &dyn Read {
         &self.reader
+    }
+
+    /// What is waited for here was asked for: a volume that is new is attached to its server.
+    fn look<'a>(
+        &'a self,
+        kind: &'a str,
+        targets: &'a [Target<'a>],
+        mark: &'a str,
+    ) -> Answer<'a, Vec<Observed>> {
+        async move { adapter(kind)?.bring_up(self.client(), targets, mark).await }.boxed()
     }
 }
 

@@ -230,7 +230,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
             if client.0.is_tagless() {
                 return Ok(());
             }
-            let tag = tag(mark);
+            let tag = mark_tag(mark);
             // Making a tag that exists is harmless; tagging with one that does not is refused.
             let request = TagRequest { name: &tag };
             match client.ensure("/v2/tags", &request).await {
@@ -278,7 +278,7 @@ async fn post<T: DeserializeOwned>(
 
 /// Whether a token with custom scopes is refused for want of the one for tags; the description
 /// names it, and so does the live service: "You are missing the required permission tag:create."
-fn refuses_tags(error: &Error) -> bool {
+pub(super) fn refuses_tags(error: &Error) -> bool {
     error.status == Some(403) && error.message.contains("tag:create")
 }
 
@@ -355,13 +355,18 @@ fn is_failure(action: &Action, droplet: &str) -> bool {
     action.status == "errored" && action.resource_id.is_none_or(its)
 }
 
-fn tag(mark: &str) -> String {
+pub(super) fn mark_tag(mark: &str) -> String {
     format!("{MARK}{mark}")
+}
+
+/// The mark that a tag is, if it is one.
+pub(super) fn mark_of(tag: &str) -> Option<String> {
+    tag.strip_prefix(MARK).map(ToOwned::to_owned)
 }
 
 /// Where the servers with a mark are listed.
 pub(super) fn marked(mark: &str) -> String {
-    format!("{DROPLETS}{}", query(&[("tag_name", &tag(mark))]))
+    format!("{DROPLETS}{}", query(&[("tag_name", &mark_tag(mark))]))
 }
 
 /// Where the servers of a name are listed, whatever their case and whoever's mark is on them.
@@ -466,7 +471,7 @@ pub(super) fn to_create_request<'a>(
         ipv6: flag(IPV6),
         monitoring: flag(MONITORING),
         tags: mark
-            .map(tag)
+            .map(mark_tag)
             .into_iter()
             .chain(tags::wanted(attributes))
             .collect(),

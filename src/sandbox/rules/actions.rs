@@ -7,7 +7,7 @@ use crate::sandbox::address;
 use crate::sandbox::answer::{Answer, Boot, Call, Outcome, Refusal};
 use crate::sandbox::limits::page;
 use crate::sandbox::model::{
-    Action, Droplet, Effect, Entry, Millis, Progress, ReservedIp, Status, rfc3339,
+    Action, Droplet, Effect, Entry, Millis, Progress, ReservedIp, Status, Volume, rfc3339,
 };
 use crate::sandbox::world::World;
 use serde::{Deserialize, Serialize};
@@ -32,16 +32,18 @@ pub(super) struct View<'a> {
     kind: &'a str,
     started_at: String,
     completed_at: Option<String>,
-    resource_id: u64,
+    resource_id: Option<u64>,
     resource_type: &'static str,
     region: Value,
     region_slug: &'a str,
 }
 
 pub(super) fn view<'a>(world: &World, action: &'a Action) -> View<'a> {
-    let (resource_id, resource_type) = match action.reserved_ip {
-        Some(ip) => (u64::from(u32::from(ip)), "reserved_ip"),
-        None => (action.droplet, "droplet"),
+    // Volumes have no numbers.
+    let (resource_id, resource_type) = match (action.reserved_ip, &action.volume) {
+        (Some(ip), _) => (Some(u64::from(u32::from(ip))), "reserved_ip"),
+        (None, Some(_)) => (None, "volume"),
+        (None, None) => (Some(action.droplet), "droplet"),
     };
     View {
         id: action.id,
@@ -120,6 +122,55 @@ pub(in crate::sandbox) fn start_tagged(world: &mut World, call: &Call) -> Outcom
     Answer::object(201, "actions", &views)
 }
 
+/// An action that begins now.
+fn begun(world: &mut World, droplet: u64, region: &str, effect: Effect, boot: Boot) -> Action {
+    Action {
+        id: world.next_id(),
+        kind: String::new(),
+        droplet,
+        reserved_ip: None,
+        volume: None,
+        region: region.to_owned(),
+        status: Progress::Running,
+        started: world.now,
+        completed: None,
+        due: match boot {
+            Boot::Usual | Boot::Ignored | Boot::Fails => Some(world.now + world.settings.action),
+            Boot::Millis(ms) => Some(world.now + Millis::try_from(ms).unwrap_or(Millis::MAX / 4)),
+            Boot::Never => None,
+        },
+        effect: match boot {
+            Boot::Ignored => Effect::Nothing,
+            Boot::Fails => Effect::Fail,
+            _ => effect,
+        },
+    }
+}
+
+/// Begins an action on a volume, which locks the Droplet that it is about.
+pub(super) fn begin_on_volume(
+    world: &mut World,
+    (mut volume, droplet): (Volume, Option<Droplet>),
+    kind: &str,
+    effect: Effect,
+    boot: Boot,
+) -> Action {
+    let locked = droplet.as_ref().map_or(0, |droplet| droplet.id);
+    let action = Action {
+        kind: kind.to_owned(),
+        volume: Some(volume.id.clone()),
+        ..begun(world, locked, &volume.region, effect, boot)
+    };
+    volume.busy = Some(action.id);
+    world.write(Entry::Volume(volume));
+    if let Some(mut droplet) = droplet {
+        droplet.busy = Some(action.id);
+        world.write(Entry::Droplet(Box::new(droplet)));
+    }
+    world.write(Entry::Action(action.clone()));
+    action
+}
+
 fn begin(world: &mut World, droplet: Droplet, kind: String, effect: Effect, boot: Boot) -> Action {
     begin_with(world, (droplet, None), kind, effect, boot)
 }
@@ -134,24 +185,9 @@ pub(super) fn begin_with(
     boot: Boot,
 ) -> Action {
     let action = Action {
-        reserved_ip: address.as_ref().map(|address| address.ip),
-        id: world.next_id(),
         kind,
-        droplet: droplet.id,
-        region: droplet.region.clone(),
-        status: Progress::Running,
-        started: world.now,
-        completed: None,
-        due: match boot {
-            Boot::Usual | Boot::Ignored | Boot::Fails => Some(world.now + world.settings.action),
-            Boot::Millis(ms) => Some(world.now + Millis::try_from(ms).unwrap_or(Millis::MAX / 4)),
-            Boot::Never => None,
-        },
-        effect: match boot {
-            Boot::Ignored => Effect::Nothing,
-            Boot::Fails => Effect::Fail,
-            _ => effect,
-        },
+        reserved_ip: address.as_ref().map(|address| address.ip),
+        ..begun(world, droplet.id, &droplet.region, effect, boot)
     };
     droplet.busy = Some(action.id);
     world.write(Entry::Droplet(Box::new(droplet)));

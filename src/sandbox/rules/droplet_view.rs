@@ -1,6 +1,6 @@
 //! A Droplet as the API shows it, with its whole region, size and image.
 
-use super::{backups, need, snapshots};
+use super::{backups, need, snapshots, volumes};
 use crate::sandbox::address;
 use crate::sandbox::catalog::{DiskInfo, Image, Region, Size};
 use crate::sandbox::model::{Droplet, Status, rfc3339};
@@ -26,7 +26,7 @@ pub(super) struct View<'a> {
     next_backup_window: Option<backups::Window>,
     snapshot_ids: Vec<u64>,
     image: Cow<'a, Image>,
-    volume_ids: [&'a str; 0],
+    volume_ids: Vec<&'a str>,
     size: Cow<'a, Size>,
     size_slug: &'a str,
     networks: Networks,
@@ -64,7 +64,9 @@ pub(super) fn view<'a>(world: &'a World, droplet: &'a Droplet) -> View<'a> {
             .map(|snapshot| snapshot.id)
             .collect(),
         image: image(world, droplet),
-        volume_ids: [],
+        volume_ids: volumes::of(world, droplet.id)
+            .map(|volume| volume.id.as_str())
+            .collect(),
         size: size(world, droplet),
         size_slug: &droplet.size,
         networks: networks(world, droplet),

@@ -181,6 +181,7 @@ fn create_one(
         kind: "create".into(),
         droplet: id,
         reserved_ip: None,
+        volume: None,
         region: plan.region.clone(),
         status: Progress::Running,
         started: world.now,
@@ -255,7 +256,9 @@ fn plan(world: &World, asked: Create) -> Result<Plan, Refusal> {
         ));
     }
     if asked.volumes.is_some_and(|volumes| !volumes.is_empty()) {
-        return Err(Refusal::unprocessable("The sandbox has no volumes."));
+        return Err(Refusal::unprocessable(
+            "The sandbox attaches no volumes to new Droplets.",
+        ));
     }
     let user_data = asked.user_data.filter(|text| !text.is_empty());
     if user_data

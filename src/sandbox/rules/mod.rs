@@ -18,6 +18,7 @@ pub(super) mod records;
 pub(super) mod reserved_ips;
 pub(super) mod snapshots;
 pub(super) mod tags;
+pub(super) mod volumes;
 pub(super) mod vpcs;
 
 use super::answer::Refusal;

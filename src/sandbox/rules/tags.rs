@@ -1,4 +1,4 @@
-//! Tags. The first spelling is the one that counts; only Droplets carry any here.
+//! Tags. The first spelling is the one that counts; only Droplets and volumes carry any here.
 
 use super::need;
 use crate::sandbox::answer::{Answer, Call, Outcome, Refusal};
@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 
 fn view(world: &World, tag: &Tag, base: &str) -> Value {
     let count = world.droplets_tagged(&tag.name).len();
+    let volumes = world.volumes.values();
+    let volumes = volumes.filter(|volume| volume.tags.contains(&tag.name));
+    let volumes = volumes.count();
     let mut droplets = json!({ "count": count });
-    let mut resources = json!({ "count": count });
+    let mut resources = json!({ "count": count + volumes });
     let last = tag.last_tagged.filter(|id| world.droplets.contains_key(id));
     if let Some(id) = last {
         let uri = Value::from(format!("{base}/v2/droplets/{id}"));
@@ -19,7 +22,8 @@ fn view(world: &World, tag: &Tag, base: &str) -> Value {
         resources["last_tagged_uri"] = uri;
     }
     resources["droplets"] = droplets;
-    for kind in ["images", "volumes", "volume_snapshots", "databases"] {
+    resources["volumes"] = json!({ "count": volumes });
+    for kind in ["images", "volume_snapshots", "databases"] {
         resources[kind] = json!({ "count": 0 });
     }
     json!({ "name": tag.name, "resources": resources })

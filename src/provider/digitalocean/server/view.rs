@@ -13,7 +13,7 @@ use crate::resource::server::{
 };
 
 use super::super::wire::{Droplet, NetworkV4, NetworkV6};
-use super::{MARK, tags};
+use super::{mark_of, tags};
 
 pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
     let has = |feature: &str| droplet.features.iter().any(|name| name == feature);
@@ -85,12 +85,7 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
         account: Arc::default(),
         id: droplet.id.to_string(),
         attributes,
-        owners: droplet
-            .tags
-            .iter()
-            .filter_map(|tag| tag.strip_prefix(MARK))
-            .map(ToOwned::to_owned)
-            .collect(),
+        owners: droplet.tags.iter().filter_map(|tag| mark_of(tag)).collect(),
         readiness,
         monthly: price.map(|price| price + price.percent(on_top)),
         // One in a form that nobody knows says as little as none.
