@@ -380,7 +380,8 @@ const fn only_if_asked(name: &'static str, about: &'static str, on_change: OnCha
     }
 }
 
-/// The texts among the attributes of something of a kind whose change means this.
+/// The texts among the attributes of something of a kind whose change means this; of lists of texts
+/// the words, such as the address in `tcp 22 10.0.0.5/32`.
 pub fn texts_of<'t>(
     kind_name: &str,
     attributes: &'t Attributes,
@@ -390,7 +391,13 @@ pub fn texts_of<'t>(
     known
         .iter()
         .filter(move |attribute| attribute.on_change == on_change)
-        .filter_map(|attribute| attributes.get(attribute.name)?.as_str())
+        .filter_map(|attribute| attributes.get(attribute.name))
+        .flat_map(|value| {
+            let listed = value.as_array().into_iter().flatten();
+            let words = listed.filter_map(Json::as_str);
+            let words = words.flat_map(|text| text.split([' ', '/']));
+            value.as_str().into_iter().chain(words)
+        })
 }
 
 /// A value as a plan shows it: its text, or where it will come from.

@@ -252,7 +252,7 @@ fn a_rule_names_a_server_by_what_it_is_given() {
         "
         1 +/- server db: another in place of 3 · image deb → newer $6.00
         2 ~ firewall web: + inbound tcp 22 from db's public IPv4, − inbound tcp 22 from 10.0.0.3/32 [inbound] (after 1)
-        3 - server db (3): with its disk · another serves in its place -$6.00 (after 1)
+        3 - server db (3): with its disk · another serves in its place -$6.00 (after 1, 2)
         4 ~ file cloud.json: write networks of db
     ",
     );
