@@ -11,7 +11,7 @@ use crate::model::Diagnostic;
 pub(super) const TAGS: Key = Key::new(
     "tags",
     "Its tags, besides those in `defaults`; others are taken off it. Left out in both, its tags are \
-     left alone. On DigitalOcean.",
+     left alone. Not at Rackspace Classic.",
     Shape::List(&TAG_FORM),
 );
 /// What a tag looks like.
