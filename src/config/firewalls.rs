@@ -590,6 +590,18 @@ mod tests {
     }
 
     #[test]
+    fn one_that_lets_nothing_through_is_one_where_the_provider_says_so() {
+        for (kind, refused) in [("digitalocean", 1), ("openstack", 0)] {
+            let text = format!(
+                r#"{{"version": 2, "servers": {{}}, "providers": {{"p": {{"type": "{kind}"}}}},
+                    "firewalls": {{"shut": {{"tags": ["a"], "inbound": [], "outbound": []}}}}}}"#
+            );
+            let told = cloud::parse("cloud.json", text.as_bytes()).diagnostics;
+            assert_eq!(told.len(), refused, "{kind}: {told:?}");
+        }
+    }
+
+    #[test]
     fn a_tag_that_no_server_has_is_told() {
         let told = |tags: &str| {
             let text = format!(

@@ -153,4 +153,24 @@ mod tests {
         }
         assert_eq!(servers("", r#""tags": "web""#).diagnostics.len(), 1);
     }
+
+    #[test]
+    fn a_tag_is_no_longer_than_its_provider_takes() {
+        let told = |kind: &str, length: usize| {
+            let tag = "x".repeat(length);
+            let text = format!(
+                r#"{{"version": 2, "providers": {{"os": {{"type": "{kind}"}}}},
+                    "servers": {{"a": {{"size": "s", "image": "i", "tags": ["{tag}"]}}}}}}"#
+            );
+            let parsed = cloud::parse("cloud.json", text.as_bytes());
+            let told = parsed.diagnostics.into_iter();
+            told.map(|one| one.summary).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told("openstack", 61),
+            ["server `a` cannot have a tag of 61 characters, 60 is the most there"]
+        );
+        assert!(told("rackspace-flex", 60).is_empty());
+        assert_eq!(told("rackspace", 1), ["server `a` can have no tags"]);
+    }
 }

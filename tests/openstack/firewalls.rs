@@ -152,6 +152,20 @@ for rule in list(group('web').security_group_rules)[:5]:
     here.place.run("apply -y").code(0);
     here.is_finished();
     assert_eq!(seen(&here, "")["groups"], json!({"web": 9 + 6}));
+
+    // Without a state it is known by its mark.
+    here.place.remove("cloud.state.json");
+    here.place.run("state rebuild").code(0);
+    here.is_finished();
+
+    // Another deployment has one of that name, and nobody takes the other's.
+    here.place.enter("another");
+    write(&here, &json!({"web": web("81", &["anywhere"])}), &json!({}));
+    here.place.run("apply -y").code(0);
+    here.is_finished();
+    here.place.run("destroy -y").code(0);
+    here.place.enter("deployment");
+    here.is_finished();
     here.ends();
     assert_eq!(seen(&here, "")["groups"], json!({}));
 }

@@ -438,6 +438,15 @@ mod tests {
         );
         let one = too_many_floating(&all, &[1], usage);
         assert!(one.is_none());
+        assert!(too_many("rules", usage, &all, &[0, 1]).is_none());
+        let (at, problem) = too_many("rules", usage, &all, &[1, 6]).unwrap();
+        assert_eq!(at, 1);
+        assert!(
+            told(&problem).contains("needs 7 more, and 1 of 5"),
+            "{problem:?}"
+        );
+        let unlimited = Usage { limit: -1, ..usage };
+        assert!(too_many("rules", unlimited, &all, &[1, 6]).is_none());
     }
 
     #[test]

@@ -128,6 +128,7 @@ fn default(all: &[Group]) -> Option<String> {
 fn besides(server: &Server) -> BTreeSet<String> {
     let lists = BESIDES.iter().filter_map(|key| server.metadata.get(*key));
     let ids = lists.flat_map(|list| list.split(','));
+    let ids = ids.filter(|id| !id.is_empty());
     ids.map(ToOwned::to_owned).collect()
 }
 
@@ -173,21 +174,28 @@ pub(super) async fn change(
     let firewalls = wanted(attributes);
     let mut besides = besides(server);
     let settings = Settings::of(attributes.get(SETTINGS))?;
-    if besides.is_empty() && !settings.security_groups.is_empty() {
-        // It was made by a version that wrote nothing of it down.
-        let groups = placement::security_groups(client.0, &settings).await?;
+    // It was made by a version that wrote nothing of it down, or a group that its settings name has
+    // become a firewall of ours since.
+    let is_unknown = besides.is_empty() && !settings.security_groups.is_empty();
+    if is_unknown || !besides.is_disjoint(&firewalls) {
+        if is_unknown {
+            besides.extend(placement::security_groups(client.0, &settings).await?);
+        }
+        let groups: Vec<String> = besides.iter().cloned().collect();
         let metadata = metadata(&groups, &firewalls)?;
-        if !metadata.is_empty() {
+        let known = BESIDES
+            .into_iter()
+            .filter(|key| metadata.contains_key(key) || server.metadata.contains_key(*key));
+        let text = |key| (key, metadata.get(key).map_or("", String::as_str));
+        let body = MetadataRequest {
+            metadata: known.map(text).collect(),
+        };
+        if !body.metadata.is_empty() {
             let path = format!("{SERVERS}/{id}/metadata");
-            let texts = metadata.iter().map(|(key, value)| (*key, value.as_str()));
-            let body = MetadataRequest {
-                metadata: texts.collect(),
-            };
             client
                 .ensure(Method::POST, Service::Compute, &path, &body)
                 .await?;
         }
-        besides.extend(groups);
     }
     let mut wanted: BTreeSet<String> = firewalls.union(&besides).cloned().collect();
     if wanted.is_empty() {
@@ -228,4 +236,81 @@ pub(super) async fn change(
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn membership(of_ports: &[&[&str]]) -> Membership {
+        let group = |(id, name): (&str, &str)| Group {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            description: String::new(),
+            project_id: None,
+            rules: Vec::new(),
+        };
+        let port = |groups: &&[&str]| GuardedPort {
+            id: "p".to_owned(),
+            device_id: "s".to_owned(),
+            security_groups: groups.iter().map(ToString::to_string).collect(),
+        };
+        let groups = [("d", "default"), ("w", "web"), ("x", "web"), ("o", "own")];
+        Membership {
+            groups: groups.map(group).into(),
+            ports: [("s".to_owned(), of_ports.iter().map(port).collect())].into(),
+        }
+    }
+
+    fn server(besides: &str) -> Server {
+        let mut server = json!({"id": "s", "name": "s", "status": "ACTIVE"});
+        if !besides.is_empty() {
+            server["metadata"] = json!({BESIDES[0]: besides});
+        }
+        serde_json::from_value(server).unwrap()
+    }
+
+    #[test]
+    fn a_server_is_behind_what_all_its_ports_are_in() {
+        for (ports, besides, told) in [
+            (&[&["w"][..], &["w"]][..], "", json!({"web": "w"})),
+            (&[&["w", "o"]], "o", json!({"web": "w"})),
+            (&[&["w", "d"]], "", json!({"web": "w", "default": "d"})),
+            // What everything is in that asks for nothing, and for what its settings say.
+            (&[&["d"], &["d"]], "", json!({})),
+            (&[&["o"]], "o", json!({})),
+            (&[&["o", "d"]], "o", json!({"default": "d"})),
+            (
+                &[&["w"], &["d"]],
+                "",
+                json!({"web (on some of its networks)": "w", "default (on some of its networks)": "d"}),
+            ),
+            // Two of one name, and one that nobody shows.
+            (&[&["w", "x"]], "", json!({"web": "w", "web (x)": "x"})),
+            (&[&["z"]], "", json!({"z": "z"})),
+        ] {
+            let seen = membership(ports).of_server(&server(besides));
+            assert_eq!(seen, Some(told), "{ports:?}");
+        }
+        let mut other = server("");
+        other.id = "t".to_owned();
+        assert_eq!(membership(&[&["w"]]).of_server(&other), None);
+    }
+
+    #[test]
+    fn what_its_settings_name_is_written_down_as_far_as_it_is_no_firewall() {
+        let ids: Vec<String> = (0..8).map(|n| format!("{n:036}")).collect();
+        let told = metadata(&ids, &[ids[2].clone()].into()).unwrap();
+        let mut known = server("");
+        known.metadata = told
+            .iter()
+            .map(|(key, ids)| ((*key).to_owned(), ids.clone()))
+            .collect();
+        assert!(known.metadata.values().all(|text| text.len() <= 255));
+        let expected = ids.iter().filter(|id| **id != ids[2]).cloned();
+        assert_eq!(besides(&known), expected.collect());
+        let many = vec!["x".to_owned(); 19];
+        assert!(metadata(&many, &BTreeSet::new()).is_err());
+    }
 }
