@@ -118,28 +118,45 @@ pub(super) fn disks(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
 pub(super) fn tags(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
     let mut told = HashSet::new();
     for server in &cloud.servers {
-        let account = cloud.account(&server.account.value);
-        let tag = server.tags.as_ref().and_then(|tags| tags.first());
-        let Some((account, tag)) = account.zip(tag) else {
+        let Some(account) = cloud.account(&server.account.value) else {
             continue;
         };
-        let provider = provider_type(&account.provider.value);
-        if let Some(provider) = provider
-            && !provider.tags
-            && told.insert((&*tag.place.file, tag.place.range.start))
-        {
+        let Some(provider) = provider_type(&account.provider.value) else {
+            continue;
+        };
+        let mut tags = server.tags.iter().flatten();
+        let (tag, problem, why, hint) = match provider.longest_tag {
+            None => (
+                tags.next(),
+                "can have no tags".to_owned(),
+                ", whose servers have none",
+                "remove `tags`, or write it into the servers that are elsewhere",
+            ),
+            Some(longest) => {
+                let too_long = tags.find(|tag| tag.value.len() > longest);
+                let length = too_long.map_or(0, |tag| tag.value.len());
+                (
+                    too_long,
+                    format!(
+                        "cannot have a tag of {length} characters, {longest} is the most there"
+                    ),
+                    "",
+                    "use a shorter word for it",
+                )
+            }
+        };
+        let Some(tag) = tag else { continue };
+        if told.insert((&*tag.place.file, tag.place.range.start)) {
+            let name = server.name.value.escape_debug();
             found.push(
-                Diagnostic::error(format!(
-                    "server `{}` can have no tags",
-                    server.name.value.escape_debug()
-                ))
-                .detail(format!(
-                    "its account `{}` is of type `{}`; only servers on DigitalOcean have tags here",
-                    account.name.value.escape_debug(),
-                    provider.name
-                ))
-                .hint("remove `tags`, or write it into the servers that are on DigitalOcean")
-                .at(tag.place.clone()),
+                Diagnostic::error(format!("server `{name}` {problem}"))
+                    .detail(format!(
+                        "its account `{}` is of type `{}`{why}",
+                        account.name.value.escape_debug(),
+                        provider.name
+                    ))
+                    .hint(hint)
+                    .at(tag.place.clone()),
             );
         }
     }

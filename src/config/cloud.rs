@@ -56,7 +56,7 @@ pub(super) const SECTIONS: [Key; 11] = [
     ),
     Key::new(
         "firewalls",
-        "Firewalls by name, each for the servers with its tags. On DigitalOcean.",
+        "Firewalls by name, each for the servers with its tags. Not at Rackspace Classic.",
         Shape::Named(&Shape::Object(&firewalls::FORM)),
     ),
     Key::new(

@@ -6,6 +6,7 @@ use jsonc_parser::ast::{Object, Value};
 
 use super::accounts::Named;
 use super::keys::{Form, Key, Shape, firsts, names, report_duplicate_keys, unknown_key};
+use super::providers::DEFAULT_TYPE;
 use super::reader::Reader;
 use super::server::{self, Around};
 use super::tags::{TAG_FORM, tag, tags};
@@ -426,7 +427,7 @@ fn ports(reader: &mut Reader<'_, '_>, what: &str, value: &Value<'_>) -> Option<S
     ports
 }
 
-/// The API takes these characters (openapi.json, `firewall`), and no firewall without a rule.
+/// DigitalOcean's API takes these characters (openapi.json, `firewall`), and no firewall without a rule.
 pub(super) fn check(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<(&str, String), &Firewall> = BTreeMap::new();
     for firewall in &cloud.firewalls {
@@ -443,7 +444,11 @@ pub(super) fn check(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
                 .at(place()),
             );
         }
-        if firewall.inbound.value.is_empty() && firewall.outbound.value.is_empty() {
+        let account = cloud.account(&firewall.account.value);
+        let takes_empty =
+            account.is_some_and(|account| account.provider.value != DEFAULT_TYPE.name);
+        let is_empty = firewall.inbound.value.is_empty() && firewall.outbound.value.is_empty();
+        if is_empty && !takes_empty {
             found.push(
                 Diagnostic::error(format!("firewall `{name}` lets nothing through at all"))
                     .detail("DigitalOcean takes none without a rule")
@@ -582,6 +587,18 @@ mod tests {
         );
         assert!(problems.is_empty());
         assert!(firewall.unwrap().outbound.value.is_empty());
+    }
+
+    #[test]
+    fn one_that_lets_nothing_through_is_one_where_the_provider_says_so() {
+        for (kind, refused) in [("digitalocean", 1), ("openstack", 0)] {
+            let text = format!(
+                r#"{{"version": 2, "servers": {{}}, "providers": {{"p": {{"type": "{kind}"}}}},
+                    "firewalls": {{"shut": {{"tags": ["a"], "inbound": [], "outbound": []}}}}}}"#
+            );
+            let told = cloud::parse("cloud.json", text.as_bytes()).diagnostics;
+            assert_eq!(told.len(), refused, "{kind}: {told:?}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) const KEYS: [Key; 4] = [
     ),
     Key::new(
         "security_groups",
-        "Which security groups a server is in, by name or id.",
+        "Which security groups a server is in, by name or id, besides those of its firewalls.",
         Shape::Filled(&Shape::Text),
     ),
     Key::new(

@@ -26,8 +26,8 @@ pub struct ProviderType {
     pub backups: bool,
     /// Whether a server that gets another size keeps its disk unless it is asked to grow.
     pub keeps_disk: bool,
-    /// Whether its servers have tags that people put on them.
-    pub tags: bool,
+    /// How long a tag that people put on its servers can be; `None` if they have none.
+    pub longest_tag: Option<usize>,
     /// Whether its servers are in VPCs that have names.
     pub vpcs: bool,
     /// The keys of servers that mean nothing here, and why, in words.
@@ -44,7 +44,7 @@ const DIGITALOCEAN: ProviderType = ProviderType {
     region_by_server: true,
     backups: true,
     keeps_disk: true,
-    tags: true,
+    longest_tag: Some(255),
     vpcs: true,
     lacks: &[],
     openstack: false,
@@ -111,7 +111,7 @@ pub const TYPES: [ProviderType; 4] = [
         region_by_server: false,
         backups: false,
         keeps_disk: false,
-        tags: false,
+        longest_tag: Some(60),
         vpcs: false,
         lacks: OUTSIDE_DIGITALOCEAN,
         openstack: true,
@@ -127,7 +127,7 @@ pub const TYPES: [ProviderType; 4] = [
         region_by_server: false,
         backups: false,
         keeps_disk: false,
-        tags: false,
+        longest_tag: None,
         vpcs: false,
         lacks: OUTSIDE_DIGITALOCEAN,
         openstack: false,
@@ -143,7 +143,7 @@ pub const TYPES: [ProviderType; 4] = [
         region_by_server: false,
         backups: false,
         keeps_disk: false,
-        tags: false,
+        longest_tag: Some(60),
         vpcs: false,
         lacks: OUTSIDE_DIGITALOCEAN,
         openstack: true,

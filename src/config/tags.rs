@@ -11,7 +11,7 @@ use crate::model::Diagnostic;
 pub(super) const TAGS: Key = Key::new(
     "tags",
     "Its tags, besides those in `defaults`; others are taken off it. Left out in both, its tags are \
-     left alone. On DigitalOcean.",
+     left alone. Not at Rackspace Classic.",
     Shape::List(&TAG_FORM),
 );
 /// What a tag looks like.
@@ -152,5 +152,25 @@ mod tests {
             assert!(only.place.is_some());
         }
         assert_eq!(servers("", r#""tags": "web""#).diagnostics.len(), 1);
+    }
+
+    #[test]
+    fn a_tag_is_no_longer_than_its_provider_takes() {
+        let told = |kind: &str, length: usize| {
+            let tag = "x".repeat(length);
+            let text = format!(
+                r#"{{"version": 2, "providers": {{"os": {{"type": "{kind}"}}}},
+                    "servers": {{"a": {{"size": "s", "image": "i", "tags": ["{tag}"]}}}}}}"#
+            );
+            let parsed = cloud::parse("cloud.json", text.as_bytes());
+            let told = parsed.diagnostics.into_iter();
+            told.map(|one| one.summary).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told("openstack", 61),
+            ["server `a` cannot have a tag of 61 characters, 60 is the most there"]
+        );
+        assert!(told("rackspace-flex", 60).is_empty());
+        assert_eq!(told("rackspace", 1), ["server `a` can have no tags"]);
     }
 }

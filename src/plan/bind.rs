@@ -210,7 +210,7 @@ impl<'b, 'a> Binder<'b, 'a> {
             let holder = known.taken.get(&id_of(observed));
             holder.is_none_or(|&holder| *holder == desired.address)
         });
-        if !kind.marked {
+        if !kind.marked && !kind.may_be_marked {
             // Copies of one thing; which of them is taken does not matter.
             return Ok(free
                 .min_by_key(|&at| self.id_of(at))
@@ -235,6 +235,15 @@ impl<'b, 'a> Binder<'b, 'a> {
                 }
                 _ => foreign.push(at),
             }
+        }
+        if !kind.marked {
+            let first = |of: &[usize], how| {
+                let first = of.iter().copied().min_by_key(|&at| self.id_of(at));
+                first.map(|at| (at, how))
+            };
+            return Ok(first(&ours, How::Mark)
+                .or_else(|| first(&unmarked, How::Nature))
+                .or_else(|| self.led_there_before(kind, desired)));
         }
         let address = &desired.address;
         match (ours.as_slice(), foreign.as_slice(), unmarked.as_slice()) {
@@ -270,7 +279,10 @@ impl<'b, 'a> Binder<'b, 'a> {
         });
         let mut free = candidates.filter(|&at| {
             let observed = self.input.observed.get(at);
-            observed.is_some_and(|observed| !known.taken.contains_key(&id_of(observed)))
+            observed.is_some_and(|observed| {
+                let may_be_ours = !kind.may_be_marked || observed.owners.is_empty();
+                may_be_ours && !known.taken.contains_key(&id_of(observed))
+            })
         });
         free.next().map(|at| (at, How::Nature))
     }

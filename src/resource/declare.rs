@@ -144,7 +144,7 @@ impl<'a> Declaration<'a> {
             declaration.vpc(vpc);
         }
         for firewall in &cloud.firewalls {
-            declaration.firewall(firewall);
+            declaration.firewall(cloud, firewall);
         }
         for volume in &cloud.volumes {
             declaration.volume(cloud, volume);
@@ -381,6 +381,7 @@ impl<'a> Declaration<'a> {
             places,
         };
         self.put_in_vpc(cloud, wanted, &mut desired);
+        self.put_behind_firewalls(wanted, recorded, &mut desired);
         self.push(desired);
     }
 

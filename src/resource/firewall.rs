@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 
 use crate::model::firewall::{ANYWHERE, Rule};
 use crate::model::{
-    Address, Attributes, Diagnostic, Origin, Recorded, Reference, Value, parts_of_reference,
+    Address, Attributes, Capabilities, Diagnostic, Observed, Origin, Recorded, Reference, Value,
+    parts_of_reference,
 };
 
 use super::{
@@ -24,6 +25,10 @@ pub const TAGS_AS_SPELT: &str = "tags_as_spelt";
 pub const INBOUND: &str = "inbound";
 /// What they may reach, likewise.
 pub const OUTBOUND: &str = "outbound";
+/// Its id, for the servers behind it, where these are put behind it one by one.
+pub const ID: &str = "id";
+/// What comes before the name of a firewall in a rule, where that stands for the servers behind it.
+pub const FIREWALL: &str = "firewall:";
 
 /// The descriptor.
 pub const KIND: Kind = Kind {
@@ -31,6 +36,7 @@ pub const KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     natural_key: &[NAME],
     name_of: |attributes| known_text(attributes, NAME),
+    may_be_marked: true,
     detail,
     removed: |attributes| {
         let tags = texts(attributes.get(TAGS).and_then(Value::known));
@@ -53,7 +59,14 @@ const ATTRIBUTES: &[Attribute] = &[
     only_if_asked(TAGS_AS_SPELT, "tags as spelt", OnChange::Along(TAGS)),
     attribute(INBOUND, "inbound rules", OnChange::Update),
     attribute(OUTBOUND, "outbound rules", OnChange::Update),
+    attribute(ID, "id", OnChange::Computed),
 ];
+
+/// Whether servers are put behind firewalls one by one, whatever their tags are in the account.
+pub(super) fn have_members(capabilities: &Capabilities) -> bool {
+    let update = capabilities.update(server::KIND.name, server::FIREWALLS);
+    update.is_some()
+}
 
 /// The address of the firewall of that name.
 #[must_use]
@@ -176,11 +189,19 @@ fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {
                 && ours.id == id
         })
     };
-    let mut servers = facts.in_account(&recorded.account, server::KIND.name);
-    let other = servers.find(|server| {
+    let view = facts.accounts.get(&recorded.account);
+    let by_members = view.is_some_and(|view| have_members(view.capabilities));
+    let is_behind = |server: &Observed| {
+        if by_members {
+            let its = server.attributes.get(server::FIREWALLS);
+            let mut its = its.and_then(Json::as_object).into_iter().flatten();
+            return its.any(|(_, id)| id.as_str() == Some(&recorded.id));
+        }
         let its = texts(server.attributes.get(server::TAGS));
-        its.iter().any(|tag| tags.contains(tag)) && !is_ours(&server.id)
-    });
+        its.iter().any(|tag| tags.contains(tag))
+    };
+    let mut servers = facts.in_account(&recorded.account, server::KIND.name);
+    let other = servers.find(|server| is_behind(server) && !is_ours(&server.id));
     match other {
         None => Removal::Delete,
         Some(server) => Removal::Keep(format!(

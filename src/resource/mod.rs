@@ -65,6 +65,9 @@ pub struct Kind {
     pub marked: bool,
     /// Whether what was there before and is taken over gets our mark too.
     pub marks_found: bool,
+    /// Whether some providers can put our mark on one and take a natural key as often as it is given.
+    /// With them there may be one for each deployment; what nobody marked is taken as elsewhere.
+    pub may_be_marked: bool,
     /// The attribute that keeps one from being deleted while the state says so.
     pub protected_by: Option<&'static str>,
     /// Whether one that shall be made from something else stays what it is and is made anew where
@@ -137,6 +140,7 @@ const PLAIN: Kind = Kind {
     name_of: no_name,
     marked: false,
     marks_found: true,
+    may_be_marked: false,
     protected_by: None,
     remade: |_| false,
     copied: None,

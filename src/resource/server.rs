@@ -39,6 +39,9 @@ pub const MONITORING: &str = "monitoring";
 pub const TAGS: &str = "tags";
 /// The same as cloud.json spells them, for the provider.
 pub const TAGS_AS_SPELT: &str = "tags_as_spelt";
+/// The firewalls that it is behind, each with its id by its name, where servers are put behind them
+/// one by one. None means: in what a server is in that asks for nothing.
+pub const FIREWALLS: &str = "firewalls";
 /// The id of the VPC that it is in.
 pub const VPC: &str = "vpc";
 /// That VPC's name.
@@ -180,6 +183,7 @@ const ATTRIBUTES: &[Attribute] = &[
     only_if_asked(ENABLE_IPV6, "IPv6", OnChange::Late(IPV6)),
     only_if_asked(TAGS, "tags", OnChange::Update),
     only_if_asked(TAGS_AS_SPELT, "tags as spelt", OnChange::Along(TAGS)),
+    only_if_asked(FIREWALLS, "firewalls", OnChange::Update),
     attribute(POWER, "power", OnChange::Passing(ON)),
     attribute(DISK, "disk", OnChange::Manner),
     attribute(REPLACE, "replacement", OnChange::Manner),
@@ -249,6 +253,7 @@ fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>)
         (SIZE, Some(size)) if before.as_str() == Some(size) => format!("confirm {size}"),
         (IMAGE, _) => format!("rebuild: {}", from_to(before, after)),
         (TAGS, _) => tags_changed(before, after),
+        (FIREWALLS, _) => firewalls_changed(before, after),
         (NAME, _) => format!("rename: {}", from_to(before, after)),
         _ => from_to(before, after),
     }
@@ -305,6 +310,29 @@ fn tags_changed(before: &Json, after: &Value) -> String {
     let come = come.map(|tag| format!("+{tag}"));
     let words = come.chain(go.map(|tag| format!("−{tag}")));
     format!("tags {}", words.collect::<Vec<_>>().join(" "))
+}
+
+/// Those that it comes behind and those that it leaves: `firewalls +web −default`.
+fn firewalls_changed(before: &Json, after: &Value) -> String {
+    let names = |all: Option<&Json>| -> Vec<String> {
+        let all = all.and_then(Json::as_object).into_iter();
+        all.flat_map(|all| all.keys().cloned()).collect()
+    };
+    let after = match after {
+        Value::Template(template) => names(Some(template.json())),
+        known => names(known.known()),
+    };
+    let before_all = names(Some(before));
+    let come = after.iter().filter(|name| !before_all.contains(name));
+    let go = before_all.iter().filter(|name| !after.contains(name));
+    let come: Vec<String> = come.map(|name| format!("+{name}")).collect();
+    let go = go.map(|name| format!("−{name}"));
+    let words: Vec<String> = come.into_iter().chain(go).collect();
+    match words.as_slice() {
+        // Others by these names.
+        [] => format!("firewalls {}", after.join(" ")),
+        words => format!("firewalls {}", words.join(" ")),
+    }
 }
 
 /// What has grown never shrinks again.

@@ -76,6 +76,8 @@ pub(super) struct Kind {
     pub(super) section: &'static str,
     pub(super) make: Route,
     pub(super) change: Route,
+    /// Whether what changes one says which; otherwise it is also a part of making one.
+    pub(super) is_changed_by_name: bool,
     pub(super) drop: Route,
 }
 
@@ -84,6 +86,7 @@ pub(super) const VPC: Kind = Kind {
     section: "vpcs",
     make: ("POST", "/v2/vpcs"),
     change: ("PATCH", "/v2/vpcs/{vpc_id}"),
+    is_changed_by_name: true,
     drop: ("DELETE", "/v2/vpcs/{vpc_id}"),
 };
 
@@ -92,11 +95,24 @@ pub(super) const FIREWALL: Kind = Kind {
     section: "firewalls",
     make: ("POST", "/v2/firewalls"),
     change: ("PUT", "/v2/firewalls/{firewall_id}"),
+    is_changed_by_name: true,
     drop: ("DELETE", "/v2/firewalls/{firewall_id}"),
+};
+
+/// A firewall of OpenStack, which gets its rules one by one.
+pub(super) const GROUP: Kind = Kind {
+    name: "firewall",
+    section: "firewalls",
+    make: ("POST", "/v2.0/security-groups"),
+    change: ("POST", "/v2.0/security-group-rules"),
+    is_changed_by_name: false,
+    drop: ("DELETE", "/v2.0/security-groups/{id}"),
 };
 
 /// What firewalls are for.
 const TAGS: [&str; 2] = ["db", "web"];
+/// What security groups let out.
+pub(super) const GROUPS_LET_OUT: &str = "443";
 /// What they let in.
 pub(super) const PORTS: [&str; 4] = ["22", "80", "443", "8000-8010"];
 
@@ -115,11 +131,21 @@ impl Around {
     pub(super) fn requests(&self, before: &Self) -> Vec<(Route, &str)> {
         let mut requests = Vec::new();
         for thing in &self.things {
+            let kind = thing.kind;
+            let change = (
+                kind.change,
+                if kind.is_changed_by_name {
+                    &*thing.name
+                } else {
+                    ""
+                },
+            );
             match before.get(thing) {
-                None => requests.push((thing.kind.make, &*thing.name)),
-                Some(was) if was.form != thing.form => {
-                    requests.push((thing.kind.change, &*thing.name));
+                None => {
+                    requests.push((kind.make, &*thing.name));
+                    requests.extend((!kind.is_changed_by_name).then_some(change));
                 }
+                Some(was) if was.form != thing.form => requests.push(change),
                 Some(_) => {}
             }
         }
@@ -141,6 +167,9 @@ impl Around {
 
 /// Surrounds the servers of a life.
 pub(super) fn surround(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
+    if terms.has_groups {
+        groups(rng, stages, terms);
+    }
     let mut manners: BTreeMap<String, Manner> = BTreeMap::new();
     let mut nets: BTreeMap<&str, bool> = BTreeMap::new();
     let mut before: Option<(Around, BTreeMap<String, Manner>)> = None;
@@ -164,6 +193,34 @@ pub(super) fn surround(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
         }
         stage.around = around(rng, stage, terms);
         before = Some((stage.around.clone(), manners.clone()));
+    }
+}
+
+/// Surrounds them with security groups alone.
+fn groups(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
+    let mut manners: BTreeMap<String, Manner> = BTreeMap::new();
+    let mut around = Around::default();
+    for stage in stages {
+        for server in &mut stage.servers {
+            if !stage.destroy {
+                let manner = manners.entry(server.name.clone()).or_default();
+                manner.tags = Some(TAGS.into_iter().filter(|_| rng.bool()).collect());
+            }
+            server.manner = manners.get(&server.name).cloned().unwrap_or_default();
+        }
+        if !stage.destroy {
+            let there = TAGS.into_iter().filter(|_| rng.u8(0..3) > 0);
+            let there: Vec<&str> = there.collect();
+            around.things = there
+                .into_iter()
+                .map(|tag| {
+                    // A project has room for a hundred rules.
+                    let ports: Vec<&str> = PORTS.into_iter().filter(|_| rng.bool()).collect();
+                    group(&terms.prefix, tag, &ports, &stage.servers)
+                })
+                .collect();
+        }
+        stage.around = around.clone();
     }
 }
 
@@ -229,4 +286,30 @@ pub(super) fn firewall(tag: &str, ports: &[&str]) -> Thing {
         body: json!({"tags": [tag], "inbound": inbound.collect::<Vec<_>>()}),
         form: format!("{tag}: {}", ports.join(" ")),
     }
+}
+
+/// A security group that lets these ports in, which are in order, and one port out.
+fn group(prefix: &str, tag: &str, ports: &[&str], servers: &[Server]) -> Thing {
+    let inbound = ports.iter();
+    let inbound = inbound.map(|ports| json!({"tcp": ports, "from": ["anywhere"]}));
+    let inbound: Vec<Value> = inbound.collect();
+    let outbound = json!([{"tcp": GROUPS_LET_OUT, "to": ["anywhere"]}]);
+    let is_behind = |server: &&Server| {
+        let tags = server.manner.tags.as_ref();
+        tags.is_some_and(|tags| tags.contains(tag))
+    };
+    let behind = servers.iter().filter(is_behind);
+    let mut behind: Vec<&str> = behind.map(|server| server.name.as_str()).collect();
+    behind.sort_unstable();
+    Thing {
+        kind: &GROUP,
+        name: format!("{prefix}{tag}-wall"),
+        body: json!({"tags": [tag], "inbound": inbound, "outbound": outbound}),
+        form: form_of_group(ports, &behind),
+    }
+}
+
+/// In words: what comes in, and who is behind it.
+pub(super) fn form_of_group(ports: &[&str], behind: &[&str]) -> String {
+    format!("{} for {}", ports.join(" "), behind.join(" "))
 }

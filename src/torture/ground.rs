@@ -88,11 +88,17 @@ fn in_one_account(stage: &Stage, (name, account): (&str, Value)) -> String {
         .servers
         .iter()
         .map(|server| {
-            let body = json!({"size": server.size, "image": server.image, "names": server.names});
-            (server.name.clone(), body)
+            let mut body = server.manner.keys();
+            body.insert("size".to_owned(), server.size.into());
+            body.insert("image".to_owned(), server.image.into());
+            body.insert("names".to_owned(), json!(server.names));
+            (server.name.clone(), body.into())
         })
         .collect();
-    let cloud = json!({"version": 2, "providers": {name: account}, "servers": servers});
+    let mut cloud = json!({"version": 2, "providers": {name: account}, "servers": servers});
+    for (section, things) in stage.around.sections() {
+        cloud[section] = things.into();
+    }
     format!("{cloud:#}\n")
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Terms {
     pub(super) has_texts: bool,
     /// Whether VPCs and firewalls stand around servers, and these are treated in one way or another.
     pub(super) has_surroundings: bool,
+    /// Whether firewalls do that are security groups, and nothing else does.
+    pub(super) has_groups: bool,
     /// Whether the cloud backs servers up.
     pub(super) has_backups: bool,
     /// Whether a token can lack the right to mark servers.

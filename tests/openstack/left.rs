@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, LIMIT, Session, Who};
 
-/// Takes away, when it is dropped, everything whose name begins so: servers, zones, keys by their
-/// comments, floating IPs by the servers that they were for.
+/// Takes away, when it is dropped, everything whose name begins so: servers, zones, security groups,
+/// keys by their comments, floating IPs by the servers that they were for.
 ///
 /// It tells how long it was there, too, which is how long the test took: whoever waits for all of
 /// them wants to know for which. Standard output and error of tests are kept from sight, so it does
@@ -98,6 +98,8 @@ impl Left {
             for (service, path, key) in [
                 ("compute", "/servers", "servers"),
                 ("dns", "/v2/zones", "zones"),
+                // One goes once no server is in it.
+                ("network", "/v2.0/security-groups", "security_groups"),
             ] {
                 for one in account.list(service, path, key) {
                     // A zone goes by itself; a server counts against the quota until it is gone.

@@ -16,6 +16,7 @@ mod cloud;
 mod contract;
 mod deployment;
 mod drift;
+mod firewalls;
 mod floating;
 mod kept;
 mod killed;

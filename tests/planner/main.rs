@@ -15,6 +15,7 @@ mod expiry;
 mod identity;
 mod in_place;
 mod lifecycle;
+mod membership;
 mod network;
 mod order;
 mod part;

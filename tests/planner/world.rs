@@ -384,7 +384,7 @@ impl World {
             _ => self.made.to_string(),
         };
         match kind {
-            "vpc" | "server" => attributes.insert("id".to_owned(), id.as_str().into()),
+            "vpc" | "server" | "firewall" => attributes.insert("id".to_owned(), id.as_str().into()),
             "reserved_ip" => attributes.insert("ip".to_owned(), id.as_str().into()),
             _ => None,
         };

@@ -11,6 +11,7 @@
 mod classic;
 mod connections;
 mod designate;
+mod groups;
 mod late;
 mod looking;
 mod openstack;

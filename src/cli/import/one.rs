@@ -5,7 +5,7 @@ use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Value, ne
 use crate::plan::{self, Adoption, Input};
 use crate::provider::{Read, Readers, Target, digitalocean};
 use crate::refresh::{self, Found, Wanted};
-use crate::resource::{KINDS, record, server};
+use crate::resource::{KINDS, firewall, record, server};
 
 use super::Ground;
 use crate::cli::args::ImportArgs;
@@ -176,15 +176,23 @@ fn not_asked_for(address: &Address, desired: &[Desired]) -> Diagnostic {
     }
 }
 
+/// What is taken over by its id wherever it is offered.
+const TAKEN_OVER: [&str; 2] = [server::KIND.name, firewall::KIND.name];
+
 /// What has the id in the account that it is to be in.
 async fn at(readers: &Readers, desired: &Desired, id: &str) -> Result<Observed, Failure> {
     let (address, account) = (&desired.address, &desired.account);
     let read = readers.of(account)?;
     let provider = read.capabilities().provider;
-    if address.kind() != server::KIND.name && provider != digitalocean::TYPE {
+    let offered = read.capabilities().kinds;
+    let by_id = TAKEN_OVER.into_iter().filter(|kind| offered.contains(kind));
+    let by_id: Vec<&str> = by_id.collect();
+    if !by_id.contains(&address.kind()) && provider != digitalocean::TYPE {
+        let only: Vec<String> = by_id.iter().map(|kind| format!("{kind}s")).collect();
         return Err(Failure::error(format!(
-            "this version takes over no {}s at {provider}, only servers",
-            address.kind()
+            "this version takes over no {}s at {provider}, only {}",
+            address.kind(),
+            only.join(" and ")
         ))
         .detail(format!("{address} is in the account `{account}`"))
         .hint("what is just as cloud.json says is taken over by `cloudbuilder apply`")

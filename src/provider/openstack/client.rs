@@ -10,7 +10,7 @@ use reqwest::{Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, OnceCell, OwnedMutexGuard};
 
 use crate::provider::adapter::{self, Changing};
 use crate::provider::http::{Http, Request, Setup, allowed, to_json};
@@ -98,6 +98,8 @@ pub(in crate::provider) struct ReadClient {
     resizes: Mutex<Resizes>,
     /// Who writes to which recordset, by zone, name and type.
     sets: Mutex<HashMap<[String; 3], Arc<AsyncMutex<()>>>>,
+    /// Who makes a security group.
+    making_a_group: AsyncMutex<()>,
     notes: Mutex<BTreeSet<String>>,
 }
 
@@ -155,6 +157,7 @@ impl ReadClient {
             zones: Mutex::default(),
             resizes: Mutex::default(),
             sets: Mutex::default(),
+            making_a_group: AsyncMutex::default(),
             notes: Mutex::default(),
         })
     }
@@ -217,6 +220,12 @@ impl ReadClient {
             Arc::clone(sets.entry(key).or_default())
         };
         set.lock_owned().await
+    }
+
+    /// Waits until nobody else here makes a security group, and keeps it so until what is given is
+    /// dropped: of two who look for one before either has made it, both would.
+    pub(super) async fn turn_to_make_a_group(&self) -> AsyncMutexGuard<'_, ()> {
+        self.making_a_group.lock().await
     }
 
     /// What is under way on servers.

@@ -27,7 +27,9 @@ pub(super) mod client;
 mod dns;
 mod domain;
 mod files;
+mod firewall;
 mod floating;
+mod groups;
 pub mod login;
 mod nets;
 mod placement;
@@ -45,13 +47,14 @@ pub use login::Login;
 /// One adapter for each kind that is offered.
 const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &ssh_key::Adapter,
+    &firewall::Adapter,
     &server::Adapter,
     &domain::Adapter,
     &record::Adapter,
 ];
 
-const ALL: &[&str] = &["ssh_key", "server", "domain", "record"];
-const WITHOUT_DNS: &[&str] = &["ssh_key", "server"];
+const ALL: &[&str] = &["ssh_key", "firewall", "server", "domain", "record"];
+const WITHOUT_DNS: &[&str] = &["ssh_key", "firewall", "server"];
 
 static OPENSTACK: Capabilities = capabilities(profile::OPENSTACK.provider, ALL);
 static OPENSTACK_WITHOUT_DNS: Capabilities = capabilities(profile::OPENSTACK.provider, WITHOUT_DNS);
@@ -59,7 +62,10 @@ static FLEX: Capabilities = capabilities(profile::FLEX.provider, ALL);
 static FLEX_WITHOUT_DNS: Capabilities = capabilities(profile::FLEX.provider, WITHOUT_DNS);
 
 const UPDATES: &[Update] = &[
+    Update::at_once("firewall", &["name", "tags", "inbound", "outbound"]),
     Update::at_once("record", &["data", "ttl"]),
+    Update::at_once("server", &["firewalls"]),
+    Update::at_once("server", &["tags"]),
     RENAME,
     resize(Duration::from_secs(30)),
 ];

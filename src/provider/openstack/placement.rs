@@ -129,6 +129,30 @@ async fn groups(client: &ReadClient) -> Result<&[SecurityGroup], Error> {
     Ok(all)
 }
 
+/// The ids of the security groups that settings name.
+pub(super) async fn security_groups(
+    client: &ReadClient,
+    settings: &Settings,
+) -> Result<Vec<String>, Error> {
+    let grant = client.grant().await?;
+    let named = of_groups(groups(client).await?, &grant.project.0);
+    let wanted = settings.security_groups.iter();
+    let ids = wanted.map(|wanted| pick("security group", wanted, &named).map(ToOwned::to_owned));
+    ids.collect::<Result<_, Trouble>>().map_err(|trouble| {
+        let message = format!("{}: {}", trouble.what, trouble.hint);
+        Error::new(Class::Rejected, "request", message)
+    })
+}
+
+fn of_groups<'g>(groups: &'g [SecurityGroup], project: &str) -> Vec<Named<'g>> {
+    let named = groups.iter().map(|group| Named {
+        id: &group.id,
+        name: &group.name,
+        is_own: group.project_id.as_deref() == Some(project),
+    });
+    named.collect()
+}
+
 /// The subnets that servers get addresses from.
 pub(super) async fn subnets(client: &ReadClient) -> Result<&[Subnet], Error> {
     let ask = || async {
@@ -240,14 +264,7 @@ fn choose(
             Err(trouble) => troubles.push(trouble),
         }
     }
-    let of_groups: Vec<Named<'_>> = groups
-        .iter()
-        .map(|group| Named {
-            id: &group.id,
-            name: &group.name,
-            is_own: group.project_id.as_deref() == Some(project),
-        })
-        .collect();
+    let of_groups = of_groups(groups, project);
     let mut ids = Vec::new();
     for wanted in &settings.security_groups {
         match pick("security group", wanted, &of_groups) {

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::model::{Attributes, Desired, Diagnostic};
 use crate::provider::cloud_init::{self, Start};
 use crate::provider::{Error, Resolved};
-use crate::resource::server::{FILES, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, SETTINGS, SIZE};
+use crate::resource::server::{FILES, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, SETTINGS, SIZE, TAGS};
 
 use super::addresses::Rule;
 use super::catalog;
@@ -16,7 +16,7 @@ use super::client::{ReadClient, Service};
 use super::files;
 use super::placement::{self, Placement, Settings, Trouble};
 use super::profile::Files;
-use super::wire::neutron::{QuotaAnswer, Subnet, Usage};
+use super::wire::neutron::{Quota, QuotaAnswer, Subnet, Usage};
 use super::wire::nova::{Absolute, Flavor};
 
 /// Of names in DNS: whether there is a service for them at all.
@@ -85,13 +85,17 @@ pub(super) async fn servers(
             }
         }
     }
+    let has_tags = client.is_versioned().await?;
     for (resolved, desired) in resolved.iter_mut().zip(wanted) {
         let by = client.profile().files;
         resolved.problems.extend(unfit_start(desired, by, limits));
+        if !has_tags {
+            resolved.problems.extend(without_tags(desired));
+        }
     }
     let mut too_much = over_quota(wanted, flavors, limits);
     if !floating.is_empty()
-        && let Some(usage) = floating_quota(client).await?
+        && let Some(usage) = quotas(client).await?.and_then(|quota| quota.floatingip)
     {
         too_much.extend(too_many_floating(wanted, &floating, usage));
     }
@@ -101,6 +105,63 @@ pub(super) async fn servers(
         }
     }
     Ok(resolved)
+}
+
+/// Of firewalls: whether there is room for them; `rules` says how many Neutron needs for each.
+pub(super) async fn firewalls(
+    client: &ReadClient,
+    wanted: &[&Desired],
+    rules: &[usize],
+) -> Result<Vec<Resolved>, Error> {
+    let mut resolved: Vec<Resolved> = wanted.iter().map(|_| Resolved::default()).collect();
+    if wanted.is_empty() {
+        return Ok(resolved);
+    }
+    let Some(quota) = quotas(client).await? else {
+        return Ok(resolved);
+    };
+    let each = vec![1; wanted.len()];
+    for (what, usage, takes) in [
+        ("security groups", quota.security_group, each.as_slice()),
+        ("rules of security groups", quota.security_group_rule, rules),
+    ] {
+        let short = usage.and_then(|usage| too_many(what, usage, wanted, takes));
+        if let Some((at, problem)) = short
+            && let Some(resolved) = resolved.get_mut(at)
+        {
+            resolved.problems.push(problem);
+        }
+    }
+    Ok(resolved)
+}
+
+/// The first of these that there is no room for, where each takes so many.
+fn too_many(
+    what: &str,
+    usage: Usage,
+    wanted: &[&Desired],
+    takes: &[usize],
+) -> Option<(usize, Diagnostic)> {
+    let used = usage.used.saturating_add(usage.reserved);
+    let amount = |takes: &[usize]| i64::try_from(takes.iter().sum::<usize>()).unwrap_or(i64::MAX);
+    let left = usage.limit.saturating_sub(used);
+    let at = (0..takes.len()).find(|&at| amount(takes.get(..=at).unwrap_or_default()) > left)?;
+    let desired = wanted.get(at)?;
+    let problem = exceeded(what, usage.limit, used, amount(takes), desired);
+    let problem = problem.hint("ask for a higher quota, or write fewer of them");
+    (usage.limit >= 0).then_some((at, problem))
+}
+
+/// That its tags are known to cloud.json alone, if it is to have some.
+fn without_tags(desired: &Desired) -> Option<Diagnostic> {
+    let tags = desired.known(TAGS).and_then(Json::as_array)?;
+    let note = Diagnostic::note(format!(
+        "server {} gets no tags in the account",
+        desired.address.name()
+    ));
+    let note =
+        note.detail("this cloud's Nova is too old for them; its firewalls are as they should be");
+    (!tags.is_empty()).then(|| note.at(desired.place_of(TAGS)))
 }
 
 /// What stands against what a server is to start with.
@@ -272,13 +333,13 @@ fn exceeded(what: &str, most: i64, used: i64, asked: i64, desired: &Desired) -> 
         .at(desired.place.clone())
 }
 
-/// Not every cloud tells this one.
-async fn floating_quota(client: &ReadClient) -> Result<Option<Usage>, Error> {
+/// Not every cloud tells those of the network.
+async fn quotas(client: &ReadClient) -> Result<Option<Quota>, Error> {
     let grant = client.grant().await?;
     let path = format!("/quotas/{}/details", grant.project.0);
     let answer: Result<QuotaAnswer, Error> = client.get(Service::Network, &path).await;
     match answer {
-        Ok(answer) => Ok(answer.quota.floatingip),
+        Ok(answer) => Ok(Some(answer.quota)),
         Err(error) if matches!(error.status, Some(403..=405)) => Ok(None),
         Err(error) => Err(error),
     }
@@ -377,6 +438,15 @@ mod tests {
         );
         let one = too_many_floating(&all, &[1], usage);
         assert!(one.is_none());
+        assert!(too_many("rules", usage, &all, &[0, 1]).is_none());
+        let (at, problem) = too_many("rules", usage, &all, &[1, 6]).unwrap();
+        assert_eq!(at, 1);
+        assert!(
+            told(&problem).contains("needs 7 more, and 1 of 5"),
+            "{problem:?}"
+        );
+        let unlimited = Usage { limit: -1, ..usage };
+        assert!(too_many("rules", unlimited, &all, &[1, 6]).is_none());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt;
 use futures_util::future::{join_all, try_join_all};
@@ -28,6 +28,8 @@ use super::wire::nova::{
 use view::View;
 
 mod change;
+mod membership;
+mod tags;
 mod view;
 
 /// Our mark is in a server's metadata, and in a tag where servers can have tags.
@@ -59,10 +61,11 @@ impl adapter::Adapter<ReadClient> for Adapter {
         KIND.name
     }
 
-    fn list<'a>(&'a self, client: &'a ReadClient, _scope: Scope<'a>) -> Answer<'a, Listed> {
+    fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
             let servers = all(client).await?;
-            Ok(observed(client, servers).await?.into())
+            let with_firewalls = membership::concerns(scope);
+            Ok(observed(client, servers, with_firewalls).await?.into())
         }
         .boxed()
     }
@@ -74,7 +77,8 @@ impl adapter::Adapter<ReadClient> for Adapter {
     ) -> Answer<'a, Option<Observed>> {
         async move {
             let found: Vec<Server> = one(client, target.id).await?.into_iter().collect();
-            Ok(observed(client, found).await?.pop())
+            let with_firewalls = membership::concerns_any(&[target]);
+            Ok(observed(client, found, with_firewalls).await?.pop())
         }
         .boxed()
     }
@@ -87,7 +91,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
     ) -> Answer<'a, Vec<Observed>> {
         async move {
             let servers = several(client, targets).await?;
-            observed(client, servers).await
+            observed(client, servers, membership::concerns_any(targets)).await
         }
         .boxed()
     }
@@ -100,7 +104,8 @@ impl adapter::Adapter<ReadClient> for Adapter {
     ) -> Answer<'a, Vec<Observed>> {
         async move {
             let servers = several(client.0, targets).await?;
-            let view = View::of(client.0, &servers).await?;
+            let with_firewalls = membership::concerns_any(targets);
+            let view = View::of(client.0, &servers, with_firewalls).await?;
             let mut states = Vec::with_capacity(servers.len());
             for some in servers.chunks(AT_ONCE) {
                 let steps = some
@@ -126,7 +131,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
     ) -> Answer<'a, Vec<Vec<Observed>>> {
         async move {
             let servers = all(client).await?;
-            matching::servers(wanted, observed(client, servers).await?, mark)
+            matching::servers(wanted, observed(client, servers, false).await?, mark)
         }
         .boxed()
     }
@@ -294,8 +299,12 @@ async fn several(client: &ReadClient, targets: &[Target<'_>]) -> Result<Vec<Serv
     Ok(found.into_iter().flatten().collect())
 }
 
-async fn observed(client: &ReadClient, servers: Vec<Server>) -> Result<Vec<Observed>, Error> {
-    let view = View::of(client, &servers).await?;
+async fn observed(
+    client: &ReadClient,
+    servers: Vec<Server>,
+    with_firewalls: bool,
+) -> Result<Vec<Observed>, Error> {
+    let view = View::of(client, &servers, with_firewalls).await?;
     Ok(followed(client, &view, servers))
 }
 
@@ -352,28 +361,33 @@ async fn to_create_request<'a>(
         .and_then(|start| files::given(client.profile().files, start))
         .map_err(|unfit| refused(unfit.what))?;
     let is_versioned = client.is_versioned().await?;
-    let tags = mark.filter(|_| is_versioned);
+    let firewalls = membership::wanted(attributes);
+    let mut metadata = metadata(&placement, mark, attributes);
+    metadata.extend(membership::metadata(
+        &placement.security_groups,
+        &firewalls,
+    )?);
+    let groups: BTreeSet<String> = firewalls
+        .into_iter()
+        .chain(placement.security_groups)
+        .collect();
+    let mark = mark.filter(|_| is_versioned);
+    let tags = mark.map(|mark| format!("{TAG}{mark}")).into_iter();
+    let of_people = tags::wanted(attributes).filter(|_| is_versioned);
     Ok(ServerRequest {
         server: NewServer {
             name: required(attributes, NAME)?,
             flavor,
             image,
             key_name: ssh_key::name_of(required(attributes, SSH_KEY)?),
-            metadata: metadata(&placement, mark, attributes),
+            metadata,
             networks: placement
                 .networks
                 .into_iter()
                 .map(|network| NetworkOf { uuid: network.id })
                 .collect(),
-            security_groups: placement
-                .security_groups
-                .into_iter()
-                .map(|id| GroupOf { name: id })
-                .collect(),
-            tags: tags
-                .map(|mark| format!("{TAG}{mark}"))
-                .into_iter()
-                .collect(),
+            security_groups: groups.into_iter().map(|id| GroupOf { name: id }).collect(),
+            tags: tags.chain(of_people.map(ToOwned::to_owned)).collect(),
             config_drive: true,
             user_data,
             personality,

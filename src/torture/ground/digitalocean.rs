@@ -79,6 +79,7 @@ pub(super) fn terms() -> Terms {
         simulated: true,
         has_texts: true,
         has_surroundings: true,
+        has_groups: false,
         has_backups: true,
         may_lack_tags: true,
         tempo: 0.01,

@@ -3,7 +3,7 @@
 
 mod api;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use crate::sandbox::{self, Kills, Sandbox};
 
+use super::super::around;
 use super::super::cloud::{Before, Stage};
 use super::super::run::Trial;
 use super::super::terms::{Routes, Terms};
-use super::super::world::{Form, Key, Record, Server, World, Zone};
+use super::super::world::{Form, Key, Record, Server, Thing, World, Zone};
 use super::{Site, in_one_account, key, text};
 use api::Api;
 
@@ -49,6 +50,8 @@ const ROUTES: Routes = Routes {
         ("GET", "/v2.1/flavors/detail"),
         ("GET", "/v2/images"),
         ("GET", "/v2.0/networks"),
+        ("GET", "/v2.0/security-groups"),
+        ("GET", "/v2.0/ports"),
         ("GET", "/v2/zones"),
     ],
 };
@@ -99,6 +102,7 @@ pub(super) fn terms(seed: u64) -> Terms {
         simulated: false,
         has_texts: false,
         has_surroundings: false,
+        has_groups: true,
         has_backups: false,
         may_lack_tags: false,
         tempo: 0.1,
@@ -188,11 +192,10 @@ impl Site for Account {
     fn look(&self) -> BoxFuture<'_, Result<World, String>> {
         async move {
             let mut world = World::default();
-            let flavors = self.api.list("compute", "/flavors", "flavors").await?;
             for server in self.servers().await? {
                 // What is on its way out is gone for its user.
                 if server.get("OS-EXT-STS:task_state") != Some(&json!("deleting")) {
-                    world.servers.push(seen(&server, &flavors));
+                    world.servers.push(seen(&server));
                 }
             }
             for listed in self.api.list("compute", "/os-keypairs", "keypairs").await? {
@@ -215,6 +218,7 @@ impl Site for Account {
                 }
             }
             world.stray = self.stray(&world.servers).await?;
+            self.groups(&mut world).await?;
             Ok(world)
         }
         .boxed()
@@ -238,7 +242,16 @@ impl Site for Account {
             self.api.remove("compute", &path).await?;
             for _ in 0..LOOKS {
                 if self.servers().await?.is_empty() && self.zones().await?.is_empty() {
-                    return Ok(());
+                    let mut is_clean = true;
+                    for group in self.own_groups().await? {
+                        // Not yet, if a port is in it that goes.
+                        let path = format!("/security-groups/{}", text(&group, "id"));
+                        let _ = self.api.remove("network", &path).await;
+                        is_clean = false;
+                    }
+                    if is_clean {
+                        return Ok(());
+                    }
                 }
                 tokio::time::sleep(BETWEEN).await;
             }
@@ -264,6 +277,65 @@ impl Account {
         let mut zones = self.api.list("dns", "/zones", "zones").await?;
         zones.retain(|zone| self.terms.zones.contains(&without_dot(&text(zone, "name"))));
         Ok(zones)
+    }
+
+    async fn own_groups(&self) -> Result<Vec<Value>, String> {
+        let mut groups = self.all_groups().await?;
+        groups.retain(|group| text(group, "name").starts_with(&self.terms.prefix));
+        Ok(groups)
+    }
+
+    async fn all_groups(&self) -> Result<Vec<Value>, String> {
+        let key = "security_groups";
+        self.api.list("network", "/security-groups", key).await
+    }
+
+    /// Security groups, and which servers are in them. A server is in none but ours, or in the one
+    /// that every server is in.
+    async fn groups(&self, world: &mut World) -> Result<(), String> {
+        let all = self.all_groups().await?;
+        let ours = self.own_groups().await?;
+        let name_of = |id: &str| {
+            let known = all.iter().find(|group| text(group, "id") == id);
+            known.map_or_else(|| id.to_owned(), |group| text(group, "name"))
+        };
+        let ports = self.api.list("network", "/ports", "ports").await?;
+        let mut behind: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        let mut stray = Vec::new();
+        for server in &world.servers {
+            let its = ports.iter();
+            for port in its.filter(|port| text(port, "device_id") == server.id) {
+                let ids = texts(port, "security_groups");
+                let names: BTreeSet<String> = ids.iter().map(|id| name_of(id)).collect();
+                let is_default = names.len() == 1 && names.contains("default");
+                if !is_default
+                    && !names
+                        .iter()
+                        .all(|name| name.starts_with(&self.terms.prefix))
+                {
+                    stray.push(format!("server {} is in the groups {names:?}", server.name));
+                }
+                for id in ids {
+                    behind.entry(id).or_default().insert(&server.name);
+                }
+            }
+        }
+        for group in ours {
+            let id = text(&group, "id");
+            let rules = group.get("security_group_rules").and_then(Value::as_array);
+            let ports = let_through(rules.map(Vec::as_slice).unwrap_or_default());
+            let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
+            let members = behind.get(&id).into_iter().flatten().copied();
+            let members: Vec<&str> = members.collect();
+            world.things.push(Thing {
+                kind: around::GROUP.name,
+                name: text(&group, "name"),
+                form: around::form_of_group(&ports, &members),
+                id,
+            });
+        }
+        world.stray.extend(stray);
+        Ok(())
     }
 
     /// The floating IPs that say they are for a server of this deployment.
@@ -383,11 +455,42 @@ fn whose(address: &Value) -> String {
         .to_owned()
 }
 
-/// A server, and what it is like by the names of these flavors.
-fn seen(server: &Value, flavors: &[Value]) -> Server {
-    let flavor = server.get("flavor").map(|flavor| text(flavor, "id"));
-    let mut named = flavors.iter();
-    let flavor = named.find(|one| flavor.as_ref() == Some(&text(one, "id")));
+/// What comes in, in the order of the ports that may; and whatever else there is, as it is.
+fn let_through(rules: &[Value]) -> Vec<String> {
+    let rule = |rule: &Value| {
+        let port = |key: &str| rule.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let (from, to) = (port("port_range_min"), port("port_range_max"));
+        let ports = match from == to {
+            true => from.to_string(),
+            false => format!("{from}-{to}"),
+        };
+        let rest = ["direction", "ethertype", "protocol", "remote_ip_prefix"];
+        (ports, rest.map(|key| text(rule, key)))
+    };
+    let mut there: BTreeSet<(String, [String; 4])> = rules.iter().map(rule).collect();
+    let mut took = |ports: &str, direction: &str| {
+        let both = ["IPv4", "IPv6"].map(|family| {
+            let rest = [direction, family, "tcp", ""].map(ToOwned::to_owned);
+            (ports.to_owned(), rest)
+        });
+        let is_whole = both.iter().all(|one| there.contains(one));
+        if is_whole {
+            there.retain(|one| !both.contains(one));
+        }
+        is_whole
+    };
+    let is_right = took(around::GROUPS_LET_OUT, "egress");
+    let known = around::PORTS.into_iter();
+    let known = known.filter(|ports| took(ports, "ingress"));
+    let mut told: Vec<String> = known.map(ToOwned::to_owned).collect();
+    told.extend((!is_right).then(|| "nothing out".to_owned()));
+    told.extend(there.iter().map(|one| format!("{one:?}")));
+    told
+}
+
+/// A server, and what it is like.
+fn seen(server: &Value) -> Server {
+    let flavor = server.get("flavor");
     let mark = server
         .pointer("/metadata/cloudbuilder")
         .and_then(Value::as_str);
@@ -403,24 +506,32 @@ fn seen(server: &Value, flavors: &[Value]) -> Server {
         }
     }
     public.sort_by_key(|(version, _)| *version);
+    let mark = mark.map(|lineage| format!("cloudbuilder:{lineage}"));
+    let tags: BTreeSet<String> = texts(server, "tags").into_iter().chain(mark).collect();
     Server {
         id: text(server, "id"),
         name: text(server, "name"),
-        tags: mark
-            .map(|lineage| format!("cloudbuilder:{lineage}"))
-            .into_iter()
-            .collect(),
+        tags: tags.into_iter().collect(),
         addresses: public.into_iter().map(|(_, address)| address).collect(),
         private: None,
         vpc: None,
         form: Some(Form {
-            size: flavor.map(|one| text(one, "name")).unwrap_or_default(),
+            size: flavor
+                .map(|one| text(one, "original_name"))
+                .unwrap_or_default(),
             image: None,
             backups: false,
             // Not if a change of it is left to be confirmed either.
             is_on: text(server, "status") == "ACTIVE",
         }),
     }
+}
+
+/// The texts of a list.
+fn texts(object: &Value, key: &str) -> Vec<String> {
+    let list = object.get(key).and_then(Value::as_array);
+    let list = list.into_iter().flatten().filter_map(Value::as_str);
+    list.map(ToOwned::to_owned).collect()
 }
 
 fn without_dot(name: &str) -> String {
@@ -430,9 +541,57 @@ fn without_dot(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::super::cloud::{Scenario, zone_of};
-    use super::super::super::faults::Troubles;
+    use fastrand::Rng;
+
+    use super::super::super::faults::{Troubles, changing};
     use super::*;
     use crate::sandbox::FaultKind;
+
+    #[test]
+    fn seeds_stand_security_groups_around_servers() {
+        let (mut members, mut empty, mut aimed) = (0, 0, 0);
+        for seed in 0..30 {
+            let terms = terms(seed);
+            let scenario = Scenario::random(&mut Rng::with_seed(seed), &terms);
+            for stage in &scenario.stages {
+                for thing in &stage.around.things {
+                    assert!(thing.name.starts_with(&terms.prefix), "{}", thing.name);
+                    match thing.form.ends_with("for ") {
+                        true => empty += 1,
+                        false => members += 1,
+                    }
+                }
+            }
+            let aims = changing(&scenario, &terms);
+            let (make, change) = (around::GROUP.make.1, around::GROUP.change.1);
+            aimed += usize::from(aims.iter().any(|aim| aim.1 == make));
+            // No request for a rule says of which group.
+            assert!(aims.iter().all(|aim| aim.1 != change || aim.2.is_empty()));
+        }
+        assert!(
+            members > 10 && empty > 0 && aimed > 10,
+            "{members} {empty} {aimed}"
+        );
+    }
+
+    #[test]
+    fn what_a_group_lets_through_is_told_whole() {
+        let rule = |direction: &str, family: &str, port: u64| {
+            json!({"direction": direction, "ethertype": family, "protocol": "tcp",
+                "port_range_min": port, "port_range_max": port, "remote_ip_prefix": null})
+        };
+        let mut rules = vec![
+            rule("egress", "IPv4", 443),
+            rule("egress", "IPv6", 443),
+            rule("ingress", "IPv6", 80),
+            rule("ingress", "IPv4", 80),
+        ];
+        assert_eq!(let_through(&rules), ["80"]);
+        rules.push(rule("ingress", "IPv4", 22));
+        assert_eq!(let_through(&rules).len(), 2);
+        rules.remove(0);
+        assert!(let_through(&rules).contains(&"nothing out".to_owned()));
+    }
 
     #[test]
     fn seeds_share_no_name_zone_or_key() {

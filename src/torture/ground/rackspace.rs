@@ -86,6 +86,7 @@ pub(super) fn terms() -> Terms {
         simulated: true,
         has_texts: false,
         has_surroundings: false,
+        has_groups: false,
         has_backups: false,
         may_lack_tags: false,
         tempo: 0.01,

@@ -1,5 +1,6 @@
-//! Changing a server that exists: its name, which is so when it is answered, and its size, which Nova
-//! gives it with a stop and a start of its own and then waits for somebody to confirm.
+//! Changing a server that exists: its name, its tags and the firewalls that it is behind, which are so
+//! when it is answered, and its size, which Nova gives it with a stop and a start of its own and then
+//! waits for somebody to confirm.
 
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use crate::provider::openstack::client::{ReadClient, Service, WriteClient};
 use crate::provider::openstack::resizes::Stage;
 use crate::provider::openstack::wire::nova::{ActionRequest, RenameRequest, Renamed, Server};
 use crate::provider::{Class, Error, Target, Updated};
-use crate::resource::server::{NAME, SIZE};
+use crate::resource::server::{FIREWALLS, NAME, SIZE, TAGS};
 
 use super::view::{View, fault};
-use super::{SERVERS, flavor, observed, one};
+use super::{SERVERS, flavor, membership, observed, one, tags};
 
 /// The status of a server that is on its way to another size.
 pub(super) const RESIZE: &str = "RESIZE";
@@ -49,8 +50,16 @@ async fn change_once(
 ) -> Result<Updated, Error> {
     let server = there(client.0, id).await?;
     match changed {
-        [name] if name == NAME => rename(client, server, required(attributes, NAME)?).await,
+        [name] if name == NAME => rename(client, server, attributes).await,
         [name] if name == SIZE => resize(client, server, attributes).await,
+        [name] if name == FIREWALLS => {
+            membership::change(client, &server, attributes).await?;
+            done(client.0, there(client.0, id).await?, attributes).await
+        }
+        [name] if name == TAGS => {
+            tags::change(client, &server, attributes).await?;
+            done(client.0, there(client.0, id).await?, attributes).await
+        }
         _ => Err(Error::new(
             Class::Rejected,
             "update",
@@ -71,16 +80,26 @@ async fn there(client: &ReadClient, id: &str) -> Result<Server, Error> {
     one(client, id).await?.ok_or_else(gone)
 }
 
-async fn done(client: &ReadClient, server: Server) -> Result<Updated, Error> {
+async fn done(
+    client: &ReadClient,
+    server: Server,
+    attributes: &Attributes,
+) -> Result<Updated, Error> {
     let id = server.id.clone();
-    let seen = observed(client, vec![server]).await?.pop();
+    let with_firewalls = attributes.contains_key(FIREWALLS);
+    let seen = observed(client, vec![server], with_firewalls).await?.pop();
     let unseen = || Error::new(Class::Malformed, format!("GET {SERVERS}/{id}"), "no server");
     seen.map(Updated::Done).ok_or_else(unseen)
 }
 
-async fn rename(client: WriteClient<'_>, server: Server, name: &str) -> Result<Updated, Error> {
+async fn rename(
+    client: WriteClient<'_>,
+    server: Server,
+    attributes: &Attributes,
+) -> Result<Updated, Error> {
+    let name = required(attributes, NAME)?;
     if server.name == name {
-        return done(client.0, server).await;
+        return done(client.0, server, attributes).await;
     }
     let path = format!("{SERVERS}/{}", server.id);
     let request = RenameRequest {
@@ -90,7 +109,7 @@ async fn rename(client: WriteClient<'_>, server: Server, name: &str) -> Result<U
         .send_once(Method::PUT, Service::Compute, &path, &request)
         .await?;
     // The answer tells less than a look does.
-    done(client.0, there(client.0, &server.id).await?).await
+    done(client.0, there(client.0, &server.id).await?, attributes).await
 }
 
 async fn resize(
@@ -100,7 +119,7 @@ async fn resize(
 ) -> Result<Updated, Error> {
     let to = required(attributes, SIZE)?;
     let id = server.id.as_str();
-    let view = View::of(client.0, std::slice::from_ref(&server)).await?;
+    let view = View::of(client.0, std::slice::from_ref(&server), false).await?;
     let has_it = view.size(&server).0 == Some(to);
     let known = client.0.resizes().on(id).filter(|known| known.to == to);
     let path = format!("{SERVERS}/{id}/action");
@@ -131,7 +150,7 @@ async fn resize(
         ),
         _ if has_it => {
             client.0.resizes().over(id);
-            done(client.0, server).await
+            done(client.0, server, attributes).await
         }
         "ACTIVE" | "SHUTOFF" => {
             let flavor = flavor(client.0, attributes).await?;

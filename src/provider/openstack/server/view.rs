@@ -14,11 +14,13 @@ use crate::provider::openstack::wire::neutron::FloatingIp;
 use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
 use crate::resource::server::{
-    BACKUPS, DISK, DISK_GB, GROW, ID, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND, NAME,
-    NETWORKS, PRIVATE_IPV4, REGION, SIZE, private_ipv4,
+    BACKUPS, DISK, DISK_GB, FIREWALLS, GROW, ID, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND,
+    NAME, NETWORKS, PRIVATE_IPV4, REGION, SIZE, TAGS, private_ipv4,
 };
 
 use super::change::{RESIZE, REVERT_RESIZE, VERIFY_RESIZE};
+use super::membership::Membership;
+use super::tags::of_people;
 use super::{FLOATING, HAS_IPV4, MARK, NO_IPV6, PUBLIC, TAG};
 
 /// What it takes to understand servers.
@@ -35,11 +37,17 @@ pub(super) struct View {
     tells_progress: bool,
     /// Which address is on which net.
     nets: Nets,
+    /// Which firewalls servers are behind, if that was asked for.
+    membership: Option<Membership>,
 }
 
 impl View {
     /// What it takes to understand these.
-    pub(super) async fn of(client: &ReadClient, servers: &[Server]) -> Result<Self, Error> {
+    pub(super) async fn of(
+        client: &ReadClient,
+        servers: &[Server],
+        with_firewalls: bool,
+    ) -> Result<Self, Error> {
         let mut view = Self {
             region: client.region().await?,
             external: placement::names_outside(placement::networks(client).await?),
@@ -47,6 +55,10 @@ impl View {
             floating: BTreeMap::new(),
             tells_progress: client.profile().tells_progress,
             nets: Nets::of(placement::subnets(client).await?),
+            membership: match with_firewalls && client.profile().has_network_service {
+                true => Some(Membership::of(client, servers).await?),
+                false => None,
+            },
         };
         let lacks_name = |server: &Server| {
             let flavor = server.flavor.as_ref();
@@ -111,6 +123,8 @@ impl View {
             access: [access(&server.access_v4), access(&server.access_v6)],
         };
         let public = rule.public(&addresses);
+        let membership = self.membership.as_ref();
+        let firewalls = membership.and_then(|membership| membership.of_server(&server));
         let is_image = matches!(server.image, Some(ImageOf::Image { .. }));
         let (size, disk) = self.size(&server);
         let size = size.map(ToOwned::to_owned);
@@ -124,6 +138,9 @@ impl View {
             (BACKUPS.to_owned(), false.into()),
         ]);
         attributes.extend(size.map(|size| (SIZE.to_owned(), size.into())));
+        attributes.extend(firewalls.map(|firewalls| (FIREWALLS.to_owned(), firewalls)));
+        let tags = server.tags.as_deref();
+        attributes.extend(tags.map(|tags| (TAGS.to_owned(), of_people(tags))));
         // What a server was made with from a volume is that volume's; and where a flavor says 0, the
         // disk is as large as the image.
         if let Some(disk) = disk.filter(|disk| is_image && *disk > 0) {
@@ -143,7 +160,7 @@ impl View {
             account: Default::default(),
             id: server.id,
             attributes,
-            owners: owners(&server.metadata, &server.tags),
+            owners: owners(&server.metadata, server.tags.as_deref().unwrap_or_default()),
             readiness,
             monthly: None,
             // One in a form that nobody knows says as little as none.
@@ -303,6 +320,7 @@ mod tests {
             floating: BTreeMap::new(),
             tells_progress: false,
             nets: Nets::default(),
+            membership: None,
         }
     }
 

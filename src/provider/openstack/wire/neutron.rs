@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Link, Page, next};
@@ -72,6 +74,91 @@ impl Page for SecurityGroups {
     fn split(self) -> (Vec<SecurityGroup>, Option<String>) {
         (self.security_groups, next(self.security_groups_links))
     }
+}
+
+/// A security group with all that it lets through.
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct Group {
+    pub(in super::super) id: String,
+    pub(in super::super) name: String,
+    #[serde(default)]
+    pub(in super::super) description: String,
+    pub(in super::super) project_id: Option<String>,
+    #[serde(default, rename = "security_group_rules")]
+    pub(in super::super) rules: Vec<GroupRule>,
+}
+
+/// A rule that somebody reads. What it leaves open is null.
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct GroupRule {
+    pub(in super::super) id: String,
+    /// `ingress` or `egress`.
+    pub(in super::super) direction: String,
+    /// `IPv4` or `IPv6`.
+    pub(in super::super) ethertype: Option<String>,
+    /// A name or a number.
+    pub(in super::super) protocol: Option<String>,
+    /// Of ICMP the type.
+    pub(in super::super) port_range_min: Option<i64>,
+    /// Of ICMP the code.
+    pub(in super::super) port_range_max: Option<i64>,
+    pub(in super::super) remote_ip_prefix: Option<String>,
+    pub(in super::super) remote_group_id: Option<String>,
+    pub(in super::super) remote_address_group_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct Groups {
+    security_groups: Vec<Group>,
+    #[serde(default)]
+    security_groups_links: Vec<Link>,
+}
+
+impl Page for Groups {
+    type Item = Group;
+
+    fn split(self) -> (Vec<Group>, Option<String>) {
+        (self.security_groups, next(self.security_groups_links))
+    }
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct GroupAnswer {
+    pub(in super::super) security_group: Group,
+}
+
+#[derive(Serialize)]
+pub(in super::super) struct GroupRequest<'a> {
+    pub(in super::super) security_group: NewGroup<'a>,
+}
+
+#[derive(Serialize)]
+pub(in super::super) struct NewGroup<'a> {
+    pub(in super::super) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) description: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(in super::super) struct GroupRuleRequest<'a> {
+    pub(in super::super) security_group_rule: NewGroupRule<'a>,
+}
+
+/// A rule that is made. What it leaves out is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(in super::super) struct NewGroupRule<'a> {
+    pub(in super::super) security_group_id: &'a str,
+    pub(in super::super) direction: &'static str,
+    pub(in super::super) ethertype: &'static str,
+    pub(in super::super) protocol: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) port_range_min: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) port_range_max: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) remote_ip_prefix: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) remote_group_id: Option<&'a str>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -161,6 +248,44 @@ pub(in super::super) struct QuotaAnswer {
 #[derive(Deserialize)]
 pub(in super::super) struct Quota {
     pub(in super::super) floatingip: Option<Usage>,
+    pub(in super::super) security_group: Option<Usage>,
+    pub(in super::super) security_group_rule: Option<Usage>,
+}
+
+/// A port, as far as it says who is let through.
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct GuardedPort {
+    pub(in super::super) id: String,
+    #[serde(default)]
+    pub(in super::super) device_id: String,
+    /// Ids.
+    #[serde(default)]
+    pub(in super::super) security_groups: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct GuardedPorts {
+    ports: Vec<GuardedPort>,
+    #[serde(default)]
+    ports_links: Vec<Link>,
+}
+
+impl Page for GuardedPorts {
+    type Item = GuardedPort;
+
+    fn split(self) -> (Vec<GuardedPort>, Option<String>) {
+        (self.ports, next(self.ports_links))
+    }
+}
+
+#[derive(Serialize)]
+pub(in super::super) struct GuardRequest<'a> {
+    pub(in super::super) port: Guard<'a>,
+}
+
+#[derive(Serialize)]
+pub(in super::super) struct Guard<'a> {
+    pub(in super::super) security_groups: &'a BTreeSet<String>,
 }
 
 /// -1 is no limit.

@@ -34,8 +34,8 @@ pub(in super::super) struct Server {
     pub(in super::super) created: Option<String>,
     #[serde(default)]
     pub(in super::super) metadata: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(in super::super) tags: Vec<String>,
+    /// Not told by versions before 2.26.
+    pub(in super::super) tags: Option<Vec<String>>,
     pub(in super::super) fault: Option<Fault>,
     /// In per cent; 0 at all times in most clouds.
     pub(in super::super) progress: Option<u64>,
@@ -147,6 +147,12 @@ pub(in super::super) struct Injected {
 #[derive(Serialize)]
 pub(in super::super) struct MetadataRequest<'a> {
     pub(in super::super) metadata: BTreeMap<&'static str, &'a str>,
+}
+
+/// All tags of a server.
+#[derive(Serialize)]
+pub(in super::super) struct TagsRequest<'a> {
+    pub(in super::super) tags: Vec<&'a str>,
 }
 
 /// A new name.

@@ -83,7 +83,11 @@ impl Api {
     ) -> Result<Seen, String> {
         let base = self.services.get(service);
         let base = base.ok_or_else(|| format!("the catalog has no {service} service"))?;
-        let headers = [("x-auth-token", self.token.as_str())];
+        // Of compute the first version that tells tags and the names of sizes.
+        let headers = [
+            ("x-auth-token", self.token.as_str()),
+            ("openstack-api-version", "compute 2.52"),
+        ];
         let url = format!("{base}{path}");
         self.client.ask(method, &url, &headers, body).await
     }
