@@ -1,7 +1,7 @@
 //! What this client has under way on Droplets and volumes. Each does one action at a time, and its own
 //! page does not say what became of the last one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -38,8 +38,6 @@ pub(super) struct Changes {
     snapshots_since: HashMap<String, Timestamp>,
     /// The server that a volume is to be attached to once it is made.
     later: HashMap<String, String>,
-    /// The volumes that this client has had do something, or may have.
-    asked: HashSet<String>,
 }
 
 impl Changes {
@@ -69,16 +67,6 @@ impl Changes {
     /// Since when a snapshot of a Droplet has been asked for; `None` if this client did not.
     pub(super) fn snapshot_since(&self, droplet: &str) -> Option<Timestamp> {
         self.snapshots_since.get(droplet).copied()
-    }
-
-    /// A volume is about to be asked for something.
-    pub(super) fn asks(&mut self, volume: &str) {
-        self.asked.insert(volume.to_owned());
-    }
-
-    /// Whether a volume was asked for anything by this client.
-    pub(super) fn has_asked(&self, volume: &str) -> bool {
-        self.asked.contains(volume)
     }
 
     /// What is under way on it.

@@ -142,11 +142,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         mark: &'a str,
     ) -> Answer<'a, Vec<Observed>> {
         async move {
-            let seen = self.look(client.0, targets, mark).await?;
-            let seen = seen.into_iter();
-            let mut seen: Vec<Observed> = seen
-                .map(|seen| left_by_an_earlier_run(client.0, seen, targets))
-                .collect();
+            let mut seen = self.look(client.0, targets, mark).await?;
             for seen in &mut seen {
                 let wanted = client.0.changes().attached_later(&seen.id);
                 let is_free = client.0.changes().on(&seen.id).is_none();
@@ -342,7 +338,6 @@ async fn act(
     id: &str,
     request: &VolumeActionRequest,
 ) -> Result<u64, Error> {
-    client.0.changes().asks(id);
     let path = format!("{VOLUMES}/{id}/actions");
     let sent = client.send_once::<ActionAnswer>(Method::POST, &path, request);
     Ok(sent.await?.action.id)
@@ -384,16 +379,6 @@ fn to_be_attached(client: &ReadClient, seen: Observed, wanted: &Attributes) -> O
         client.changes().attach_later(&seen.id, server);
     }
     awaiting(client, seen)
-}
-
-/// One that an earlier run made, and did not come to attach: the state says where it was to be, and
-/// this run has asked nothing of it yet.
-fn left_by_an_earlier_run(client: &ReadClient, seen: Observed, targets: &[Target<'_>]) -> Observed {
-    let target = targets.iter().find(|target| target.id == seen.id);
-    match target.filter(|_| !client.changes().has_asked(&seen.id)) {
-        Some(target) => to_be_attached(client, seen, target.attributes),
-        None => seen,
-    }
 }
 
 /// The same volume, not ready as long as it is to be attached and is not.
