@@ -112,6 +112,44 @@ struct Draft<'d> {
     copy: Option<Copy>,
 }
 
+impl Draft<'_> {
+    /// One that nothing is known of but what it does.
+    fn of(step: Step, rank: (Part, usize), address: Address) -> Self {
+        Self {
+            step,
+            rank,
+            address,
+            refers_to: Vec::new(),
+            needs: Vec::new(),
+            after: Vec::new(),
+            gives_back: Vec::new(),
+            lets_go: Vec::new(),
+            drain: None,
+            stands_at: None,
+            copy: None,
+        }
+    }
+}
+
+/// A step that costs, loses and stops nothing: kind and label, what is done in words, and what is done.
+fn plain(verb: Verb, (kind, label): (&str, String), detail: String, op: Op) -> Step {
+    Step {
+        number: 0,
+        op,
+        verb,
+        kind: kind.to_owned(),
+        label,
+        detail,
+        monthly: None,
+        loses: None,
+        wipes: false,
+        interrupts: false,
+        permanent: false,
+        waits_for: Vec::new(),
+        after: Vec::new(),
+    }
+}
+
 /// The drafts of a decision, the first of which becomes the one numbered `first`, from 0.
 fn draft<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> Vec<Draft<'d>> {
     let mut drafts: Vec<Draft<'d>> = Vec::new();

@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 
 use crate::model::{Attributes, Probe, Value};
 use crate::plan::decide::Decision;
-use crate::plan::{Change, Op, Step, Verb, words};
+use crate::plan::{Change, Op, Verb, words};
 
-use super::{Draft, Part};
+use super::{Draft, Part, plain};
 
 /// How it is asked, if it is.
 fn probe(decision: &Decision<'_>) -> Option<Probe> {
@@ -28,35 +28,16 @@ pub(super) fn unanswered(decision: &Decision<'_>, attributes: &mut Attributes<Va
 pub(super) fn asks<'d>(decision: &'d Decision<'_>, needs: Vec<usize>) -> Option<Draft<'d>> {
     let probe = probe(decision)?;
     let address = decision.action.address.clone();
+    let called = (decision.kind.name, words::label(decision));
+    let detail = format!("until {probe} answers");
+    let op = Op::Check {
+        address: address.clone(),
+        probe,
+    };
+    let step = plain(Verb::NoOp, called, detail, op);
     Some(Draft {
-        step: Step {
-            number: 0,
-            verb: Verb::NoOp,
-            kind: decision.kind.name.to_owned(),
-            label: words::label(decision),
-            detail: format!("until {probe} answers"),
-            monthly: None,
-            loses: None,
-            wipes: false,
-            interrupts: false,
-            permanent: false,
-            waits_for: Vec::new(),
-            after: Vec::new(),
-            op: Op::Check {
-                address: address.clone(),
-                probe,
-            },
-        },
-        rank: (Part::Make, decision.rank),
-        address,
-        refers_to: Vec::new(),
         needs,
-        after: Vec::new(),
-        gives_back: Vec::new(),
-        lets_go: Vec::new(),
-        stands_at: None,
-        copy: None,
-        drain: None,
+        ..Draft::of(step, (Part::Make, decision.rank), address)
     })
 }
 

@@ -6,7 +6,7 @@ use crate::plan::drain::{self, Drain};
 use crate::plan::{Input, Op, Step, Verb, words};
 use crate::resource::{Kind, OnChange, kind};
 
-use super::{Draft, Part, snapshot, texts_before};
+use super::{Draft, Part, plain, snapshot, texts_before};
 
 /// The draft of what a later run deletes, if the state does not know yet when that may be.
 pub(super) fn stays<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
@@ -27,18 +27,11 @@ fn draining<'d>(
     id: String,
     drain: Drain,
 ) -> Draft<'d> {
+    let step = drain_step(decision.kind, &address, id, drain, false);
+    let rank = (Part::Remove, usize::MAX - decision.rank);
     Draft {
-        step: drain_step(decision.kind, &address, id, drain, false),
-        rank: (Part::Remove, usize::MAX - decision.rank),
-        address,
-        refers_to: Vec::new(),
-        needs: Vec::new(),
-        after: Vec::new(),
         gives_back: texts_before(decision, OnChange::Computed),
-        lets_go: Vec::new(),
-        drain: None,
-        stands_at: None,
-        copy: None,
+        ..Draft::of(step, rank, address)
     }
 }
 
@@ -64,63 +57,31 @@ pub(super) fn noted<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option
         )
     });
     let words: Vec<String> = words.collect();
-    Some(Draft {
-        step: Step {
-            number: 0,
-            verb: Verb::Update,
-            kind: kind.name.to_owned(),
-            label: words::label(decision),
-            detail: words.join(", "),
-            monthly: None,
-            loses: None,
-            wipes: false,
-            interrupts: false,
-            permanent: false,
-            waits_for: Vec::new(),
-            after: Vec::new(),
-            op: Op::Update {
-                address: address.clone(),
-                id: recorded.id.clone(),
-                attributes,
-                refers_to: recorded.refers_to.clone(),
-                changes: decision.noted.clone(),
-            },
-        },
-        rank: (Part::Make, decision.rank),
-        address,
-        refers_to: Vec::new(),
-        needs: Vec::new(),
-        after: Vec::new(),
-        gives_back: Vec::new(),
-        lets_go: Vec::new(),
-        drain: None,
-        stands_at: None,
-        copy: None,
-    })
+    let called = (kind.name, words::label(decision));
+    let op = Op::Update {
+        address: address.clone(),
+        id: recorded.id.clone(),
+        attributes,
+        refers_to: recorded.refers_to.clone(),
+        changes: decision.noted.clone(),
+    };
+    let step = plain(Verb::Update, called, words.join(", "), op);
+    Some(Draft::of(step, (Part::Make, decision.rank), address))
 }
 
 fn drain_step(kind: &Kind, address: &Address, id: String, drain: Drain, wait: bool) -> Step {
-    Step {
-        number: 0,
-        verb: Verb::NoOp,
-        kind: kind.name.to_owned(),
-        label: words::label_of(kind, address, &Attributes::new()),
-        detail: words::drains(drain, wait),
-        monthly: None,
-        loses: None,
-        wipes: false,
-        interrupts: false,
-        permanent: false,
-        waits_for: Vec::new(),
-        after: Vec::new(),
-        op: Op::Drain {
-            address: address.clone(),
-            id,
-            seconds: drain.seconds,
-            until: drain.until,
-            wait,
-        },
-    }
+    let called = (
+        kind.name,
+        words::label_of(kind, address, &Attributes::new()),
+    );
+    let op = Op::Drain {
+        address: address.clone(),
+        id,
+        seconds: drain.seconds,
+        until: drain.until,
+        wait,
+    };
+    plain(Verb::NoOp, called, words::drains(drain, wait), op)
 }
 
 /// What was set aside for another is deleted when nobody remembers its address any more.
@@ -135,19 +96,8 @@ pub(super) fn add_drains(drafts: &mut Vec<Draft<'_>>, waits_for: &mut Vec<Vec<us
         let Some((_, kind)) = kind(address.kind()) else {
             continue;
         };
-        let drain = Draft {
-            step: drain_step(kind, address, id.clone(), drain, true),
-            rank: draft.rank,
-            address: address.clone(),
-            refers_to: Vec::new(),
-            needs: Vec::new(),
-            after: Vec::new(),
-            gives_back: Vec::new(),
-            lets_go: Vec::new(),
-            drain: None,
-            stands_at: None,
-            copy: None,
-        };
+        let step = drain_step(kind, address, id.clone(), drain, true);
+        let drain = Draft::of(step, draft.rank, address.clone());
         let first = waits_for.get(node).cloned().unwrap_or_default();
         if let Some(waits) = waits_for.get_mut(node) {
             waits.push(drafts.len());
@@ -170,17 +120,11 @@ pub(super) fn goes<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<
     let label = words::label_of(decision.kind, &address, &Attributes::new());
     let step = deletes(decision, label, (address.clone(), id));
     Some(Draft {
-        step,
-        rank: (Part::Remove, usize::MAX - decision.rank),
-        address,
-        refers_to: Vec::new(),
-        needs: Vec::new(),
-        after: Vec::new(),
         gives_back: texts_before(decision, OnChange::Computed),
         lets_go: texts_before(decision, OnChange::Update),
         drain: decision.drain,
-        stands_at: None,
         copy: snapshot::asked_for(input, decision),
+        ..Draft::of(step, (Part::Remove, usize::MAX - decision.rank), address)
     })
 }
 
@@ -195,39 +139,25 @@ pub(super) fn goes_first<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> O
         ..deletes(decision, words::label(decision), (address.clone(), id))
     };
     Some(Draft {
-        step,
-        rank: (Part::Make, decision.rank),
-        address,
-        refers_to: Vec::new(),
-        needs: Vec::new(),
-        after: Vec::new(),
         gives_back: texts_before(decision, OnChange::Computed),
         lets_go: texts_before(decision, OnChange::Update),
-        drain: None,
-        stands_at: None,
         copy: snapshot::asked_for(input, decision),
+        ..Draft::of(step, (Part::Make, decision.rank), address)
     })
 }
 
 fn deletes(decision: &Decision<'_>, label: String, (address, id): (Address, String)) -> Step {
     let monthly = decision.action.monthly_before;
+    let called = (decision.kind.name, label);
+    let op = Op::Delete {
+        address,
+        id,
+        unrecorded: None,
+    };
     Step {
-        number: 0,
-        verb: Verb::Delete,
-        kind: decision.kind.name.to_owned(),
-        label,
-        detail: words::replaced(decision.kind),
         monthly: monthly.map(|before| -before),
         loses: decision.kind.loses,
         wipes: decision.kind.kept_unless_allowed,
-        interrupts: false,
-        permanent: false,
-        waits_for: Vec::new(),
-        after: Vec::new(),
-        op: Op::Delete {
-            address,
-            id,
-            unrecorded: None,
-        },
+        ..plain(Verb::Delete, called, words::replaced(decision.kind), op)
     }
 }

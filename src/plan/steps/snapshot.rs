@@ -2,10 +2,10 @@
 
 use crate::model::{Address, Attributes, Value};
 use crate::plan::decide::{Decision, values};
-use crate::plan::{Change, Input, Op, Step, Verb, words};
+use crate::plan::{Change, Input, Op, Verb, words};
 use crate::resource::Copied;
 
-use super::Draft;
+use super::{Draft, plain};
 
 /// A copy that is to be made before something is deleted.
 pub(super) struct Copy {
@@ -22,7 +22,8 @@ pub(super) fn asked_for(input: &Input<'_>, decision: &Decision<'_>) -> Option<Co
     let copied = decision.kind.copied?;
     let address = &action.address;
     let recorded = input.recorded.get(address);
-    let in_its_place = address.had().and_then(|(had, _)| input.recorded.get(&had));
+    let had = address.had().map(|(had, _)| had);
+    let in_its_place = had.as_ref().and_then(|had| input.recorded.get(had));
     let says = |attributes: &Attributes| {
         let said = attributes
             .get(copied.asked_by)
@@ -33,12 +34,10 @@ pub(super) fn asked_for(input: &Input<'_>, decision: &Decision<'_>) -> Option<Co
         .into_iter()
         .chain(in_its_place)
         .any(|recorded| says(&recorded.attributes));
-    let had = address.had().map(|(had, _)| had);
-    let mut desired = input.desired.iter();
-    let desired = desired.find(|desired| Some(&desired.address) == had.as_ref());
+    let wanted_there = |had: &Address| input.desired.iter().find(|one| one.address == *had);
     let is_wanted = decision
         .desired
-        .or(desired)
+        .or_else(|| had.as_ref().and_then(wanted_there))
         .is_some_and(|desired| desired.text(copied.asked_by) == Some(copied.with));
     if !is_recorded && !is_wanted {
         return None;
@@ -78,38 +77,18 @@ pub(super) fn add_snapshots(drafts: &mut Vec<Draft<'_>>, waits_for: &mut Vec<Vec
         else {
             continue;
         };
+        let called = (draft.step.kind.as_str(), draft.step.label.clone());
+        let op = Op::Update {
+            address: address.clone(),
+            id: id.clone(),
+            attributes: copy.attributes,
+            refers_to: copy.refers_to,
+            changes: vec![copy.change],
+        };
+        let step = plain(Verb::Update, called, copy.detail, op);
         let copies = Draft {
-            step: Step {
-                number: 0,
-                verb: Verb::Update,
-                kind: draft.step.kind.clone(),
-                label: draft.step.label.clone(),
-                detail: copy.detail,
-                monthly: None,
-                loses: None,
-                wipes: false,
-                interrupts: false,
-                permanent: false,
-                waits_for: Vec::new(),
-                after: Vec::new(),
-                op: Op::Update {
-                    address: address.clone(),
-                    id: id.clone(),
-                    attributes: copy.attributes,
-                    refers_to: copy.refers_to,
-                    changes: vec![copy.change],
-                },
-            },
-            rank: draft.rank,
-            address: draft.address.clone(),
-            refers_to: Vec::new(),
-            needs: Vec::new(),
             after: draft.after.clone(),
-            gives_back: Vec::new(),
-            lets_go: Vec::new(),
-            drain: None,
-            stands_at: None,
-            copy: None,
+            ..Draft::of(step, draft.rank, draft.address.clone())
         };
         let first = waits_for.get(node).cloned().unwrap_or_default();
         if let Some(waits) = waits_for.get_mut(node) {
