@@ -7,11 +7,26 @@ use crate::model::{Account, Attributes, Capabilities, Catalog, Desired, Network,
 
 use super::{Allowance, Answer, Listed, Read, Resolved, Scope, Target};
 
-/// A client that can change things, and looks at them as another does that cannot: whatever it is
-/// to see is asked of that one.
+/// Who looks at an account as another does: whatever it does not say by itself is asked of that one. A
+/// client that can change things looks as one that cannot.
 pub trait LooksThrough: Send + Sync {
     /// What it looks through.
     fn reader(&self) -> &dyn Read;
+
+    /// As [`Read::account`].
+    fn account(&self) -> Answer<'_, Account> {
+        self.reader().account()
+    }
+
+    /// As [`Read::list`].
+    fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
+        self.reader().list(kind, scope)
+    }
+
+    /// As [`Read::get`].
+    fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
+        self.reader().get(target)
+    }
 
     /// As [`Read::look`].
     fn look<'a>(
@@ -30,7 +45,7 @@ impl<W: LooksThrough> Read for W {
     }
 
     fn account(&self) -> Answer<'_, Account> {
-        self.reader().account()
+        LooksThrough::account(self)
     }
 
     fn shared_dns(&self) -> Answer<'_, Option<String>> {
@@ -50,11 +65,11 @@ impl<W: LooksThrough> Read for W {
     }
 
     fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
-        self.reader().list(kind, scope)
+        LooksThrough::list(self, kind, scope)
     }
 
     fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
-        self.reader().get(target)
+        LooksThrough::get(self, target)
     }
 
     fn look<'a>(

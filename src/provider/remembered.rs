@@ -2,19 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future;
-use jiff::Timestamp;
 
-use crate::model::{
-    Account, Address, Attributes, Capabilities, Catalog, Desired, Network, Observed, Readiness,
-    Recorded,
-};
+use crate::model::{Account, Address, Observed, Readiness, Recorded};
 use crate::resource::{domain, kind};
 
-use super::{Allowance, Answer, Listed, Read, Readers, Resolved, Scope, Target};
+use super::forward::LooksThrough;
+use super::{Answer, Listed, Read, Readers, Scope, Target};
 
 impl Readers {
     /// The same accounts, in which what is recorded is taken to be as it was recorded, and is not
@@ -75,9 +71,9 @@ impl Remembered {
     }
 }
 
-impl Read for Remembered {
-    fn capabilities(&self) -> &'static Capabilities {
-        self.read.capabilities()
+impl LooksThrough for Remembered {
+    fn reader(&self) -> &dyn Read {
+        &*self.read
     }
 
     fn account(&self) -> Answer<'_, Account> {
@@ -85,18 +81,6 @@ impl Read for Remembered {
             Some(account) => future::ok(account.clone()).boxed(),
             None => self.read.account(),
         }
-    }
-
-    fn shared_dns(&self) -> Answer<'_, Option<String>> {
-        self.read.shared_dns()
-    }
-
-    fn catalog(&self) -> Answer<'_, Catalog> {
-        self.read.catalog()
-    }
-
-    fn networks(&self) -> Answer<'_, Vec<Network>> {
-        self.read.networks()
     }
 
     fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
@@ -127,50 +111,5 @@ impl Read for Remembered {
         let known = targets.iter();
         let known = known.filter_map(|target| self.by_id(kind, target.id));
         future::ok(known.cloned().collect()).boxed()
-    }
-
-    fn find<'a>(
-        &'a self,
-        kind: &'a str,
-        wanted: &'a [&'a Attributes],
-        mark: &'a str,
-    ) -> Answer<'a, Vec<Vec<Observed>>> {
-        self.read.find(kind, wanted, mark)
-    }
-
-    fn resolve<'a>(
-        &'a self,
-        kind: &'a str,
-        wanted: &'a [&'a Desired],
-    ) -> Answer<'a, Vec<Resolved>> {
-        self.read.resolve(kind, wanted)
-    }
-
-    fn settling(&self, kind: &str) -> Duration {
-        self.read.settling(kind)
-    }
-
-    fn settling_of_change(&self, kind: &str, attributes: &Attributes) -> Duration {
-        self.read.settling_of_change(kind, attributes)
-    }
-
-    fn requests(&self) -> u64 {
-        self.read.requests()
-    }
-
-    fn allowance(&self) -> Option<Allowance> {
-        self.read.allowance()
-    }
-
-    fn clock(&self) -> Option<Timestamp> {
-        self.read.clock()
-    }
-
-    fn marks(&self) -> bool {
-        self.read.marks()
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.read.notes()
     }
 }
