@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
+use crate::model::{Address, Diagnostic, Origin, Recorded, Value};
 use crate::plan::{self, Op, Plan, Step};
 use crate::provider::{Read, Readers};
 use crate::resource::{Kind, kind};
@@ -375,14 +375,8 @@ impl<'a> Ledger<'a> {
                     waiting.attributes.clone_from(&recorded.attributes);
                 }
                 // What it never had, nobody would look for: some of it takes another request to see.
-                if let Some(becoming) = waiting.becoming.clone() {
-                    let had = waiting.attributes.clone();
-                    let new = becoming
-                        .1
-                        .iter()
-                        .filter(|(name, _)| !had.contains_key(name));
-                    let new = new.map(|(name, sent)| (name, sent.clone()));
-                    waiting.attributes.extend(new);
+                if let Some((_, sent)) = waiting.becoming.as_deref() {
+                    waiting.attributes = waiting.attributes.or(sent);
                 }
                 self.waiting.push(waiting);
             }
@@ -648,10 +642,7 @@ fn both_go(plan: &Plan, op: &Op) -> bool {
 
 /// What has changed, in a few words.
 fn became(kind: &Kind, changes: &[plan::Change], recorded: &Recorded) -> String {
-    let has = recorded.attributes.iter();
-    let has: Attributes<Value> = has
-        .map(|(name, value)| (name, Value::Known(value.clone())))
-        .collect();
+    let has = recorded.attributes.as_known();
     let each = changes.iter().map(|change| {
         let is = recorded.attributes.get(&change.attribute);
         let after = is.map_or_else(|| change.after.clone(), |is| Value::Known(is.clone()));

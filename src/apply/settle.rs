@@ -273,11 +273,7 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
     // what it was to become.
     let mut attributes = known.map_or_else(Attributes::new, |known| known.attributes.clone());
     if known.is_none() || intent.effect == Effect::Update {
-        for (name, value) in &intent.attributes {
-            if !attributes.contains_key(name) {
-                attributes.insert(name.to_owned(), value.clone());
-            }
-        }
+        attributes = attributes.or(&intent.attributes);
     }
     let attributes = &attributes;
     let target = Target {

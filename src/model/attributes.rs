@@ -113,6 +113,14 @@ impl<V> Attributes<V> {
 }
 
 impl<V: Clone> Attributes<V> {
+    /// These, and what the others have besides.
+    #[must_use]
+    pub fn or(&self, others: &Self) -> Self {
+        let mut all = others.clone();
+        all.extend(self.clone());
+        all
+    }
+
     /// Sets a value; gives the one before.
     pub fn insert(&mut self, name: impl Into<Name>, value: V) -> Option<V> {
         let Name(name) = name.into();

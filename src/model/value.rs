@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-use super::{Address, Secret, Template};
+use super::{Address, Attributes, Secret, Template};
 
 /// What an attribute shall be: known while planning, or taken from another resource later.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,16 @@ impl Sealed {
 impl PartialEq for Sealed {
     fn eq(&self, other: &Self) -> bool {
         self.shown == other.shown
+    }
+}
+
+impl Attributes {
+    /// The same, as values that are known.
+    #[must_use]
+    pub fn as_known(&self) -> Attributes<Value> {
+        let all = self.iter();
+        all.map(|(name, value)| (name, Value::Known(value.clone())))
+            .collect()
     }
 }
 

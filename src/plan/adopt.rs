@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Diagnostic, Observed, Value};
+use crate::model::{Address, Attributes, Diagnostic, Observed, Value};
 use crate::resource::{OnChange, kind, show};
 
 use super::bind::{Bindings, How};
@@ -276,7 +276,7 @@ fn taken_over(decision: Decision<'_>) -> Option<Action> {
     let action = decision.action;
     (action.verb == Verb::Import).then(|| Action {
         changes: Vec::new(),
-        after: action.before.as_ref().map(super::decide::values),
+        after: action.before.as_ref().map(Attributes::as_known),
         monthly_after: action.monthly_before,
         ..action
     })

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use crate::model::{
     Address, Attributes, Catalog, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
 };
-use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind, kind as kind_of};
+use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
 
 mod evicted;
 mod protection;
@@ -226,7 +226,7 @@ impl<'a> Decider<'_, 'a> {
         let catalog = self.catalog(&desired.account);
         let price = match found.map(|found| (found, found.monthly)) {
             Some((_, Some(monthly))) => Price::Monthly(monthly),
-            Some((found, None)) => (kind.price)(&values(&found.attributes), catalog),
+            Some((found, None)) => (kind.price)(&found.attributes.as_known(), catalog),
             None => (kind.price)(&desired.attributes, catalog),
         };
         let monthly = price.monthly();
@@ -239,7 +239,7 @@ impl<'a> Decider<'_, 'a> {
             .zip(after.as_ref())
             .filter(|_| !changes.is_empty())
             .map_or(monthly, |(found, after)| {
-                let before = values(&found.attributes);
+                let before = found.attributes.as_known();
                 match price_change(kind, catalog, &before, after) {
                     // What is free may cost something then.
                     Some(more) if price == Price::Free => Some(more).filter(|more| !more.is_zero()),
@@ -320,8 +320,8 @@ impl<'a> Decider<'_, 'a> {
         let price = (kind.price)(&desired.attributes, self.catalog(&desired.account));
         let goes_first = (kind.destroyed_first)(&desired.attributes);
         let is_let_go = |other: &Recorded| {
-            let (_, kind) = kind_of(other.address.kind()).unzip();
-            kind.is_some_and(|kind: &Kind| kind.is_let_go)
+            let known = crate::resource::kind(other.address.kind());
+            known.is_some_and(|(_, kind)| kind.is_let_go)
         };
         let leads_here = |other: &Recorded| other.refers_to.contains(address) && !is_let_go(other);
         if goes_first && self.input.recorded.values().any(leads_here) {
@@ -505,11 +505,7 @@ impl<'a> Decider<'_, 'a> {
         applied: Option<&Attributes>,
         changes: &[Change],
     ) -> Attributes<Value> {
-        let mut after: Attributes<Value> = is
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| (name, Value::Known(value.clone())))
-            .collect();
+        let mut after = is.map(Attributes::as_known).unwrap_or_default();
         for (name, wanted) in &desired.attributes {
             let (_, kind) = kind(desired.address.kind()).unzip();
             let on_change = kind
@@ -588,12 +584,4 @@ pub(super) fn price_change(
         _ if priced.all(|name| before.get(name) == after.get(name)) => Some(Money::ZERO),
         _ => None,
     }
-}
-
-/// Attributes that are there, as values.
-pub(super) fn values(attributes: &Attributes) -> Attributes<Value> {
-    let known = attributes.clone().into_iter();
-    known
-        .map(|(name, value)| (name, Value::Known(value)))
-        .collect()
 }

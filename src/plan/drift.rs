@@ -71,7 +71,7 @@ pub fn drift(
             (None, Some(Absence::Gone)) => Drifted::Deleted,
             (None, _) => return None,
         };
-        let attributes = super::decide::values(&recorded.attributes);
+        let attributes = recorded.attributes.as_known();
         (what != Drifted::Changed(Vec::new())).then(|| Drift {
             address: address.clone(),
             kind: kind.name,

@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::model::{Address, Attributes, Desired, Observed, Recorded};
 use crate::resource::{Kind, kind};
 
-use super::decide::values;
-
 /// Something in an account that no state holds, as far as can be told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Orphan<'a> {
@@ -71,7 +69,7 @@ pub fn orphans<'a>(
         let name = name_of(kind, &seen.attributes);
         found.push(Orphan {
             observed: seen,
-            detail: (kind.detail)(&values(&seen.attributes)),
+            detail: (kind.detail)(&seen.attributes.as_known()),
             name,
             ours,
         });

@@ -6,7 +6,7 @@ use crate::model::{Address, Attributes, Desired, Money, Value};
 use crate::resource::{Kind, show};
 
 use super::bind::How;
-use super::decide::{Decision, values};
+use super::decide::Decision;
 use super::drain::Drain;
 use super::stages::Stage;
 use super::{Action, Change, Input, Reason, Verb};
@@ -200,7 +200,8 @@ pub(super) fn label_of(kind: &Kind, address: &Address, attributes: &Attributes<V
 
 /// The attributes that a resource had, as values.
 pub(super) fn before(action: &Action) -> Attributes<Value> {
-    action.before.as_ref().map(values).unwrap_or_default()
+    let before = action.before.as_ref();
+    before.map(Attributes::as_known).unwrap_or_default()
 }
 
 fn gone(decision: &Decision<'_>, why: &str) -> String {

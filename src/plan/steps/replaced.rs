@@ -1,7 +1,7 @@
 //! The steps of what goes because another serves in its place.
 
 use crate::model::{Address, Attributes};
-use crate::plan::decide::{Decision, values};
+use crate::plan::decide::Decision;
 use crate::plan::drain::{self, Drain};
 use crate::plan::{Input, Op, Step, Verb, words};
 use crate::resource::{Kind, OnChange, kind};
@@ -44,7 +44,7 @@ pub(super) fn noted<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option
     let address = decision.action.address.clone();
     let recorded = input.recorded.get(&address)?;
     let kind = decision.kind;
-    let mut attributes = values(&recorded.attributes);
+    let mut attributes = recorded.attributes.as_known();
     let words = decision.noted.iter().map(|change| {
         if let Some(attribute) = kind.attribute(&change.attribute) {
             attributes.insert(attribute.name, change.after.clone());

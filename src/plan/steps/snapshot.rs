@@ -1,7 +1,7 @@
 //! The steps that keep a copy of what is deleted.
 
 use crate::model::{Address, Attributes, Value};
-use crate::plan::decide::{Decision, values};
+use crate::plan::decide::Decision;
 use crate::plan::{Change, Input, Op, Verb, words};
 use crate::resource::Copied;
 
@@ -46,7 +46,7 @@ pub(super) fn asked_for(input: &Input<'_>, decision: &Decision<'_>) -> Option<Co
     let before = action.before.as_ref().unwrap_or(&recorded.attributes);
     let attribute = decision.kind.attribute(copied.attribute)?;
     let after = name(copied, before, &recorded.id);
-    let mut attributes = values(before);
+    let mut attributes = before.as_known();
     attributes.insert(attribute.name, after.clone());
     let change = Change {
         attribute: attribute.name.to_owned(),
