@@ -142,9 +142,14 @@ pub(super) async fn get_each<C: Client, A: Adapter<C> + ?Sized>(
     Ok(found)
 }
 
+/// The text of an attribute, where it has one.
+pub(super) fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
+    attributes.get(name).and_then(Json::as_str)
+}
+
 /// The text of an attribute that a request needs.
 pub(super) fn required<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a str, Error> {
-    attributes.get(name).and_then(Json::as_str).ok_or_else(|| {
+    text(attributes, name).ok_or_else(|| {
         Error::new(
             Class::Rejected,
             "request",

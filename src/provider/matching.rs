@@ -7,8 +7,8 @@ use crate::model::{Attributes, Observed};
 use crate::resource::record::{DATA, NAME, TYPE, ZONE};
 use crate::resource::server;
 
-use super::Error;
 use super::adapter::required;
+use super::{Class, Error};
 
 /// What tells records apart but for what they lead to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +32,15 @@ impl<'a> RecordKey<'a> {
             .iter()
             .map(|attributes| Self::of(attributes))
             .collect()
+    }
+}
+
+/// What the refusal to create something means once it was looked for: somebody was faster, or the
+/// answer to an earlier request was lost.
+pub(super) fn refused(error: Error, found: &[Vec<Observed>]) -> Error {
+    match found.iter().any(|same| !same.is_empty()) {
+        true => Class::Exists.of(error),
+        false => error,
     }
 }
 

@@ -146,8 +146,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
                 // Someone was faster, or an earlier answer was lost.
                 Err(error) if error.status == Some(409) || error.class == Class::Rejected => {
                     let found = matching::named(&[attributes], &all(client.0).await?, NAME)?;
-                    let exists = found.iter().any(|same| !same.is_empty());
-                    Err(if exists { Class::Exists } else { error.class }.of(error))
+                    Err(matching::refused(error, &found))
                 }
                 Err(error) => Err(error),
             }

@@ -15,7 +15,8 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 
 use crate::model::{Attributes, Money, Observed, Readiness};
-use crate::provider::adapter::{self, required};
+use crate::provider::adapter::{self, required, text};
+use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
 use crate::resource::reserved_ip::{IP, KIND, REGION, SERVER, UNASSIGNED};
 
@@ -142,7 +143,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         async move {
             let all = all(client).await?;
             let on = |attributes: &&Attributes| {
-                let server = attributes.get(SERVER).and_then(Json::as_str);
+                let server = text(attributes, SERVER);
                 let on_it = all.iter().filter(|address| {
                     let is = address.text(SERVER);
                     is.is_some() && is == server
@@ -177,8 +178,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
                 // Somebody was faster: the Droplet has one.
                 Err(error) if error.class == Class::Rejected => {
                     let found = self.find(client.0, &[attributes], "").await?;
-                    let exists = found.iter().any(|same| !same.is_empty());
-                    Err(if exists { Class::Exists } else { error.class }.of(error))
+                    Err(matching::refused(error, &found))
                 }
                 Err(error) => Err(error),
             }

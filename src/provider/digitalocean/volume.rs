@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 
 use crate::model::{Attributes, Observed, Readiness};
-use crate::provider::adapter::{self, required};
+use crate::provider::adapter::{self, required, text};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
 use crate::resource::volume::{DESCRIPTION, FILESYSTEM, KIND, NAME, REGION, SERVER, SIZE_GB, cost};
 
@@ -446,10 +446,6 @@ fn place(kind: &'static str, server: Option<&str>) -> Result<VolumeActionRequest
 fn size(attributes: &Attributes) -> Result<u64, Error> {
     let size = attributes.get(SIZE_GB).and_then(Json::as_u64);
     size.ok_or_else(|| Error::new(Class::Rejected, "request", "its size is not known"))
-}
-
-fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
-    attributes.get(name).and_then(Json::as_str)
 }
 
 fn from_wire(volume: Volume) -> Observed {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::model::{Attributes, Observed, Readiness};
-use crate::provider::adapter::{self, required};
+use crate::provider::adapter::{self, required, text};
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
 use crate::resource::vpc::{DEFAULT, DESCRIPTION, ID, IP_RANGE, KIND, NAME, REGION};
@@ -111,8 +111,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
                 // "VPC name is already in use": someone was faster, or an earlier answer was lost.
                 Err(error) if error.class == Class::Rejected => {
                     let found = matching::named(&[attributes], &all(client.0).await?, NAME)?;
-                    let exists = found.iter().any(|same| !same.is_empty());
-                    Err(if exists { Class::Exists } else { error.class }.of(error))
+                    Err(matching::refused(error, &found))
                 }
                 Err(error) => Err(error),
             }
@@ -173,10 +172,6 @@ impl adapter::Adapter<ReadClient> for Adapter {
 
 async fn all(client: &ReadClient) -> Result<Vec<Observed>, Error> {
     client.pages::<Vpcs, _>(VPCS, from_wire).await
-}
-
-fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
-    attributes.get(name).and_then(Json::as_str)
 }
 
 fn from_wire(vpc: Vpc) -> Observed {

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value as Json;
 
 use crate::model::{Attributes, Observed};
+use crate::provider::adapter::text;
 use crate::provider::{Error, Target};
 use crate::resource::server::{LOCKED, SNAPSHOT};
 
@@ -42,7 +42,7 @@ pub(super) async fn of_seen(
 
 /// The name that is asked for.
 pub(super) fn wanted(attributes: &Attributes) -> Option<&str> {
-    attributes.get(SNAPSHOT).and_then(Json::as_str)
+    text(attributes, SNAPSHOT)
 }
 
 /// The same of one.
