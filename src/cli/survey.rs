@@ -10,7 +10,7 @@ use crate::plan::{self, Checksum, Input, Means, Op, Origin, Pattern, Plan, Writt
 use crate::provider::{Readers, Scope};
 use crate::refresh::{self, Found, Wanted};
 use crate::render::{PlanStyle, Sources, plan_text};
-use crate::resource::server;
+use crate::resource::{not_applied_yet, server};
 use crate::state::{self, State};
 
 use super::args::Planning;
@@ -97,9 +97,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
             let is = |patterns: &[Pattern]| patterns.iter().any(|one| one.matches(address));
             (part.targets.is_empty() || is(&part.targets)) && !is(&part.excluded)
         };
-        let mut unheard = not_applied_yet(&configuration.cloud, recorded);
-        unheard.retain(|(address, _)| is_meant(address));
-        let unheard: Vec<Diagnostic> = unheard.into_iter().map(|(_, told)| told).collect();
+        let unheard = unheard(&configuration.cloud, recorded, is_meant);
         if !unheard.is_empty() {
             return Err(problems(unheard));
         }
@@ -238,38 +236,24 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
 
 /// What cloud.json says to keep servers, or copies of them, and was not applied: destroy goes by the
 /// state, and would not heed it.
-fn not_applied_yet(
+fn unheard(
     cloud: &Cloud,
     recorded: &BTreeMap<Address, Recorded>,
-) -> Vec<(Address, Diagnostic)> {
+    is_meant: impl Fn(&Address) -> bool,
+) -> Vec<Diagnostic> {
     let mut unheard = Vec::new();
     for wanted in &cloud.servers {
         let address = server::address(&wanted.name.value);
-        let Some(recorded) = recorded.get(&address) else {
+        let Some(recorded) = recorded.get(&address).filter(|_| is_meant(&address)) else {
             continue;
         };
-        let protect = Some(&wanted.protect).filter(|protect| protect.value);
-        let snapshot = wanted.lifecycle.snapshot.as_ref();
-        let snapshot = snapshot.filter(|snapshot| snapshot.value);
-        let says = [
-            ("protect", protect, (server::PROTECT, json!(true))),
-            (
-                "on_destroy",
-                snapshot,
-                (server::ON_DESTROY, json!(server::SNAPSHOT)),
-            ),
-        ];
-        for (key, said, (attribute, value)) in says {
-            if let Some(said) = said
-                && recorded.attributes.get(attribute) != Some(&value)
-            {
-                let told = Diagnostic::error(format!("`{key}` of {address} was not applied yet"))
-                    .detail("destroy goes by the state, which does not say so")
-                    .hint(format!("apply it first, or take `{key}` out of cloud.json"))
-                    .at(said.place.clone());
-                unheard.push((address.clone(), told));
-            }
-        }
+        let keys = not_applied_yet(wanted, recorded).into_iter();
+        unheard.extend(keys.map(|(key, place)| {
+            Diagnostic::error(format!("`{key}` of {address} was not applied yet"))
+                .detail("destroy goes by the state, which does not say so")
+                .hint(format!("apply it first, or take `{key}` out of cloud.json"))
+                .at(place)
+        }));
     }
     unheard
 }

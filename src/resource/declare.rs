@@ -13,12 +13,14 @@ use super::{domain, files, record, references, reserved_ip, selection, server, s
 
 mod expiry;
 mod firewalls;
+mod kept;
 mod records;
 mod reserved_ips;
 mod volumes;
 mod vpcs;
 mod zones;
 
+pub use kept::not_applied_yet;
 pub use zones::Zones;
 
 /// What turning cloud.json into resources depends on besides cloud.json.

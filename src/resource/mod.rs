@@ -26,7 +26,7 @@ pub mod ssh_key;
 pub mod volume;
 pub mod vpc;
 
-pub use declare::{Declared, Setting, Zones, declare, declare_servers};
+pub use declare::{Declared, Setting, Zones, declare, declare_servers, not_applied_yet};
 pub use facts::Facts;
 
 /// Every kind, in the order in which a plan creates them.

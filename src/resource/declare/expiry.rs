@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::{Cloud, Ends, Server};
 use crate::model::{Address, Diagnostic, Place};
 
+use super::kept::not_applied_yet;
 use super::{Declaration, Setting, server_address};
-use crate::resource::{domain, record, server};
+use crate::resource::{domain, record};
 
 /// So long before a server expires every plan says so.
 const NOTICE: SignedDuration = SignedDuration::from_hours(3 * 24);
@@ -34,13 +35,7 @@ fn is_over(server: &Server, setting: &Setting<'_>) -> bool {
 /// applied first.
 fn is_kept_for_now(server: &Server, setting: &Setting<'_>) -> bool {
     let recorded = setting.recorded.get(&server_address(server));
-    let snapshot = server.lifecycle.snapshot.as_ref();
-    let snapshot = snapshot.is_some_and(|snapshot| snapshot.value);
-    recorded.is_some_and(|recorded| {
-        let is_protected = recorded.attributes.get(server::PROTECT) == Some(&true.into());
-        let is_copied = recorded.text(server::ON_DESTROY) == Some(server::SNAPSHOT);
-        server.protect.value && !is_protected || snapshot && !is_copied
-    })
+    recorded.is_some_and(|recorded| !not_applied_yet(server, recorded).is_empty())
 }
 
 /// When it expires, in the user's words.
