@@ -36,13 +36,15 @@ launch() {
 
 # launch_api NAME PORT MODULE VARIABLE=VALUE...
 # Of the servers for Python applications only uWSGI will do: Keystone reads the command line, and dies
-# of gunicorn's options. The header tells clients that it takes one request on a connection.
+# of gunicorn's options. The header tells clients that it takes one request on a connection. Each worker
+# loads the application for itself: Nova's begins threads as it is loaded, and a worker that was forked
+# after that waits for ever, now and then, for a lock that one of them held.
 launch_api() {
     local name=$1 port=$2 module=$3
     shift 3
     launch "$name" "$@" "$venv/bin/uwsgi" --http-socket "$loopback:$port" --module "$module" \
         --callable application --home "$venv" --master --processes 1 --threads 4 --enable-threads \
-        --die-on-term --need-app --buffer-size 65535 --add-header "Connection: close"
+        --die-on-term --need-app --lazy-apps --buffer-size 65535 --add-header "Connection: close"
 }
 
 # The id of a process that was started here and still runs.
