@@ -65,6 +65,7 @@ async fn ask(method: &str, fault: Json) -> Error {
         kind: "domain",
         id: "acme.com",
         attributes: &attributes,
+        coming: false,
     };
     let asked = async {
         match method {
@@ -121,6 +122,7 @@ async fn what_is_gone_is_no_error_to_those_who_look_or_delete() {
         kind: "server",
         id: "1",
         attributes: &attributes,
+        coming: false,
     };
     assert_eq!(write.get(target).await.unwrap(), None);
     write.delete(target, "mark").await.unwrap();

@@ -276,6 +276,7 @@ impl Part {
             kind: address.kind(),
             id,
             attributes: &self.attributes,
+            coming: false,
         })
     }
 }
@@ -369,6 +370,7 @@ impl Call {
                 kind: address.kind(),
                 id: &recorded.id,
                 attributes: &recorded.attributes,
+                coming: false,
             };
             let seen = writers.of(&recorded.account)?.get(target).await?;
             let serves = *address == had;

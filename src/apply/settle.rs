@@ -280,6 +280,7 @@ async fn carried_out(readers: &Readers, state: &State, intent: &Intent) -> Resul
         kind: intent.address.kind(),
         id: intent.id.as_deref().unwrap_or_default(),
         attributes,
+        coming: false,
     };
     if intent.effect == Effect::Update && known.is_none() {
         // Nobody looks after it any more, and nothing says what would find it.

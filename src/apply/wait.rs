@@ -72,6 +72,7 @@ impl Waiting {
             kind: self.address.kind(),
             id: &self.id,
             attributes: &self.attributes,
+            coming: self.until == Until::Ready,
         }
     }
 }

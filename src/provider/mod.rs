@@ -53,6 +53,9 @@ pub struct Target<'a> {
     pub id: &'a str,
     /// Its attributes as last known: a record is found in its zone.
     pub attributes: &'a Attributes,
+    /// Whether it was made, in this run or an earlier one, and is waited for to be of use: what takes
+    /// several requests for that may have to send the next of them.
+    pub coming: bool,
 }
 
 /// What a listing came to.

@@ -229,6 +229,7 @@ impl Look<'_> {
                     kind: recorded.address.kind(),
                     id: &recorded.id,
                     attributes: &recorded.attributes,
+                    coming: false,
                 })
             });
             for (recorded, found) in some.iter().zip(join_all(questions).await) {

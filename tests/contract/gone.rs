@@ -33,6 +33,7 @@ pub(crate) async fn a_zone_stays(provider: &'static Provider, subject: &str) {
         kind: record::KIND.name,
         id: &theirs.id,
         attributes: &theirs.attributes,
+        coming: false,
     };
     converge(&account, None, &mut state, provider.name).await;
     let kept = account.write().get(target).await.unwrap();

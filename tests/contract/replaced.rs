@@ -65,5 +65,6 @@ fn of(recorded: &Recorded) -> Target<'_> {
         kind: recorded.address.kind(),
         id: &recorded.id,
         attributes: &recorded.attributes,
+        coming: false,
     }
 }

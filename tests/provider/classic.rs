@@ -36,6 +36,7 @@ pub(super) fn target(observed: &Observed) -> Target<'_> {
         kind: observed.kind,
         id: &observed.id,
         attributes: &observed.attributes,
+        coming: false,
     }
 }
 

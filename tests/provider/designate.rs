@@ -120,6 +120,7 @@ fn recorded<'a>(id: &'a str, attributes: &'a Attributes) -> Target<'a> {
         kind: "record",
         id,
         attributes,
+        coming: false,
     }
 }
 

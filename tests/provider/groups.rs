@@ -189,6 +189,7 @@ async fn one_is_changed_rule_by_rule_and_left_alone_once_it_is_right() {
         kind: "firewall",
         id: &made.id,
         attributes: &made.attributes,
+        coming: false,
     };
     let mut wanted = web(&["icmp ::/0", "tcp 22 10.0.0.0/8", "udp 53 0.0.0.0/0"]);
     wanted.insert("tags", json!(["app", "web"]));

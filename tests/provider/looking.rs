@@ -199,6 +199,7 @@ async fn what_boots_is_looked_at_the_cheaper_way() {
             kind: "server",
             id,
             attributes: &nothing,
+            coming: false,
         })
         .collect();
     account.requests();

@@ -364,6 +364,7 @@ async fn the_clock_is_the_one_that_the_api_tells() {
         kind: "server",
         id: "1",
         attributes: &nothing,
+        coming: false,
     };
     let mut told = Vec::new();
     for _ in 0..5 {
@@ -580,6 +581,7 @@ async fn what_is_left_of_the_hour_is_not_overrun() {
         kind: "server",
         id: "1",
         attributes: &nothing,
+        coming: false,
     };
     // The first answer tells what is left; those after it come together.
     write.get(target).await.unwrap();
@@ -600,6 +602,7 @@ async fn a_sandbox_without_limits_holds_nothing_back() {
         kind: "server",
         id: "1",
         attributes: &nothing,
+        coming: false,
     };
     for _ in 0..30 {
         let asked = join_all((0..10).map(|_| account.write.get(target)));

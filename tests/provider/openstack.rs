@@ -96,6 +96,7 @@ async fn without_its_service_no_name_is_said_to_be_gone() {
             kind,
             id,
             attributes: &attributes,
+            coming: false,
         };
         for error in [
             write.get(target).await.unwrap_err(),
@@ -188,6 +189,7 @@ async fn what_keeps_one_server_from_its_floating_ip_keeps_no_other() {
         kind: "server",
         id,
         attributes: &nothing,
+        coming: false,
     });
     let seen = write.look("server", &targets, MARK).await.unwrap();
     let told: Vec<String> = seen

@@ -152,6 +152,7 @@ async fn a_zone_and_its_records_come_change_and_go() {
         kind: "record",
         id: &id,
         attributes: &attributes,
+        coming: false,
     };
     let moved = record("www.acme.com", "A", "203.0.113.9");
     let changed = write
@@ -167,6 +168,7 @@ async fn a_zone_and_its_records_come_change_and_go() {
         kind: "domain",
         id: &acme.id,
         attributes: &acme.attributes,
+        coming: false,
     };
     let refused = write.delete(of_zone, MARK).await.unwrap_err();
     assert_eq!(refused.class, Class::Rejected);
@@ -177,6 +179,7 @@ async fn a_zone_and_its_records_come_change_and_go() {
             kind: "record",
             id: &id,
             attributes: &attributes,
+            coming: false,
         };
         write.delete(target, MARK).await.unwrap();
         assert_eq!(write.get(target).await.unwrap(), None);
@@ -317,6 +320,7 @@ async fn what_is_deleted_at_the_same_time_takes_one_request() {
             kind: "record",
             id: &record.id,
             attributes: &record.attributes,
+            coming: false,
         })
         .collect();
     let (first, others) = targets.split_first().unwrap();
@@ -340,6 +344,7 @@ async fn one_that_is_gone_keeps_no_others_from_going() {
         kind: "record",
         id: &made[at].id,
         attributes: &made[at].attributes,
+        coming: false,
     };
     write.delete(target(0), MARK).await.unwrap();
     let gone = join_all([write.delete(target(0), MARK), write.delete(target(1), MARK)]).await;
@@ -390,6 +395,7 @@ async fn deleted_together(together: String) -> (Vec<Result<(), Error>>, Vec<Stri
         kind: "record",
         id,
         attributes: &www,
+        coming: false,
     });
     // The zone is asked for once, so that all of them come at the same time.
     write

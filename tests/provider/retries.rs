@@ -66,6 +66,7 @@ async fn delete(write: &dyn Write) -> Result<(), Error> {
         kind: "record",
         id: "7",
         attributes: &record,
+        coming: false,
     };
     let deleted = tokio::time::timeout(LIMIT, write.delete(target, MARK));
     deleted.await.expect("an answer in time")
@@ -96,6 +97,7 @@ async fn a_record_is_set_until_it_is_clear() {
         kind: "record",
         id: "7",
         attributes: &record,
+        coming: false,
     };
     let changed = ["data".to_owned()];
     let set = open(&url)
@@ -119,6 +121,7 @@ async fn a_mark_is_put_on_until_it_is_clear() {
         kind: "server",
         id: "7",
         attributes: &nothing,
+        coming: false,
     };
     open(&url).mark(target, MARK).await.unwrap();
     let lines = lines.lock().unwrap();

@@ -51,6 +51,7 @@ async fn servers_are_made_without_a_mark_if_there_can_be_none() {
         kind: "server",
         id: &made.id,
         attributes: &web,
+        coming: false,
     };
     account.write.mark(target, MARK).await.unwrap();
     assert_eq!(account.requests(), 0);
@@ -94,6 +95,7 @@ async fn a_mark_that_cannot_be_put_on_is_left_out() {
         kind: "server",
         id: "1",
         attributes: &nothing,
+        coming: false,
     };
     account.write.mark(target, MARK).await.unwrap();
     assert_eq!((account.requests(), account.write.notes().len()), (1, 1));
@@ -133,6 +135,7 @@ async fn what_boots_without_a_mark_is_seen() {
                         kind: "server",
                         id,
                         attributes,
+                        coming: false,
                     })
                     .collect();
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -205,6 +205,7 @@ async fn at(readers: &Readers, desired: &Desired, id: &str) -> Result<Observed, 
             kind,
             id,
             attributes: &attributes,
+            coming: false,
         };
         let got = read.get(target).await;
         got.map_err(|error| readers.naming(account, error))

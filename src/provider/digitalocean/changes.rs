@@ -36,8 +36,6 @@ pub(super) struct Changes {
     by_id: HashMap<String, Change>,
     /// Since when, by the provider's clock, this client has asked for a snapshot of a Droplet.
     snapshots_since: HashMap<String, Timestamp>,
-    /// The server that a volume is to be attached to once it is made.
-    later: HashMap<String, String>,
 }
 
 impl Changes {
@@ -84,20 +82,5 @@ impl Changes {
     /// What became of it is known.
     pub(super) fn over(&mut self, id: &str) {
         self.by_id.remove(id);
-    }
-
-    /// A volume that was made is to be attached.
-    pub(super) fn attach_later(&mut self, volume: &str, server: &str) {
-        self.later.insert(volume.to_owned(), server.to_owned());
-    }
-
-    /// To which server a volume is to be attached, if it was made just now.
-    pub(super) fn attached_later(&self, volume: &str) -> Option<String> {
-        self.later.get(volume).cloned()
-    }
-
-    /// It is attached, or cannot be.
-    pub(super) fn attach_no_more(&mut self, volume: &str) {
-        self.later.remove(volume);
     }
 }

@@ -122,19 +122,20 @@ impl adapter::Adapter<ReadClient> for Adapter {
             for (target, progress) in targets.iter().zip(progress) {
                 let mut seen = seen.iter_mut();
                 let seen = seen.find(|seen| seen.id == target.id);
-                if let (Some(seen), Some(progress)) = (seen, progress) {
-                    seen.readiness = progress;
+                match (seen, progress) {
+                    (Some(seen), Some(progress)) => seen.readiness = progress,
+                    (Some(seen), None) if is_to_be_attached(seen, target) => {
+                        seen.readiness = not_attached_yet();
+                    }
+                    _ => {}
                 }
             }
-            Ok(seen
-                .into_iter()
-                .map(|seen| awaiting(client, seen))
-                .collect())
+            Ok(seen)
         }
         .boxed()
     }
 
-    /// One that was made just now is attached to its server.
+    /// One that was made, by this run or an earlier one, is attached to its server.
     fn bring_up<'a>(
         &'a self,
         client: WriteClient<'a>,
@@ -144,10 +145,11 @@ impl adapter::Adapter<ReadClient> for Adapter {
         async move {
             let mut seen = self.look(client.0, targets, mark).await?;
             for seen in &mut seen {
-                let wanted = client.0.changes().attached_later(&seen.id);
+                let target = targets.iter().find(|target| target.id == seen.id);
                 let is_free = client.0.changes().on(&seen.id).is_none();
-                if let Some(server) = wanted.filter(|_| is_free) {
-                    seen.readiness = attach_new(client, &seen.id, &server).await?;
+                let target = target.filter(|target| is_free && is_to_be_attached(seen, target));
+                if let Some(server) = target.and_then(|target| text(target.attributes, SERVER)) {
+                    seen.readiness = attach_new(client, &seen.id, server).await?;
                 }
             }
             Ok(seen)
@@ -172,8 +174,8 @@ impl adapter::Adapter<ReadClient> for Adapter {
                         && seen.text(REGION) == Some(region)
                         && seen.may_be_of(mark)
                 });
-                let to_attach = found.map(|seen| to_be_attached(client, seen, attributes));
-                Ok::<_, Error>(to_attach.collect())
+                let found = found.map(|seen| attached_by_and_by(seen, attributes));
+                Ok::<_, Error>(found.collect())
             });
             try_join_all(each).await
         }
@@ -197,10 +199,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
             };
             let made = client.send::<VolumeAnswer>(Method::POST, VOLUMES, &body);
             match made.await {
-                Ok(answer) => {
-                    let made = from_wire(answer.volume);
-                    Ok(to_be_attached(client.0, made, attributes))
-                }
+                Ok(answer) => Ok(attached_by_and_by(from_wire(answer.volume), attributes)),
                 Err(error) if mark.is_some() && refuses_tags(&error) => {
                     client.0.be_tagless();
                     Err(Class::Unmarkable.of(error))
@@ -343,7 +342,7 @@ async fn act(
     Ok(sent.await?.action.id)
 }
 
-/// Attaches one that was made in this run, and says how far it is then.
+/// Attaches one that was made, and says how far it is then.
 async fn attach_new(client: WriteClient<'_>, id: &str, server: &str) -> Result<Readiness, Error> {
     let on_its_way = || Readiness::Pending("it is being attached".to_owned());
     match act(client, id, &place(ATTACH, Some(server))?).await {
@@ -363,7 +362,6 @@ async fn attach_new(client: WriteClient<'_>, id: &str, server: &str) -> Result<R
             if seen.is_some_and(|seen| seen.text(SERVER) == Some(server)) {
                 return Ok(on_its_way());
             }
-            client.0.changes().attach_no_more(id);
             Ok(Readiness::Failed(format!(
                 "it is there, but was not attached: {}",
                 error.message
@@ -373,25 +371,22 @@ async fn attach_new(client: WriteClient<'_>, id: &str, server: &str) -> Result<R
     }
 }
 
-/// What is made is attached to its server by and by.
-fn to_be_attached(client: &ReadClient, seen: Observed, wanted: &Attributes) -> Observed {
-    if let (Some(server), None) = (text(wanted, SERVER), seen.text(SERVER)) {
-        client.changes().attach_later(&seen.id, server);
-    }
-    awaiting(client, seen)
-}
-
-/// The same volume, not ready as long as it is to be attached and is not.
-fn awaiting(client: &ReadClient, mut seen: Observed) -> Observed {
-    let wanted = client.changes().attached_later(&seen.id);
-    match wanted {
-        Some(_) if seen.text(SERVER).is_some() => client.changes().attach_no_more(&seen.id),
-        Some(_) if seen.readiness == Readiness::Ready => {
-            seen.readiness = Readiness::Pending("it is not attached yet".to_owned());
-        }
-        _ => {}
+/// What is made is attached to its server by and by: it is not ready before.
+fn attached_by_and_by(mut seen: Observed, wanted: &Attributes) -> Observed {
+    if text(wanted, SERVER).is_some() && seen.text(SERVER).is_none() {
+        seen.readiness = not_attached_yet();
     }
     seen
+}
+
+/// Whether it was made, and is on no server although it shall be on one. What is being moved is not
+/// waited for like that: it is on none for a while.
+fn is_to_be_attached(seen: &Observed, target: &Target<'_>) -> bool {
+    target.coming && text(target.attributes, SERVER).is_some() && seen.text(SERVER).is_none()
+}
+
+fn not_attached_yet() -> Readiness {
+    Readiness::Pending("it is not attached yet".to_owned())
 }
 
 /// How far what this client does to a volume is; `None` if the volume shows what came of it.
@@ -423,7 +418,6 @@ async fn progress(client: &ReadClient, id: &str) -> Result<Option<Readiness>, Er
         }
         Some("errored") => {
             client.changes().over(id);
-            client.changes().attach_no_more(id);
             let why = format!("its {kind} failed (action {action})");
             Ok(Some(Readiness::Failed(why)))
         }
