@@ -16,6 +16,8 @@ pub(super) struct Manner {
     pub(super) vpc: Option<String>,
     /// The tags that it carries besides the mark; none: nothing is said of them.
     pub(super) tags: Option<BTreeSet<&'static str>>,
+    /// The volume that is on it.
+    pub(super) volume: Option<String>,
     /// Whether another image is put onto it where it is.
     pub(super) rebuild: bool,
     /// Whether a snapshot is taken before it goes.
@@ -31,6 +33,9 @@ impl Manner {
         let mut say = |key: &str, value: Value| keys.insert(key.to_owned(), value);
         if let Some(vpc) = &self.vpc {
             say("vpc", vpc.as_str().into());
+        }
+        if let Some(volume) = &self.volume {
+            say("volumes", json!([volume]));
         }
         if let Some(tags) = &self.tags {
             say("tags", json!(tags));
@@ -97,6 +102,15 @@ pub(super) const FIREWALL: Kind = Kind {
     change: ("PUT", "/v2/firewalls/{firewall_id}"),
     is_changed_by_name: true,
     drop: ("DELETE", "/v2/firewalls/{firewall_id}"),
+};
+
+pub(super) const VOLUME: Kind = Kind {
+    name: "volume",
+    section: "volumes",
+    make: ("POST", "/v2/volumes"),
+    change: ("POST", "/v2/volumes/{volume_id}/actions"),
+    is_changed_by_name: true,
+    drop: ("DELETE", "/v2/volumes/{volume_id}"),
 };
 
 /// A firewall of OpenStack, which gets its rules one by one.
@@ -173,6 +187,7 @@ pub(super) fn surround(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
     let mut manners: BTreeMap<String, Manner> = BTreeMap::new();
     let mut nets: BTreeMap<&str, bool> = BTreeMap::new();
     let mut before: Option<(Around, BTreeMap<String, Manner>)> = None;
+    let mut disks: Vec<Disk> = Vec::new();
     for stage in stages.iter_mut().filter(|_| terms.has_surroundings) {
         // What goes was what it was.
         if let Some((around, manners)) = before.clone().filter(|_| stage.destroy) {
@@ -192,8 +207,66 @@ pub(super) fn surround(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
             server.manner = manner.clone();
         }
         stage.around = around(rng, stage, terms);
+        volumes(rng, stage, &mut disks);
+        for server in &stage.servers {
+            manners.insert(server.name.clone(), server.manner.clone());
+        }
         before = Some((stage.around.clone(), manners.clone()));
     }
+}
+
+/// A volume as it was at the end of a stage.
+struct Disk {
+    name: String,
+    region: &'static str,
+    size: u64,
+    server: Option<String>,
+}
+
+/// Puts volumes onto servers that are never replaced, and has them grow, move, stay behind or go.
+fn volumes(rng: &mut Rng, stage: &mut Stage, disks: &mut Vec<Disk>) {
+    let is_first = disks.is_empty();
+    for server in &mut stage.servers {
+        server.manner.volume = None;
+        if is_first && server.manner.rebuild && rng.u8(0..3) == 0 {
+            disks.push(Disk {
+                name: format!("disk-{}", server.name),
+                region: server.region,
+                size: rng.u64(1..=3) * 10,
+                server: Some(server.name.clone()),
+            });
+        }
+    }
+    if !is_first {
+        disks.retain(|_| rng.u8(0..5) > 0);
+    }
+    for disk in disks {
+        if !is_first && rng.u8(0..4) == 0 {
+            disk.size += 5;
+        }
+        let moves = !is_first && rng.u8(0..3) == 0;
+        let may_have = |server: &&mut Server| {
+            let is_its = Some(&server.name) == disk.server.as_ref();
+            let is_free = server.manner.rebuild && server.manner.volume.is_none();
+            is_free && server.region == disk.region && is_its != moves
+        };
+        let server = stage.servers.iter_mut().find(may_have);
+        disk.server = server.map(|server| {
+            server.manner.volume = Some(disk.name.clone());
+            server.name.clone()
+        });
+        stage.around.things.push(Thing {
+            kind: &VOLUME,
+            name: disk.name.clone(),
+            body: json!({"region": disk.region, "size_gb": disk.size}),
+            form: form_of_volume(disk.size, disk.server.as_deref()),
+        });
+    }
+}
+
+/// In words: how large it is, and where.
+pub(super) fn form_of_volume(size: u64, server: Option<&str>) -> String {
+    format!("{size} GB on {}", server.unwrap_or("nobody"))
 }
 
 /// Surrounds them with security groups alone.
@@ -229,6 +302,7 @@ fn manner(rng: &mut Rng, server: &Server, net: bool) -> Manner {
     Manner {
         vpc: (net && one_of(2)).then(|| name_of_net(server.region)),
         tags: None,
+        volume: None,
         rebuild: one_of(2),
         snapshot: one_of(4),
         check: one_of(4),

@@ -479,6 +479,8 @@ mod tests {
             "a record in other.net",
             "a vpc",
             "a firewall",
+            "a volume",
+            "volumes",
             "an address in a text",
             "vpc",
             "tags",

@@ -26,6 +26,7 @@ const SIZES: [&str; 3] = ["s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-4gb"];
 
 const VPCS: &str = "/v2/vpcs";
 const FIREWALLS: &str = "/v2/firewalls";
+const VOLUMES: &str = "/v2/volumes";
 const SNAPSHOTS: &str = "/v2/snapshots?resource_type=droplet";
 const DROPLETS: &str = "/v2/droplets";
 const DROPLET: &str = "/v2/droplets/{droplet_id}";
@@ -245,6 +246,19 @@ impl Account {
                 id: text(&firewall, "id"),
                 name: text(&firewall, "name"),
                 form: format!("{}: {}", tags.join(" "), ports.join(" ")),
+            });
+        }
+        for volume in self.list(VOLUMES, "volumes").await? {
+            let on = volume.pointer("/droplet_ids/0").map(Value::to_string);
+            let mut servers = world.servers.iter();
+            let on = servers.find(|server| Some(&server.id) == on.as_ref());
+            let size = volume.get("size_gigabytes").and_then(Value::as_u64);
+            let on = on.map(|server| server.name.as_str());
+            world.things.push(Thing {
+                kind: around::VOLUME.name,
+                id: text(&volume, "id"),
+                name: text(&volume, "name"),
+                form: around::form_of_volume(size.unwrap_or_default(), on),
             });
         }
         let names = world.things.iter().map(|thing| thing.name.clone());
