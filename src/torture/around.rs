@@ -18,6 +18,8 @@ pub(super) struct Manner {
     pub(super) tags: Option<BTreeSet<&'static str>>,
     /// The volume that is on it.
     pub(super) volume: Option<String>,
+    /// The reserved IP that is on it, which its names lead to.
+    pub(super) reserved_ip: Option<String>,
     /// Whether another image is put onto it where it is.
     pub(super) rebuild: bool,
     /// Whether a snapshot is taken before it goes.
@@ -36,6 +38,9 @@ impl Manner {
         }
         if let Some(volume) = &self.volume {
             say("volumes", json!([volume]));
+        }
+        if let Some(reserved_ip) = &self.reserved_ip {
+            say("reserved_ip", reserved_ip.as_str().into());
         }
         if let Some(tags) = &self.tags {
             say("tags", json!(tags));
@@ -81,9 +86,20 @@ pub(super) struct Kind {
     pub(super) section: &'static str,
     pub(super) make: Route,
     pub(super) change: Route,
-    /// Whether what changes one says which; otherwise it is also a part of making one.
-    pub(super) is_changed_by_name: bool,
+    /// What requests for one say of it.
+    pub(super) said: Said,
     pub(super) drop: Route,
+}
+
+/// By what a request for something is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// All of them name it.
+    Name,
+    /// What changes one does not name it, and is also a part of making one.
+    NameAtFirst,
+    /// None names it: it has no name there.
+    Nothing,
 }
 
 pub(super) const VPC: Kind = Kind {
@@ -91,7 +107,7 @@ pub(super) const VPC: Kind = Kind {
     section: "vpcs",
     make: ("POST", "/v2/vpcs"),
     change: ("PATCH", "/v2/vpcs/{vpc_id}"),
-    is_changed_by_name: true,
+    said: Said::Name,
     drop: ("DELETE", "/v2/vpcs/{vpc_id}"),
 };
 
@@ -100,7 +116,7 @@ pub(super) const FIREWALL: Kind = Kind {
     section: "firewalls",
     make: ("POST", "/v2/firewalls"),
     change: ("PUT", "/v2/firewalls/{firewall_id}"),
-    is_changed_by_name: true,
+    said: Said::Name,
     drop: ("DELETE", "/v2/firewalls/{firewall_id}"),
 };
 
@@ -109,8 +125,17 @@ pub(super) const VOLUME: Kind = Kind {
     section: "volumes",
     make: ("POST", "/v2/volumes"),
     change: ("POST", "/v2/volumes/{volume_id}/actions"),
-    is_changed_by_name: true,
+    said: Said::Name,
     drop: ("DELETE", "/v2/volumes/{volume_id}"),
+};
+
+pub(super) const RESERVED_IP: Kind = Kind {
+    name: "reserved_ip",
+    section: "reserved_ips",
+    make: ("POST", "/v2/reserved_ips"),
+    change: ("POST", "/v2/reserved_ips/{reserved_ip}/actions"),
+    said: Said::Nothing,
+    drop: ("DELETE", "/v2/reserved_ips/{reserved_ip}"),
 };
 
 /// A firewall of OpenStack, which gets its rules one by one.
@@ -119,7 +144,7 @@ pub(super) const GROUP: Kind = Kind {
     section: "firewalls",
     make: ("POST", "/v2.0/security-groups"),
     change: ("POST", "/v2.0/security-group-rules"),
-    is_changed_by_name: false,
+    said: Said::NameAtFirst,
     drop: ("DELETE", "/v2.0/security-groups/{id}"),
 };
 
@@ -146,20 +171,17 @@ impl Around {
         let mut requests = Vec::new();
         for thing in &self.things {
             let kind = thing.kind;
-            let change = (
-                kind.change,
-                if kind.is_changed_by_name {
-                    &*thing.name
-                } else {
-                    ""
-                },
-            );
+            let (at_first, later) = match kind.said {
+                Said::Name => (&*thing.name, &*thing.name),
+                Said::NameAtFirst => (&*thing.name, ""),
+                Said::Nothing => ("", ""),
+            };
             match before.get(thing) {
                 None => {
-                    requests.push((kind.make, &*thing.name));
-                    requests.extend((!kind.is_changed_by_name).then_some(change));
+                    requests.push((kind.make, at_first));
+                    requests.extend((kind.said == Said::NameAtFirst).then_some((kind.change, "")));
                 }
-                Some(was) if was.form != thing.form => requests.push(change),
+                Some(was) if was.form != thing.form => requests.push((kind.change, later)),
                 Some(_) => {}
             }
         }
@@ -169,7 +191,11 @@ impl Around {
     /// The requests that remove what stands around no longer.
     pub(super) fn removals(&self, before: &'_ Self) -> Vec<(Route, String)> {
         let gone = before.things.iter().filter(|was| self.get(was).is_none());
-        gone.map(|was| (was.kind.drop, was.name.clone())).collect()
+        gone.map(|was| match was.kind.said {
+            Said::Nothing => (was.kind.drop, String::new()),
+            Said::Name | Said::NameAtFirst => (was.kind.drop, was.name.clone()),
+        })
+        .collect()
     }
 
     /// The thing of the same kind and name.
@@ -188,6 +214,7 @@ pub(super) fn surround(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
     let mut nets: BTreeMap<&str, bool> = BTreeMap::new();
     let mut before: Option<(Around, BTreeMap<String, Manner>)> = None;
     let mut disks: Vec<Disk> = Vec::new();
+    let mut addresses: Vec<Reserved> = Vec::new();
     for stage in stages.iter_mut().filter(|_| terms.has_surroundings) {
         // What goes was what it was.
         if let Some((around, manners)) = before.clone().filter(|_| stage.destroy) {
@@ -208,6 +235,7 @@ pub(super) fn surround(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
         }
         stage.around = around(rng, stage, terms);
         volumes(rng, stage, &mut disks);
+        reserved_ips(rng, stage, &mut addresses);
         for server in &stage.servers {
             manners.insert(server.name.clone(), server.manner.clone());
         }
@@ -264,6 +292,62 @@ fn volumes(rng: &mut Rng, stage: &mut Stage, disks: &mut Vec<Disk>) {
     }
 }
 
+/// A reserved IP as it was at the end of a stage.
+struct Reserved {
+    name: String,
+    region: &'static str,
+    server: Option<String>,
+}
+
+/// How many of them an account may have.
+const MOST_RESERVED: usize = 3;
+
+/// Puts addresses onto servers, and has them move to one that had none, stay behind or go.
+fn reserved_ips(rng: &mut Rng, stage: &mut Stage, addresses: &mut Vec<Reserved>) {
+    let is_first = addresses.is_empty();
+    let had: BTreeSet<String> = addresses
+        .iter()
+        .filter_map(|one| one.server.clone())
+        .collect();
+    for server in &mut stage.servers {
+        server.manner.reserved_ip = None;
+        if is_first && addresses.len() < MOST_RESERVED && rng.u8(0..4) == 0 {
+            addresses.push(Reserved {
+                name: format!("ip-{}", server.name),
+                region: server.region,
+                server: Some(server.name.clone()),
+            });
+        }
+    }
+    if !is_first {
+        addresses.retain(|_| rng.u8(0..5) > 0);
+    }
+    for address in addresses {
+        let moves = !is_first && rng.u8(0..3) == 0;
+        let may_have = |server: &&mut Server| {
+            let is_its = Some(&server.name) == address.server.as_ref();
+            let is_free = !had.contains(&server.name) && server.manner.reserved_ip.is_none();
+            server.region == address.region && if moves { is_free } else { is_its }
+        };
+        let server = stage.servers.iter_mut().find(may_have);
+        address.server = server.map(|server| {
+            server.manner.reserved_ip = Some(address.name.clone());
+            server.name.clone()
+        });
+        stage.around.things.push(Thing {
+            kind: &RESERVED_IP,
+            name: address.name.clone(),
+            body: json!({}),
+            form: form_of_reserved_ip(address.server.as_deref()),
+        });
+    }
+}
+
+/// In words: where it is.
+pub(super) fn form_of_reserved_ip(server: Option<&str>) -> String {
+    format!("on {}", server.unwrap_or("nobody"))
+}
+
 /// In words: how large it is, and where.
 pub(super) fn form_of_volume(size: u64, server: Option<&str>) -> String {
     format!("{size} GB on {}", server.unwrap_or("nobody"))
@@ -303,6 +387,7 @@ fn manner(rng: &mut Rng, server: &Server, net: bool) -> Manner {
         vpc: (net && one_of(2)).then(|| name_of_net(server.region)),
         tags: None,
         volume: None,
+        reserved_ip: None,
         rebuild: one_of(2),
         snapshot: one_of(4),
         check: one_of(4),

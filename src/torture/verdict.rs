@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::Recorded;
 use crate::state::State;
 
 use super::cloud::{Stage, zone_of};
-use super::world::{Record, Server, World};
+use super::world::{Record, Server, Thing, World};
 
 mod around;
 
@@ -40,6 +41,25 @@ pub(super) struct Case<'a> {
     pub(super) state: Option<&'a State>,
     /// What cloud.json holds now.
     pub(super) cloud_json: &'a str,
+}
+
+impl Case<'_> {
+    /// What something is called: in the state, if it has no name in the world.
+    fn name_of<'a>(&'a self, thing: &'a Thing) -> &'a str {
+        let is_this = |one: &&Recorded| {
+            (one.address.kind(), one.id.as_str()) == (thing.kind, thing.id.as_str())
+        };
+        let mut resources = self
+            .state
+            .into_iter()
+            .flat_map(|state| state.resources.values());
+        match thing.name.as_str() {
+            "" => resources
+                .find(is_this)
+                .map_or(&*thing.id, |one| one.address.name()),
+            name => name,
+        }
+    }
 }
 
 /// Compares everything.
@@ -196,7 +216,11 @@ impl Verdict {
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut data: BTreeMap<(&str, &str), Option<&str>> = BTreeMap::new();
         for (name, kind, server) in wanted.records() {
+            let is_reserved = kind == "A" && server.manner.reserved_ip.is_some();
             let address = ours.server(&server.name).and_then(|server| {
+                if is_reserved {
+                    return server.reserved.as_ref();
+                }
                 let of_kind = |address: &&String| address.contains(':') == (kind == "AAAA");
                 server.addresses.iter().find(of_kind)
             });
@@ -302,7 +326,8 @@ impl Verdict {
             expected.insert(address, record.id.clone());
         }
         for thing in &case.world.things {
-            expected.insert(format!("{}.{}", thing.kind, thing.name), thing.id.clone());
+            let name = case.name_of(thing);
+            expected.insert(format!("{}.{name}", thing.kind), thing.id.clone());
         }
         for zone in &case.world.zones {
             if !case.before.zones.contains(zone) {

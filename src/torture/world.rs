@@ -26,6 +26,8 @@ pub(super) struct Server {
     pub(super) addresses: Vec<String>,
     /// The private one, where that is looked up.
     pub(super) private: Option<String>,
+    /// The reserved IP that is on it, which is none of `addresses`.
+    pub(super) reserved: Option<String>,
     /// The name of the VPC that it is in, if it is one of ours.
     pub(super) vpc: Option<String>,
     /// What of it can be changed in place; none, where nothing can.
@@ -71,6 +73,7 @@ pub(super) struct Thing {
     /// As addresses begin.
     pub(super) kind: &'static str,
     pub(super) id: String,
+    /// None, where it has no name there.
     pub(super) name: String,
     /// What it is like, in the words of [`Around`](super::around::Around).
     pub(super) form: String,

@@ -27,6 +27,7 @@ const SIZES: [&str; 3] = ["s-1vcpu-1gb", "s-1vcpu-2gb", "s-2vcpu-4gb"];
 const VPCS: &str = "/v2/vpcs";
 const FIREWALLS: &str = "/v2/firewalls";
 const VOLUMES: &str = "/v2/volumes";
+const RESERVED_IPS: &str = "/v2/reserved_ips";
 const SNAPSHOTS: &str = "/v2/snapshots?resource_type=droplet";
 const DROPLETS: &str = "/v2/droplets";
 const DROPLET: &str = "/v2/droplets/{droplet_id}";
@@ -261,6 +262,25 @@ impl Account {
                 form: around::form_of_volume(size.unwrap_or_default(), on),
             });
         }
+        for address in self.list(RESERVED_IPS, "reserved_ips").await? {
+            let ip = text(&address, "ip");
+            let on = address.pointer("/droplet/id").map(Value::to_string);
+            let mut on_name = None;
+            for server in &mut world.servers {
+                // Its own is another.
+                server.addresses.retain(|address| *address != ip);
+                if Some(&server.id) == on.as_ref() {
+                    server.reserved = Some(ip.clone());
+                    on_name = Some(server.name.clone());
+                }
+            }
+            world.things.push(Thing {
+                kind: around::RESERVED_IP.name,
+                id: ip,
+                name: String::new(),
+                form: around::form_of_reserved_ip(on_name.as_deref()),
+            });
+        }
         let names = world.things.iter().map(|thing| thing.name.clone());
         let names: Vec<String> = names.collect();
         for server in &mut world.servers {
@@ -360,6 +380,8 @@ fn server(droplet: &Value) -> Server {
             .collect(),
         addresses: public.map(|network| text(network, "ip_address")).collect(),
         private: private.map(|network| text(network, "ip_address")),
+        // Those are looked up by themselves.
+        reserved: None,
         // Its id, until that is looked up.
         vpc: Some(text(droplet, "vpc_uuid")),
         form: Some(Form {

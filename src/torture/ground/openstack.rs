@@ -514,6 +514,7 @@ fn seen(server: &Value) -> Server {
         tags: tags.into_iter().collect(),
         addresses: public.into_iter().map(|(_, address)| address).collect(),
         private: None,
+        reserved: None,
         vpc: None,
         form: Some(Form {
             size: flavor

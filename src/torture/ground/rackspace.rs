@@ -314,6 +314,7 @@ fn seen(server: &Value) -> Server {
             .collect(),
         addresses: public.into_iter().map(|(_, address)| address).collect(),
         private: None,
+        reserved: None,
         vpc: None,
         form: Some(Form {
             size: server

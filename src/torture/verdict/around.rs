@@ -71,10 +71,11 @@ impl Verdict {
     ) {
         let mut missing: Vec<&Thing> = wanted.things().iter().collect();
         for is in &case.world.things {
-            let shown = format!("{} {} ({})", is.kind, is.name, is.form);
+            let name = case.name_of(is);
+            let shown = format!("{} {name} ({})", is.kind, is.form);
             let at = missing
                 .iter()
-                .position(|asked| asked.kind.name == is.kind && asked.name == is.name);
+                .position(|asked| asked.kind.name == is.kind && asked.name == name);
             match at.map(|at| missing.remove(at)) {
                 Some(asked) if asked.form == is.form => {}
                 Some(asked) => self.wrong(format!("{shown} should be {}", asked.form)),

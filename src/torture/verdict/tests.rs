@@ -44,6 +44,7 @@ fn server(id: &str, name: &str, tag: Option<&str>, address: &str) -> Server {
         tags: tag.map(ToOwned::to_owned).into_iter().collect(),
         addresses: vec![address.into()],
         private: None,
+        reserved: None,
         vpc: None,
         form: None,
     }
