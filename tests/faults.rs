@@ -706,6 +706,31 @@ fn what_is_deleted_as_soon_as_it_is_made_is_made_again() {
 
 // ---- The cloud ----
 
+/// A question about it alone shows that it is there; only the next look has it attached.
+#[test]
+fn what_was_just_made_and_is_not_seen_at_once_is_brought_up_all_the_same() {
+    let (cloud, place) = begin(
+        r#"{
+  "version": 2,
+  "volumes": {"data": {"region": "nyc3", "size_gb": 10}},
+  "servers": {
+    "db": {
+      "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "volumes": ["data"]
+    }
+  }
+}
+"#,
+    );
+    let path = "/v2/volumes/{volume_id}";
+    cloud.fault(
+        &json!({"kind": "refuse", "status": 404, "method": "GET", "path": path, "count": 1}),
+    );
+    place.run("apply -y --settle 0ms").code(0);
+    let of_db = &cloud.the_droplet("db")["volume_ids"];
+    assert_eq!(of_db.as_array().map(Vec::len), Some(1), "{of_db}");
+    place.run("plan --detailed-exitcode").code(0);
+}
+
 #[test]
 fn answers_that_refuse_to_look() {
     let cases: &[(Value, &str, &str)] = &[

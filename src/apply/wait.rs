@@ -186,9 +186,15 @@ async fn look_in(
         let questions = some.iter().map(|waiting| read.get(waiting.target()));
         for (waiting, found) in some.iter().zip(join_all(questions).await) {
             let found = or_not_yet(found)?;
-            let sight = found.map_or(Sight::NotYet, |found| {
-                found.map_or(Sight::Lost, |observed| sight(&observed))
-            });
+            let sight = match found {
+                None => Sight::NotYet,
+                Some(None) => Sight::Lost,
+                // It is there, and what it lacks to be of use is seen to by whoever looks at it.
+                Some(Some(observed)) => match sight(&observed) {
+                    Sight::Failed(why) => Sight::Failed(why),
+                    _ => Sight::NotYet,
+                },
+            };
             sights.push((waiting.step, sight));
         }
     }
