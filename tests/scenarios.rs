@@ -43,7 +43,7 @@
 //! delete droplet NAME | domain NAME | record ZONE TYPE NAME | vpc NAME | firewall NAME
 //! ```
 //!
-//! In a command `LINEAGE` stands for the deployment's, `ID(NAME)` for the id of a Droplet,
+//! In a command, and in the JSON of what is made outside, `LINEAGE` stands for the deployment's, `ID(NAME)` for the id of a Droplet,
 //! `ID(NAME-TYPE)` for that of a record, and `UUID1` for what stands so in what was expected.
 //!
 //! Commands run with one request at a time, so that ids and addresses are the same every time.
@@ -129,6 +129,7 @@ scenarios! {
     import_all,
     import_all_at_rackspace,
     import_all_cut_off,
+    import_all_kinds,
     import_and_change,
     import_by_id,
     import_by_id_at_rackspace,
@@ -320,7 +321,7 @@ impl Scenario {
             ("environment", [name, value]) => self.place.set(name, value),
             ("droplet", [name, ..]) => {
                 let more = rest.split_once(' ').map_or("{}", |(_, more)| more);
-                let more = self.with_lineage(more);
+                let more = self.with_ids(&self.with_lineage(more));
                 let more = serde_json::from_str(&more).expect("attributes");
                 self.cloud.droplet(name, &more);
             }
@@ -377,7 +378,8 @@ impl Scenario {
             }
             ("vpc" | "firewall", [name, ..]) => {
                 let more = rest.split_once(' ').map_or("{}", |(_, more)| more);
-                let more = serde_json::from_str(more).expect("attributes");
+                let more = self.with_ids(more);
+                let more = serde_json::from_str(&more).expect("attributes");
                 self.cloud.put(&format!("{verb}s"), name, &more);
             }
             ("reserve", [name]) => self.cloud.reserve(name),

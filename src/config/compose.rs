@@ -9,6 +9,10 @@ use super::source::Source;
 use super::{cloud, syntax};
 use crate::model::{Diagnostic, RecordData};
 
+mod parts;
+
+pub use parts::{DraftFirewall, DraftVolume, DraftVpc};
+
 /// What a cloud.json shall ask for.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
@@ -16,8 +20,16 @@ pub struct Draft {
     pub providers: Option<Json>,
     /// The account that everything is in, where there are several.
     pub provider: Option<String>,
+    /// The private networks.
+    pub vpcs: Vec<DraftVpc>,
+    /// The firewalls.
+    pub firewalls: Vec<DraftFirewall>,
     /// The servers.
     pub servers: Vec<DraftServer>,
+    /// The disks by themselves.
+    pub volumes: Vec<DraftVolume>,
+    /// The names of the reserved IPs.
+    pub reserved_ips: Vec<String>,
     /// The zones.
     pub domains: Vec<String>,
     /// What names say besides: the values of each name and type, by zone.
@@ -38,8 +50,18 @@ pub struct DraftServer {
     pub size: String,
     /// What its disk started as.
     pub image: String,
-    /// Whether the provider backs it up.
-    pub backups: bool,
+    /// Whether and when the provider backs it up, as the key says it; `None` if it does not.
+    pub backups: Option<Json>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The VPC that it is in.
+    pub vpc: Option<String>,
+    /// The volumes that are attached to it.
+    pub volumes: Vec<String>,
+    /// The reserved IP that is on it.
+    pub reserved_ip: Option<String>,
+    /// Whether the provider's agent was put on it.
+    pub monitoring: bool,
     /// The names that lead to it.
     pub names: Vec<String>,
 }
@@ -56,12 +78,22 @@ impl Draft {
             let provider = json!(provider);
             sections.push(format!("    \"defaults\": {{\"provider\": {provider}}}"));
         }
-        let servers: Vec<String> = self.servers.iter().map(DraftServer::text).collect();
-        if !servers.is_empty() {
-            sections.push(format!(
-                "    \"servers\": {{\n{}\n    }}",
-                servers.join(",\n")
-            ));
+        let vpcs = self.vpcs.iter().map(DraftVpc::text).collect();
+        let firewalls = self.firewalls.iter().map(DraftFirewall::text).collect();
+        let servers = self.servers.iter().map(DraftServer::text).collect();
+        let volumes = self.volumes.iter().map(DraftVolume::text).collect();
+        let reserved_ips = self.reserved_ips.iter();
+        let reserved_ips = reserved_ips.map(|name| format!("        {}: {{}}", json!(name)));
+        let entries: [(&str, Vec<String>); 5] = [
+            ("vpcs", vpcs),
+            ("firewalls", firewalls),
+            ("servers", servers),
+            ("volumes", volumes),
+            ("reserved_ips", reserved_ips.collect()),
+        ];
+        for (name, entries) in entries.iter().filter(|(_, entries)| !entries.is_empty()) {
+            let entries = entries.join(",\n");
+            sections.push(format!("    \"{name}\": {{\n{entries}\n    }}"));
         }
         if !self.domains.is_empty() {
             sections.push(format!("    \"domains\": {}", list(&self.domains)));
@@ -86,18 +118,68 @@ impl Draft {
 }
 
 impl DraftServer {
+    /// The same without what other sections have to have.
+    #[must_use]
+    pub fn by_itself(&self) -> Self {
+        Self {
+            volumes: Vec::new(),
+            reserved_ip: None,
+            ..self.clone()
+        }
+    }
+
     fn text(&self) -> String {
         let member = |name: &str, value: &Json| format!("            \"{name}\": {value}");
         let mut members = Vec::new();
         members.extend((self.region.as_ref()).map(|region| member("region", &json!(region))));
         members.push(member("size", &json!(self.size)));
         members.push(member("image", &json!(self.image)));
-        members.extend(self.backups.then(|| member("backups", &json!(true))));
-        if !self.names.is_empty() {
-            members.push(format!("            \"names\": {}", list(&self.names)));
+        let backups = self.backups.iter().map(policy);
+        members.extend(backups.map(|backups| format!("            \"backups\": {backups}")));
+        let lists = |name: &str, texts: &[String]| {
+            let texts = (!texts.is_empty()).then(|| list(texts));
+            texts.map(|texts| format!("            \"{name}\": {texts}"))
+        };
+        members.extend(lists("tags", &self.tags));
+        members.extend(self.vpc.as_ref().map(|vpc| member("vpc", &json!(vpc))));
+        members.extend(lists("volumes", &self.volumes));
+        let reserved_ip = self.reserved_ip.as_ref();
+        members.extend(reserved_ip.map(|name| member("reserved_ip", &json!(name))));
+        members.extend(self.monitoring.then(|| member("monitoring", &json!(true))));
+        members.extend(lists("names", &self.names));
+        section(&self.name, &members)
+    }
+}
+
+/// An entry of a section of objects, each of whose members is a line.
+fn section(name: &str, members: &[String]) -> String {
+    let name = json!(name);
+    format!("        {name}: {{\n{}\n        }}", members.join(",\n"))
+}
+
+/// When it is backed up, in the order in which people say it.
+fn policy(backups: &Json) -> String {
+    let said = ["plan", "weekday", "hour"].iter();
+    let said = said.filter_map(|key| Some(format!("\"{key}\": {}", backups.get(key)?)));
+    match said.collect::<Vec<_>>() {
+        none if none.is_empty() => backups.to_string(),
+        said => format!("{{{}}}", said.join(", ")),
+    }
+}
+
+/// A value on one line, as people write it.
+fn inline(value: &Json) -> String {
+    match value {
+        Json::Object(members) => {
+            let members = members.iter();
+            let members = members.map(|(key, value)| format!("{}: {}", json!(key), inline(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
         }
-        let name = json!(self.name);
-        format!("        {name}: {{\n{}\n        }}", members.join(",\n"))
+        Json::Array(all) => {
+            let all: Vec<String> = all.iter().map(inline).collect();
+            format!("[{}]", all.join(", "))
+        }
+        plain => plain.to_string(),
     }
 }
 
@@ -143,8 +225,7 @@ fn written(record_type: &str, value: &str) -> String {
 
 /// `["a", "b"]`
 fn list(texts: &[String]) -> String {
-    let texts: Vec<String> = texts.iter().map(|text| json!(text).to_string()).collect();
-    format!("[{}]", texts.join(", "))
+    inline(&json!(texts))
 }
 
 /// A value as it stands one level deep.
@@ -173,6 +254,19 @@ pub fn providers(text: &[u8]) -> Option<Json> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::firewalls::everything;
+
+    /// In the order in which rules come.
+    const INBOUND: [&str; 8] = [
+        "icmp 0.0.0.0/0",
+        "icmp ::/0",
+        "tcp 22 10.0.0.0/8",
+        "tcp 22 203.0.113.7/32",
+        "tcp 22 2001:db8::7/128",
+        "tcp 22 droplet:7",
+        "tcp 80-443 tag:db:1",
+        "udp all 0.0.0.0/0",
+    ];
 
     #[test]
     fn what_is_composed_means_what_was_meant() {
@@ -198,9 +292,34 @@ mod tests {
                 region: Some("nyc3".to_owned()),
                 size: "s-1vcpu-1gb".to_owned(),
                 image: "4711".to_owned(),
-                backups: true,
+                backups: Some(json!({"plan": "weekly", "weekday": "SUN", "hour": 4})),
+                tags: vec!["web".to_owned()],
+                vpc: Some("private".to_owned()),
+                volumes: vec!["data".to_owned()],
+                reserved_ip: Some("web".to_owned()),
+                monitoring: true,
                 names: vec!["*.acme.com".to_owned(), "acme.com".to_owned()],
             }],
+            vpcs: vec![DraftVpc {
+                name: "private".to_owned(),
+                region: "nyc3".to_owned(),
+                ip_range: "10.10.0.0/20".to_owned(),
+                description: Some("web and \"db\"".to_owned()),
+            }],
+            firewalls: vec![DraftFirewall {
+                name: "web".to_owned(),
+                tags: vec!["web".to_owned()],
+                inbound: INBOUND.map(ToOwned::to_owned).to_vec(),
+                outbound: everything().iter().map(ToString::to_string).collect(),
+            }],
+            volumes: vec![DraftVolume {
+                name: "data".to_owned(),
+                size_gb: 10,
+                region: "nyc3".to_owned(),
+                filesystem: Some("ext4".to_owned()),
+                description: None,
+            }],
+            reserved_ips: vec!["web".to_owned()],
             domains: vec!["acme.com".to_owned()],
             records: BTreeMap::from([("acme.com".to_owned(), records)]),
         };
@@ -215,6 +334,21 @@ mod tests {
         assert_eq!(web.image.value.text(), "4711");
         assert!(web.backups.value);
         assert_eq!(web.names.len(), 2);
+        let policy = &web.lifecycle.backup_policy.as_ref().unwrap().value;
+        assert_eq!(
+            (policy.plan, policy.weekday, policy.hour),
+            ("weekly", Some("SUN"), 4)
+        );
+        assert_eq!(cloud.vpc_of(web).unwrap().region.value, "nyc3");
+        assert_eq!(
+            cloud.server_of(&cloud.volumes[0]).unwrap().0.name.value,
+            "web"
+        );
+        assert_eq!(web.reserved_ip.as_ref().unwrap().value, "web");
+        let firewall = &cloud.firewalls[0];
+        let inbound = firewall.inbound.value.iter().map(ToString::to_string);
+        assert_eq!(inbound.collect::<Vec<_>>(), INBOUND);
+        assert_eq!(firewall.outbound.value, everything());
         assert_eq!(cloud.domains[0].name.value, "acme.com");
         let said = cloud.records.iter().flat_map(|record| {
             let values = record.values.iter();
@@ -247,6 +381,13 @@ mod tests {
             text.contains("\n        \"web\": {\n            \"region\": \"nyc3\",\n"),
             "{text}"
         );
+        let rules = [
+            r#"{"icmp": true, "from": ["anywhere"]}"#,
+            r#"{"tcp": "22", "from": ["10.0.0.0/8", "203.0.113.7", "2001:db8::7", "droplet:7"]}"#,
+        ];
+        let rules = rules.map(|rule| format!("                {rule},\n"));
+        assert!(text.contains(&rules.concat()), "{text}");
+        assert!(!text.contains("outbound"), "{text}");
     }
 
     #[test]

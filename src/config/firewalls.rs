@@ -14,7 +14,9 @@ use super::{Cloud, Spanned};
 use crate::model::firewall::Rule;
 use crate::model::{Diagnostic, nearest};
 
-use rules::{INBOUND, OUTBOUND, Reading, everything};
+use rules::{INBOUND, OUTBOUND, Reading};
+
+pub(super) use rules::everything;
 
 mod rules;
 

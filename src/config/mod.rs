@@ -47,7 +47,7 @@ use std::sync::Arc;
 
 use crate::model::{Place, Probe, Value};
 
-pub use compose::{Draft, DraftNames, DraftServer};
+pub use compose::{Draft, DraftFirewall, DraftNames, DraftServer, DraftVolume, DraftVpc};
 pub use expires::{Ends, Expiry};
 pub use files::{File, FileSource};
 pub use firewalls::Firewall;

@@ -19,6 +19,9 @@ pub struct Scope<'a> {
     pub whole: bool,
     /// Whether something wanted, of whatever kind, leads to something of the kind that is listed.
     pub is_led_to: bool,
+    /// Whether all that can be asked for of each is told, as whoever writes a cloud.json for it has
+    /// to know.
+    pub in_full: bool,
 }
 
 impl<'a> Scope<'a> {
@@ -31,7 +34,10 @@ impl<'a> Scope<'a> {
     /// Whether it takes a look at all: nothing is wanted, recorded or led to of a kind that most
     /// deployments have nothing of.
     pub(super) fn concerns(self, kind: &'static str) -> bool {
-        self.is_led_to || !self.desired.is_empty() || self.recorded_of(kind).next().is_some()
+        self.is_led_to
+            || self.in_full
+            || !self.desired.is_empty()
+            || self.recorded_of(kind).next().is_some()
     }
 
     /// The names of the zones that hold, or shall hold, records of ours.

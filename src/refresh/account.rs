@@ -139,6 +139,7 @@ impl Look<'_> {
             entire: &entire,
             whole,
             is_led_to,
+            in_full: false,
         };
         let listed = self.read.list(kind, scope).await;
         listed.map_err(|error| self.named(error))

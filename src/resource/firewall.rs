@@ -25,6 +25,8 @@ pub const TAGS_AS_SPELT: &str = "tags_as_spelt";
 pub const INBOUND: &str = "inbound";
 /// What they may reach, likewise.
 pub const OUTBOUND: &str = "outbound";
+/// The ids of the servers that somebody put behind it one by one, whatever their tags are.
+pub const SERVERS: &str = "servers";
 /// Its id, for the servers behind it, where these are put behind it one by one.
 pub const ID: &str = "id";
 /// What comes before the name of a firewall in a rule, where that stands for the servers behind it.
@@ -60,6 +62,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(INBOUND, "inbound rules", OnChange::Update),
     attribute(OUTBOUND, "outbound rules", OnChange::Update),
     attribute(ID, "id", OnChange::Computed),
+    attribute(SERVERS, "servers", OnChange::Seen),
 ];
 
 /// Whether servers are put behind firewalls one by one, whatever their tags are in the account.

@@ -177,7 +177,7 @@ const ATTRIBUTES: &[Attribute] = &[
     only_if_asked(VPC, "VPC", OnChange::Replace),
     only_if_asked(VPC_NAME, "VPC's name", OnChange::Along(VPC)),
     attribute(USER_DATA, "user data", OnChange::CreateOnly),
-    attribute(MONITORING, "monitoring", OnChange::CreateOnly),
+    only_if_asked(MONITORING, "monitoring", OnChange::CreateOnly),
     attribute(BACKUPS, "backups", OnChange::Update),
     only_if_asked(BACKUP_POLICY, "backups", OnChange::Update),
     only_if_asked(ENABLE_IPV6, "IPv6", OnChange::Late(IPV6)),

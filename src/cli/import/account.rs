@@ -1,11 +1,13 @@
 //! Taking over what an account holds, or what of it a Terraform state knows, and writing the
 //! cloud.json that asks for it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use futures_util::future::try_join_all;
+
 use super::Ground;
-use super::inventory::{self, Inventory, Stock};
+use super::inventory::{self, Id, Ids, Inventory, Stock};
 use super::tfstate::{self, Foreign};
 use crate::cli::args::ImportArgs;
 use crate::cli::configuration::Configuration;
@@ -17,12 +19,12 @@ use crate::cli::survey::public_key;
 use crate::cli::terminal::Terminal;
 use crate::config::{self, Cloud, DEFAULT_ACCOUNT, Draft, PublicKeys, provider_type};
 use crate::file;
-use crate::model::{Account, Address, Attributes, Catalog, Observed, Origin, Recorded};
+use crate::model::{Account, Address, Attributes, Catalog, Diagnostic, Observed, Origin, Recorded};
 use crate::plan::{self, Adoption, Input, Op, Plan, Written};
 use crate::provider::{Error, Read, Scope, digitalocean};
 use crate::refresh::{self, Wanted};
 use crate::render::{PlanStyle, Sources, plan_text};
-use crate::resource::{domain, record, server, ssh_key};
+use crate::resource::{domain, firewall, record, reserved_ip, server, ssh_key, volume, vpc};
 
 /// Takes over all that an account holds, or all of it that a Terraform state knows.
 pub(super) async fn import(
@@ -69,7 +71,8 @@ pub(super) async fn import(
     }
     let around = around(deployment, &configuration.cloud, account);
     let only = foreign.as_ref().map(Foreign::meant);
-    let inventory = take_stock(&holdings, read, &around, &ground, only.as_ref());
+    let called = foreign.as_ref().map(Foreign::called).unwrap_or_default();
+    let inventory = take_stock(&holdings, read, &around, &ground, (only.as_ref(), &called));
     let left_out = match &foreign {
         None => inventory.left_out,
         Some(foreign) => {
@@ -78,8 +81,16 @@ pub(super) async fn import(
             foreign.left_out(&inventory, key.as_deref())
         }
     };
-    let Inventory { draft, ids, .. } = inventory;
-    terminal.diagnose(&inventory::notes(&left_out), &Sources::new());
+    let Inventory {
+        draft,
+        ids,
+        remarks,
+        ..
+    } = inventory;
+    let unseen = holdings.unseen.iter().map(|kind| unseen(kind));
+    let told = inventory::notes(&left_out).into_iter().chain(remarks);
+    let told: Vec<Diagnostic> = told.chain(unseen).collect();
+    terminal.diagnose(&told, &Sources::new());
     if ids.is_empty() {
         terminal.print("There is nothing to take over. Nothing was written.\n")?;
         return Ok(Success::Done);
@@ -129,6 +140,12 @@ pub(super) async fn import(
     }
     terminal.say("Run `cloudbuilder plan` to see whether anything differs.");
     Ok(Success::Done)
+}
+
+fn unseen(kind: &str) -> Diagnostic {
+    Diagnostic::note(format!("left out: every {kind} of the account"))
+        .detail("the login may not see them")
+        .hint("use one that may read them, if there are any")
 }
 
 /// Reads a Terraform state.
@@ -238,6 +255,8 @@ fn around(deployment: &Deployment, cloud: &Cloud, account: &str) -> Draft {
 struct Holdings {
     observed: Vec<Observed>,
     catalog: Catalog,
+    /// The kinds that the login may not see.
+    unseen: Vec<&'static str>,
 }
 
 /// Looks at everything there is of the kinds that cloud.json can ask for.
@@ -251,20 +270,30 @@ async fn look(read: &dyn Read, account: &str) -> Result<Holdings, Error> {
         let scope = Scope {
             recorded,
             whole: true,
+            in_full: true,
             ..Scope::default()
         };
         read.list(kind, scope).await.map(|listed| listed.found)
     };
-    let (catalog, servers, zones) = tokio::try_join!(
+    // A token may have no business with these, and they are left out then.
+    let if_seen = async |kind: &'static str| match list(kind, &[]).await {
+        Err(error) if error.status == Some(403) => Ok((Vec::new(), Some(kind))),
+        listed => listed.map(|found| (found, None)),
+    };
+    let besides = [vpc::KIND, firewall::KIND, volume::KIND, reserved_ip::KIND];
+    let besides = besides.iter().map(|kind| if_seen(kind.name));
+    let (catalog, servers, zones, besides) = tokio::try_join!(
         read.catalog(),
         list(server::KIND.name, &[]),
         list(domain::KIND.name, &[]),
+        try_join_all(besides),
     )?;
+    let (besides, unseen): (Vec<_>, Vec<_>) = besides.into_iter().unzip();
     // All records of zones that are ours are listed, and these are to be.
     let ours: Vec<Recorded> = zones.iter().map(|zone| recorded(zone, account)).collect();
     let ours: Vec<&Recorded> = ours.iter().collect();
     let records = list(record::KIND.name, &ours).await?;
-    let observed = [servers, zones, records].concat();
+    let observed = [servers, zones, records, besides.concat()].concat();
     Ok(Holdings {
         observed: observed
             .into_iter()
@@ -274,6 +303,7 @@ async fn look(read: &dyn Read, account: &str) -> Result<Holdings, Error> {
             })
             .collect(),
         catalog,
+        unseen: unseen.into_iter().flatten().collect(),
     })
 }
 
@@ -296,7 +326,7 @@ fn take_stock(
     read: &dyn Read,
     around: &Draft,
     ground: &Ground<'_>,
-    only: Option<&HashSet<(&'static str, String)>>,
+    (only, called): (Option<&Ids>, &HashMap<Id, String>),
 ) -> Inventory {
     let capabilities = read.capabilities();
     let provider = provider_type(capabilities.provider);
@@ -314,6 +344,7 @@ fn take_stock(
         by_id: capabilities.by_id,
         lineage: &ground.state.lineage,
         recorded: &recorded,
+        called,
         only,
     })
 }

@@ -1,13 +1,23 @@
 //! What an account holds, as a cloud.json that asks for just that.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::config::{Draft, DraftServer};
-use crate::model::{Address, Catalog, Diagnostic, Observed, Readiness, RecordData};
-use crate::resource::server::{
-    BACKUPS, IMAGE, IMAGE_ID, IPV4_ADDRESS, IPV6_ADDRESS, MADE_FROM, REGION, SIZE,
-};
-use crate::resource::{domain, record, server};
+use serde_json::Value as Json;
+
+use crate::config::Draft;
+use crate::model::{Address, Catalog, Diagnostic, Observed, Readiness};
+use crate::resource::domain;
+
+mod attached;
+mod names;
+mod networks;
+mod records;
+mod servers;
+
+/// What tells a thing from all others in an account: its kind and its id.
+pub(super) type Id = (&'static str, String);
+/// Several of them.
+pub(super) type Ids = HashSet<Id>;
 
 /// What is looked at, and how.
 pub(super) struct Stock<'a> {
@@ -23,8 +33,10 @@ pub(super) struct Stock<'a> {
     pub(super) lineage: &'a str,
     /// What the state has already, by kind and id.
     pub(super) recorded: &'a HashSet<(String, String)>,
+    /// What people call things besides, by kind and id.
+    pub(super) called: &'a HashMap<Id, String>,
     /// What may be taken, by kind and id; `None` for everything.
-    pub(super) only: Option<&'a HashSet<(&'static str, String)>>,
+    pub(super) only: Option<&'a Ids>,
 }
 
 /// What a cloud.json would ask for.
@@ -34,13 +46,44 @@ pub(super) struct Inventory {
     /// Which thing each address means.
     pub(super) ids: BTreeMap<Address, String>,
     pub(super) left_out: Vec<LeftOut>,
+    /// What there is to say of what it asks for.
+    pub(super) remarks: Vec<Diagnostic>,
+}
+
+impl Inventory {
+    /// Those that are the only one of their name, whatever its case, in the order of the names. The
+    /// others are left out.
+    fn one_of_a_name<'o, D>(
+        &mut self,
+        found: Vec<(&'o Observed, String, D)>,
+        label: impl Fn(&Observed, &str) -> String,
+    ) -> Vec<(&'o Observed, D)> {
+        let mut by_name: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for one in found {
+            by_name.entry(one.1.to_lowercase()).or_default().push(one);
+        }
+        let mut taken = Vec::new();
+        for mut namesakes in by_name.into_values() {
+            let ids: Vec<&str> = namesakes.iter().map(|(one, ..)| one.id.as_str()).collect();
+            let why = format!("several have one name: ids {}", ids.join(", "));
+            if namesakes.len() > 1 {
+                let left_out = namesakes
+                    .iter()
+                    .map(|(one, name, _)| LeftOut::one(one, &label(one, name), why.clone()));
+                self.left_out.extend(left_out);
+            } else if let Some((one, _, draft)) = namesakes.pop() {
+                taken.push((one, draft));
+            }
+        }
+        taken
+    }
 }
 
 /// Something that it does not ask for.
 #[derive(Debug)]
 pub(super) struct LeftOut {
     /// Its kind and id; of a name, those of its records.
-    pub(super) what: Vec<(&'static str, String)>,
+    pub(super) what: Vec<Id>,
     /// What people call it.
     pub(super) label: String,
     /// Why, as a clause.
@@ -79,7 +122,11 @@ pub(super) fn take(stock: &Stock<'_>) -> Inventory {
         ..Inventory::default()
     };
     stock.zones(&mut inventory);
+    stock.vpcs(&mut inventory);
+    stock.firewalls(&mut inventory);
     let servers = stock.servers(&mut inventory);
+    stock.volumes(&servers, &mut inventory);
+    stock.reserved_ips(&servers, &mut inventory);
     stock.names(&servers, &mut inventory);
     stock.records(&servers, &mut inventory);
     inventory
@@ -99,6 +146,26 @@ impl<'a> Stock<'a> {
     fn is_recorded(&self, seen: &Observed) -> bool {
         let recorded = (seen.kind.to_owned(), seen.id.clone());
         self.recorded.contains(&recorded)
+    }
+
+    /// Why something can be in no file, whatever it is, as a clause.
+    fn why_not(&self, seen: &Observed) -> Option<String> {
+        let is_ours = |owner: &String| owner == self.lineage;
+        if !seen.owners.is_empty() && !seen.owners.iter().any(is_ours) {
+            let lineages = seen.owners.join(", ");
+            return Some(format!(
+                "of another deployment, with the lineage {lineages}"
+            ));
+        }
+        if self.is_recorded(seen) {
+            return Some("in the state already".to_owned());
+        }
+        match &seen.readiness {
+            Readiness::Ready => None,
+            Readiness::Pending(why) | Readiness::Failed(why) | Readiness::Paused { why, .. } => {
+                Some(format!("not ready: {why}"))
+            }
+        }
     }
 
     fn zones(&self, inventory: &mut Inventory) {
@@ -126,330 +193,31 @@ impl<'a> Stock<'a> {
         }
         inventory.draft.domains.sort_unstable();
     }
-
-    /// Takes the servers, each of which has a name of its own, in the order of these.
-    fn servers(&self, inventory: &mut Inventory) -> Vec<&'a Observed> {
-        let mut by_name: BTreeMap<String, Vec<&Observed>> = BTreeMap::new();
-        for seen in self.of_kind(server::KIND.name) {
-            if self.is_meant(seen) {
-                let why = self.why_not(seen);
-                match why {
-                    Some(why) => inventory
-                        .left_out
-                        .push(LeftOut::one(seen, &labelled(seen), why)),
-                    None => by_name
-                        .entry(name_of(seen).to_lowercase())
-                        .or_default()
-                        .push(seen),
-                }
-            }
-        }
-        let mut taken = Vec::new();
-        for namesakes in by_name.into_values() {
-            match namesakes.as_slice() {
-                [only] => {
-                    let address = server::address(name_of(only));
-                    inventory.ids.insert(address, only.id.clone());
-                    inventory.draft.servers.push(self.draft(only));
-                    taken.push(*only);
-                }
-                several => {
-                    let ids: Vec<&str> = several.iter().map(|one| one.id.as_str()).collect();
-                    let why = format!("several have one name: ids {}", ids.join(", "));
-                    let left_out = several
-                        .iter()
-                        .map(|one| LeftOut::one(one, &labelled(one), why.clone()));
-                    inventory.left_out.extend(left_out);
-                }
-            }
-        }
-        taken
-    }
-
-    fn why_not(&self, seen: &Observed) -> Option<String> {
-        let is_ours = |owner: &String| owner == self.lineage;
-        if !seen.owners.is_empty() && !seen.owners.iter().any(is_ours) {
-            let lineages = seen.owners.join(", ");
-            return Some(format!(
-                "of another deployment, with the lineage {lineages}"
-            ));
-        }
-        if self.is_recorded(seen) {
-            return Some("in the state already".to_owned());
-        }
-        match &seen.readiness {
-            Readiness::Ready => {}
-            Readiness::Pending(why) | Readiness::Failed(why) | Readiness::Paused { why, .. } => {
-                return Some(format!("not ready: {why}"));
-            }
-        }
-        let draft = self.draft(seen);
-        if draft.image.is_empty() {
-            return Some("the account does not say what image it was made from".to_owned());
-        }
-        if draft.size.is_empty() {
-            return Some("the account does not say what size it has".to_owned());
-        }
-        let alone = Draft {
-            servers: vec![draft],
-            ..self.around.clone()
-        };
-        let problem = alone.problem()?;
-        Some(format!("cloud.json cannot have it: {}", problem.summary))
-    }
-
-    fn draft(&self, seen: &Observed) -> DraftServer {
-        let text = |name: &str| seen.text(name).unwrap_or_default().to_owned();
-        DraftServer {
-            name: name_of(seen).to_owned(),
-            region: self.region_by_server.then(|| text(REGION)),
-            size: text(SIZE),
-            image: match self.by_id {
-                true => self.image_by_id(&text(IMAGE_ID)),
-                false if seen.text(IMAGE).is_none() => text(MADE_FROM),
-                false => text(IMAGE),
-            },
-            backups: seen.attributes.get(BACKUPS) == Some(&true.into()),
-            names: Vec::new(),
-        }
-    }
-
-    /// The image's name, if that means no other and no pattern; else its id.
-    fn image_by_id(&self, id: &str) -> String {
-        let images = &self.catalog.images;
-        let name = images.iter().find(|image| image.id == id);
-        let name = name.map(|image| image.name.as_str());
-        let is_alone = |name: &&str| {
-            let named = images.iter().filter(|image| image.name == *name);
-            named.count() == 1 && !name.contains(['*', '?', '['])
-        };
-        name.filter(is_alone).unwrap_or(id).to_owned()
-    }
-
-    /// Takes the names that lead to servers which were taken, and for which a plan would do nothing.
-    fn names(&self, servers: &[&'a Observed], inventory: &mut Inventory) {
-        let mut holders: HashMap<&str, usize> = HashMap::new();
-        for (at, seen) in servers.iter().enumerate() {
-            let addresses = [IPV4_ADDRESS, IPV6_ADDRESS].map(|name| seen.text(name));
-            holders.extend(addresses.into_iter().flatten().map(|address| (address, at)));
-        }
-        let mut by_name: BTreeMap<&str, Vec<&Observed>> = BTreeMap::new();
-        for seen in self.of_kind(record::KIND.name) {
-            if is_leading(seen)
-                && let Some(name) = seen.text(record::NAME)
-            {
-                by_name.entry(name).or_default().push(seen);
-            }
-        }
-        for (name, records) in by_name {
-            let leads_to = records.iter().filter_map(|seen| {
-                let data = seen.text(record::DATA)?;
-                holders.get(data).copied()
-            });
-            let leads_to: BTreeSet<usize> = leads_to.collect();
-            // What leads to no server is a record as any other.
-            let Some(&at) = leads_to.first() else {
-                continue;
-            };
-            let (Some(to), Some(draft)) = (servers.get(at), inventory.draft.servers.get_mut(at))
-            else {
-                continue;
-            };
-            let why = match leads_to.len() {
-                1 => self.why_not_name(name, &records, (to, draft)),
-                _ => Some("leads to several servers".to_owned()),
-            };
-            match why {
-                None => {
-                    draft.names.push(name.to_owned());
-                    for seen in &records {
-                        let record_type = seen.text(record::TYPE).unwrap_or_default();
-                        let address = record::address(name, record_type);
-                        inventory.ids.insert(address, seen.id.clone());
-                    }
-                }
-                Some(why) => inventory.left_out.push(LeftOut {
-                    what: ids(&records),
-                    label: format!("name {name}"),
-                    why,
-                }),
-            }
-        }
-    }
-
-    /// Takes what names say besides: whatever is no name of a server, and not the zone's own.
-    fn records(&self, servers: &[&Observed], inventory: &mut Inventory) {
-        let known = inventory.ids.iter();
-        let known = known.filter(|(address, _)| address.kind() == record::KIND.name);
-        let known = known.map(|(_, id)| id.as_str());
-        let left_out = inventory.left_out.iter().flat_map(|one| &one.what);
-        let left_out = left_out.filter(|(kind, _)| *kind == record::KIND.name);
-        let known: HashSet<&str> = known.chain(left_out.map(|(_, id)| id.as_str())).collect();
-        let of_others: HashSet<&str> = self
-            .of_kind(server::KIND.name)
-            .filter(|seen| !servers.iter().any(|taken| taken.id == seen.id))
-            .flat_map(|seen| [IPV4_ADDRESS, IPV6_ADDRESS].map(|name| seen.text(name)))
-            .flatten()
-            .collect();
-        let others = self.of_kind(record::KIND.name);
-        let others: Vec<&Observed> = others
-            .filter(|seen| !known.contains(seen.id.as_str()) && !is_of_the_zone(seen))
-            .filter(|seen| self.is_meant(seen))
-            .collect();
-        // A plan stops at what a name leads to besides.
-        let mut elsewhere: HashMap<&str, &Observed> = HashMap::new();
-        for seen in others.iter().filter(|seen| is_leading(seen)) {
-            if self.why_not_record(seen, &of_others).is_some() {
-                elsewhere.insert(seen.text(record::NAME).unwrap_or_default(), seen);
-            }
-        }
-        for seen in others {
-            let text = |name: &str| seen.text(name).unwrap_or_default();
-            let (zone, name) = (text(record::ZONE), text(record::NAME));
-            let (record_type, data) = (text(record::TYPE), text(record::DATA));
-            let names = inventory.draft.records.get(zone);
-            let values = names.and_then(|names| names.get(name)?.get(record_type));
-            let values = values.map(Vec::as_slice).unwrap_or_default();
-            let other = elsewhere.get(name).filter(|_| is_leading(seen));
-            let why = match (self.why_not_record(seen, &of_others), other) {
-                (None, Some(other)) => Some(format!("leads elsewhere too: {}", shown(other))),
-                (None, None) if values.iter().any(|value| value == data) => {
-                    Some("a copy of another".to_owned())
-                }
-                (why, _) => why,
-            };
-            if let Some(why) = why {
-                let left_out = LeftOut::one(seen, &shown(seen), why);
-                inventory.left_out.push(left_out);
-                continue;
-            }
-            if let Some(address) = record::addresses(name, record_type).nth(values.len()) {
-                inventory.ids.insert(address, seen.id.clone());
-            }
-            let names = inventory.draft.records.entry(zone.to_owned());
-            let types = names.or_default().entry(name.to_owned()).or_default();
-            let values = types.entry(record_type.to_owned()).or_default();
-            values.push(data.to_owned());
-        }
-    }
-
-    fn why_not_record(&self, seen: &Observed, of_others: &HashSet<&str>) -> Option<String> {
-        let text = |name: &str| seen.text(name).unwrap_or_default();
-        let (record_type, data) = (text(record::TYPE), text(record::DATA));
-        let mut owners = seen.owners.iter();
-        if let Some(lineage) = owners.find(|owner| *owner != self.lineage) {
-            return Some(format!("of another deployment, with the lineage {lineage}"));
-        }
-        if self.is_recorded(seen) {
-            return Some("in the state already".to_owned());
-        }
-        if of_others.contains(data) {
-            return Some("leads to a server that is not taken over".to_owned());
-        }
-        if RecordData::parse(record_type, data).is_none() {
-            return Some(format!("cloud.json has no such {record_type} records"));
-        }
-        let types = [(record_type.to_owned(), vec![data.to_owned()])].into();
-        let names = [(text(record::NAME).to_owned(), types)].into();
-        let alone = Draft {
-            records: [(text(record::ZONE).to_owned(), names)].into(),
-            ..self.around.clone()
-        };
-        alone.problem().map(|problem| problem.summary)
-    }
-
-    fn why_not_name(
-        &self,
-        name: &str,
-        records: &[&Observed],
-        (to, draft): (&Observed, &DraftServer),
-    ) -> Option<String> {
-        let families = [("A", IPV4_ADDRESS), ("AAAA", IPV6_ADDRESS)];
-        let wanted = families.map(|(record_type, attribute)| (record_type, to.text(attribute)));
-        let is_wanted = |seen: &&&Observed| {
-            let is = (seen.text(record::TYPE), seen.text(record::DATA));
-            let mut wanted = wanted.iter();
-            wanted.any(|(record_type, data)| data.is_some() && is == (Some(*record_type), *data))
-        };
-        let server = name_of(to);
-        if let Some(other) = records.iter().find(|seen| !is_wanted(seen)) {
-            return Some(format!("leads elsewhere too: {}", shown(other)));
-        }
-        for (record_type, _) in wanted.iter().filter(|(_, data)| data.is_some()) {
-            let of_type = |seen: &&&Observed| seen.text(record::TYPE) == Some(record_type);
-            match records.iter().filter(of_type).count() {
-                0 => {
-                    return Some(format!(
-                        "no {record_type} record, which a plan would add for {server}: put it into \
-                         `names` if that is wanted"
-                    ));
-                }
-                1 => {}
-                _ => return Some(format!("the same {record_type} record twice")),
-            }
-        }
-        if let Some(unmeant) = records.iter().find(|seen| !self.is_meant(seen)) {
-            return Some(format!("{} is not in the file", shown(unmeant)));
-        }
-        if let Some(recorded) = records.iter().find(|seen| self.is_recorded(seen)) {
-            return Some(format!("{} is in the state already", shown(recorded)));
-        }
-        let zones = self.of_kind(domain::KIND.name);
-        let zones = zones.filter_map(|zone| zone.text(domain::NAME).map(ToOwned::to_owned));
-        let longest = domain::zone_of(name, &zones.collect()).map(ToOwned::to_owned);
-        let zone = records.first().and_then(|seen| seen.text(record::ZONE));
-        if let Some(longest) = longest.filter(|longest| Some(longest.as_str()) != zone) {
-            let zone = zone.unwrap_or_default();
-            return Some(format!(
-                "in the zone {zone}, and a plan would put it into {longest}"
-            ));
-        }
-        let alone = Draft {
-            servers: vec![DraftServer {
-                names: vec![name.to_owned()],
-                ..draft.clone()
-            }],
-            ..self.around.clone()
-        };
-        alone.problem().map(|problem| problem.summary)
-    }
 }
 
-fn is_leading(seen: &Observed) -> bool {
-    matches!(seen.text(record::TYPE), Some("A" | "AAAA" | "CNAME"))
+fn cannot_have(problem: &Diagnostic) -> String {
+    format!("cloud.json cannot have it: {}", problem.summary)
 }
 
-/// Whether it is the SOA record of its zone, or one of the zone's own name servers.
-fn is_of_the_zone(seen: &Observed) -> bool {
-    match seen.text(record::TYPE) {
-        Some("SOA") => true,
-        Some("NS") => seen.text(record::NAME) == seen.text(record::ZONE),
-        _ => false,
-    }
+/// Why no file can ask for this, as a clause.
+fn unlike(alone: &Draft) -> Option<String> {
+    alone.problem().as_ref().map(cannot_have)
 }
 
-fn ids(records: &[&Observed]) -> Vec<(&'static str, String)> {
-    let ids = records.iter();
-    ids.map(|seen| (seen.kind, seen.id.clone())).collect()
+fn text<'o>(seen: &'o Observed, name: &str) -> &'o str {
+    seen.text(name).unwrap_or_default()
 }
 
-fn name_of(seen: &Observed) -> &str {
-    seen.text(server::NAME).unwrap_or_default()
+/// A text that says something.
+fn said(seen: &Observed, name: &str) -> Option<String> {
+    let text = seen.text(name).filter(|text| !text.is_empty());
+    text.map(ToOwned::to_owned)
 }
 
-fn labelled(seen: &Observed) -> String {
-    format!("server {} ({})", name_of(seen), seen.id)
-}
-
-/// `record www.acme.com A → 192.0.2.1`
-fn shown(seen: &Observed) -> String {
-    let text = |name: &str| seen.text(name).unwrap_or_default();
-    format!(
-        "record {} {} → {}",
-        text(record::NAME),
-        text(record::TYPE),
-        text(record::DATA)
-    )
+fn texts(seen: &Observed, name: &str) -> Vec<String> {
+    let list = seen.attributes.get(name).and_then(Json::as_array);
+    let texts = list.into_iter().flatten().filter_map(Json::as_str);
+    texts.map(ToOwned::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -458,6 +226,7 @@ mod tests {
 
     use super::*;
     use crate::model::Attributes;
+    use crate::resource::server::{self, IMAGE, MADE_FROM, REGION, SIZE};
 
     fn server(id: &str, name: &str, more: &[(&str, &str)]) -> Observed {
         let usual = [(server::NAME, name), (REGION, "nyc3"), (SIZE, "s")];
@@ -497,6 +266,7 @@ mod tests {
             by_id: false,
             lineage: "us",
             recorded: &HashSet::new(),
+            called: &HashMap::new(),
             only: None,
         });
         let drafted = inventory.draft.servers.iter();

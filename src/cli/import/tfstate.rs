@@ -1,16 +1,20 @@
 //! Which resources a Terraform or OpenTofu state holds, in format 4 as both write it. No more is
 //! read of it than ids and what they belong to: a state may hold secrets, and none of it is quoted.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::inventory::{Inventory, LeftOut};
+use super::inventory::{Id, Ids, Inventory, LeftOut};
 use crate::cli::failure::Failure;
 use crate::model::{Diagnostic, escape};
-use crate::resource::{domain, record, server, ssh_key};
+use crate::resource::{domain, firewall, record, reserved_ip, server, ssh_key, volume, vpc};
 
+/// What puts one thing on another, and has an id of its own that means nothing.
+const ATTACHMENT: &str = "digitalocean_volume_attachment";
+const ASSIGNMENT: &str = "digitalocean_reserved_ip_assignment";
+const OLD_ASSIGNMENT: &str = "digitalocean_floating_ip_assignment";
 /// The one version of the format.
 const VERSION: u64 = 4;
 
@@ -19,6 +23,8 @@ const VERSION: u64 = 4;
 pub(super) struct Foreign {
     /// What can be taken over.
     pub(super) claims: Vec<Claim>,
+    /// What says that one of these is on a server, and is nothing by itself.
+    pub(super) attachments: Vec<Attachment>,
     /// What cannot: what the file calls it, and why, as a clause.
     pub(super) others: Vec<(String, String)>,
 }
@@ -28,10 +34,29 @@ pub(super) struct Foreign {
 pub(super) struct Claim {
     /// What the file calls it: `module.a.digitalocean_droplet.web[0]`.
     pub(super) label: String,
+    /// What it is called in it, in a word: `web-0`.
+    pub(super) name: String,
     pub(super) kind: &'static str,
     pub(super) id: String,
     /// The fingerprint of a key.
     pub(super) fingerprint: Option<String>,
+}
+
+/// That something is on a server.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Attachment {
+    label: String,
+    kind: &'static str,
+    id: String,
+    server: String,
+}
+
+/// What a resource of the file is to us.
+enum Known {
+    /// A thing of that kind, with that id.
+    Thing(&'static str, String),
+    /// Something of that kind and that id is on the server with this one.
+    Attached(&'static str, String, String),
 }
 
 #[derive(Deserialize)]
@@ -66,6 +91,9 @@ struct Instance {
 struct Attributes {
     id: Option<Json>,
     fingerprint: Option<Json>,
+    volume_id: Option<Json>,
+    ip_address: Option<Json>,
+    droplet_id: Option<Json>,
 }
 
 /// Reads such a file, which is called `name`.
@@ -108,12 +136,19 @@ pub(super) fn read(name: &str, text: &[u8]) -> Result<Foreign, Diagnostic> {
         }
         for instance in &resource.instances {
             let label = resource.label_of(instance);
-            match resource.claim(instance) {
-                Ok((kind, id)) => foreign.claims.push(Claim {
+            match resource.known(instance) {
+                Ok(Known::Thing(kind, id)) => foreign.claims.push(Claim {
                     label,
+                    name: resource.name_of(instance),
                     kind,
                     id,
                     fingerprint: instance.fingerprint(),
+                }),
+                Ok(Known::Attached(kind, id, server)) => foreign.attachments.push(Attachment {
+                    label,
+                    kind,
+                    id,
+                    server,
                 }),
                 Err(why) => foreign.others.push((label, why.to_owned())),
             }
@@ -124,9 +159,17 @@ pub(super) fn read(name: &str, text: &[u8]) -> Result<Foreign, Diagnostic> {
 
 impl Foreign {
     /// The kinds and ids of what can be taken over.
-    pub(super) fn meant(&self) -> HashSet<(&'static str, String)> {
+    pub(super) fn meant(&self) -> Ids {
         let claims = self.claims.iter();
         claims.map(|claim| (claim.kind, claim.id.clone())).collect()
+    }
+
+    /// What the file calls them.
+    pub(super) fn called(&self) -> HashMap<Id, String> {
+        let claims = self.claims.iter();
+        claims
+            .map(|claim| ((claim.kind, claim.id.clone()), claim.name.clone()))
+            .collect()
     }
 
     /// What of the file was not taken, each as the file calls it. `key` is the fingerprint of the
@@ -157,9 +200,37 @@ impl Foreign {
             }
             (!is_taken(claim)).then(|| left_out(&claim.label, why(claim)))
         });
+        let attachments = self.attachments.iter().filter_map(|attachment| {
+            let why = attachment.why_not(inventory)?;
+            Some(left_out(&attachment.label, why))
+        });
         let others = self.others.iter();
         let others = others.map(|(label, why)| left_out(label, why.clone()));
-        claims.chain(others).collect()
+        claims.chain(attachments).chain(others).collect()
+    }
+}
+
+impl Attachment {
+    /// Why cloud.json does not say so, as a clause.
+    fn why_not(&self, inventory: &Inventory) -> Option<String> {
+        let name = |kind: &str, id: &str| {
+            let mut taken = inventory.ids.iter();
+            let taken = taken.find(|(address, known)| address.kind() == kind && *known == id);
+            taken.map(|(address, _)| address.name().to_owned())
+        };
+        let Some(what) = name(self.kind, &self.id) else {
+            return Some("what it puts on a server is not taken over".to_owned());
+        };
+        let Some(server) = name(server::KIND.name, &self.server) else {
+            return Some("its server is not taken over".to_owned());
+        };
+        let mut servers = inventory.draft.servers.iter();
+        let draft = servers.find(|draft| draft.name == server)?;
+        let is_on_it = match self.kind {
+            kind if kind == volume::KIND.name => draft.volumes.contains(&what),
+            _ => draft.reserved_ip.as_deref() == Some(&what),
+        };
+        (!is_on_it).then(|| format!("{what} is not on {server} in the account"))
     }
 }
 
@@ -185,8 +256,23 @@ impl Resource {
         }
     }
 
-    /// The kind and the id; why not, if it cannot be taken over.
-    fn claim(&self, instance: &Instance) -> Result<(&'static str, String), &'static str> {
+    /// A name for what has none in the account.
+    fn name_of(&self, instance: &Instance) -> String {
+        let key = match &instance.index_key {
+            Some(Json::String(key)) => Some(key.clone()),
+            other => other.as_ref().map(ToString::to_string),
+        };
+        match key {
+            // By the words that say nothing, all are called alike.
+            Some(key) if matches!(self.name.as_str(), "this" | "main" | "default") => key,
+            Some(key) => format!("{}-{key}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// What it is to us; why not, if it cannot be taken over. What the attributes are called is in
+    /// the schemas of the official provider (digitalocean/volume, digitalocean/reservedip).
+    fn known(&self, instance: &Instance) -> Result<Known, &'static str> {
         if self.mode != "managed" {
             return Err("a data source, which manages nothing");
         }
@@ -195,18 +281,37 @@ impl Resource {
             "digitalocean_ssh_key" => ssh_key::KIND.name,
             "digitalocean_domain" => domain::KIND.name,
             "digitalocean_record" => record::KIND.name,
+            "digitalocean_vpc" => vpc::KIND.name,
+            "digitalocean_firewall" => firewall::KIND.name,
+            "digitalocean_volume" | ATTACHMENT => volume::KIND.name,
+            "digitalocean_reserved_ip" | "digitalocean_floating_ip" => reserved_ip::KIND.name,
+            ASSIGNMENT | OLD_ASSIGNMENT => reserved_ip::KIND.name,
+            "digitalocean_project" | "digitalocean_project_resources" => {
+                return Err("cloud.json has no projects; what is in one stays in it");
+            }
+            "digitalocean_tag" => {
+                return Err("a tag is made when something carries it: servers name theirs");
+            }
             _ => return Err("no kind of resource that cloud.json has"),
         };
         if instance.deposed.as_ref().is_some_and(|key| !key.is_empty()) {
             return Err("deposed: replaced, and yet to be destroyed");
         }
-        let attributes = instance.attributes.as_ref();
-        let id = match attributes.and_then(|all| all.id.as_ref()) {
-            Some(Json::String(id)) => id.clone(),
-            Some(Json::Number(id)) => id.to_string(),
-            _ => return Err("without an id in the file"),
+        let id = |what: fn(&Attributes) -> &Option<Json>| match instance
+            .attributes
+            .as_ref()
+            .and_then(|all| what(all).as_ref())
+        {
+            Some(Json::String(id)) => Ok(id.clone()),
+            Some(Json::Number(id)) => Ok(id.to_string()),
+            _ => Err("without an id in the file"),
         };
-        Ok((kind, id))
+        let of = match self.resource_type.as_str() {
+            ATTACHMENT => id(|all| &all.volume_id)?,
+            ASSIGNMENT | OLD_ASSIGNMENT => id(|all| &all.ip_address)?,
+            _ => return Ok(Known::Thing(kind, id(|all| &all.id)?)),
+        };
+        Ok(Known::Attached(kind, of, id(|all| &all.droplet_id)?))
     }
 }
 

@@ -44,7 +44,7 @@ const PROTOCOLS: &[&str] = &["tcp", "udp", "icmp"];
 const OTHERS: [&str; 3] = ["load_balancer:", "kubernetes:", "droplet:"];
 
 /// What goes out where nothing is said, as DigitalOcean's console proposes it.
-pub(super) fn everything() -> BTreeSet<Rule> {
+pub(in crate::config) fn everything() -> BTreeSet<Rule> {
     let rule = |protocol: &str, peer: &str| Rule {
         protocol: protocol.to_owned(),
         ports: (protocol != "icmp").then(|| firewall::ALL_PORTS.to_owned()),

@@ -14,7 +14,7 @@ use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::adapter::{self, required};
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
-use crate::resource::firewall::{INBOUND, KIND, NAME, OUTBOUND, TAGS, TAGS_AS_SPELT};
+use crate::resource::firewall::{INBOUND, KIND, NAME, OUTBOUND, SERVERS, TAGS, TAGS_AS_SPELT};
 
 use super::client::{ReadClient, WriteClient};
 use super::server::{make_tag, tags_refused};
@@ -344,16 +344,22 @@ fn from_wire(firewall: &Firewall) -> Observed {
     let outbound = outbound.map(|rule| (&*rule.protocol, &*rule.ports, &rule.destinations));
     let tags = firewall.tags.iter().flatten();
     let tags: BTreeSet<String> = tags.map(|tag| tag.to_ascii_lowercase()).collect();
+    let mut attributes = Attributes::from([
+        (NAME.to_owned(), Json::from(firewall.name.as_str())),
+        (TAGS.to_owned(), tags.into_iter().collect()),
+        (INBOUND.to_owned(), normal(inbound)),
+        (OUTBOUND.to_owned(), normal(outbound)),
+    ]);
+    let droplets = firewall.droplet_ids.iter().flatten();
+    let droplets: Vec<String> = droplets.map(ToString::to_string).collect();
+    if !droplets.is_empty() {
+        attributes.insert(SERVERS.to_owned(), droplets.into());
+    }
     Observed {
         kind: KIND.name,
         account: Arc::default(),
         id: firewall.id.clone(),
-        attributes: Attributes::from([
-            (NAME.to_owned(), Json::from(firewall.name.as_str())),
-            (TAGS.to_owned(), tags.into_iter().collect()),
-            (INBOUND.to_owned(), normal(inbound)),
-            (OUTBOUND.to_owned(), normal(outbound)),
-        ]),
+        attributes,
         owners: Vec::new(),
         readiness,
         monthly: None,

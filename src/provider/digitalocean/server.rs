@@ -58,7 +58,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
     fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
             let mut listed = listing::servers(client, scope).await?;
-            backup_policy::of_listed(client, scope.desired, &mut listed.found).await?;
+            backup_policy::of_listed(client, scope, &mut listed.found).await?;
             Ok(listed)
         }
         .boxed()

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value as Json, json};
 
-use crate::model::{Attributes, Desired, Money, Observed};
-use crate::provider::{Error, Target};
+use crate::model::{Attributes, Money, Observed};
+use crate::provider::{Error, Scope, Target};
 use crate::resource::server::{
     BACKUP_POLICY, BACKUPS, DAILY_BACKUPS_PERCENT, LOCKED, WEEKLY_BACKUPS_PERCENT,
 };
@@ -17,14 +17,18 @@ use super::DROPLETS;
 /// The actions that give a Droplet another policy.
 const CHANGES: [&str; 2] = ["enable_backups", "change_backup_policy"];
 
-/// Tells of all that were listed when they are backed up, if cloud.json asks for that of any.
+/// Tells of all that were listed when they are backed up, if cloud.json asks for that of any, or
+/// somebody wants to know all.
 pub(super) async fn of_listed(
     client: &ReadClient,
-    desired: &[&Desired],
+    scope: Scope<'_>,
     found: &mut [Observed],
 ) -> Result<(), Error> {
-    let mut desired = desired.iter();
-    if !desired.any(|one| one.attributes.contains_key(BACKUP_POLICY)) {
+    let mut desired = scope.desired.iter();
+    let is_asked_for = desired.any(|one| one.attributes.contains_key(BACKUP_POLICY));
+    let mut backed_up = found.iter().map(|server| server.attributes.get(BACKUPS));
+    let is_of_interest = scope.in_full && backed_up.any(|backups| backups == Some(&true.into()));
+    if !is_asked_for && !is_of_interest {
         return Ok(());
     }
     let path = format!("{DROPLETS}/backups/policies");

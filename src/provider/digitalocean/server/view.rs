@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use crate::model::{Attributes, Money, Observed, Readiness};
 use crate::resource::server::{
     BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, ID, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND,
-    LOCKED, MADE_FROM, NAME, NETWORKS, OFF, ON, POWER, PRIVATE_IPV4, REGION, SIZE, TAGS, VPC,
-    private_ipv4,
+    LOCKED, MADE_FROM, MONITORING, NAME, NETWORKS, OFF, ON, POWER, PRIVATE_IPV4, REGION, SIZE,
+    TAGS, VPC, private_ipv4,
 };
 
 use super::super::wire::{Droplet, NetworkV4, NetworkV6};
@@ -46,6 +46,9 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
     ]);
     if let Some(vpc) = droplet.vpc_uuid {
         attributes.insert(VPC.to_owned(), vpc.into());
+    }
+    if has("monitoring") {
+        attributes.insert(MONITORING.to_owned(), true.into());
     }
     if droplet.locked {
         attributes.insert(LOCKED.to_owned(), true.into());
