@@ -134,6 +134,7 @@ scenarios! {
     import_by_id,
     import_by_id_at_rackspace,
     import_by_id_cut_off,
+    import_by_id_of_other_kinds,
     import_from_tfstate,
     import_that_differs,
     key_changed,

@@ -152,11 +152,38 @@ fn on_no_server(facts: &Facts<'_>, desired: &Desired) -> Diagnostic {
             ),
         None => Diagnostic::error(format!("no server has {address}"))
             .detail("a reserved IP is made for the server that it is to be on")
-            .hint(format!(
-                "name it at a server, \"reserved_ip\": \"{name}\", or take it out of `reserved_ips`"
-            )),
+            .hint(match nobodys(facts, desired).as_slice() {
+                [] => format!(
+                    "name it at a server, \"reserved_ip\": \"{name}\", or take it out of \
+                     `reserved_ips`"
+                ),
+                [only] => format!(
+                    "name it at a server, \"reserved_ip\": \"{name}\"; or, if it is {only}, \
+                     `cloudbuilder import {address} {only}`"
+                ),
+                several => format!(
+                    "name it at a server, \"reserved_ip\": \"{name}\"; or, if it is one of {}, \
+                     `cloudbuilder import {address} ADDRESS`",
+                    several.join(", ")
+                ),
+            }),
     };
     told.at(desired.place.clone())
+}
+
+/// The addresses of its account that are on no server and in no state.
+fn nobodys<'f>(facts: &Facts<'f>, desired: &'f Desired) -> Vec<&'f str> {
+    let is_recorded = |id: &str| {
+        let mut recorded = facts.recorded.values();
+        recorded.any(|recorded| {
+            recorded.address.kind() == KIND.name
+                && recorded.account == desired.account
+                && recorded.id == id
+        })
+    };
+    let all = facts.in_account(&desired.account, KIND.name);
+    let free = all.filter(|seen| seen.text(SERVER).is_none() && !is_recorded(&seen.id));
+    free.map(|seen| seen.id.as_str()).collect()
 }
 
 /// It never leaves its region.

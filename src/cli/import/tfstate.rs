@@ -290,7 +290,7 @@ impl Resource {
                 return Err("cloud.json has no projects; what is in one stays in it");
             }
             "digitalocean_tag" => {
-                return Err("a tag is made when something carries it: servers name theirs");
+                return Err("cloud.json names tags at what carries them");
             }
             _ => return Err("no kind of resource that cloud.json has"),
         };

@@ -132,8 +132,8 @@ impl Stock<'_> {
     fn besides(&self, seen: &Observed, label: &str) -> Option<Diagnostic> {
         let servers = self.behind(seen);
         (!servers.is_empty()).then(|| {
-            Diagnostic::note(format!("{label} is for single servers, too")).detail(format!(
-                "{} stay behind it; cloud.json has firewalls for tags, and does not say so",
+            Diagnostic::note(format!("{label} is for single servers besides")).detail(format!(
+                "it stays so for {}, although cloud.json does not say it",
                 servers.join(", ")
             ))
         })

@@ -32,16 +32,15 @@ impl Stock<'_> {
         let others = self.of_kind(record::KIND.name);
         let others: Vec<&Observed> = others
             .filter(|seen| !known.contains(seen.id.as_str()) && !is_of_the_zone(seen))
-            .filter(|seen| self.is_meant(seen))
             .collect();
         // A plan stops at what a name leads to besides.
         let mut elsewhere: HashMap<&str, &Observed> = HashMap::new();
         for seen in others.iter().filter(|seen| is_leading(seen)) {
-            if self.why_not_record(seen, &of_others).is_some() {
+            if !self.is_meant(seen) || self.why_not_record(seen, &of_others).is_some() {
                 elsewhere.insert(seen.text(record::NAME).unwrap_or_default(), seen);
             }
         }
-        for seen in others {
+        for seen in others.into_iter().filter(|seen| self.is_meant(seen)) {
             let text = |name: &str| seen.text(name).unwrap_or_default();
             let (zone, name) = (text(record::ZONE), text(record::NAME));
             let (record_type, data) = (text(record::TYPE), text(record::DATA));
