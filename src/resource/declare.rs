@@ -326,11 +326,8 @@ impl<'a> Declaration<'a> {
             let backup_policy = backup_policy(&policy.value);
             attributes.insert(server::BACKUP_POLICY, backup_policy.into());
             places.insert(server::BACKUP_POLICY, policy.place.clone());
-        } else if let Some(had) = recorded.and_then(|had| had.attributes.get(server::BACKUP_POLICY))
-            && wanted.backups.value
-        {
-            // Nothing is said of when: it stays as it was asked for, and costs what that costs.
-            attributes.insert(server::BACKUP_POLICY, had.clone().into());
+        } else if let Some(policy) = recorded.and_then(|had| unsaid_policy(wanted, had)) {
+            attributes.insert(server::BACKUP_POLICY, policy.into());
         }
         let snapshot = wanted.lifecycle.snapshot.as_ref();
         if let Some(snapshot) = snapshot.filter(|said| said.value) {
@@ -489,6 +486,19 @@ fn dns_of<'a>(setting: &Setting<'a>, account: &'a str) -> &'a str {
     let view = setting.accounts.get(account);
     let other = view.and_then(|view| view.dns_in.as_deref());
     other.unwrap_or(account)
+}
+
+/// When a server is backed up for which something was said of that once, and nothing is now: as it
+/// was asked for, which costs what that costs. Once they are off that is over, and does not come back
+/// with them: then they are daily ones, as with any other.
+fn unsaid_policy(wanted: &Server, recorded: &Recorded) -> Option<Json> {
+    let had = recorded.attributes.get(server::BACKUP_POLICY)?;
+    let was_on = recorded.attributes.get(server::BACKUPS) == Some(&true.into());
+    match (wanted.backups.value, was_on) {
+        (true, false) => Some(json!({"plan": "daily", "hour": 0})),
+        (true, true) => had.is_object().then(|| had.clone()),
+        (false, _) => had.is_object().then_some(Json::Null),
+    }
 }
 
 fn backup_policy(policy: &BackupPolicy) -> Json {

@@ -231,6 +231,7 @@ fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>)
     match (attribute, after_text) {
         (POWER, Some(OFF)) => "shut down".to_owned(),
         (POWER, _) => "start".to_owned(),
+        (BACKUP_POLICY, _) if after.known() == Some(&Json::Null) => "no backup policy".to_owned(),
         // Along with that they are on.
         (BACKUP_POLICY, _) if before.is_null() => policy(after),
         (BACKUP_POLICY, _) => format!("backups {}", policy(after)),
