@@ -117,7 +117,10 @@ async fn rebuild(
     let kept = store.set_aside()?;
     store.save(&mut state)?;
 
-    terminal.diagnose(&left_behind(&found, &state), &configuration.sources);
+    let kept_from = before.as_ref().filter(|_| is_own);
+    let mut lost = left_behind(&found, &state);
+    lost.extend(no_longer_kept(&found, &state, kept_from));
+    terminal.diagnose(&lost, &configuration.sources);
     if let Some(kept) = kept {
         let held = before.as_ref().map_or_else(String::new, |before| {
             format!("; it records {}", counted(before))
@@ -448,6 +451,44 @@ fn left_behind(found: &Found, state: &State) -> Vec<Diagnostic> {
             ))
         })
         .collect()
+}
+
+/// What was said of things that are recorded only for their mark, and only the old state knew: that
+/// nothing may delete them, and what comes before.
+fn no_longer_kept(found: &Found, state: &State, before: Option<&State>) -> Option<Diagnostic> {
+    let wanted: BTreeSet<&Address> = found.desired.iter().map(|d| &d.address).collect();
+    let is_known = |recorded: &Recorded| {
+        let kept = before.and_then(|before| before.resources.get(&recorded.address));
+        kept.is_some_and(|kept| (&kept.id, &kept.account) == (&recorded.id, &recorded.account))
+    };
+    let is_kept = |address: &Address| {
+        let kind = KINDS.iter().find(|kind| kind.name == address.kind());
+        kind.is_some_and(|kind| kind.protected_by.is_some() || kind.copied.is_some())
+    };
+    let lost: Vec<String> = state
+        .resources
+        .values()
+        .filter(|one| is_kept(&one.address) && !wanted.contains(&one.address) && !is_known(one))
+        .map(|one| one.address.to_string())
+        .collect();
+    let (them, are) = match lost.len() {
+        0 => return None,
+        1 => ("it", "is"),
+        _ => ("they", "are"),
+    };
+    let warning = Diagnostic::warning(format!(
+        "nobody knows any more whether {} {are} to be kept",
+        lost.join(", ")
+    ));
+    Some(
+        warning
+            .detail(format!(
+                "`protect` and `on_destroy` of what is not in cloud.json were in the old state alone; \
+                 {them} {are} recorded without, so the next apply deletes {}, and takes no snapshot",
+                if lost.len() == 1 { "it" } else { "them" }
+            ))
+            .hint("put into cloud.json again, with `protect` or `on_destroy`, what is to be kept"),
+    )
 }
 
 /// `2 servers, 4 records, 1 ssh_key`.
