@@ -261,8 +261,8 @@ mod tests {
         "icmp 0.0.0.0/0",
         "icmp ::/0",
         "tcp 22 10.0.0.0/8",
-        "tcp 22 203.0.113.7/32",
         "tcp 22 2001:db8::7/128",
+        "tcp 22 203.0.113.7/32",
         "tcp 22 droplet:7",
         "tcp 80-443 tag:db:1",
         "udp all 0.0.0.0/0",
@@ -383,7 +383,7 @@ mod tests {
         );
         let rules = [
             r#"{"icmp": true, "from": ["anywhere"]}"#,
-            r#"{"tcp": "22", "from": ["10.0.0.0/8", "203.0.113.7", "2001:db8::7", "droplet:7"]}"#,
+            r#"{"tcp": "22", "from": ["10.0.0.0/8", "2001:db8::7", "203.0.113.7", "droplet:7"]}"#,
         ];
         let rules = rules.map(|rule| format!("                {rule},\n"));
         assert!(text.contains(&rules.concat()), "{text}");

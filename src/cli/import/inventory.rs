@@ -224,22 +224,20 @@ fn texts(seen: &Observed, name: &str) -> Vec<String> {
 mod tests {
     use std::sync::Arc;
 
-    use super::*;
-    use crate::model::Attributes;
-    use crate::resource::server::{self, IMAGE, MADE_FROM, REGION, SIZE};
+    use serde_json::json;
 
-    fn server(id: &str, name: &str, more: &[(&str, &str)]) -> Observed {
-        let usual = [(server::NAME, name), (REGION, "nyc3"), (SIZE, "s")];
-        let attributes: Attributes = usual
-            .iter()
-            .chain(more)
-            .map(|&(name, value)| (name.to_owned(), value.into()))
-            .collect();
+    use super::*;
+    use crate::resource::server::{self, IMAGE, MADE_FROM, REGION, SIZE};
+    use crate::resource::{firewall, volume};
+
+    fn seen(kind: &'static str, id: &str, attributes: &[(&str, Json)]) -> Observed {
+        let attributes = attributes.iter();
+        let attributes = attributes.map(|(name, value)| ((*name).to_owned(), value.clone()));
         Observed {
-            kind: server::KIND.name,
+            kind,
             account: Arc::from("default"),
             id: id.to_owned(),
-            attributes,
+            attributes: attributes.collect(),
             owners: Vec::new(),
             readiness: Readiness::Ready,
             monthly: None,
@@ -247,19 +245,15 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_what_a_file_can_ask_for_is_taken() {
-        let mut booting = server("5", "booting", &[(IMAGE, "debian")]);
-        booting.readiness = Readiness::Pending("it boots".to_owned());
-        let observed = [
-            server("1", "slug", &[(IMAGE, "debian")]),
-            server("2", "snapshot", &[(MADE_FROM, "77")]),
-            server("3", "volume", &[]),
-            server("4", "under_score", &[(IMAGE, "debian")]),
-            booting,
-        ];
-        let inventory = take(&Stock {
-            observed: &observed,
+    fn server(id: &str, name: &str, more: &[(&str, Json)]) -> Observed {
+        let usual = [(server::NAME, name), (REGION, "nyc3"), (SIZE, "s")];
+        let usual = usual.map(|(name, value)| (name, value.into()));
+        seen(server::KIND.name, id, &[&usual[..], more].concat())
+    }
+
+    fn taken(observed: &[Observed]) -> Inventory {
+        take(&Stock {
+            observed,
             catalog: &Catalog::default(),
             around: &Draft::default(),
             region_by_server: true,
@@ -268,21 +262,139 @@ mod tests {
             recorded: &HashSet::new(),
             called: &HashMap::new(),
             only: None,
-        });
+        })
+    }
+
+    fn reasons(inventory: &Inventory) -> Vec<&str> {
+        let left_out = inventory.left_out.iter();
+        left_out.map(|one| one.why.as_str()).collect()
+    }
+
+    #[test]
+    fn only_what_a_file_can_ask_for_is_taken() {
+        let debian = || [(IMAGE, "debian".into())];
+        let mut booting = server("5", "booting", &debian());
+        booting.readiness = Readiness::Pending("it boots".to_owned());
+        let inventory = taken(&[
+            server("1", "slug", &debian()),
+            server("2", "snapshot", &[(MADE_FROM, "77".into())]),
+            server("3", "volume", &[]),
+            server("4", "under_score", &debian()),
+            booting,
+        ]);
         let drafted = inventory.draft.servers.iter();
         let drafted: Vec<(&str, &str)> = drafted
             .map(|server| (server.name.as_str(), server.image.as_str()))
             .collect();
         assert_eq!(drafted, [("slug", "debian"), ("snapshot", "77")]);
-        let left_out = inventory.left_out.iter();
-        let left_out: Vec<&str> = left_out.map(|one| one.why.as_str()).collect();
         assert_eq!(
-            left_out,
+            reasons(&inventory),
             [
                 "the account does not say what image it was made from",
                 "cloud.json cannot have it: server name `under_score` holds `_`, which no \
                  hostname can have",
                 "not ready: it boots",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_firewall_is_taken_whole_or_not_at_all() {
+        let firewall = |name: &str, more: &[(&str, Json)]| {
+            let name = [(firewall::NAME, name.into())];
+            seen(firewall::KIND.name, "f", &[&name[..], more].concat())
+        };
+        let rules = |rules: Json| {
+            let tags = (firewall::TAGS, json!(["web"]));
+            let outbound = (firewall::OUTBOUND, json!(["icmp ::/0"]));
+            firewall("web", &[tags, (firewall::INBOUND, rules), outbound])
+        };
+        let one = taken(&[rules(json!(["tcp all tag:db", "udp 53 kubernetes:k-1"]))]);
+        assert_eq!(reasons(&one), Vec::<&str>::new());
+        let ids = [(firewall::address("web"), "f".to_owned())];
+        assert_eq!(one.ids, ids.into());
+        for (other, why) in [
+            (
+                rules(json!([
+                    "gre all 10.0.0.0/8",
+                    "tcp 22 ::/0",
+                    "tcp 22,80 ::/0"
+                ])),
+                "it has rules that cloud.json cannot have: gre all 10.0.0.0/8, tcp 22,80 ::/0",
+            ),
+            (
+                rules(json!(["tcp 22 elsewhere"])),
+                "it has a rule that cloud.json cannot have: tcp 22 elsewhere",
+            ),
+            (
+                firewall("web", &[(firewall::TAGS, json!([]))]),
+                "for no tag, and cloud.json has firewalls for tags",
+            ),
+            (
+                firewall("web", &[]),
+                "the account does not say for which tags it is: write it into `firewalls`, then \
+                 `import firewall.NAME ID`",
+            ),
+        ] {
+            let inventory = taken(&[other]);
+            assert_eq!(reasons(&inventory), [why]);
+            assert!(inventory.ids.is_empty() && inventory.draft.firewalls.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_a_server_can_be_without_does_not_keep_it_out() {
+        let policy = json!({"plan": "daily", "hour": 3});
+        let more = [
+            (IMAGE, "debian".into()),
+            (server::BACKUPS, true.into()),
+            (server::BACKUP_POLICY, policy),
+            (server::TAGS, json!(["with space"])),
+        ];
+        let inventory = taken(&[server("1", "web", &more)]);
+        let web = &inventory.draft.servers[0];
+        assert_eq!(
+            (web.backups.clone(), web.tags.len()),
+            (Some(true.into()), 0)
+        );
+        assert_eq!(inventory.remarks.len(), 1);
+        assert_eq!(
+            inventory.remarks[0].summary,
+            "not all of server web is written"
+        );
+    }
+
+    #[test]
+    fn a_volume_stays_with_its_server() {
+        let volume = |id: &str, name: &str, server: Json| {
+            let usual = [
+                (volume::NAME, name.into()),
+                (volume::REGION, "nyc3".into()),
+                (volume::SIZE_GB, 10.into()),
+                (volume::SERVER, server),
+            ];
+            seen(volume::KIND.name, id, &usual)
+        };
+        let inventory = taken(&[
+            server("1", "web", &[(IMAGE, "debian".into())]),
+            server("2", "unknown", &[]),
+            volume("a", "data", "1".into()),
+            volume("b", "spare", Json::Null),
+            volume("c", "held", "2".into()),
+            volume("d", "Upper", Json::Null),
+            volume("e", "of-nobody", "7".into()),
+        ]);
+        assert_eq!(inventory.draft.servers[0].volumes, ["data"]);
+        let drafted = inventory.draft.volumes.iter();
+        let drafted: Vec<&str> = drafted.map(|volume| volume.name.as_str()).collect();
+        assert_eq!(drafted, ["data", "spare"]);
+        assert_eq!(inventory.draft.problem(), None);
+        assert_eq!(
+            reasons(&inventory)[1..],
+            [
+                "on server unknown, which is not taken over",
+                "cloud.json cannot have it: volume name `Upper` is none that a volume can have",
+                "on server 7, which is not taken over",
             ]
         );
     }

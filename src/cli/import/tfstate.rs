@@ -375,4 +375,49 @@ mod tests {
         let others: Vec<&str> = others.map(|(label, _)| label.as_str()).collect();
         assert_eq!(others, [web, web, "data.digitalocean_domain.d"]);
     }
+
+    #[test]
+    fn what_only_attaches_is_nothing_by_itself_and_instances_have_names() {
+        let text = r#"{"version": 4, "resources": [
+            {"mode": "managed", "type": "digitalocean_reserved_ip", "name": "public", "instances": [
+                {"index_key": 0, "attributes": {"id": "192.0.2.1"}},
+                {"index_key": "www", "attributes": {"id": "192.0.2.2"}}]},
+            {"mode": "managed", "type": "digitalocean_floating_ip", "name": "this", "instances": [
+                {"index_key": "old", "attributes": {"id": "192.0.2.3"}}]},
+            {"mode": "managed", "type": "digitalocean_volume", "name": "this", "instances": [
+                {"attributes": {"id": "v-1"}}]},
+            {"mode": "managed", "type": "digitalocean_volume_attachment", "name": "a", "instances": [
+                {"attributes": {"id": "7-v-1-x", "droplet_id": 7, "volume_id": "v-1"}},
+                {"attributes": {"id": "7-v-2-x", "droplet_id": 7}}]},
+            {"mode": "managed", "type": "digitalocean_reserved_ip_assignment", "name": "b",
+             "instances": [
+                {"attributes": {"id": "7-192.0.2.1-x", "droplet_id": 7, "ip_address": "192.0.2.1"}}]}
+            ]}"#;
+        let foreign = read("x.tfstate", text.as_bytes()).unwrap();
+        let named = foreign.claims.iter();
+        let named: Vec<(&str, &str)> = named
+            .map(|claim| (claim.name.as_str(), claim.id.as_str()))
+            .collect();
+        let expected = [
+            ("public-0", "192.0.2.1"),
+            ("public-www", "192.0.2.2"),
+            ("old", "192.0.2.3"),
+            ("this", "v-1"),
+        ];
+        assert_eq!(named, expected);
+        let attached = foreign.attachments.iter();
+        let attached: Vec<(&str, &str, &str)> = attached
+            .map(|one| (one.kind, one.id.as_str(), one.server.as_str()))
+            .collect();
+        let expected = [
+            (volume::KIND.name, "v-1", "7"),
+            (reserved_ip::KIND.name, "192.0.2.1", "7"),
+        ];
+        assert_eq!(attached, expected);
+        let [(label, why)] = foreign.others.as_slice() else {
+            panic!("{:?}", foreign.others);
+        };
+        assert_eq!(label, "digitalocean_volume_attachment.a");
+        assert_eq!(why, "without an id in the file");
+    }
 }

@@ -95,6 +95,13 @@ impl Stock<'_> {
         if let Some(why) = self.why_not(seen) {
             return Some(why);
         }
+        if !seen.attributes.contains_key(firewall::TAGS) {
+            return Some(
+                "the account does not say for which tags it is: write it into `firewalls`, then \
+                 `import firewall.NAME ID`"
+                    .to_owned(),
+            );
+        }
         if draft.tags.is_empty() {
             return Some(match self.behind(seen).as_slice() {
                 [] => "for no tag, and cloud.json has firewalls for tags".to_owned(),
