@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use crate::config::Draft;
 use crate::model::{Address, Catalog, Diagnostic, Observed, Readiness};
-use crate::resource::domain;
+use crate::resource::{domain, server};
 
 mod attached;
 mod names;
@@ -100,6 +101,17 @@ impl LeftOut {
     }
 }
 
+/// The tags of whatever has any.
+const TAGS: &str = server::TAGS;
+
+/// Whether DigitalOcean gave a tag to what it made for a cluster of its Kubernetes: "All node pools
+/// are automatically tagged `k8s`, `k8s-worker`, and `k8s:$K8S_CLUSTER_ID`" (its documentation of the
+/// API, node pools).
+fn is_of_a_cluster(tag: &str) -> bool {
+    let cluster = tag.strip_prefix("k8s:");
+    cluster.is_some_and(|id| Uuid::try_parse(id).is_ok())
+}
+
 /// A note for each reason.
 pub(super) fn notes(left_out: &[LeftOut]) -> Vec<Diagnostic> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
@@ -159,6 +171,10 @@ impl<'a> Stock<'a> {
         }
         if self.is_recorded(seen) {
             return Some("in the state already".to_owned());
+        }
+        // It makes, replaces and deletes them as it needs them.
+        if texts(seen, TAGS).iter().any(|tag| is_of_a_cluster(tag)) {
+            return Some("of a Kubernetes cluster, which looks after it itself".to_owned());
         }
         match &seen.readiness {
             Readiness::Ready => None,
@@ -227,7 +243,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::server::{self, IMAGE, MADE_FROM, REGION, SIZE};
+    use crate::resource::server::{IMAGE, MADE_FROM, REGION, SIZE};
     use crate::resource::{firewall, volume};
 
     fn seen(kind: &'static str, id: &str, attributes: &[(&str, Json)]) -> Observed {
@@ -362,6 +378,28 @@ mod tests {
             inventory.remarks[0].summary,
             "not all of server web is written"
         );
+    }
+
+    #[test]
+    fn what_a_cluster_of_kubernetes_looks_after_is_left_to_it() {
+        let cluster = "k8s:bd5f5959-5e1e-4205-a714-a914373942af";
+        let tagged = |id: &str, tags: Json| {
+            let image = (IMAGE, "debian".into());
+            server(id, id, &[image, (server::TAGS, tags)])
+        };
+        let firewall = [
+            (firewall::NAME, "k8s-public".into()),
+            (firewall::TAGS, json!([cluster])),
+        ];
+        let inventory = taken(&[
+            tagged("own", json!(["k8s", "k8s:worker"])),
+            tagged("node", json!(["k8s", "k8s-worker", cluster])),
+            seen(firewall::KIND.name, "f", &firewall),
+        ]);
+        let ids = [(server::address("own"), "own".to_owned())];
+        assert_eq!(inventory.ids, ids.into());
+        let why = "of a Kubernetes cluster, which looks after it itself";
+        assert_eq!(reasons(&inventory), [why, why]);
     }
 
     #[test]
