@@ -27,6 +27,8 @@ pub const INBOUND: &str = "inbound";
 pub const OUTBOUND: &str = "outbound";
 /// The ids of the servers that somebody put behind it one by one, whatever their tags are.
 pub const SERVERS: &str = "servers";
+/// Whether it is the one that servers are behind for which nothing is asked.
+pub const DEFAULT: &str = "default";
 /// Its id, for the servers behind it, where these are put behind it one by one.
 pub const ID: &str = "id";
 /// What comes before the name of a firewall in a rule, where that stands for the servers behind it.
@@ -63,6 +65,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(OUTBOUND, "outbound rules", OnChange::Update),
     attribute(ID, "id", OnChange::Computed),
     attribute(SERVERS, "servers", OnChange::Seen),
+    attribute(DEFAULT, "default", OnChange::Seen),
 ];
 
 /// Whether servers are put behind firewalls one by one, whatever their tags are in the account.

@@ -244,7 +244,7 @@ mod tests {
 
     use super::*;
     use crate::resource::server::{IMAGE, MADE_FROM, REGION, SIZE};
-    use crate::resource::{firewall, volume};
+    use crate::resource::{firewall, volume, vpc};
 
     fn seen(kind: &'static str, id: &str, attributes: &[(&str, Json)]) -> Observed {
         let attributes = attributes.iter();
@@ -356,6 +356,26 @@ mod tests {
             assert_eq!(reasons(&inventory), [why]);
             assert!(inventory.ids.is_empty() && inventory.draft.firewalls.is_empty());
         }
+    }
+
+    #[test]
+    fn what_every_account_has_is_nothing_to_speak_of() {
+        let default = |kind: &'static str, name: &str| {
+            let name = (name, "default".into());
+            seen(kind, kind, &[name, ("default", true.into())])
+        };
+        let inventory = taken(&[
+            default(vpc::KIND.name, vpc::NAME),
+            default(firewall::KIND.name, firewall::NAME),
+            server(
+                "1",
+                "web",
+                &[(IMAGE, "debian".into()), (server::VPC, "vpc".into())],
+            ),
+        ]);
+        assert_eq!(reasons(&inventory), Vec::<&str>::new());
+        assert_eq!(inventory.ids.len(), 1);
+        assert_eq!(inventory.draft.servers[0].vpc, None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::model::{Attributes, Desired, Observed, Readiness, Value};
 use crate::provider::adapter::{self, required};
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
-use crate::resource::firewall::{FIREWALL, ID, INBOUND, KIND, NAME, OUTBOUND, TAGS};
+use crate::resource::firewall::{DEFAULT, FIREWALL, ID, INBOUND, KIND, NAME, OUTBOUND, TAGS};
 
 use super::client::{ReadClient, Service, WriteClient};
 use super::groups::{self, GROUPS};
@@ -397,6 +397,9 @@ fn from_wire(group: &Group, around: &[Group]) -> Observed {
         (INBOUND.to_owned(), rules::texts(&halves, true)),
         (OUTBOUND.to_owned(), rules::texts(&halves, false)),
     ]);
+    if group.name == groups::DEFAULT {
+        attributes.insert(DEFAULT.to_owned(), true.into());
+    }
     if let Some(tags) = groups::tags(group) {
         attributes.insert(TAGS.to_owned(), tags.into_iter().collect());
     }

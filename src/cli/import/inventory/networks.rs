@@ -14,7 +14,7 @@ impl Stock<'_> {
     pub(super) fn vpcs(&self, inventory: &mut Inventory) {
         let mut found = Vec::new();
         for seen in self.of_kind(vpc::KIND.name) {
-            let is_default = is_default(seen);
+            let is_default = is_there_anyway(seen, vpc::DEFAULT);
             // What somebody asks for by its id is told of.
             if !self.is_meant(seen) || is_default && self.only.is_none() {
                 continue;
@@ -53,7 +53,7 @@ impl Stock<'_> {
     pub(super) fn vpc_of(&self, server: &Observed) -> Option<String> {
         let id = server.text(server::VPC)?;
         let mut vpcs = self.of_kind(vpc::KIND.name);
-        let own = vpcs.find(|seen| seen.id == id && !is_default(seen))?;
+        let own = vpcs.find(|seen| seen.id == id && !is_there_anyway(seen, vpc::DEFAULT))?;
         own.text(vpc::NAME).map(ToOwned::to_owned)
     }
 
@@ -61,7 +61,7 @@ impl Stock<'_> {
     pub(super) fn firewalls(&self, inventory: &mut Inventory) {
         let mut found = Vec::new();
         for seen in self.of_kind(firewall::KIND.name) {
-            if !self.is_meant(seen) {
+            if !self.is_meant(seen) || is_there_anyway(seen, firewall::DEFAULT) {
                 continue;
             }
             let draft = DraftFirewall {
@@ -160,6 +160,7 @@ impl Stock<'_> {
     }
 }
 
-fn is_default(seen: &Observed) -> bool {
-    seen.attributes.get(vpc::DEFAULT) == Some(&Json::Bool(true))
+/// Whether it is what an account has without being asked for it.
+fn is_there_anyway(seen: &Observed, default: &str) -> bool {
+    seen.attributes.get(default) == Some(&Json::Bool(true))
 }

@@ -18,9 +18,8 @@ impl<'a> Stock<'a> {
             match self.draft(seen, &mut inventory.remarks) {
                 Ok(draft) => found.push((seen, draft.name.clone(), draft)),
                 Err(why) => {
-                    inventory
-                        .left_out
-                        .push(LeftOut::one(seen, &labelled(seen, name_of(seen)), why))
+                    let label = labelled(seen, name_of(seen));
+                    inventory.left_out.push(LeftOut::one(seen, &label, why));
                 }
             }
         }
