@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::Recorded;
 use crate::state::State;
 
 use super::cloud::{Stage, zone_of};
@@ -46,16 +45,13 @@ pub(super) struct Case<'a> {
 impl Case<'_> {
     /// What something is called: in the state, if it has no name in the world.
     fn name_of<'a>(&'a self, thing: &'a Thing) -> &'a str {
-        let is_this = |one: &&Recorded| {
-            (one.address.kind(), one.id.as_str()) == (thing.kind, thing.id.as_str())
-        };
         let mut resources = self
             .state
             .into_iter()
             .flat_map(|state| state.resources.values());
         match thing.name.as_str() {
             "" => resources
-                .find(is_this)
+                .find(|one| (one.address.kind(), &one.id) == (thing.kind, &thing.id))
                 .map_or(&*thing.id, |one| one.address.name()),
             name => name,
         }
