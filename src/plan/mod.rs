@@ -350,6 +350,10 @@ fn unmet_conditions<'a>(
         let value = match bound.filter(|_| !replaced.contains(&condition.address)) {
             // One that boots does not say yet; what it was made to be does.
             Some(target) => target.attributes.get(&condition.attribute).or_else(|| {
+                let wanted = index.wanted.get(&condition.address);
+                if wanted.is_some_and(|wanted| is_renewed(wanted, target)) {
+                    return None;
+                }
                 let recorded = input.recorded.get(&condition.address)?;
                 recorded.attributes.get(&condition.attribute)
             }),
@@ -365,6 +369,20 @@ fn unmet_conditions<'a>(
         }
     }
     (unmet, by_condition)
+}
+
+/// Whether something is to get other computed values than it has.
+fn is_renewed(wanted: &Desired, is: &Observed) -> bool {
+    let Some((_, kind)) = crate::resource::kind(wanted.address.kind()) else {
+        return false;
+    };
+    let mut known = wanted.attributes.iter();
+    known.any(|(name, value)| {
+        let value = value.known();
+        value.is_some_and(|value| {
+            (kind.renewed)(name, value) && is.attributes.get(name) != Some(value)
+        })
+    })
 }
 
 fn tell_unmet(

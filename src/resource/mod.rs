@@ -88,6 +88,9 @@ pub struct Kind {
     /// The attribute that says what it is attached to: what leads to it reaches nothing without. What
     /// is to lead to it waits until that is changed, and what is not any more lets go of it before.
     pub attached_by: Option<&'static str>,
+    /// Whether one gets other computed values, such as an address, when this attribute becomes that:
+    /// what leads to these waits for it, and that it had none says nothing any more.
+    pub renewed: fn(&str, &Json) -> bool,
     /// Whether one that carries no mark and is in no state is nobody's, by its attributes.
     pub orphaned: fn(&Attributes) -> bool,
     /// How one shows that it serves, where it can be asked.
@@ -150,6 +153,7 @@ const PLAIN: Kind = Kind {
     forgotten_at: None,
     referred: &[],
     attached_by: None,
+    renewed: |_, _| false,
     orphaned: |_| false,
     probed: None,
     loses: None,

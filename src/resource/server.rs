@@ -42,6 +42,8 @@ pub const TAGS_AS_SPELT: &str = "tags_as_spelt";
 /// The firewalls that it is behind, each with its id by its name, where servers are put behind them
 /// one by one. None means: in what a server is in that asks for nothing.
 pub const FIREWALLS: &str = "firewalls";
+/// Whether a reserved IP is its public IPv4 address, where that takes the place of one of its own.
+pub const RESERVED_IP: &str = "reserved_ip";
 /// The id of the VPC that it is in.
 pub const VPC: &str = "vpc";
 /// That VPC's name.
@@ -140,6 +142,7 @@ pub const KIND: Kind = Kind {
         ("public_ipv4", IPV4_ADDRESS),
         ("public_ipv6", IPV6_ADDRESS),
     ],
+    renewed: |attribute, after| attribute == RESERVED_IP && *after == Json::Bool(false),
     probed: Some(Probed {
         asked: CHECK,
         at: &[IPV4_ADDRESS, IPV6_ADDRESS],
@@ -184,6 +187,7 @@ const ATTRIBUTES: &[Attribute] = &[
     only_if_asked(TAGS, "tags", OnChange::Update),
     only_if_asked(TAGS_AS_SPELT, "tags as spelt", OnChange::Along(TAGS)),
     only_if_asked(FIREWALLS, "firewalls", OnChange::Update),
+    only_if_asked(RESERVED_IP, "reserved IP", OnChange::Update),
     attribute(POWER, "power", OnChange::Passing(ON)),
     attribute(DISK, "disk", OnChange::Manner),
     attribute(REPLACE, "replacement", OnChange::Manner),
@@ -254,6 +258,10 @@ fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>)
         (IMAGE, _) => format!("rebuild: {}", from_to(before, after)),
         (TAGS, _) => tags_changed(before, after),
         (FIREWALLS, _) => firewalls_changed(before, after),
+        (RESERVED_IP, _) if after.known() == Some(&Json::Bool(true)) => {
+            "public IPv4: its own → a reserved IP".to_owned()
+        }
+        (RESERVED_IP, _) => "public IPv4: a reserved IP → its own".to_owned(),
         (NAME, _) => format!("rename: {}", from_to(before, after)),
         _ => from_to(before, after),
     }

@@ -9,19 +9,20 @@ use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::Error;
 use crate::provider::openstack::addresses::{Address, Public, Rule, written};
 use crate::provider::openstack::client::ReadClient;
+use crate::provider::openstack::floating::Whose;
 use crate::provider::openstack::nets::Nets;
 use crate::provider::openstack::wire::neutron::FloatingIp;
 use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
 use crate::resource::server::{
     BACKUPS, DISK, DISK_GB, FIREWALLS, GROW, ID, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND,
-    NAME, NETWORKS, PRIVATE_IPV4, REGION, SIZE, TAGS, private_ipv4,
+    NAME, NETWORKS, PRIVATE_IPV4, REGION, RESERVED_IP, SIZE, TAGS, private_ipv4,
 };
 
 use super::change::{RESIZE, REVERT_RESIZE, VERIFY_RESIZE};
 use super::membership::Membership;
 use super::tags::of_people;
-use super::{FLOATING, HAS_IPV4, MARK, NO_IPV6, PUBLIC, TAG};
+use super::{FLOATING, HAS_IPV4, MARK, NO_IPV6, PUBLIC, RESERVED, TAG};
 
 /// What it takes to understand servers.
 pub(super) struct View {
@@ -31,8 +32,9 @@ pub(super) struct View {
     /// What cloud.json calls flavors, and their disks in GB, by their ids, where servers tell only
     /// these.
     sizes: HashMap<String, (String, u64)>,
-    /// The floating IPs that servers have, as far as they matter.
-    floating: BTreeMap<String, IpAddr>,
+    /// The floating IPs that servers have of their own, as Neutron tells them; `None` if what Nova
+    /// tells will do.
+    floating: Option<Floating>,
     /// Whether the progress of a server that is built is told.
     tells_progress: bool,
     /// Which address is on which net.
@@ -52,7 +54,7 @@ impl View {
             region: client.region().await?,
             external: placement::names_outside(placement::networks(client).await?),
             sizes: HashMap::new(),
-            floating: BTreeMap::new(),
+            floating: None,
             tells_progress: client.profile().tells_progress,
             nets: Nets::of(placement::subnets(client).await?),
             membership: match with_firewalls && client.profile().has_network_service {
@@ -75,16 +77,14 @@ impl View {
                 })
                 .collect();
         }
-        // Nova hears of a floating IP some time after it is there.
-        let pools: BTreeSet<&str> = servers
-            .iter()
-            .filter_map(|server| view.lacks_floating(server))
-            .collect();
-        let mut there = Vec::new();
-        for pool in pools {
-            there.extend(floating::of_pool(client, pool).await?);
+        // Nova hears of a floating IP some time after it has come or gone, and not what it is.
+        let is_unclear = |server: &Server| {
+            let has_one = addresses(server).iter().any(|address| address.is_floating);
+            has_one && !has_reserved(server) || view.lacks_floating(server).is_some()
+        };
+        if client.profile().has_network_service && servers.iter().any(is_unclear) {
+            view.floating = Some(Floating::of(floating::all(client).await?));
         }
-        view.floating = by_server(there);
         Ok(view)
     }
 
@@ -92,9 +92,20 @@ impl View {
     /// has none.
     pub(super) fn lacks_floating<'s>(&self, server: &'s Server) -> Option<&'s str> {
         let pool = server.metadata.get(FLOATING)?;
-        let has_one = addresses(server).iter().any(|address| address.is_floating)
-            || self.floating.contains_key(&server.id);
+        let mut its = self.addresses(server).into_iter();
+        let has_one = has_reserved(server) || its.any(|address| address.is_floating);
         (server.status == "ACTIVE" && !has_one).then_some(pool)
+    }
+
+    /// Its addresses, but for a reserved IP: that is not its own.
+    fn addresses(&self, server: &Server) -> Vec<Address> {
+        let mut all = addresses(server);
+        if has_reserved(server) {
+            all.retain(|address| !address.is_floating);
+        } else if let Some(floating) = &self.floating {
+            floating.correct(&server.id, &mut all);
+        }
+        all
     }
 
     pub(super) fn observed(&self, servers: Vec<Server>) -> Vec<Observed> {
@@ -105,17 +116,8 @@ impl View {
     }
 
     fn seen(&self, server: Server) -> Observed {
-        let mut addresses = addresses(&server);
-        if let Some(ip) = self.floating.get(&server.id)
-            && !addresses.iter().any(|address| address.ip == *ip)
-        {
-            let network = addresses.first().map(|address| address.network.clone());
-            addresses.push(Address {
-                network: network.unwrap_or_default(),
-                ip: *ip,
-                is_floating: true,
-            });
-        }
+        let addresses = self.addresses(&server);
+        let has_reserved = has_reserved(&server);
         let access = |text: &str| text.parse::<IpAddr>().ok();
         let rule = Rule {
             named: server.metadata.get(PUBLIC).map(String::as_str),
@@ -136,6 +138,7 @@ impl View {
             (NAME.to_owned(), server.name.into()),
             (REGION.to_owned(), self.region.as_str().into()),
             (BACKUPS.to_owned(), false.into()),
+            (RESERVED_IP.to_owned(), has_reserved.into()),
         ]);
         attributes.extend(size.map(|size| (SIZE.to_owned(), size.into())));
         attributes.extend(firewalls.map(|firewalls| (FIREWALLS.to_owned(), firewalls)));
@@ -152,6 +155,10 @@ impl View {
         }
         let found = (addresses.as_slice(), public);
         put_addresses(&mut attributes, found, &self.nets, is_settled);
+        // It has none as long as it has that, and may get one again.
+        if has_reserved && public.v4.is_none() && server.metadata.contains_key(FLOATING) {
+            attributes.remove(IPV4_ADDRESS);
+        }
         if public.v6.is_none() && server.metadata.contains_key(NO_IPV6) {
             attributes.insert(IPV6_ADDRESS.to_owned(), Json::Null);
         }
@@ -196,6 +203,8 @@ impl View {
             _ if self.lacks_floating(server).is_some() => {
                 Readiness::Pending("it waits for its floating IP".to_owned())
             }
+            // It is not the server's own.
+            _ if has_reserved(server) && server.metadata.contains_key(FLOATING) => Readiness::Ready,
             // Some networks come later than others.
             _ if public.v4.is_none() && server.metadata.contains_key(HAS_IPV4) => {
                 Readiness::Pending("it has no public IPv4 yet".to_owned())
@@ -276,12 +285,61 @@ pub(super) fn born(
     }
 }
 
-fn by_server(floating: Vec<FloatingIp>) -> BTreeMap<String, IpAddr> {
-    let attached = floating.into_iter().filter_map(|floating| {
-        let ip = floating.floating_ip_address.parse().ok()?;
-        Some((floating.port_details?.device_id?, ip))
-    });
-    attached.collect()
+/// Whether a reserved IP takes the place of a floating IP of its own.
+fn has_reserved(server: &Server) -> bool {
+    server.metadata.contains_key(RESERVED)
+}
+
+/// The floating IPs of an account that are no reserved ones.
+#[derive(Clone, Debug, Default)]
+struct Floating {
+    by_server: BTreeMap<String, BTreeSet<IpAddr>>,
+    /// Those of which Neutron does not tell who has them.
+    with_somebody: BTreeSet<IpAddr>,
+}
+
+impl Floating {
+    fn of(all: Vec<FloatingIp>) -> Self {
+        let mut found = Self::default();
+        for floating in all {
+            let is_reserved = matches!(Whose::of(&floating), Whose::Reserved { .. });
+            let (Ok(ip), Some(_), false) = (
+                floating.floating_ip_address.parse(),
+                &floating.port_id,
+                is_reserved,
+            ) else {
+                continue;
+            };
+            match floating.port_details.and_then(|port| port.device_id) {
+                Some(server) => {
+                    found.by_server.entry(server).or_default().insert(ip);
+                }
+                None => {
+                    found.with_somebody.insert(ip);
+                }
+            }
+        }
+        found
+    }
+
+    /// Makes those among the addresses of a server what they are.
+    fn correct(&self, server: &str, addresses: &mut Vec<Address>) {
+        let its = self.by_server.get(server);
+        let network = addresses.first().map(|address| address.network.clone());
+        addresses.retain(|address| {
+            let is_its = its.is_some_and(|its| its.contains(&address.ip));
+            !address.is_floating || is_its || self.with_somebody.contains(&address.ip)
+        });
+        for &ip in its.into_iter().flatten() {
+            if !addresses.iter().any(|address| address.ip == ip) {
+                addresses.push(Address {
+                    network: network.clone().unwrap_or_default(),
+                    ip,
+                    is_floating: true,
+                });
+            }
+        }
+    }
 }
 
 fn addresses(server: &Server) -> Vec<Address> {
@@ -317,7 +375,7 @@ mod tests {
             region: "RegionOne".to_owned(),
             external: ["public".to_owned()].into(),
             sizes: [("f1".to_owned(), ("m1.tiny".to_owned(), 1))].into(),
-            floating: BTreeMap::new(),
+            floating: None,
             tells_progress: false,
             nets: Nets::default(),
             membership: None,
@@ -408,9 +466,13 @@ mod tests {
             .metadata
             .insert(FLOATING.to_owned(), "pool".to_owned());
         let page: FloatingIps = serde_json::from_str(FLOATING_IPS).unwrap();
-        let floating = by_server(page.split().0);
-        assert!(floating.contains_key(&id), "{floating:?}");
-        let knowing = View { floating, ..view() };
+        let there = page.split().0;
+        let floating = Floating::of(there.clone());
+        assert!(floating.by_server.contains_key(&id), "{floating:?}");
+        let knowing = View {
+            floating: Some(floating),
+            ..view()
+        };
         assert_eq!(knowing.lacks_floating(&wanting), None);
         let seen = knowing.seen(wanting);
         assert_eq!(seen.readiness, Readiness::Ready);
@@ -418,6 +480,42 @@ mod tests {
         // Both know.
         let seen = view().seen(server(FLOATING_SERVER));
         assert_eq!(seen.text(IPV4_ADDRESS), Some("203.0.113.91"));
+        // It is gone, or a reserved one, and Nova has not heard of that.
+        let mut reserved = there;
+        reserved[0].description = floating::reserved("l-1", "web");
+        for floating in [Vec::new(), reserved] {
+            let floating = Some(Floating::of(floating));
+            let knowing = View { floating, ..view() };
+            let seen = knowing.seen(server(FLOATING_SERVER));
+            assert_eq!(seen.attributes.get(IPV4_ADDRESS), Some(&Json::Null));
+        }
+    }
+
+    #[test]
+    fn a_server_with_a_reserved_ip_has_no_floating_ip_of_its_own() {
+        let mut kept = server(FLOATING_SERVER);
+        kept.metadata.insert(RESERVED.to_owned(), "true".to_owned());
+        for wants_one in [false, true] {
+            let mut kept = kept.clone();
+            kept.metadata.remove(FLOATING);
+            if wants_one {
+                for (key, value) in [(FLOATING, "pool"), (HAS_IPV4, "true")] {
+                    kept.metadata.insert(key.to_owned(), value.to_owned());
+                }
+            }
+            assert_eq!(view().lacks_floating(&kept), None);
+            let seen = view().seen(kept);
+            assert_eq!(seen.readiness, Readiness::Ready);
+            assert_eq!(seen.attributes[RESERVED_IP], true);
+            // That there will be none is known only where none would come back.
+            let none = (!wants_one).then_some(&Json::Null);
+            assert_eq!(seen.attributes.get(IPV4_ADDRESS), none);
+            let listed = seen.attributes[NETWORKS]["v4"].as_array().unwrap();
+            assert!(
+                listed.iter().all(|one| one["type"] == "private"),
+                "{listed:?}"
+            );
+        }
     }
 
     #[test]
