@@ -157,7 +157,8 @@ fn a_servers_own_becomes_reserved_whatever_cuts_it_off() {
         .run(&format!("state forget reserved_ip.{}", here.name("web")))
         .code(0);
     here.place.run("orphans").code(0).says(&here.name("web"));
-    here.place.run("apply -y").code(0);
+    let by_address = format!("import reserved_ip.{} {own}", here.name("web"));
+    here.place.run(&by_address).code(0);
     here.is_finished();
     assert_eq!(seen(&here), [("web1".to_owned(), own, true)]);
     here.place.run("destroy -y --settle 3s").code(0);

@@ -524,6 +524,35 @@ mod tests {
         assert_eq!(names_outside(&all), ["out".to_owned()].into());
     }
 
+    #[test]
+    fn the_only_network_that_leads_outside_need_not_be_named() {
+        let inner = network("inner", false, false, "me");
+        let (a, b) = (
+            network("a", true, false, "you"),
+            network("b", true, false, "you"),
+        );
+        let only = |all: &[Network]| match only_external(all) {
+            Ok(network) => network.name.clone(),
+            Err(trouble) => format!("{}: {}", trouble.what, trouble.hint),
+        };
+        assert_eq!(only(&[inner.clone(), b.clone()]), "b");
+        assert_eq!(
+            only(&[b.clone(), inner.clone(), a.clone()]),
+            "there are several networks to take it from: say which with `floating_ip_from` among \
+             the settings of the account; there is: a, b"
+        );
+        assert!(only(std::slice::from_ref(&inner)).starts_with("there is no network to take it"));
+        let named = |name: &str| match external(name, &[a.clone(), inner.clone()], "me") {
+            Ok(network) => network.name.clone(),
+            Err(trouble) => trouble.hint,
+        };
+        assert_eq!(named("a"), "a");
+        assert_eq!(
+            named("inner"),
+            "give `floating_ip_from` a network that leads outside; there is: a"
+        );
+    }
+
     fn settings(json: &str) -> Settings {
         let json: Json = serde_json::from_str(json).unwrap();
         Settings::of(Some(&json)).unwrap()

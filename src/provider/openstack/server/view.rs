@@ -80,7 +80,7 @@ impl View {
         // Nova hears of a floating IP some time after it has come or gone, and not what it is.
         let is_unclear = |server: &Server| {
             let has_one = addresses(server).iter().any(|address| address.is_floating);
-            has_one && !has_reserved(server) || view.lacks_floating(server).is_some()
+            has_one && !says_reserved(server) || view.lacks_floating(server).is_some()
         };
         if client.profile().has_network_service && servers.iter().any(is_unclear) {
             view.floating = Some(Floating::of(floating::all(client).await?));
@@ -93,14 +93,22 @@ impl View {
     pub(super) fn lacks_floating<'s>(&self, server: &'s Server) -> Option<&'s str> {
         let pool = server.metadata.get(FLOATING)?;
         let mut its = self.addresses(server).into_iter();
-        let has_one = has_reserved(server) || its.any(|address| address.is_floating);
+        let has_one = self.has_reserved(server) || its.any(|address| address.is_floating);
         (server.status == "ACTIVE" && !has_one).then_some(pool)
+    }
+
+    /// Whether a reserved IP takes the place of a floating IP of its own. One that is on it already
+    /// leaves no room, whatever the server says so far.
+    fn has_reserved(&self, server: &Server) -> bool {
+        let floating = self.floating.as_ref();
+        says_reserved(server)
+            || floating.is_some_and(|floating| floating.with_reserved.contains(&server.id))
     }
 
     /// Its addresses, but for a reserved IP: that is not its own.
     fn addresses(&self, server: &Server) -> Vec<Address> {
         let mut all = addresses(server);
-        if has_reserved(server) {
+        if says_reserved(server) {
             all.retain(|address| !address.is_floating);
         } else if let Some(floating) = &self.floating {
             floating.correct(&server.id, &mut all);
@@ -117,7 +125,7 @@ impl View {
 
     fn seen(&self, server: Server) -> Observed {
         let addresses = self.addresses(&server);
-        let has_reserved = has_reserved(&server);
+        let (has_reserved, says_reserved) = (self.has_reserved(&server), says_reserved(&server));
         let access = |text: &str| text.parse::<IpAddr>().ok();
         let rule = Rule {
             named: server.metadata.get(PUBLIC).map(String::as_str),
@@ -138,7 +146,7 @@ impl View {
             (NAME.to_owned(), server.name.into()),
             (REGION.to_owned(), self.region.as_str().into()),
             (BACKUPS.to_owned(), false.into()),
-            (RESERVED_IP.to_owned(), has_reserved.into()),
+            (RESERVED_IP.to_owned(), says_reserved.into()),
         ]);
         attributes.extend(size.map(|size| (SIZE.to_owned(), size.into())));
         attributes.extend(firewalls.map(|firewalls| (FIREWALLS.to_owned(), firewalls)));
@@ -204,7 +212,9 @@ impl View {
                 Readiness::Pending("it waits for its floating IP".to_owned())
             }
             // It is not the server's own.
-            _ if has_reserved(server) && server.metadata.contains_key(FLOATING) => Readiness::Ready,
+            _ if self.has_reserved(server) && server.metadata.contains_key(FLOATING) => {
+                Readiness::Ready
+            }
             // Some networks come later than others.
             _ if public.v4.is_none() && server.metadata.contains_key(HAS_IPV4) => {
                 Readiness::Pending("it has no public IPv4 yet".to_owned())
@@ -285,17 +295,19 @@ pub(super) fn born(
     }
 }
 
-/// Whether a reserved IP takes the place of a floating IP of its own.
-fn has_reserved(server: &Server) -> bool {
+/// Whether it says that a reserved IP takes the place of a floating IP of its own.
+fn says_reserved(server: &Server) -> bool {
     server.metadata.contains_key(RESERVED)
 }
 
-/// The floating IPs of an account that are no reserved ones.
+/// The floating IPs of an account, as far as servers have them.
 #[derive(Clone, Debug, Default)]
 struct Floating {
     by_server: BTreeMap<String, BTreeSet<IpAddr>>,
     /// Those of which Neutron does not tell who has them.
     with_somebody: BTreeSet<IpAddr>,
+    /// The servers that have a reserved IP.
+    with_reserved: BTreeSet<String>,
 }
 
 impl Floating {
@@ -303,14 +315,15 @@ impl Floating {
         let mut found = Self::default();
         for floating in all {
             let is_reserved = matches!(Whose::of(&floating), Whose::Reserved { .. });
-            let (Ok(ip), Some(_), false) = (
-                floating.floating_ip_address.parse(),
-                &floating.port_id,
-                is_reserved,
-            ) else {
+            let (Ok(ip), Some(_)) = (floating.floating_ip_address.parse(), &floating.port_id)
+            else {
                 continue;
             };
             match floating.port_details.and_then(|port| port.device_id) {
+                Some(server) if is_reserved => {
+                    found.with_reserved.insert(server);
+                }
+                None if is_reserved => {}
                 Some(server) => {
                     found.by_server.entry(server).or_default().insert(ip);
                 }
@@ -484,19 +497,31 @@ mod tests {
         let mut reserved = there;
         reserved[0].description = floating::reserved("l-1", "web");
         for floating in [Vec::new(), reserved] {
+            let is_there = !floating.is_empty();
             let floating = Some(Floating::of(floating));
             let knowing = View { floating, ..view() };
-            let seen = knowing.seen(server(FLOATING_SERVER));
+            let mut had = server(FLOATING_SERVER);
+            had.metadata.remove(FLOATING);
+            let seen = knowing.seen(had);
             assert_eq!(seen.attributes.get(IPV4_ADDRESS), Some(&Json::Null));
+            // With a reserved one there is no room for its own, and nothing to wait for.
+            let mut wants = server(FLOATING_SERVER);
+            for (key, value) in [(FLOATING, "pool"), (HAS_IPV4, "true")] {
+                wants.metadata.insert(key.to_owned(), value.to_owned());
+            }
+            assert_eq!(knowing.lacks_floating(&wants).is_none(), is_there);
+            let seen = knowing.seen(wants);
+            assert_eq!(seen.readiness == Readiness::Ready, is_there);
+            assert_eq!(seen.attributes.get(IPV4_ADDRESS), None);
+            assert_eq!(seen.attributes[RESERVED_IP], false);
         }
     }
 
     #[test]
     fn a_server_with_a_reserved_ip_has_no_floating_ip_of_its_own() {
-        let mut kept = server(FLOATING_SERVER);
-        kept.metadata.insert(RESERVED.to_owned(), "true".to_owned());
         for wants_one in [false, true] {
-            let mut kept = kept.clone();
+            let mut kept = server(FLOATING_SERVER);
+            kept.metadata.insert(RESERVED.to_owned(), "true".to_owned());
             kept.metadata.remove(FLOATING);
             if wants_one {
                 for (key, value) in [(FLOATING, "pool"), (HAS_IPV4, "true")] {
