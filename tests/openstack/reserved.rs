@@ -105,23 +105,15 @@ fn it_stays_while_servers_come_and_go() {
     leads(&here, "", &kept);
     here.place.run("show --ssh-config").code(0).says(&kept);
 
-    // Without its server it stays, and comes to another one.
+    // Without its server it stays, until nobody wants it any more.
     write(&here, true, &json!({"web1": web1}));
     here.place.run("apply -y").code(0).says("stays reserved");
     here.is_finished();
-    assert_eq!(on(&here, ""), (kept.clone(), true));
-    write(&here, true, &json!({"web1": with(&here, &["www"])}));
-    here.place.run("apply -y").code(0);
-    here.is_finished();
-    assert_eq!(seen(&here), [("web1".to_owned(), kept.clone(), true)]);
-    leads(&here, "www", &kept);
-
+    assert_eq!(on(&here, ""), (kept, true));
     write(&here, false, &json!({"web1": web1}));
     here.place.run("apply -y --max-destroy 1").code(0);
     here.is_finished();
-    let (own, is_reserved) = on(&here, "web1");
-    assert!(!is_reserved && seen(&here).len() == 1);
-    leads(&here, "www", &own);
+    assert_eq!(seen(&here), [("web1".to_owned(), own, false)]);
     here.ends();
 }
 
@@ -209,10 +201,10 @@ fn an_answer_that_is_lost_doubles_nothing() {
 
 #[test]
 fn what_cannot_have_one_is_told_before_anything_is_made() {
-    let here = Deployment::of("unfit");
-    let refused = |network: &str, server: Value, what: &[&str]| {
+    let mut here = Deployment::of("unfit");
+    let refused = |here: &Deployment, network: &str, server: Value, what: &[&str]| {
         write_with(
-            &here,
+            here,
             &json!({"networks": [network]}),
             true,
             &json!({"web1": server}),
@@ -224,10 +216,16 @@ fn what_cannot_have_one_is_told_before_anything_is_made() {
     };
     let server = with(&here, &[]);
     let no = "server unfit-web1 cannot have a reserved IP";
-    refused("public", server.clone(), &[no, "it is put on public"]);
+    refused(
+        &here,
+        "public",
+        server.clone(),
+        &[no, "it is put on public"],
+    );
     let mut checked = server.clone();
     checked["check"] = json!({"tcp": 22});
     refused(
+        &here,
         "private",
         checked,
         &["server unfit-web1 could not be asked whether it serves"],
@@ -245,10 +243,34 @@ net = cloud.network.create_network(name=given)
 cloud.network.create_subnet(network_id=net.id, ip_version=4, cidr='10.99.0.0/24')",
     );
     refused(
+        &here,
         "unfit-net",
         server,
         &[no, "no router connects unfit-net with the outside"],
     );
     network("cloud.network.delete_network(cloud.network.find_network(given))");
     here.holds_nothing();
+
+    // A project in which there is no room for one.
+    let quota = |verb: &str| {
+        let snippet = format!(
+            "
+other = cloud.identity.find_project(given, domain_id='default', ignore_missing=False)
+cloud.network.{verb}
+answer = None"
+        );
+        here.cloud.python(Who::Admin, &snippet, &json!("other"))
+    };
+    quota("update_quota(other.id, floating_ips=0)");
+    here.place.set("OS_PROJECT_NAME", "other");
+    refused(
+        &here,
+        "public",
+        with(&here, &[]),
+        &[
+            "the account's quota of floating IPs is too small",
+            "this plan needs 1 more, and 0 of 0 are left",
+        ],
+    );
+    quota("delete_quota(other.id)");
 }
