@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::model::{
     AccountViews, Address, Attributes, Desired, Diagnostic, Observed, Recorded, Reference, Value,
 };
-use crate::resource::{Facts, KINDS, Kind, references};
+use crate::resource::{Facts, KINDS, Kind, is_renewed, references};
 
 mod action;
 mod adopt;
@@ -349,14 +349,17 @@ fn unmet_conditions<'a>(
         let bound = bind::observed(input, bindings.at.get(&condition.address));
         let value = match bound.filter(|_| !replaced.contains(&condition.address)) {
             // One that boots does not say yet; what it was made to be does.
-            Some(target) => target.attributes.get(&condition.attribute).or_else(|| {
+            Some(target) => {
                 let wanted = index.wanted.get(&condition.address);
-                if wanted.is_some_and(|wanted| is_renewed(wanted, target)) {
-                    return None;
+                let attribute = &condition.attribute;
+                if wanted.is_some_and(|wanted| is_renewed(wanted, target, attribute)) {
+                    continue;
                 }
-                let recorded = input.recorded.get(&condition.address)?;
-                recorded.attributes.get(&condition.attribute)
-            }),
+                target.attributes.get(&condition.attribute).or_else(|| {
+                    let recorded = input.recorded.get(&condition.address)?;
+                    recorded.attributes.get(&condition.attribute)
+                })
+            }
             // It is to be made, and may be known to come without.
             None => index
                 .wanted
@@ -369,20 +372,6 @@ fn unmet_conditions<'a>(
         }
     }
     (unmet, by_condition)
-}
-
-/// Whether something is to get other computed values than it has.
-fn is_renewed(wanted: &Desired, is: &Observed) -> bool {
-    let Some((_, kind)) = crate::resource::kind(wanted.address.kind()) else {
-        return false;
-    };
-    let mut known = wanted.attributes.iter();
-    known.any(|(name, value)| {
-        let value = value.known();
-        value.is_some_and(|value| {
-            (kind.renewed)(name, value) && is.attributes.get(name) != Some(value)
-        })
-    })
 }
 
 fn tell_unmet(

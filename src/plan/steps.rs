@@ -468,18 +468,17 @@ fn attaches(step: &Step) -> bool {
 /// Whether a step gives something other values that are computed.
 fn renews(step: &Step) -> bool {
     let Op::Update {
-        address, changes, ..
+        address,
+        changes,
+        attributes,
+        ..
     } = &step.op
     else {
         return false;
     };
-    let Some((_, kind)) = kind(address.kind()) else {
-        return false;
-    };
     let mut changes = changes.iter();
-    changes.any(|change| {
-        let after = change.after.known();
-        after.is_some_and(|after| (kind.renewed)(&change.attribute, after))
+    kind(address.kind()).is_some_and(|(_, kind)| {
+        changes.any(|change| (kind.renewed)(&change.attribute, attributes).is_some())
     })
 }
 

@@ -88,7 +88,12 @@ pub fn reference(name: &str) -> Reference {
 /// `for server web1 · nyc3`
 fn detail(attributes: &Attributes<Value>) -> String {
     let whose = attributes.get(SERVER).map_or_else(String::new, on);
-    let parts = [whose.as_str(), text(attributes, REGION)];
+    // Elsewhere that is its id.
+    let ip = match attributes.contains_key(POOL) {
+        true => text(attributes, IP),
+        false => "",
+    };
+    let parts = [ip, whose.as_str(), text(attributes, REGION)];
     let parts: Vec<&str> = parts.into_iter().filter(|text| !text.is_empty()).collect();
     parts.join(" · ")
 }

@@ -8,7 +8,7 @@ use crate::model::{Address, Attributes, Catalog, Observed, Value};
 
 use super::{
     Attribute, Copied, Kind, OnChange, PLAIN, Price, Probed, attribute, flag, from_to, known_text,
-    only_if_asked, server_checks, text,
+    only_if_asked, server_checks, settings, text,
 };
 
 /// Its name, which is its hostname too.
@@ -142,7 +142,7 @@ pub const KIND: Kind = Kind {
         ("public_ipv4", IPV4_ADDRESS),
         ("public_ipv6", IPV6_ADDRESS),
     ],
-    renewed: |attribute, after| attribute == RESERVED_IP && *after == Json::Bool(false),
+    renewed: gets_own_address,
     probed: Some(Probed {
         asked: CHECK,
         at: &[IPV4_ADDRESS, IPV6_ADDRESS],
@@ -211,6 +211,14 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(PRIVATE_IPV4, "private IPv4", OnChange::Computed),
     attribute(NETWORKS, "addresses", OnChange::Computed),
 ];
+
+/// With its reserved IP it loses what stood in the way of one of its own.
+fn gets_own_address(attribute: &str, wanted: &Attributes<Value>) -> Option<&'static str> {
+    let settings = wanted.get(SETTINGS).and_then(Value::known);
+    let pool = settings.and_then(|settings| settings.get(settings::FLOATING_IP_FROM));
+    let gets_one = attribute == RESERVED_IP && !flag(wanted, RESERVED_IP) && pool.is_some();
+    gets_one.then_some(IPV4_ADDRESS)
+}
 
 fn detail(attributes: &Attributes<Value>) -> String {
     let known = [REGION, SIZE, IMAGE].map(|name| text(attributes, name));

@@ -231,18 +231,28 @@ static INSTEAD: Capabilities = Capabilities {
 
 #[test]
 fn a_server_has_an_address_of_its_own_again_before_its_name_leads_there() {
-    let mut world = World::new(&cloud(r#""web": {}"#, WITH));
+    let account = r#"{"version": 2, "providers": {"default": {"type": "openstack"}},"#;
+    let pool = r#""openstack": {"floating_ip_from": "public"}, "size""#;
+    let cloud = |servers: &str| {
+        let cloud = cloud(r#""web": {}"#, servers);
+        let cloud = cloud.replace(r#"{"version": 2,"#, account);
+        cloud.replace(r#""size""#, pool)
+    };
+    let mut world = World::new(&cloud(WITH));
     world.capabilities = &INSTEAD;
     let mut world = carried_out(world);
     assert_eq!(
         world.record_of("server.web").attributes["reserved_ip"],
         true
     );
-    // As long as it does without, nobody sees one, and the state says that there is none.
-    world.seen("server.web").attributes.remove("ipv4_address");
+    // As long as it does without.
     let own = ("ipv4_address".to_owned(), Json::Null);
-    world.record_of("server.web").attributes.extend([own]);
-    let world = world.asking_for(&cloud(r#""web": {}"#, WITHOUT));
+    world
+        .record_of("server.web")
+        .attributes
+        .extend([own.clone()]);
+    world.seen("server.web").attributes.extend([own]);
+    let world = world.asking_for(&cloud(WITHOUT));
     let takes = "public IPv4: a reserved IP → its own [reserved_ip]";
     world.expect(&format!(
         "
@@ -252,8 +262,17 @@ fn a_server_has_an_address_of_its_own_again_before_its_name_leads_there() {
         note: no server has reserved_ip.web: 203.0.113.3 stays reserved and costs $5.00 a month while it is on none
     "
     ));
-    // One that does not tell whether it has one says nothing about its name.
-    let mut unchanged = world.asking_for(&cloud(r#""web": {}"#, WITH));
+    // Another address does not come with it.
+    let mut without_ipv6 = world.clone();
+    let none = ("ipv6_address".to_owned(), Json::Null);
+    without_ipv6.seen("server.web").attributes.extend([none]);
+    let plan = without_ipv6.plan().expect("a plan");
+    let goes = plan
+        .steps
+        .iter()
+        .find(|step| step.label == "www.acme.com AAAA");
+    assert!(goes.is_some_and(|step| step.detail.contains("there is nothing to lead to")));
+    let mut unchanged = world.clone().asking_for(&cloud(WITH));
     unchanged.expect("");
     unchanged
         .seen("server.web")
@@ -262,6 +281,17 @@ fn a_server_has_an_address_of_its_own_again_before_its_name_leads_there() {
     unchanged.expect(
         "1 ~ server web: public IPv4: its own → a reserved IP · changed outside [reserved_ip]",
     );
+    // Without a network that one comes from it gets none, and its name leads nowhere.
+    let without = cloud(WITHOUT).replace(pool, r#""size""#);
+    world.asking_for(&without).expect(&format!(
+        "
+        1 ~ server web: {takes}
+        2 - record www.acme.com A: → 203.0.113.3 · there is nothing to lead to
+        3 ~ reserved_ip web: off server 2 [server] (after 2)
+        note: web has no public IPv4: so there will be no www.acme.com A
+        note: no server has reserved_ip.web: 203.0.113.3 stays reserved and costs $5.00 a month while it is on none
+    "
+    ));
 }
 
 #[test]

@@ -57,11 +57,10 @@ async fn change_once(
             done(client.0, there(client.0, id).await?, attributes).await
         }
         [name] if name == RESERVED_IP => {
-            let is_so = public::change(client, &mut server, attributes).await?;
-            match is_so {
-                true => Ok(public::told(done(client.0, server, attributes).await?)),
-                false => Ok(Updated::Underway),
+            if public::change(client, &mut server, attributes).await? {
+                return done(client.0, server, attributes).await;
             }
+            Ok(Updated::Underway)
         }
         [name] if name == TAGS => {
             tags::change(client, &server, attributes).await?;

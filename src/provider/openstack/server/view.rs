@@ -125,7 +125,7 @@ impl View {
 
     fn seen(&self, server: Server) -> Observed {
         let addresses = self.addresses(&server);
-        let (has_reserved, says_reserved) = (self.has_reserved(&server), says_reserved(&server));
+        let says_reserved = says_reserved(&server);
         let access = |text: &str| text.parse::<IpAddr>().ok();
         let rule = Rule {
             named: server.metadata.get(PUBLIC).map(String::as_str),
@@ -163,10 +163,6 @@ impl View {
         }
         let found = (addresses.as_slice(), public);
         put_addresses(&mut attributes, found, &self.nets, is_settled);
-        // It has none as long as it has that, and may get one again.
-        if has_reserved && public.v4.is_none() && server.metadata.contains_key(FLOATING) {
-            attributes.remove(IPV4_ADDRESS);
-        }
         if public.v6.is_none() && server.metadata.contains_key(NO_IPV6) {
             attributes.insert(IPV6_ADDRESS.to_owned(), Json::Null);
         }
@@ -512,7 +508,8 @@ mod tests {
             assert_eq!(knowing.lacks_floating(&wants).is_none(), is_there);
             let seen = knowing.seen(wants);
             assert_eq!(seen.readiness == Readiness::Ready, is_there);
-            assert_eq!(seen.attributes.get(IPV4_ADDRESS), None);
+            let none = is_there.then_some(&Json::Null);
+            assert_eq!(seen.attributes.get(IPV4_ADDRESS), none);
             assert_eq!(seen.attributes[RESERVED_IP], false);
         }
     }
@@ -532,9 +529,7 @@ mod tests {
             let seen = view().seen(kept);
             assert_eq!(seen.readiness, Readiness::Ready);
             assert_eq!(seen.attributes[RESERVED_IP], true);
-            // That there will be none is known only where none would come back.
-            let none = (!wants_one).then_some(&Json::Null);
-            assert_eq!(seen.attributes.get(IPV4_ADDRESS), none);
+            assert_eq!(seen.attributes.get(IPV4_ADDRESS), Some(&Json::Null));
             let listed = seen.attributes[NETWORKS]["v4"].as_array().unwrap();
             assert!(
                 listed.iter().all(|one| one["type"] == "private"),
