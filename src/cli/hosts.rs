@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::model::{Address, Recorded};
 use crate::provider::digitalocean;
-use crate::resource::{record, server};
+use crate::resource::{record, reserved_ip, server};
 use crate::state::State;
 
 /// The images of DigitalOcean's on which nobody logs in as root, by how their slugs begin.
@@ -35,9 +35,15 @@ pub(super) fn hosts(state: &State) -> Vec<Host<'_>> {
     });
     let taken: BTreeSet<&str> = servers.clone().map(|one| one.address.name()).collect();
     let aliases = aliases(state);
+    let reserved = reserved(state);
     servers
         .map(|recorded| {
-            let of_it = aliases.get(&recorded.address).into_iter().flatten();
+            let kept = reserved.get(&(recorded.account.as_str(), recorded.id.as_str()));
+            let leads = [Some(&recorded.address), kept.map(|kept| &kept.address)];
+            let of_it = leads.into_iter().flatten().filter_map(|to| aliases.get(to));
+            let of_it = of_it.flatten();
+            // Where it has none of its own, that is the way to it.
+            let kept = kept.and_then(|kept| address(kept, reserved_ip::IP));
             let account = state.accounts.get(&recorded.account);
             Host {
                 name: recorded.address.name(),
@@ -47,7 +53,7 @@ pub(super) fn hosts(state: &State) -> Vec<Host<'_>> {
                     .filter(|name| !taken.contains(*name))
                     .copied()
                     .collect(),
-                ipv4: address(recorded, server::IPV4_ADDRESS),
+                ipv4: address(recorded, server::IPV4_ADDRESS).or(kept),
                 ipv6: address(recorded, server::IPV6_ADDRESS),
                 private: private(recorded),
             }
@@ -55,7 +61,15 @@ pub(super) fn hosts(state: &State) -> Vec<Host<'_>> {
         .collect()
 }
 
-/// The names of records by the server that they lead to.
+/// The reserved IPs by account and id of the server that they are on.
+fn reserved(state: &State) -> BTreeMap<(&str, &str), &Recorded> {
+    let all = state.resources.values();
+    let all = all.filter(|recorded| recorded.address.kind() == reserved_ip::KIND.name);
+    all.filter_map(|one| Some(((one.account.as_str(), one.text(reserved_ip::SERVER)?), one)))
+        .collect()
+}
+
+/// The names of records by what they lead to.
 fn aliases(state: &State) -> BTreeMap<&Address, BTreeSet<&str>> {
     let mut aliases: BTreeMap<&Address, BTreeSet<&str>> = BTreeMap::new();
     let records = state.resources.values();

@@ -10,7 +10,7 @@ use crate::plan;
 use crate::provider::OnPause;
 use crate::refresh::{self, Found, Wanted};
 use crate::render::{Header, Leftovers, orphans_json, orphans_text};
-use crate::resource::{record, server, volume};
+use crate::resource::{firewall, record, server, volume};
 use crate::state::State;
 
 use super::accounts::{Opening, refuse_unnamed};
@@ -106,8 +106,11 @@ fn wanted(configuration: &Configuration) -> Vec<Desired> {
     let servers = servers.map(|one| (server::address(&one.name.value), &one.account));
     let volumes = cloud.volumes.iter();
     let volumes = volumes.map(|one| (volume::address(&one.name.value), &one.account));
+    let firewalls = cloud.firewalls.iter();
+    let firewalls = firewalls.map(|one| (firewall::address(&one.name.value), &one.account));
     servers
         .chain(volumes)
+        .chain(firewalls)
         .map(|(address, account)| Desired {
             address,
             account: account.value.clone(),

@@ -61,7 +61,7 @@ pub(super) const SECTIONS: [Key; 11] = [
     ),
     Key::new(
         "reserved_ips",
-        "Addresses by name that stay when a server goes. On DigitalOcean.",
+        "Addresses by name that stay when a server goes. Not at Rackspace Classic.",
         Shape::Named(&Shape::Object(&reserved_ips::FORM)),
     ),
     Key::new(

@@ -21,7 +21,7 @@ pub(super) const FORM: Form = Form::of(&KEYS);
 pub(super) const RESERVED_IP: Key = Key::new(
     "reserved_ip",
     "The one of `reserved_ips` that is on it: its names lead to that, and it moves along when \
-     another server takes the place of this one. On DigitalOcean.",
+     another server takes the place of this one. Not at Rackspace Classic.",
     Shape::Text,
 );
 

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::model::{
     AccountViews, Address, Attributes, Desired, Diagnostic, Observed, Recorded, Reference, Value,
 };
-use crate::resource::{Facts, KINDS, Kind, references};
+use crate::resource::{Facts, KINDS, Kind, is_renewed, references};
 
 mod action;
 mod adopt;
@@ -349,10 +349,17 @@ fn unmet_conditions<'a>(
         let bound = bind::observed(input, bindings.at.get(&condition.address));
         let value = match bound.filter(|_| !replaced.contains(&condition.address)) {
             // One that boots does not say yet; what it was made to be does.
-            Some(target) => target.attributes.get(&condition.attribute).or_else(|| {
-                let recorded = input.recorded.get(&condition.address)?;
-                recorded.attributes.get(&condition.attribute)
-            }),
+            Some(target) => {
+                let wanted = index.wanted.get(&condition.address);
+                let attribute = &condition.attribute;
+                if wanted.is_some_and(|wanted| is_renewed(wanted, target, attribute)) {
+                    continue;
+                }
+                target.attributes.get(&condition.attribute).or_else(|| {
+                    let recorded = input.recorded.get(&condition.address)?;
+                    recorded.attributes.get(&condition.attribute)
+                })
+            }
             // It is to be made, and may be known to come without.
             None => index
                 .wanted

@@ -47,7 +47,8 @@ pub fn orphans<'a>(
         .collect();
     let marked = observed.iter().filter_map(|seen| {
         let (_, kind) = kind(seen.kind)?;
-        let counts = kind.marked || (kind.orphaned)(&seen.attributes);
+        let is_marked = kind.marked || kind.may_be_marked && !seen.owners.is_empty();
+        let counts = is_marked || (kind.orphaned)(&seen.attributes);
         counts.then_some((kind, seen))
     });
     let mut found = Vec::new();

@@ -465,6 +465,23 @@ fn attaches(step: &Step) -> bool {
     by.is_some_and(|by| changes.iter().any(|change| change.attribute == by))
 }
 
+/// Whether a step gives something other values that are computed.
+fn renews(step: &Step) -> bool {
+    let Op::Update {
+        address,
+        changes,
+        attributes,
+        ..
+    } = &step.op
+    else {
+        return false;
+    };
+    let mut changes = changes.iter();
+    kind(address.kind()).is_some_and(|(_, kind)| {
+        changes.any(|change| (kind.renewed)(&change.attribute, attributes).is_some())
+    })
+}
+
 fn refers_to(desired: &Desired) -> Vec<Address> {
     let mut addresses: Vec<Address> = desired.needs().cloned().collect();
     addresses.sort_unstable();
@@ -481,10 +498,11 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         .enumerate()
         .map(|(node, draft)| (&draft.address, node))
         .collect();
-    // What is changed in place is there already, unless it is made anew there or attached to
-    // something else.
+    // What is changed in place is there already, unless it is made anew there, attached to something
+    // else, or gets what others are to lead to.
     let changes = |step: &Step| {
-        matches!(step.op, Op::Update { .. }) && step.loses.is_none() && !attaches(step)
+        let makes = step.loses.is_some() || attaches(step) || renews(step);
+        matches!(step.op, Op::Update { .. }) && !makes
     };
     let makers: HashMap<&Address, usize> = drafts
         .iter()
@@ -500,7 +518,10 @@ fn waits_for(input: &Input<'_>, drafts: &[Draft<'_>]) -> Vec<Vec<usize>> {
         .collect();
     let makes = |node: &usize| {
         let draft = drafts.get(*node);
-        draft.is_some_and(|draft| made_anew.contains(&draft.address) || attaches(&draft.step))
+        draft.is_some_and(|draft| {
+            let step = &draft.step;
+            made_anew.contains(&draft.address) || attaches(step) || renews(step)
+        })
     };
     let removes = |draft: &Draft<'_>| matches!(draft.rank.0, Part::Remove | Part::Forget);
     let mut waits_for: Vec<Vec<usize>> = drafts

@@ -5,6 +5,8 @@ use serde_json::Value as Json;
 
 use crate::model::{AccountViews, Address, Attributes, Desired, Observed, Recorded, Value};
 
+use super::kind;
+
 /// Everything known when the rules of a kind are checked: what is asked for, what is there, and
 /// which is which.
 pub struct Facts<'a> {
@@ -96,8 +98,28 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn resolve(&self, value: &'a Value) -> Option<Cow<'a, Json>> {
         value.resolve(|reference| {
-            let attributes: &Attributes = &self.kept(&reference.address)?.attributes;
-            attributes.get(&reference.attribute)
+            let kept = self.kept(&reference.address)?;
+            let attributes: &Attributes = &kept.attributes;
+            let is = attributes.get(&reference.attribute)?;
+            // What it has none of yet, it may be about to get.
+            let wanted = self.wanted.get(&reference.address);
+            let attribute = reference.attribute.as_str();
+            let may_get_one =
+                is.is_null() && wanted.is_some_and(|wanted| is_renewed(wanted, kept, attribute));
+            (!may_get_one).then_some(is)
         })
     }
+}
+
+/// Whether something is to get another value of a computed attribute than it has.
+#[must_use]
+pub fn is_renewed(wanted: &Desired, is: &Observed, attribute: &str) -> bool {
+    let Some((_, kind)) = kind(wanted.address.kind()) else {
+        return false;
+    };
+    let mut all = wanted.attributes.iter();
+    all.any(|(name, value)| {
+        let differs = is.attributes.get(name) != value.known();
+        differs && (kind.renewed)(name, &wanted.attributes) == Some(attribute)
+    })
 }

@@ -27,7 +27,7 @@ pub mod volume;
 pub mod vpc;
 
 pub use declare::{Declared, Setting, Zones, declare, declare_servers, not_applied_yet};
-pub use facts::Facts;
+pub use facts::{Facts, is_renewed};
 
 /// Every kind, in the order in which a plan creates them.
 pub const KINDS: &[&Kind] = &[
@@ -88,6 +88,9 @@ pub struct Kind {
     /// The attribute that says what it is attached to: what leads to it reaches nothing without. What
     /// is to lead to it waits until that is changed, and what is not any more lets go of it before.
     pub attached_by: Option<&'static str>,
+    /// The computed attribute, such as an address, that becomes another one when this attribute becomes
+    /// what is wanted: what leads to it waits for that, and that there was none says nothing any more.
+    pub renewed: fn(&str, &Attributes<Value>) -> Option<&'static str>,
     /// Whether one that carries no mark and is in no state is nobody's, by its attributes.
     pub orphaned: fn(&Attributes) -> bool,
     /// How one shows that it serves, where it can be asked.
@@ -150,6 +153,7 @@ const PLAIN: Kind = Kind {
     forgotten_at: None,
     referred: &[],
     attached_by: None,
+    renewed: |_, _| None,
     orphaned: |_| false,
     probed: None,
     loses: None,

@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use crate::model::{
-    Address, Attributes, Desired, Diagnostic, Money, Origin, Recorded, Reference, Value,
+    Address, Attributes, Capabilities, Desired, Diagnostic, Money, Observed, Origin, Recorded,
+    Reference, Value,
 };
 
 use super::{
@@ -17,7 +18,12 @@ pub const REGION: &str = "region";
 /// The id of the server that it is on; null, if it is on none.
 pub const SERVER: &str = "server";
 
-/// What one costs a month that is on no server; one that is on a server costs nothing
+/// What cloud.json calls it, where the provider keeps that with it.
+pub const NAME: &str = "name";
+/// The network that it is taken from, where there may be several; null is the only one.
+pub const POOL: &str = "pool";
+
+/// What one costs a month at DigitalOcean that is on no server; one that is on a server costs nothing
 /// (docs.digitalocean.com/products/networking/reserved-ips/details/pricing).
 pub const UNASSIGNED: Money = Money::from_cents(500);
 
@@ -26,6 +32,8 @@ pub const KIND: Kind = Kind {
     name: "reserved_ip",
     attributes: ATTRIBUTES,
     natural_key: &[SERVER],
+    name_of: |attributes| known_text(attributes, NAME),
+    may_be_marked: true,
     referred: &[("ip", IP)],
     attached_by: Some(SERVER),
     orphaned: |attributes| attributes.get(SERVER) == Some(&Json::Null),
@@ -37,6 +45,8 @@ pub const KIND: Kind = Kind {
     lingers: true,
     priced_by: &[SERVER],
     price: |attributes, _| match attributes.get(SERVER) {
+        // Such a provider publishes no prices.
+        _ if attributes.contains_key(POOL) => Price::Unknown,
         Some(Value::Known(Json::Null)) => Price::Monthly(UNASSIGNED),
         _ => Price::Free,
     },
@@ -49,7 +59,16 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(SERVER, "server", OnChange::Update),
     attribute(IP, "reserved IP", OnChange::Computed),
     attribute(REGION, "region", OnChange::Seen),
+    attribute(NAME, "name", OnChange::CreateOnly),
+    attribute(POOL, "network", OnChange::CreateOnly),
 ];
+
+/// Whether a server that has one has no other public IPv4 address: its own makes way for it, and
+/// comes back when it goes.
+pub(super) fn takes_the_place_of_own(capabilities: &Capabilities) -> bool {
+    let update = capabilities.update(server::KIND.name, server::RESERVED_IP);
+    update.is_some()
+}
 
 /// The address in plans of the reserved IP of that name in cloud.json.
 #[must_use]
@@ -69,7 +88,12 @@ pub fn reference(name: &str) -> Reference {
 /// `for server web1 · nyc3`
 fn detail(attributes: &Attributes<Value>) -> String {
     let whose = attributes.get(SERVER).map_or_else(String::new, on);
-    let parts = [whose.as_str(), text(attributes, REGION)];
+    // Elsewhere that is its id.
+    let ip = match attributes.contains_key(POOL) {
+        true => text(attributes, IP),
+        false => "",
+    };
+    let parts = [ip, whose.as_str(), text(attributes, REGION)];
     let parts: Vec<&str> = parts.into_iter().filter(|text| !text.is_empty()).collect();
     parts.join(" · ")
 }
@@ -136,6 +160,14 @@ fn too_many(facts: &Facts<'_>, problems: &mut Vec<Diagnostic>) {
     }
 }
 
+/// `costs $5.00 a month`, of one on no server as it was seen.
+fn costs(seen: Option<&Observed>) -> String {
+    match seen.is_some_and(|seen| seen.monthly.is_none()) {
+        true => "costs what the provider asks for it".to_owned(),
+        false => format!("costs {UNASSIGNED} a month"),
+    }
+}
+
 /// It costs then, or was never to be made.
 fn on_no_server(facts: &Facts<'_>, desired: &Desired) -> Diagnostic {
     let address = &desired.address;
@@ -143,8 +175,9 @@ fn on_no_server(facts: &Facts<'_>, desired: &Desired) -> Diagnostic {
     let told = match facts.bound(address) {
         Some(seen) => Diagnostic::note(format!("no server has {address}"))
             .detail(format!(
-                "{} stays reserved and costs {UNASSIGNED} a month while it is on none",
-                seen.id
+                "{} stays reserved and {} while it is on none",
+                seen.text(IP).unwrap_or(&seen.id),
+                costs(Some(seen))
             ))
             .hint(
                 "take it out of `reserved_ips` to give the address up, or name it at a server: \
@@ -210,7 +243,8 @@ fn occupied(facts: &Facts<'_>, desired: &Desired, server: &Address) -> Option<Di
             && recorded.account == desired.account
             && recorded.id == other.id
     });
-    let error = Diagnostic::error(format!("{server} has another reserved IP: {}", other.id))
+    let ip = other.text(IP).unwrap_or(&other.id);
+    let error = Diagnostic::error(format!("{server} has another reserved IP: {ip}"))
         .at(desired.place_of(SERVER));
     Some(match whose {
         Some(whose) => error
@@ -238,7 +272,8 @@ fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {
     Removal::Keep(match stays {
         true => "it was in the account before".to_owned(),
         false => {
-            format!("it was in the account before, and costs {UNASSIGNED} a month on no server")
+            let costs = costs(facts.bound(&recorded.address));
+            format!("it was in the account before, and {costs} on no server")
         }
     })
 }

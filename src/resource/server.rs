@@ -8,7 +8,7 @@ use crate::model::{Address, Attributes, Catalog, Observed, Value};
 
 use super::{
     Attribute, Copied, Kind, OnChange, PLAIN, Price, Probed, attribute, flag, from_to, known_text,
-    only_if_asked, server_checks, text,
+    only_if_asked, server_checks, settings, text,
 };
 
 /// Its name, which is its hostname too.
@@ -42,6 +42,8 @@ pub const TAGS_AS_SPELT: &str = "tags_as_spelt";
 /// The firewalls that it is behind, each with its id by its name, where servers are put behind them
 /// one by one. None means: in what a server is in that asks for nothing.
 pub const FIREWALLS: &str = "firewalls";
+/// Whether a reserved IP is its public IPv4 address, where that takes the place of one of its own.
+pub const RESERVED_IP: &str = "reserved_ip";
 /// The id of the VPC that it is in.
 pub const VPC: &str = "vpc";
 /// That VPC's name.
@@ -140,6 +142,7 @@ pub const KIND: Kind = Kind {
         ("public_ipv4", IPV4_ADDRESS),
         ("public_ipv6", IPV6_ADDRESS),
     ],
+    renewed: gets_own_address,
     probed: Some(Probed {
         asked: CHECK,
         at: &[IPV4_ADDRESS, IPV6_ADDRESS],
@@ -184,6 +187,7 @@ const ATTRIBUTES: &[Attribute] = &[
     only_if_asked(TAGS, "tags", OnChange::Update),
     only_if_asked(TAGS_AS_SPELT, "tags as spelt", OnChange::Along(TAGS)),
     only_if_asked(FIREWALLS, "firewalls", OnChange::Update),
+    only_if_asked(RESERVED_IP, "reserved IP", OnChange::Update),
     attribute(POWER, "power", OnChange::Passing(ON)),
     attribute(DISK, "disk", OnChange::Manner),
     attribute(REPLACE, "replacement", OnChange::Manner),
@@ -207,6 +211,14 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(PRIVATE_IPV4, "private IPv4", OnChange::Computed),
     attribute(NETWORKS, "addresses", OnChange::Computed),
 ];
+
+/// With its reserved IP it loses what stood in the way of one of its own.
+fn gets_own_address(attribute: &str, wanted: &Attributes<Value>) -> Option<&'static str> {
+    let settings = wanted.get(SETTINGS).and_then(Value::known);
+    let pool = settings.and_then(|settings| settings.get(settings::FLOATING_IP_FROM));
+    let gets_one = attribute == RESERVED_IP && !flag(wanted, RESERVED_IP) && pool.is_some();
+    gets_one.then_some(IPV4_ADDRESS)
+}
 
 fn detail(attributes: &Attributes<Value>) -> String {
     let known = [REGION, SIZE, IMAGE].map(|name| text(attributes, name));
@@ -255,6 +267,10 @@ fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>)
         (IMAGE, _) => format!("rebuild: {}", from_to(before, after)),
         (TAGS, _) => tags_changed(before, after),
         (FIREWALLS, _) => firewalls_changed(before, after),
+        (RESERVED_IP, _) if after.known() == Some(&Json::Bool(true)) => {
+            "public IPv4: its own → a reserved IP".to_owned()
+        }
+        (RESERVED_IP, _) => "public IPv4: a reserved IP → its own".to_owned(),
         (NAME, _) => format!("rename: {}", from_to(before, after)),
         _ => from_to(before, after),
     }

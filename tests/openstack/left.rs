@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cloud::{Cloud, LIMIT, Session, Who};
 
 /// Takes away, when it is dropped, everything whose name begins so: servers, zones, security groups,
-/// keys by their comments, floating IPs by the servers that they were for.
+/// keys by their comments, floating IPs by what they were for.
 ///
 /// It tells how long it was there, too, which is how long the test took: whoever waits for all of
 /// them wants to know for which. Standard output and error of tests are kept from sight, so it does
@@ -167,9 +167,9 @@ fn comment(pair: &Value) -> &str {
     words.next_back().unwrap_or_default().trim()
 }
 
-/// The server that a floating IP was made for.
+/// What a floating IP was made for: a server, or what is to outlive servers.
 fn server_of(address: &Value) -> &str {
-    let mut words = text(address, "description").rsplit('/');
+    let mut words = text(address, "description").rsplit(['/', ' ']);
     words.next().unwrap_or_default()
 }
 

@@ -26,6 +26,7 @@ mod lost;
 mod names;
 mod python;
 mod refused;
+mod reserved;
 mod resized;
 mod several;
 mod smoke;

@@ -219,6 +219,81 @@ fn a_part_in_which_it_moves_has_the_names_that_let_go_of_it() {
     );
 }
 
+/// Where a reserved IP takes the place of a server's own address.
+static INSTEAD: Capabilities = Capabilities {
+    updates: &[
+        Update::at_once("record", &["name", "data", "ttl"]),
+        Update::at_once("reserved_ip", &["server"]),
+        Update::at_once("server", &["reserved_ip"]),
+    ],
+    ..RESERVED
+};
+
+#[test]
+fn a_server_has_an_address_of_its_own_again_before_its_name_leads_there() {
+    let account = r#"{"version": 2, "providers": {"default": {"type": "openstack"}},"#;
+    let pool = r#""openstack": {"floating_ip_from": "public"}, "size""#;
+    let cloud = |servers: &str| {
+        let cloud = cloud(r#""web": {}"#, servers);
+        let cloud = cloud.replace(r#"{"version": 2,"#, account);
+        cloud.replace(r#""size""#, pool)
+    };
+    let mut world = World::new(&cloud(WITH));
+    world.capabilities = &INSTEAD;
+    let mut world = carried_out(world);
+    assert_eq!(
+        world.record_of("server.web").attributes["reserved_ip"],
+        true
+    );
+    // As long as it does without.
+    let own = ("ipv4_address".to_owned(), Json::Null);
+    world
+        .record_of("server.web")
+        .attributes
+        .extend([own.clone()]);
+    world.seen("server.web").attributes.extend([own]);
+    let world = world.asking_for(&cloud(WITHOUT));
+    let takes = "public IPv4: a reserved IP → its own [reserved_ip]";
+    world.expect(&format!(
+        "
+        1 ~ server web: {takes}
+        2 ~ record www.acme.com A: 203.0.113.3 → web's public IPv4 [data] (after 1)
+        3 ~ reserved_ip web: off server 2 [server] (after 2)
+        note: no server has reserved_ip.web: 203.0.113.3 stays reserved and costs $5.00 a month while it is on none
+    "
+    ));
+    // Another address does not come with it.
+    let mut without_ipv6 = world.clone();
+    let none = ("ipv6_address".to_owned(), Json::Null);
+    without_ipv6.seen("server.web").attributes.extend([none]);
+    let plan = without_ipv6.plan().expect("a plan");
+    let goes = plan
+        .steps
+        .iter()
+        .find(|step| step.label == "www.acme.com AAAA");
+    assert!(goes.is_some_and(|step| step.detail.contains("there is nothing to lead to")));
+    let mut unchanged = world.clone().asking_for(&cloud(WITH));
+    unchanged.expect("");
+    unchanged
+        .seen("server.web")
+        .attributes
+        .extend([("reserved_ip".to_owned(), false.into())]);
+    unchanged.expect(
+        "1 ~ server web: public IPv4: its own → a reserved IP · changed outside [reserved_ip]",
+    );
+    // Without a network that one comes from it gets none, and its name leads nowhere.
+    let without = cloud(WITHOUT).replace(pool, r#""size""#);
+    world.asking_for(&without).expect(&format!(
+        "
+        1 ~ server web: {takes}
+        2 - record www.acme.com A: → 203.0.113.3 · there is nothing to lead to
+        3 ~ reserved_ip web: off server 2 [server] (after 2)
+        note: web has no public IPv4: so there will be no www.acme.com A
+        note: no server has reserved_ip.web: 203.0.113.3 stays reserved and costs $5.00 a month while it is on none
+    "
+    ));
+}
+
 #[test]
 fn one_that_is_on_the_server_already_is_taken_over_and_stays() {
     let mut world = made(&cloud("", WITHOUT));

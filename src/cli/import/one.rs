@@ -5,7 +5,7 @@ use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Value, ne
 use crate::plan::{self, Adoption, Input};
 use crate::provider::{Read, Readers, Target, digitalocean};
 use crate::refresh::{self, Found, Wanted};
-use crate::resource::{KINDS, firewall, record, server};
+use crate::resource::{KINDS, firewall, record, reserved_ip, server};
 
 use super::Ground;
 use crate::cli::args::ImportArgs;
@@ -52,7 +52,8 @@ pub(super) async fn import(
     let sources = &configuration.sources;
     let looking = look(&ground, &configuration, (&address, id), args);
     let found = signals.unless_interrupted(looking).await;
-    let found = found.map_err(|failure| match failure {
+    // What was named by something else than its id, such as its address, is known by that.
+    let (found, id) = found.map_err(|failure| match failure {
         Failure::Problems(problems, _) => Failure::Problems(problems, sources.clone()),
         other => other,
     })?;
@@ -72,7 +73,7 @@ pub(super) async fn import(
         replace: &[],
     };
     let adoption = Adoption {
-        ids: &BTreeMap::from([(address.clone(), id.to_owned())]),
+        ids: &BTreeMap::from([(address.clone(), id.clone())]),
         others: false,
     };
     let plan = plan::adopt(&input, &adoption)
@@ -118,13 +119,13 @@ pub(super) fn check_account(cloud: &Cloud, named: Option<&str>) -> Result<(), Fa
     )
 }
 
-/// What cloud.json asks for and the accounts hold, with what has the id among it.
+/// What cloud.json asks for and the accounts hold, with what has the id among it, and its id.
 async fn look(
     ground: &Ground<'_>,
     configuration: &Configuration,
     (address, id): (&Address, &str),
     args: &ImportArgs,
-) -> Result<Found, Failure> {
+) -> Result<(Found, String), Failure> {
     let readers = ground.writers.readers();
     let security = ground.deployment.security()?;
     let key = public_key(ground.deployment, &configuration.cloud, &security)?;
@@ -157,12 +158,13 @@ async fn look(
         account: desired.account.as_str().into(),
         ..seen
     };
+    let id = seen.id.clone();
     // What was listed may be older.
     found.observed.retain(|other| {
         (&other.account, other.kind, &other.id) != (&seen.account, seen.kind, &seen.id)
     });
     found.observed.push(seen);
-    Ok(found)
+    Ok((found, id))
 }
 
 fn not_asked_for(address: &Address, desired: &[Desired]) -> Diagnostic {
@@ -177,7 +179,11 @@ fn not_asked_for(address: &Address, desired: &[Desired]) -> Diagnostic {
 }
 
 /// What is taken over by its id wherever it is offered.
-const TAKEN_OVER: [&str; 2] = [server::KIND.name, firewall::KIND.name];
+const TAKEN_OVER: [&str; 3] = [
+    server::KIND.name,
+    firewall::KIND.name,
+    reserved_ip::KIND.name,
+];
 
 /// What has the id in the account that it is to be in.
 async fn at(readers: &Readers, desired: &Desired, id: &str) -> Result<Observed, Failure> {
@@ -192,7 +198,7 @@ async fn at(readers: &Readers, desired: &Desired, id: &str) -> Result<Observed, 
         return Err(Failure::error(format!(
             "this version takes over no {}s at {provider}, only {}",
             address.kind(),
-            only.join(" and ")
+            only.join(", ")
         ))
         .detail(format!("{address} is in the account `{account}`"))
         .hint("what is just as cloud.json says is taken over by `cloudbuilder apply`")

@@ -1,10 +1,13 @@
-//! Floating IPs of servers that ask for one.
+//! Floating IPs: those that servers have of their own, and what reserved IPs share with them.
 //!
 //! That a server wants one is in its metadata from its creation on, so whoever finds the server
 //! knows it, whatever became of the run that made it. The floating IP is made once the server has
 //! its port, and made attached to it: Neutron refuses a second one for the same port, so that it
 //! may be asked for again after every answer that was lost. It goes before its server does. So at
 //! no moment is there one that nothing leads to.
+//!
+//! What a floating IP is, its description says: `cloudbuilder:LINEAGE/SERVER` is a server's own, and
+//! `cloudbuilder:LINEAGE reserved_ip NAME` a reserved IP, which outlives its server.
 
 use reqwest::Method;
 
@@ -16,7 +19,9 @@ use super::wire::neutron::{
     FloatingIp, FloatingIpAnswer, FloatingIpRequest, FloatingIps, NewFloatingIp, Port, Ports,
 };
 
-const FLOATING_IPS: &str = "/floatingips";
+pub(super) const FLOATING_IPS: &str = "/floatingips";
+const MARK: &str = "cloudbuilder:";
+const RESERVED: &str = " reserved_ip ";
 /// The longest description that Neutron takes.
 const LONGEST: usize = 255;
 
@@ -40,18 +45,64 @@ pub(super) struct Wanting<'a> {
     pub(super) description: &'a str,
 }
 
-/// By which a floating IP that we made is known.
+/// Whose a floating IP is, by its description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose<'a> {
+    /// A server's own, which a deployment made for it and which goes with it.
+    Own { lineage: &'a str, server: &'a str },
+    /// A deployment's reserved IP.
+    Reserved { lineage: &'a str, name: &'a str },
+    /// Somebody else's.
+    Others,
+}
+
+impl<'a> Whose<'a> {
+    pub(super) fn of(floating: &'a FloatingIp) -> Self {
+        let marked = floating.description.strip_prefix(MARK).unwrap_or_default();
+        let reserved = marked.split_once(RESERVED);
+        let own = marked.split_once('/');
+        match (reserved, own) {
+            (Some((lineage, name)), _) if is_lineage(lineage) => Self::Reserved { lineage, name },
+            (_, Some((lineage, server))) if is_lineage(lineage) => Self::Own { lineage, server },
+            _ => Self::Others,
+        }
+    }
+
+    /// Whether it is the own one of a server of this deployment.
+    pub(super) fn is_own_of(self, deployment: &str) -> bool {
+        matches!(self, Self::Own { lineage, .. } if lineage == deployment)
+    }
+}
+
+fn is_lineage(text: &str) -> bool {
+    !text.is_empty() && !text.contains([' ', '/'])
+}
+
+/// By which a server's own floating IP that we made is known.
 pub(super) fn description(lineage: &str, name: &str) -> String {
-    let whole = format!("cloudbuilder:{lineage}/{name}");
+    fitting(&format!("{MARK}{lineage}/{name}"))
+}
+
+/// By which a reserved IP that we made is known.
+pub(super) fn reserved(lineage: &str, name: &str) -> String {
+    fitting(&format!("{MARK}{lineage}{RESERVED}{name}"))
+}
+
+fn fitting(whole: &str) -> String {
     whole.chars().take(LONGEST).collect()
 }
 
-/// Every floating IP from that network, with the server that has it.
-pub(super) async fn of_pool(client: &ReadClient, pool: &str) -> Result<Vec<FloatingIp>, Error> {
-    let path = format!("{FLOATING_IPS}{}", query(&[("floating_network_id", pool)]));
-    client
+/// The account's own: an administrator sees everybody's.
+pub(super) async fn all(client: &ReadClient) -> Result<Vec<FloatingIp>, Error> {
+    let grant = client.grant().await?;
+    let project = grant.project.0.as_str();
+    let path = format!("{FLOATING_IPS}{}", query(&[("project_id", project)]));
+    let mut all = client
         .pages::<FloatingIps, _>(Service::Network, &path, |floating| floating)
-        .await
+        .await?;
+    // A service that knows no such filter shows all.
+    all.retain(|one| one.project_id.as_deref().is_none_or(|of| of == project));
+    Ok(all)
 }
 
 async fn described(client: &ReadClient, description: &str) -> Result<Vec<FloatingIp>, Error> {
@@ -66,18 +117,54 @@ async fn described(client: &ReadClient, description: &str) -> Result<Vec<Floatin
         .collect())
 }
 
-async fn ports(client: &ReadClient, server: &str) -> Result<Vec<Port>, Error> {
+/// The ports of a server, in an order that stays: a second try must come to the same one.
+pub(super) async fn ports(client: &ReadClient, server: &str) -> Result<Vec<Port>, Error> {
     let path = format!("/ports{}", query(&[("device_id", server)]));
-    client
+    let mut ports = client
         .pages::<Ports, _>(Service::Network, &path, |port| port)
-        .await
+        .await?;
+    ports.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(ports)
+}
+
+/// What is on these ports.
+pub(super) async fn on_ports(
+    client: &ReadClient,
+    ports: &[Port],
+) -> Result<Vec<FloatingIp>, Error> {
+    let mut found = Vec::new();
+    for port in ports {
+        let path = format!("{FLOATING_IPS}{}", query(&[("port_id", &port.id)]));
+        let on_it = client
+            .pages::<FloatingIps, _>(Service::Network, &path, |floating| floating)
+            .await?;
+        // A service that knows no such filter shows all.
+        let is_on_it = |floating: &FloatingIp| floating.port_id.as_ref() == Some(&port.id);
+        found.extend(on_it.into_iter().filter(is_on_it));
+    }
+    Ok(found)
+}
+
+/// Those of a server's ports that a floating IP can lead to, as far as they tell: behind a router.
+pub(super) async fn candidates<'p>(
+    client: &ReadClient,
+    ports: &'p [Port],
+) -> Result<Vec<&'p Port>, Error> {
+    let networks = placement::networks(client).await?;
+    let leads_outside = |port: &Port| {
+        let mut networks = networks.iter();
+        networks.any(|network| network.id == port.network_id && network.is_external)
+    };
+    let has_ipv4 = |port: &Port| port.fixed_ips.iter().any(|ip| !ip.ip_address.contains(':'));
+    let fit = ports
+        .iter()
+        .filter(|port| !leads_outside(port) && has_ipv4(port));
+    Ok(fit.collect())
 }
 
 /// Gives a server the floating IP that it wants, unless it has it.
 pub(super) async fn give(client: WriteClient<'_>, wanting: Wanting<'_>) -> Result<State, Error> {
-    let mut ports = ports(client.0, wanting.server).await?;
-    // The service lists them in any order, and a second try must come to the same port.
-    ports.sort_by(|a, b| a.id.cmp(&b.id));
+    let ports = ports(client.0, wanting.server).await?;
     let ours = described(client.0, wanting.description).await?;
     let is_its = |port: Option<&str>| ports.iter().any(|its| Some(its.id.as_str()) == port);
     if ours
@@ -90,19 +177,8 @@ pub(super) async fn give(client: WriteClient<'_>, wanting: Wanting<'_>) -> Resul
     let spare = ours.iter().find(|floating| {
         floating.port_id.is_none() && floating.floating_network_id == wanting.pool
     });
-    let networks = placement::networks(client.0).await?;
-    let leads_outside = |port: &&Port| {
-        let network = networks
-            .iter()
-            .find(|network| network.id == port.network_id);
-        network.is_some_and(|network| network.is_external)
-    };
-    let has_ipv4 = |port: &&Port| port.fixed_ips.iter().any(|ip| !ip.ip_address.contains(':'));
-    let candidates = ports
-        .iter()
-        .filter(|port| !leads_outside(port) && has_ipv4(port));
     let mut state = State::NotYet;
-    for port in candidates {
+    for port in candidates(client.0, &ports).await? {
         match attach(client, wanting, spare, port).await {
             Ok(()) => return Ok(State::There),
             // Another answer to the same question was lost.
@@ -122,25 +198,56 @@ async fn attach(
     spare: Option<&FloatingIp>,
     port: &Port,
 ) -> Result<(), Error> {
-    let mut body = FloatingIpRequest {
+    if let Some(spare) = spare {
+        return change(client, &spare.id, to_port(Some(port))).await;
+    }
+    let body = FloatingIpRequest {
         floatingip: NewFloatingIp {
             floating_network_id: Some(wanting.pool),
-            port_id: &port.id,
+            port_id: Some(Some(&port.id)),
             description: Some(wanting.description),
         },
     };
-    if let Some(spare) = spare {
-        body.floatingip.floating_network_id = None;
-        body.floatingip.description = None;
-        let path = format!("{FLOATING_IPS}/{}", spare.id);
-        return client
-            .ensure(Method::PUT, Service::Network, &path, &body)
-            .await;
-    }
     let made: FloatingIpAnswer = client
         .send(Method::POST, Service::Network, FLOATING_IPS, &body)
         .await?;
     tracing::debug!("floating IP {}", made.floatingip.id);
+    Ok(())
+}
+
+/// What has one lead to a port, or to none.
+pub(super) fn to_port(port: Option<&Port>) -> NewFloatingIp<'_> {
+    NewFloatingIp {
+        port_id: Some(port.map(|port| port.id.as_str())),
+        ..NewFloatingIp::default()
+    }
+}
+
+/// Changes one that is there.
+pub(super) async fn change(
+    client: WriteClient<'_>,
+    id: &str,
+    floatingip: NewFloatingIp<'_>,
+) -> Result<(), Error> {
+    let path = format!("{FLOATING_IPS}/{id}");
+    let body = FloatingIpRequest { floatingip };
+    client
+        .ensure(Method::PUT, Service::Network, &path, &body)
+        .await
+}
+
+/// Takes what is not its own off a server, so that there is room for one.
+pub(super) async fn make_room(
+    client: WriteClient<'_>,
+    server: &str,
+    lineage: &str,
+) -> Result<(), Error> {
+    let ports = ports(client.0, server).await?;
+    for floating in on_ports(client.0, &ports).await? {
+        if !Whose::of(&floating).is_own_of(lineage) {
+            change(client, &floating.id, to_port(None)).await?;
+        }
+    }
     Ok(())
 }
 
@@ -154,19 +261,9 @@ pub(super) async fn give_back(
 ) -> Result<(), Error> {
     let mut leaving = described(client.0, &description(lineage, name)).await?;
     leaving.retain(|floating| floating.port_id.is_none());
-    let of_deployment = description(lineage, "");
-    for port in ports(client.0, server).await? {
-        let path = format!("{FLOATING_IPS}{}", query(&[("port_id", &port.id)]));
-        let has = client
-            .0
-            .pages::<FloatingIps, _>(Service::Network, &path, |floating| floating)
-            .await?;
-        // A service that knows no such filter shows all.
-        leaving.extend(has.into_iter().filter(|floating| {
-            floating.port_id.as_ref() == Some(&port.id)
-                && floating.description.starts_with(&of_deployment)
-        }));
-    }
+    let ports = ports(client.0, server).await?;
+    let has = on_ports(client.0, &ports).await?.into_iter();
+    leaving.extend(has.filter(|floating| Whose::of(floating).is_own_of(lineage)));
     for floating in leaving {
         let path = format!("{FLOATING_IPS}/{}", floating.id);
         client.delete(Service::Network, &path).await?;
@@ -182,6 +279,29 @@ mod tests {
     fn a_description_fits() {
         assert_eq!(description("l", "web1"), "cloudbuilder:l/web1");
         assert_eq!(description("l", &"é".repeat(300)).chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn a_description_says_whose_it_is() {
+        let described = |description: String| FloatingIp {
+            id: "id".to_owned(),
+            floating_ip_address: "203.0.113.9".to_owned(),
+            floating_network_id: "net".to_owned(),
+            port_id: None,
+            port_details: None,
+            description,
+            project_id: None,
+        };
+        let own = described(description("l-1", "web reserved_ip 1"));
+        let (lineage, server) = ("l-1", "web reserved_ip 1");
+        assert_eq!(Whose::of(&own), Whose::Own { lineage, server });
+        assert!(Whose::of(&own).is_own_of("l-1") && !Whose::of(&own).is_own_of("l"));
+        let kept = described(reserved("l-1", "web"));
+        let name = "web";
+        assert_eq!(Whose::of(&kept), Whose::Reserved { lineage, name });
+        for text in ["", "web", "cloudbuilder:", "cloudbuilder:/web", "a/b"] {
+            assert_eq!(Whose::of(&described(text.to_owned())), Whose::Others);
+        }
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod placement;
 pub mod profile;
 mod record;
 mod recordset;
+mod reserved_ip;
 mod resizes;
 mod resolve;
 mod server;
@@ -49,12 +50,20 @@ const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &ssh_key::Adapter,
     &firewall::Adapter,
     &server::Adapter,
+    &reserved_ip::Adapter,
     &domain::Adapter,
     &record::Adapter,
 ];
 
-const ALL: &[&str] = &["ssh_key", "firewall", "server", "domain", "record"];
-const WITHOUT_DNS: &[&str] = &["ssh_key", "firewall", "server"];
+const ALL: &[&str] = &[
+    "ssh_key",
+    "firewall",
+    "server",
+    "reserved_ip",
+    "domain",
+    "record",
+];
+const WITHOUT_DNS: &[&str] = &["ssh_key", "firewall", "server", "reserved_ip"];
 
 static OPENSTACK: Capabilities = capabilities(profile::OPENSTACK.provider, ALL);
 static OPENSTACK_WITHOUT_DNS: Capabilities = capabilities(profile::OPENSTACK.provider, WITHOUT_DNS);
@@ -64,7 +73,9 @@ static FLEX_WITHOUT_DNS: Capabilities = capabilities(profile::FLEX.provider, WIT
 const UPDATES: &[Update] = &[
     Update::at_once("firewall", &["name", "tags", "inbound", "outbound"]),
     Update::at_once("record", &["data", "ttl"]),
+    Update::at_once("reserved_ip", &["server"]),
     Update::at_once("server", &["firewalls"]),
+    Update::at_once("server", &["reserved_ip"]),
     Update::at_once("server", &["tags"]),
     RENAME,
     resize(Duration::from_secs(30)),

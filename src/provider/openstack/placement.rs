@@ -12,7 +12,16 @@ use crate::resource::server::SETTINGS;
 
 use super::client::{ReadClient, Service, query};
 use super::profile::FixedNetwork;
-use super::wire::neutron::{Network, Networks, SecurityGroup, SecurityGroups, Subnet, Subnets};
+use super::wire::neutron::{
+    Network, Networks, RouterPorts, SecurityGroup, SecurityGroups, Subnet, Subnets,
+};
+
+/// The owners of the ports by which a router is on a network.
+const ROUTERS: [&str; 3] = [
+    "network:router_interface",
+    "network:router_interface_distributed",
+    "network:ha_router_replicated_interface",
+];
 
 /// A server's settings that only OpenStack has.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -60,6 +69,16 @@ pub(super) struct Net {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) is_external: bool,
+}
+
+impl From<&Network> for Net {
+    fn from(network: &Network) -> Self {
+        Self {
+            id: network.id.clone(),
+            name: network.name.clone(),
+            is_external: network.is_external,
+        }
+    }
 }
 
 /// What is wrong with it: what, and what to do.
@@ -215,13 +234,8 @@ fn everywhere(settings: &Settings, networks: &[Network]) -> Result<Placement, Ve
             hint: "take the block `openstack` out".to_owned(),
         }]);
     }
-    let net = |network: &Network| Net {
-        id: network.id.clone(),
-        name: network.name.clone(),
-        is_external: network.is_external,
-    };
     Ok(Placement {
-        networks: networks.iter().map(net).collect(),
+        networks: networks.iter().map(Net::from).collect(),
         security_groups: Vec::new(),
         floating_ip_from: None,
         public_network: None,
@@ -235,21 +249,10 @@ fn choose(
     project: &str,
 ) -> Result<Placement, Vec<Trouble>> {
     let mut troubles = Vec::new();
-    let named: Vec<Named<'_>> = networks
-        .iter()
-        .map(|network| Named {
-            id: &network.id,
-            name: &network.name,
-            is_own: network.project_id.as_deref() == Some(project),
-        })
-        .collect();
+    let named = of_networks(networks, project);
     let net = |id: &str| {
         let network = networks.iter().find(|network| network.id == id)?;
-        Some(Net {
-            id: network.id.clone(),
-            name: network.name.clone(),
-            is_external: network.is_external,
-        })
+        Some(Net::from(network))
     };
     let mut chosen = Vec::new();
     for wanted in &settings.networks {
@@ -274,15 +277,8 @@ fn choose(
     }
     let mut pool = None;
     if let Some(wanted) = &settings.floating_ip_from {
-        match pick("network", wanted, &named).map(net) {
-            Ok(Some(network)) if network.is_external => pool = Some(network),
-            Ok(_) => troubles.push(Trouble {
-                what: format!("floating IPs cannot come from the network {wanted}"),
-                hint: format!(
-                    "give `floating_ip_from` a network that leads outside{}",
-                    names(networks.iter().filter(|network| network.is_external))
-                ),
-            }),
+        match external(wanted, networks, project) {
+            Ok(network) => pool = Some(network.into()),
             Err(trouble) => troubles.push(trouble),
         }
     }
@@ -313,6 +309,99 @@ fn choose(
         floating_ip_from: pool,
         public_network,
     })
+}
+
+/// The network that floating IPs are taken from: the one of that name or id, or the only one that
+/// they can come from.
+pub(super) async fn pool(
+    client: &ReadClient,
+    named: Option<&str>,
+) -> Result<Result<Net, Trouble>, Error> {
+    let networks = networks(client).await?;
+    let grant = client.grant().await?;
+    let found = match named {
+        Some(named) => external(named, networks, &grant.project.0),
+        None => only_external(networks),
+    };
+    Ok(found.map(Net::from))
+}
+
+/// The ids of the networks that belong to the account.
+pub(super) async fn own(client: &ReadClient) -> Result<BTreeSet<&str>, Error> {
+    let grant = client.grant().await?;
+    let all = networks(client).await?.iter();
+    let own = all.filter(|one| one.project_id.as_deref() == Some(grant.project.0.as_str()));
+    Ok(own.map(|network| network.id.as_str()).collect())
+}
+
+/// The ids of the networks that a router is on, as far as that can be seen; `None` if nothing can.
+pub(super) async fn routed(client: &ReadClient) -> Result<Option<BTreeSet<String>>, Error> {
+    let asked = ROUTERS.map(|owner| ("device_owner", owner));
+    let fields = ["id", "network_id", "device_owner"].map(|field| ("fields", field));
+    let asked: Vec<_> = asked.into_iter().chain(fields).collect();
+    let path = format!("/ports{}", query(&asked));
+    let ports = client
+        .pages::<RouterPorts, _>(Service::Network, &path, |port| port)
+        .await;
+    match ports {
+        // A service that knows no such filter shows all.
+        Ok(ports) => Ok(Some(
+            ports
+                .into_iter()
+                .filter(|port| ROUTERS.contains(&port.device_owner.as_str()))
+                .map(|port| port.network_id)
+                .collect(),
+        )),
+        Err(error) if error.status == Some(403) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn external<'n>(
+    wanted: &str,
+    networks: &'n [Network],
+    project: &str,
+) -> Result<&'n Network, Trouble> {
+    let id = pick("network", wanted, &of_networks(networks, project))?;
+    let mut found = networks.iter().filter(|network| network.id == id);
+    let found = found.find(|network| network.is_external);
+    found.ok_or_else(|| Trouble {
+        what: format!("floating IPs cannot come from the network {wanted}"),
+        hint: format!(
+            "give `floating_ip_from` a network that leads outside{}",
+            names(networks.iter().filter(|network| network.is_external))
+        ),
+    })
+}
+
+fn only_external(networks: &[Network]) -> Result<&Network, Trouble> {
+    let all = || networks.iter().filter(|network| network.is_external);
+    let mut candidates = all();
+    match (candidates.next(), candidates.next()) {
+        (Some(network), None) => Ok(network),
+        (None, _) => Err(Trouble {
+            what: "there is no network to take it from".to_owned(),
+            hint: "floating IPs come from a network that leads outside, which the cloud's \
+                   administrators make"
+                .to_owned(),
+        }),
+        (Some(_), Some(_)) => Err(Trouble {
+            what: "there are several networks to take it from".to_owned(),
+            hint: format!(
+                "say which with `floating_ip_from` among the settings of the account{}",
+                names(all())
+            ),
+        }),
+    }
+}
+
+fn of_networks<'n>(networks: &'n [Network], project: &str) -> Vec<Named<'n>> {
+    let named = networks.iter().map(|network| Named {
+        id: &network.id,
+        name: &network.name,
+        is_own: network.project_id.as_deref() == Some(project),
+    });
+    named.collect()
 }
 
 /// Whether servers of a project can be on it: from other external networks one can only have
@@ -433,6 +522,35 @@ mod tests {
             network("both", false, false, "me"),
         ];
         assert_eq!(names_outside(&all), ["out".to_owned()].into());
+    }
+
+    #[test]
+    fn the_only_network_that_leads_outside_need_not_be_named() {
+        let inner = network("inner", false, false, "me");
+        let (a, b) = (
+            network("a", true, false, "you"),
+            network("b", true, false, "you"),
+        );
+        let only = |all: &[Network]| match only_external(all) {
+            Ok(network) => network.name.clone(),
+            Err(trouble) => format!("{}: {}", trouble.what, trouble.hint),
+        };
+        assert_eq!(only(&[inner.clone(), b.clone()]), "b");
+        assert_eq!(
+            only(&[b.clone(), inner.clone(), a.clone()]),
+            "there are several networks to take it from: say which with `floating_ip_from` among \
+             the settings of the account; there is: a, b"
+        );
+        assert!(only(std::slice::from_ref(&inner)).starts_with("there is no network to take it"));
+        let named = |name: &str| match external(name, &[a.clone(), inner.clone()], "me") {
+            Ok(network) => network.name.clone(),
+            Err(trouble) => trouble.hint,
+        };
+        assert_eq!(named("a"), "a");
+        assert_eq!(
+            named("inner"),
+            "give `floating_ip_from` a network that leads outside; there is: a"
+        );
     }
 
     fn settings(json: &str) -> Settings {

@@ -8,13 +8,15 @@ use serde_json::Value as Json;
 use crate::model::{Attributes, Desired, Diagnostic};
 use crate::provider::cloud_init::{self, Start};
 use crate::provider::{Error, Resolved};
-use crate::resource::server::{FILES, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, SETTINGS, SIZE, TAGS};
+use crate::resource::server::{
+    CHECK, FILES, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, RESERVED_IP, SETTINGS, SIZE, TAGS,
+};
 
 use super::addresses::Rule;
 use super::catalog;
 use super::client::{ReadClient, Service};
 use super::files;
-use super::placement::{self, Placement, Settings, Trouble};
+use super::placement::{self, Net, Placement, Settings, Trouble};
 use super::profile::Files;
 use super::wire::neutron::{Quota, QuotaAnswer, Subnet, Usage};
 use super::wire::nova::{Absolute, Flavor};
@@ -70,10 +72,16 @@ pub(super) async fn servers(
         };
         match placement::place(client, &settings).await? {
             Ok(placement) => {
-                if placement.floating_ip_from.is_some() {
+                let is_reserved = desired.known(RESERVED_IP) == Some(&Json::Bool(true));
+                if placement.floating_ip_from.is_some() && !is_reserved {
                     floating.push(at);
                 }
-                resolved.push(reached(desired, &placement, subnets, &external));
+                let mut reached = reached(desired, &placement, subnets, &external);
+                if is_reserved {
+                    let unfit = unfit_for_reserved(client, desired, &placement, subnets).await?;
+                    reached.problems.extend(unfit);
+                }
+                resolved.push(reached);
             }
             Err(troubles) => {
                 let mut refused = Resolved::default();
@@ -136,7 +144,7 @@ pub(super) async fn firewalls(
 }
 
 /// The first of these that there is no room for, where each takes so many.
-fn too_many(
+pub(super) fn too_many(
     what: &str,
     usage: Usage,
     wanted: &[&Desired],
@@ -237,7 +245,10 @@ fn reached(
             its.any(|subnet| subnet.ip_version == version)
         })
     };
-    let has_v4 = placement.floating_ip_from.is_some() || is_public(4);
+    // A reserved IP is not its own, and comes later.
+    let is_reserved = desired.known(RESERVED_IP) == Some(&Json::Bool(true));
+    let has_floating = placement.floating_ip_from.is_some() && !is_reserved;
+    let has_v4 = has_floating || is_public(4);
     let has_v6 = is_public(6);
     let mut attributes = Attributes::from([(IPV6, Json::from(has_v6))]);
     if !has_v6 {
@@ -254,7 +265,20 @@ fn reached(
         .collect();
     let on = on.join(" and ");
     let mut problems = Vec::new();
-    if !has_v4 && !has_v6 {
+    if !has_v4 && !has_v6 && is_reserved {
+        let unasked = desired.known(CHECK).map(|_| {
+            Diagnostic::error(format!(
+                "server {name} could not be asked whether it serves"
+            ))
+            .detail(
+                "a reserved IP comes to a server once that has answered its `check`, and this \
+                     one has no other public address",
+            )
+            .hint("take `check` out, or let it do without a reserved IP")
+            .at(desired.place_of(CHECK))
+        });
+        problems.extend(unasked);
+    } else if !has_v4 && !has_v6 {
         let pools: Vec<&str> = external.iter().map(String::as_str).collect();
         let pools = match pools.as_slice() {
             [] => String::new(),
@@ -283,6 +307,59 @@ fn reached(
         attributes,
         problems,
     }
+}
+
+/// That no floating IP can lead to a server, as far as that can be told before it is there: it leads
+/// to an IPv4 address on a network behind a router. Who has the router of a network that others share
+/// cannot be seen.
+async fn unfit_for_reserved(
+    client: &ReadClient,
+    desired: &Desired,
+    placement: &Placement,
+    subnets: &[Subnet],
+) -> Result<Option<Diagnostic>, Error> {
+    let has_v4 = |network: &&Net| {
+        let mut its = subnets.iter();
+        its.any(|subnet| subnet.network_id == network.id && subnet.ip_version == 4)
+    };
+    let inside = placement
+        .networks
+        .iter()
+        .filter(|network| !network.is_external);
+    let inside: Vec<&Net> = inside.filter(has_v4).collect();
+    let name = desired.address.name();
+    let error = Diagnostic::error(format!("server {name} cannot have a reserved IP"))
+        .at(desired.place_of(RESERVED_IP));
+    let names = |networks: &mut dyn Iterator<Item = &Net>| {
+        let names: Vec<&str> = networks.map(|network| network.name.as_str()).collect();
+        names.join(" and ")
+    };
+    if inside.is_empty() {
+        let on = names(&mut placement.networks.iter());
+        return Ok(Some(
+            error
+                .detail(format!(
+                    "a floating IP leads to an IPv4 address on a private network, and it is put on {on}"
+                ))
+                .hint("put it on a private network that a router connects with the outside"),
+        ));
+    }
+    let routed = placement::routed(client).await?;
+    let may_lead = |network: &&Net| match &routed {
+        Some(routed) => routed.contains(&network.id),
+        None => true,
+    };
+    let own = placement::own(client).await?;
+    let is_possible = |network: &&Net| may_lead(network) || !own.contains(network.id.as_str());
+    if inside.iter().any(is_possible) {
+        return Ok(None);
+    }
+    let on = names(&mut inside.into_iter());
+    Ok(Some(
+        error
+            .detail(format!("no router connects {on} with the outside"))
+            .hint("connect it with a router, or put the server on a network that has one"),
+    ))
 }
 
 /// Each quota that is too small, at the first server that it is too small for.
@@ -334,7 +411,7 @@ fn exceeded(what: &str, most: i64, used: i64, asked: i64, desired: &Desired) -> 
 }
 
 /// Not every cloud tells those of the network.
-async fn quotas(client: &ReadClient) -> Result<Option<Quota>, Error> {
+pub(super) async fn quotas(client: &ReadClient) -> Result<Option<Quota>, Error> {
     let grant = client.grant().await?;
     let path = format!("/quotas/{}/details", grant.project.0);
     let answer: Result<QuotaAnswer, Error> = client.get(Service::Network, &path).await;
@@ -368,7 +445,6 @@ fn too_many_floating(
 mod tests {
     use super::*;
     use crate::model::{Address, Value};
-    use crate::provider::openstack::placement::Net;
 
     fn desired(name: &str, size: &str, ipv6: bool) -> Desired {
         Desired {

@@ -11,7 +11,8 @@ use crate::provider::cloud_init::Start;
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::server::{
-    IMAGE, IMAGE_ID, IPV4_ADDRESS, IPV6_ADDRESS, KIND, NAME, SETTINGS, SIZE, SIZE_ID, SSH_KEY,
+    IMAGE, IMAGE_ID, IPV4_ADDRESS, IPV6_ADDRESS, KIND, NAME, RESERVED_IP, SETTINGS, SIZE, SIZE_ID,
+    SSH_KEY,
 };
 
 use super::catalog;
@@ -29,6 +30,7 @@ use view::View;
 
 mod change;
 mod membership;
+mod public;
 mod tags;
 mod view;
 
@@ -39,6 +41,9 @@ pub(super) struct Adapter;
 const MARK: &str = "cloudbuilder";
 /// Those that hold the id of the network that a server's floating IP comes from.
 const FLOATING: &str = "cloudbuilder_floating_ip_from";
+/// Those that say that a reserved IP takes the place of a floating IP of its own: until that is over
+/// it gets none, and none that it has is its own.
+const RESERVED: &str = "cloudbuilder_reserved_ip";
 /// Those that hold the name of the network whose addresses are public.
 const PUBLIC: &str = "cloudbuilder_public_network";
 /// Those that say that no public IPv6 address will come, which nobody could tell from a server that
@@ -47,6 +52,8 @@ const NO_IPV6: &str = "cloudbuilder_no_ipv6";
 /// The metadata that tells that a server will have a public IPv4 address: as long as it has none, it
 /// is not ready, and nobody may take it for one that never had any.
 const HAS_IPV4: &str = "cloudbuilder_ipv4";
+/// What they say of what is so; what is not so, they say nothing of.
+const YES: &str = "true";
 /// The beginning of our tags.
 const TAG: &str = "cloudbuilder:";
 
@@ -263,6 +270,11 @@ async fn give_floating(
     floating::give(client, wanting).await
 }
 
+/// The name of the server with that id, if there is one.
+pub(super) async fn name_of(client: &ReadClient, id: &str) -> Result<Option<String>, Error> {
+    Ok(one(client, id).await?.map(|server| server.name))
+}
+
 /// What is there of it. One that is only kept until it is deleted for good counts as gone.
 fn exists(server: &Server) -> bool {
     !matches!(server.status.as_str(), "DELETED" | "SOFT_DELETED")
@@ -412,12 +424,14 @@ fn metadata(
     let no_ipv4 = attributes.get(IPV4_ADDRESS).is_some_and(Json::is_null);
     let no_ipv6 = attributes.get(IPV6_ADDRESS).is_some_and(Json::is_null);
     let pool = placement.floating_ip_from.as_ref();
+    let is_reserved = attributes.get(RESERVED_IP) == Some(&Json::Bool(true));
     [
         (MARK, mark.map(ToOwned::to_owned)),
         (FLOATING, pool.map(|pool| pool.id.clone())),
+        (RESERVED, is_reserved.then(|| YES.to_owned())),
         (PUBLIC, placement.public_network.clone()),
-        (NO_IPV6, no_ipv6.then(|| "true".to_owned())),
-        (HAS_IPV4, (!no_ipv4).then(|| "true".to_owned())),
+        (NO_IPV6, no_ipv6.then(|| YES.to_owned())),
+        (HAS_IPV4, (!no_ipv4).then(|| YES.to_owned())),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key, value?)))

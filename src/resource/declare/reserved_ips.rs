@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::config::{Cloud, ReservedIp};
-use crate::model::{Attributes, Desired, Reference, Value};
+use crate::config::{Cloud, ReservedIp, Server};
+use crate::model::{Attributes, Desired, Recorded, Reference, Value};
 
 use super::{Declaration, expiry, server_address};
 use crate::resource::{reserved_ip, server};
@@ -40,14 +40,46 @@ impl Declaration<'_> {
             None => Json::Null.into(),
         };
         let place = of_server.map(|(_, named)| (reserved_ip::SERVER, named.place.clone()));
+        let mut attributes = Attributes::from([(reserved_ip::SERVER, on)]);
+        let account = wanted.account.value.as_str();
+        if self.takes_the_place_of_own(account) {
+            let settings = cloud.account(account).map(|account| &account.settings);
+            let pool = settings.and_then(|all| all.servers.floating_ip_from.as_ref());
+            let pool = pool.map_or(Json::Null, |pool| pool.value.as_str().into());
+            attributes.insert(reserved_ip::POOL, pool.into());
+            attributes.insert(reserved_ip::NAME, name.into());
+        }
         self.push(Desired {
             address,
-            account: wanted.account.value.clone(),
-            attributes: Attributes::from([(reserved_ip::SERVER, on)]),
+            account: account.to_owned(),
+            attributes,
             only_if: None,
             follows: Vec::new(),
             place: Some(wanted.name.place.clone()),
             places: BTreeMap::from_iter(place),
         });
+    }
+
+    /// Has a server do without a public IPv4 address of its own, where it has a reserved IP instead.
+    /// One that had it so gets its own again when it has none any more.
+    pub(super) fn give_reserved_ip(
+        &self,
+        wanted: &Server,
+        recorded: Option<&Recorded>,
+        server: &mut Desired,
+    ) {
+        let named = wanted.reserved_ip.as_ref();
+        let had_one = recorded.is_some_and(|had| had.attributes.contains_key(server::RESERVED_IP));
+        if self.takes_the_place_of_own(&server.account) && (named.is_some() || had_one) {
+            let is_reserved = Value::from(named.is_some());
+            server.attributes.insert(server::RESERVED_IP, is_reserved);
+            let place = named.map(|named| (server::RESERVED_IP, named.place.clone()));
+            server.places.extend(place);
+        }
+    }
+
+    fn takes_the_place_of_own(&self, account: &str) -> bool {
+        let view = self.setting.accounts.get(account);
+        view.is_some_and(|view| reserved_ip::takes_the_place_of_own(view.capabilities))
     }
 }

@@ -1,5 +1,5 @@
-//! Changing a server that exists: its name, its tags and the firewalls that it is behind, which are so
-//! when it is answered, and its size, which Nova gives it with a stop and a start of its own and then
+//! Changing a server that exists: its name, its tags, the firewalls that it is behind and whether its
+//! public address is a reserved one, which are so when it is answered, and its size, which Nova gives it with a stop and a start of its own and then
 //! waits for somebody to confirm.
 
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::provider::openstack::client::{ReadClient, Service, WriteClient};
 use crate::provider::openstack::resizes::Stage;
 use crate::provider::openstack::wire::nova::{ActionRequest, RenameRequest, Renamed, Server};
 use crate::provider::{Class, Error, Target, Updated};
-use crate::resource::server::{FIREWALLS, NAME, SIZE, TAGS};
+use crate::resource::server::{FIREWALLS, NAME, RESERVED_IP, SIZE, TAGS};
 
 use super::view::{View, fault};
-use super::{SERVERS, flavor, membership, observed, one, tags};
+use super::{SERVERS, flavor, membership, observed, one, public, tags};
 
 /// The status of a server that is on its way to another size.
 pub(super) const RESIZE: &str = "RESIZE";
@@ -48,13 +48,19 @@ async fn change_once(
     attributes: &Attributes,
     changed: &[String],
 ) -> Result<Updated, Error> {
-    let server = there(client.0, id).await?;
+    let mut server = there(client.0, id).await?;
     match changed {
         [name] if name == NAME => rename(client, server, attributes).await,
         [name] if name == SIZE => resize(client, server, attributes).await,
         [name] if name == FIREWALLS => {
             membership::change(client, &server, attributes).await?;
             done(client.0, there(client.0, id).await?, attributes).await
+        }
+        [name] if name == RESERVED_IP => {
+            if public::change(client, &mut server, attributes).await? {
+                return done(client.0, server, attributes).await;
+            }
+            Ok(Updated::Underway)
         }
         [name] if name == TAGS => {
             tags::change(client, &server, attributes).await?;

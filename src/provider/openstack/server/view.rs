@@ -9,19 +9,20 @@ use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::Error;
 use crate::provider::openstack::addresses::{Address, Public, Rule, written};
 use crate::provider::openstack::client::ReadClient;
+use crate::provider::openstack::floating::Whose;
 use crate::provider::openstack::nets::Nets;
 use crate::provider::openstack::wire::neutron::FloatingIp;
 use crate::provider::openstack::wire::nova::{ImageOf, Server};
 use crate::provider::openstack::{catalog, floating, placement};
 use crate::resource::server::{
     BACKUPS, DISK, DISK_GB, FIREWALLS, GROW, ID, IMAGE_ID, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND,
-    NAME, NETWORKS, PRIVATE_IPV4, REGION, SIZE, TAGS, private_ipv4,
+    NAME, NETWORKS, PRIVATE_IPV4, REGION, RESERVED_IP, SIZE, TAGS, private_ipv4,
 };
 
 use super::change::{RESIZE, REVERT_RESIZE, VERIFY_RESIZE};
 use super::membership::Membership;
 use super::tags::of_people;
-use super::{FLOATING, HAS_IPV4, MARK, NO_IPV6, PUBLIC, TAG};
+use super::{FLOATING, HAS_IPV4, MARK, NO_IPV6, PUBLIC, RESERVED, TAG};
 
 /// What it takes to understand servers.
 pub(super) struct View {
@@ -31,8 +32,9 @@ pub(super) struct View {
     /// What cloud.json calls flavors, and their disks in GB, by their ids, where servers tell only
     /// these.
     sizes: HashMap<String, (String, u64)>,
-    /// The floating IPs that servers have, as far as they matter.
-    floating: BTreeMap<String, IpAddr>,
+    /// The floating IPs that servers have of their own, as Neutron tells them; `None` if what Nova
+    /// tells will do.
+    floating: Option<Floating>,
     /// Whether the progress of a server that is built is told.
     tells_progress: bool,
     /// Which address is on which net.
@@ -52,7 +54,7 @@ impl View {
             region: client.region().await?,
             external: placement::names_outside(placement::networks(client).await?),
             sizes: HashMap::new(),
-            floating: BTreeMap::new(),
+            floating: None,
             tells_progress: client.profile().tells_progress,
             nets: Nets::of(placement::subnets(client).await?),
             membership: match with_firewalls && client.profile().has_network_service {
@@ -75,16 +77,14 @@ impl View {
                 })
                 .collect();
         }
-        // Nova hears of a floating IP some time after it is there.
-        let pools: BTreeSet<&str> = servers
-            .iter()
-            .filter_map(|server| view.lacks_floating(server))
-            .collect();
-        let mut there = Vec::new();
-        for pool in pools {
-            there.extend(floating::of_pool(client, pool).await?);
+        // Nova hears of a floating IP some time after it has come or gone, and not what it is.
+        let is_unclear = |server: &Server| {
+            let has_one = addresses(server).iter().any(|address| address.is_floating);
+            has_one && !says_reserved(server) || view.lacks_floating(server).is_some()
+        };
+        if client.profile().has_network_service && servers.iter().any(is_unclear) {
+            view.floating = Some(Floating::of(floating::all(client).await?));
         }
-        view.floating = by_server(there);
         Ok(view)
     }
 
@@ -92,9 +92,28 @@ impl View {
     /// has none.
     pub(super) fn lacks_floating<'s>(&self, server: &'s Server) -> Option<&'s str> {
         let pool = server.metadata.get(FLOATING)?;
-        let has_one = addresses(server).iter().any(|address| address.is_floating)
-            || self.floating.contains_key(&server.id);
+        let mut its = self.addresses(server).into_iter();
+        let has_one = self.has_reserved(server) || its.any(|address| address.is_floating);
         (server.status == "ACTIVE" && !has_one).then_some(pool)
+    }
+
+    /// Whether a reserved IP takes the place of a floating IP of its own. One that is on it already
+    /// leaves no room, whatever the server says so far.
+    fn has_reserved(&self, server: &Server) -> bool {
+        let floating = self.floating.as_ref();
+        says_reserved(server)
+            || floating.is_some_and(|floating| floating.with_reserved.contains(&server.id))
+    }
+
+    /// Its addresses, but for a reserved IP: that is not its own.
+    fn addresses(&self, server: &Server) -> Vec<Address> {
+        let mut all = addresses(server);
+        if says_reserved(server) {
+            all.retain(|address| !address.is_floating);
+        } else if let Some(floating) = &self.floating {
+            floating.correct(&server.id, &mut all);
+        }
+        all
     }
 
     pub(super) fn observed(&self, servers: Vec<Server>) -> Vec<Observed> {
@@ -105,17 +124,8 @@ impl View {
     }
 
     fn seen(&self, server: Server) -> Observed {
-        let mut addresses = addresses(&server);
-        if let Some(ip) = self.floating.get(&server.id)
-            && !addresses.iter().any(|address| address.ip == *ip)
-        {
-            let network = addresses.first().map(|address| address.network.clone());
-            addresses.push(Address {
-                network: network.unwrap_or_default(),
-                ip: *ip,
-                is_floating: true,
-            });
-        }
+        let addresses = self.addresses(&server);
+        let says_reserved = says_reserved(&server);
         let access = |text: &str| text.parse::<IpAddr>().ok();
         let rule = Rule {
             named: server.metadata.get(PUBLIC).map(String::as_str),
@@ -136,6 +146,7 @@ impl View {
             (NAME.to_owned(), server.name.into()),
             (REGION.to_owned(), self.region.as_str().into()),
             (BACKUPS.to_owned(), false.into()),
+            (RESERVED_IP.to_owned(), says_reserved.into()),
         ]);
         attributes.extend(size.map(|size| (SIZE.to_owned(), size.into())));
         attributes.extend(firewalls.map(|firewalls| (FIREWALLS.to_owned(), firewalls)));
@@ -195,6 +206,10 @@ impl View {
             _ if addresses.is_empty() => Readiness::Pending("it has no address yet".to_owned()),
             _ if self.lacks_floating(server).is_some() => {
                 Readiness::Pending("it waits for its floating IP".to_owned())
+            }
+            // It is not the server's own.
+            _ if self.has_reserved(server) && server.metadata.contains_key(FLOATING) => {
+                Readiness::Ready
             }
             // Some networks come later than others.
             _ if public.v4.is_none() && server.metadata.contains_key(HAS_IPV4) => {
@@ -276,12 +291,64 @@ pub(super) fn born(
     }
 }
 
-fn by_server(floating: Vec<FloatingIp>) -> BTreeMap<String, IpAddr> {
-    let attached = floating.into_iter().filter_map(|floating| {
-        let ip = floating.floating_ip_address.parse().ok()?;
-        Some((floating.port_details?.device_id?, ip))
-    });
-    attached.collect()
+/// Whether it says that a reserved IP takes the place of a floating IP of its own.
+fn says_reserved(server: &Server) -> bool {
+    server.metadata.contains_key(RESERVED)
+}
+
+/// The floating IPs of an account, as far as servers have them.
+#[derive(Clone, Debug, Default)]
+struct Floating {
+    by_server: BTreeMap<String, BTreeSet<IpAddr>>,
+    /// Those of which Neutron does not tell who has them.
+    with_somebody: BTreeSet<IpAddr>,
+    /// The servers that have a reserved IP.
+    with_reserved: BTreeSet<String>,
+}
+
+impl Floating {
+    fn of(all: Vec<FloatingIp>) -> Self {
+        let mut found = Self::default();
+        for floating in all {
+            let is_reserved = matches!(Whose::of(&floating), Whose::Reserved { .. });
+            let (Ok(ip), Some(_)) = (floating.floating_ip_address.parse(), &floating.port_id)
+            else {
+                continue;
+            };
+            match floating.port_details.and_then(|port| port.device_id) {
+                Some(server) if is_reserved => {
+                    found.with_reserved.insert(server);
+                }
+                None if is_reserved => {}
+                Some(server) => {
+                    found.by_server.entry(server).or_default().insert(ip);
+                }
+                None => {
+                    found.with_somebody.insert(ip);
+                }
+            }
+        }
+        found
+    }
+
+    /// Makes those among the addresses of a server what they are.
+    fn correct(&self, server: &str, addresses: &mut Vec<Address>) {
+        let its = self.by_server.get(server);
+        let network = addresses.first().map(|address| address.network.clone());
+        addresses.retain(|address| {
+            let is_its = its.is_some_and(|its| its.contains(&address.ip));
+            !address.is_floating || is_its || self.with_somebody.contains(&address.ip)
+        });
+        for &ip in its.into_iter().flatten() {
+            if !addresses.iter().any(|address| address.ip == ip) {
+                addresses.push(Address {
+                    network: network.clone().unwrap_or_default(),
+                    ip,
+                    is_floating: true,
+                });
+            }
+        }
+    }
 }
 
 fn addresses(server: &Server) -> Vec<Address> {
@@ -317,7 +384,7 @@ mod tests {
             region: "RegionOne".to_owned(),
             external: ["public".to_owned()].into(),
             sizes: [("f1".to_owned(), ("m1.tiny".to_owned(), 1))].into(),
-            floating: BTreeMap::new(),
+            floating: None,
             tells_progress: false,
             nets: Nets::default(),
             membership: None,
@@ -408,9 +475,13 @@ mod tests {
             .metadata
             .insert(FLOATING.to_owned(), "pool".to_owned());
         let page: FloatingIps = serde_json::from_str(FLOATING_IPS).unwrap();
-        let floating = by_server(page.split().0);
-        assert!(floating.contains_key(&id), "{floating:?}");
-        let knowing = View { floating, ..view() };
+        let there = page.split().0;
+        let floating = Floating::of(there.clone());
+        assert!(floating.by_server.contains_key(&id), "{floating:?}");
+        let knowing = View {
+            floating: Some(floating),
+            ..view()
+        };
         assert_eq!(knowing.lacks_floating(&wanting), None);
         let seen = knowing.seen(wanting);
         assert_eq!(seen.readiness, Readiness::Ready);
@@ -418,6 +489,53 @@ mod tests {
         // Both know.
         let seen = view().seen(server(FLOATING_SERVER));
         assert_eq!(seen.text(IPV4_ADDRESS), Some("203.0.113.91"));
+        // It is gone, or a reserved one, and Nova has not heard of that.
+        let mut reserved = there;
+        reserved[0].description = floating::reserved("l-1", "web");
+        for floating in [Vec::new(), reserved] {
+            let is_there = !floating.is_empty();
+            let floating = Some(Floating::of(floating));
+            let knowing = View { floating, ..view() };
+            let mut had = server(FLOATING_SERVER);
+            had.metadata.remove(FLOATING);
+            let seen = knowing.seen(had);
+            assert_eq!(seen.attributes.get(IPV4_ADDRESS), Some(&Json::Null));
+            // With a reserved one there is no room for its own, and nothing to wait for.
+            let mut wants = server(FLOATING_SERVER);
+            for (key, value) in [(FLOATING, "pool"), (HAS_IPV4, "true")] {
+                wants.metadata.insert(key.to_owned(), value.to_owned());
+            }
+            assert_eq!(knowing.lacks_floating(&wants).is_none(), is_there);
+            let seen = knowing.seen(wants);
+            assert_eq!(seen.readiness == Readiness::Ready, is_there);
+            let none = is_there.then_some(&Json::Null);
+            assert_eq!(seen.attributes.get(IPV4_ADDRESS), none);
+            assert_eq!(seen.attributes[RESERVED_IP], false);
+        }
+    }
+
+    #[test]
+    fn a_server_with_a_reserved_ip_has_no_floating_ip_of_its_own() {
+        for wants_one in [false, true] {
+            let mut kept = server(FLOATING_SERVER);
+            kept.metadata.insert(RESERVED.to_owned(), "true".to_owned());
+            kept.metadata.remove(FLOATING);
+            if wants_one {
+                for (key, value) in [(FLOATING, "pool"), (HAS_IPV4, "true")] {
+                    kept.metadata.insert(key.to_owned(), value.to_owned());
+                }
+            }
+            assert_eq!(view().lacks_floating(&kept), None);
+            let seen = view().seen(kept);
+            assert_eq!(seen.readiness, Readiness::Ready);
+            assert_eq!(seen.attributes[RESERVED_IP], true);
+            assert_eq!(seen.attributes.get(IPV4_ADDRESS), Some(&Json::Null));
+            let listed = seen.attributes[NETWORKS]["v4"].as_array().unwrap();
+            assert!(
+                listed.iter().all(|one| one["type"] == "private"),
+                "{listed:?}"
+            );
+        }
     }
 
     #[test]

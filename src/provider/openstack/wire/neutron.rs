@@ -166,7 +166,32 @@ pub(in super::super) struct Port {
     pub(in super::super) id: String,
     pub(in super::super) network_id: String,
     #[serde(default)]
+    pub(in super::super) device_id: String,
+    #[serde(default)]
     pub(in super::super) fixed_ips: Vec<FixedIp>,
+}
+
+/// A port, as far as it says that a router is on a network.
+#[derive(Clone, Debug, Deserialize)]
+pub(in super::super) struct RouterPort {
+    pub(in super::super) network_id: String,
+    #[serde(default)]
+    pub(in super::super) device_owner: String,
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct RouterPorts {
+    ports: Vec<RouterPort>,
+    #[serde(default)]
+    ports_links: Vec<Link>,
+}
+
+impl Page for RouterPorts {
+    type Item = RouterPort;
+
+    fn split(self) -> (Vec<RouterPort>, Option<String>) {
+        (self.ports, next(self.ports_links))
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -198,6 +223,7 @@ pub(in super::super) struct FloatingIp {
     pub(in super::super) port_details: Option<PortDetails>,
     #[serde(default)]
     pub(in super::super) description: String,
+    pub(in super::super) project_id: Option<String>,
 }
 
 /// What the port is of; not every cloud tells.
@@ -231,11 +257,13 @@ pub(in super::super) struct FloatingIpRequest<'a> {
     pub(in super::super) floatingip: NewFloatingIp<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Copy, Default, Serialize)]
 pub(in super::super) struct NewFloatingIp<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) floating_network_id: Option<&'a str>,
-    pub(in super::super) port_id: &'a str,
+    /// Of nothing it is taken off the port that it is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) port_id: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) description: Option<&'a str>,
 }
