@@ -19,6 +19,7 @@ SERVICES = {
     "image": "glance",
     "network": "neutron",
     "dns": "designate",
+    "block-storage": "cinder",
 }
 
 # Name, MiB, processors, GB. No host holds the last: a server of it ends as ERROR. Its disk is what
@@ -150,13 +151,15 @@ def web(neutron, demo):
 
 def ready(connection, _):
     """Nova's services are up once they have said so lately. One that never came is missing here.
-    Neutron's first answers may leave out what is there."""
+    Neutron's first answers may leave out what is there. Cinder's scheduler knows of no place for a
+    volume until it was told of one, and a volume that is asked for by then ends as ERROR."""
     wanted = {"nova-conductor", "nova-scheduler", "nova-compute"}
     end = time.monotonic() + PATIENCE
     while True:
         up = {service.binary for service in connection.compute.services() if service.state == "up"}
         networks = {network.name for network in connection.network.networks()}
-        if wanted <= up and {"public", "private"} <= networks:
+        pools = list(connection.block_storage.backend_pools())
+        if wanted <= up and {"public", "private"} <= networks and pools:
             return
         if time.monotonic() > end:
             sys.exit(f"not up after {PATIENCE} seconds: {', '.join(sorted(wanted - up))}")

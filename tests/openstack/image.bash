@@ -34,7 +34,7 @@ unpack_image() {
 relocate() {
     local kind
     {
-        for kind in identity compute placement image network dns; do
+        for kind in identity compute placement image network dns block-storage; do
             printf "UPDATE keystone.endpoint JOIN keystone.service ON service.id = endpoint.service_id
                 SET endpoint.url = '%s' WHERE service.type = '%s';\n" "$(endpoint "$kind")" "$kind"
         done

@@ -7,7 +7,7 @@ demo_password=demo-password
 database_password=database-password
 
 # The ports that are taken from the base on, in this order.
-port_names=(identity compute placement image network dns name_server name_control name_transfer database queue
+port_names=(identity compute placement image network dns volume name_server name_control name_transfer database queue
     queue_names queue_peers)
 
 # So much is kept in the state directory, in bytes, with room to grow.
@@ -95,6 +95,7 @@ endpoint() {
         image) printf 'http://%s:%s' "$loopback" "$port_image" ;;
         network) printf 'http://%s:%s' "$loopback" "$port_network" ;;
         dns) printf 'http://%s:%s' "$loopback" "$port_dns" ;;
+        block-storage) printf 'http://%s:%s/v3' "$loopback" "$port_volume" ;;
     esac
 }
 

@@ -51,7 +51,7 @@ sql() {
 
 make_databases() {
     local name
-    for name in keystone placement glance neutron nova_api nova_cell0 nova designate; do
+    for name in keystone placement glance neutron nova_api nova_cell0 nova designate cinder; do
         printf 'CREATE DATABASE %s CHARACTER SET utf8mb3;\n' "$name"
     done | sql
     sql -e "CREATE USER cloud@'%' IDENTIFIED BY '$database_password'; GRANT ALL ON *.* TO cloud@'%'"
@@ -83,6 +83,7 @@ make_tables() {
             --config-file "$etc/neutron/ml2.ini" upgrade head
         step tables-2 "$bin/glance-manage" --config-file "$etc/glance/glance-api.conf" db_sync
         step tables-2 "$bin/designate-manage" --config-file "$etc/designate/designate.conf" database sync
+        step tables-2 "$bin/cinder-manage" --config-file "$etc/cinder/cinder.conf" db sync
     ) || {
         wait "$one" || true
         exit 1
@@ -97,14 +98,17 @@ start_identity() {
 }
 
 start_services() {
-    local bin=$venv/bin etc=$folder/etc nova designate
+    local bin=$venv/bin etc=$folder/etc nova designate cinder
     mapfile -t nova < <(nova_files)
+    cinder=(--config-file "$etc/cinder/cinder.conf")
     designate=(--config-file "$etc/designate/designate.conf")
     launch_api placement "$port_placement" placement.wsgi.api OS_PLACEMENT_CONFIG_DIR="$etc/placement"
     launch_api glance "$port_image" glance.wsgi.api OS_GLANCE_CONFIG_DIR="$etc/glance"
     await queue "$port_queue"
     launch nova-conductor "$bin/nova-conductor" "${nova[@]}"
     launch nova-scheduler "$bin/nova-scheduler" "${nova[@]}"
+    launch cinder-scheduler "$bin/cinder-scheduler" "${cinder[@]}"
+    launch cinder-volume "$bin/cinder-volume" "${cinder[@]}"
     launch designate-central "$bin/designate-central" "${designate[@]}"
     launch designate-worker "$bin/designate-worker" "${designate[@]}"
     launch designate-mdns "$bin/designate-mdns" "${designate[@]}"
@@ -113,13 +117,16 @@ start_services() {
     launch_api nova-api "$port_compute" nova.wsgi.osapi_compute OS_NOVA_CONFIG_DIR="$etc/nova" \
         OS_NOVA_CONFIG_FILES='api-paste.ini;nova.conf;database.conf'
     launch_api designate-api "$port_dns" designate.wsgi.api OS_DESIGNATE_CONFIG_DIR="$etc/designate"
+    launch_api cinder-api "$port_volume" cinder.wsgi.api UWSGI_PYARGV="${cinder[*]}"
     await_api placement "$port_placement"
     await_api glance "$port_image"
     await_api neutron "$port_network"
     await_api nova-api "$port_compute"
     await_api designate-api "$port_dns"
+    await_api cinder-api "$port_volume"
     launch nova-compute "$bin/nova-compute" --config-file "$etc/nova/nova.conf"
-    step queues "$venv/bin/python" "$here/queues.py" "$loopback" "$port_queue" central worker conductor scheduler
+    step queues "$venv/bin/python" "$here/queues.py" "$loopback" "$port_queue" central worker conductor scheduler \
+        cinder-scheduler cinder-volume
     # Last: it calls designate-central at once.
     launch designate-producer "$bin/designate-producer" "${designate[@]}"
 }
@@ -133,7 +140,7 @@ cloud() {
 
 seed_identity() {
     local service arguments=()
-    for service in compute placement image network dns; do
+    for service in compute placement image network dns block-storage; do
         arguments+=("$service=$(endpoint "$service")")
     done
     cloud identity "${arguments[@]}"
