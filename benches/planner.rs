@@ -30,6 +30,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     copy_gb: None,
+    prices: true,
     batches: &[],
     records: RecordRules::ALL,
     updates: &[Update::at_once("record", &["data"])],
@@ -287,6 +288,7 @@ fn observed(kind: &str, id: &str, attributes: Attributes) -> Observed {
 
 fn accounts() -> AccountViews {
     let view = AccountView {
+        region: None,
         clock: None,
         capabilities: &CAPABILITIES,
         catalog: Some(catalog()),

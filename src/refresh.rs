@@ -220,6 +220,7 @@ impl<'a> Survey<'a> {
         let mut catalogs = catalogs.into_iter();
         for look in &self.looks {
             let view = AccountView {
+                region: look.read.region(),
                 clock: look.read.clock(),
                 capabilities: look.read.capabilities(),
                 catalog: catalogs.next().flatten(),
@@ -453,8 +454,8 @@ impl<'a> Survey<'a> {
         };
         let seen = by_id(&self.sight.observed);
         let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-        // What leads to something else has nothing of its own to be looked up.
-        for kind in KINDS.iter().filter(|kind| kind.natural_key.len() == 1) {
+        // Records have nothing of their own to be looked up.
+        for kind in KINDS.iter().filter(|kind| kind.name != record::KIND.name) {
             let of_kind = desired.iter().enumerate();
             let of_kind = of_kind.filter(|(_, desired)| desired.address.kind() == kind.name);
             let new: Vec<_> = of_kind
@@ -467,8 +468,7 @@ impl<'a> Survey<'a> {
             }
             let taken = self.sight.names(kind);
             for (place, desired) in new {
-                let name = kind.natural_key.first().and_then(|key| desired.text(key));
-                let name = name.unwrap_or_default().to_ascii_lowercase();
+                let name = reach::name(kind, |key| desired.text(key)).unwrap_or_default();
                 let is_new = !taken.contains(&(desired.account.as_str(), name));
                 if is_new || self.wanted.replaces(desired, &seen) {
                     let group = (desired.account.as_str(), kind.name);

@@ -265,6 +265,7 @@ mod tests {
             updates: &[],
             leaves: &[],
             copy_gb: None,
+            prices: true,
             batches: &[Batch {
                 kind: "toy",
                 most: 3,

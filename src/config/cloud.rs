@@ -66,7 +66,7 @@ pub(super) const SECTIONS: [Key; 11] = [
     ),
     Key::new(
         "volumes",
-        "Disks by themselves, by name, each on one server at most. On DigitalOcean.",
+        "Disks by themselves, by name, each on one server at most. Not with Rackspace Classic.",
         Shape::Named(&Shape::Object(&volumes::FORM)),
     ),
     Key::new(

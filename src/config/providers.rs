@@ -30,6 +30,8 @@ pub struct ProviderType {
     pub longest_tag: Option<usize>,
     /// Whether its servers are in VPCs that have names.
     pub vpcs: bool,
+    /// How many volumes are on a server at most, where that is known.
+    pub most_volumes: Option<usize>,
     /// The keys of servers that mean nothing here, and why, in words.
     pub(super) lacks: &'static [(&'static str, &'static str)],
     /// Whether its servers may have the block `openstack`.
@@ -46,6 +48,8 @@ const DIGITALOCEAN: ProviderType = ProviderType {
     keeps_disk: true,
     longest_tag: Some(255),
     vpcs: true,
+    // openapi.json, `volumeActions_post_byId`.
+    most_volumes: Some(15),
     lacks: &[],
     openstack: false,
     examples: [
@@ -113,6 +117,7 @@ pub const TYPES: [ProviderType; 4] = [
         keeps_disk: false,
         longest_tag: Some(60),
         vpcs: false,
+        most_volumes: None,
         lacks: OUTSIDE_DIGITALOCEAN,
         openstack: true,
         examples: [
@@ -129,6 +134,7 @@ pub const TYPES: [ProviderType; 4] = [
         keeps_disk: false,
         longest_tag: None,
         vpcs: false,
+        most_volumes: None,
         lacks: OUTSIDE_DIGITALOCEAN,
         openstack: false,
         examples: [
@@ -145,6 +151,7 @@ pub const TYPES: [ProviderType; 4] = [
         keeps_disk: false,
         longest_tag: Some(60),
         vpcs: false,
+        most_volumes: None,
         lacks: OUTSIDE_DIGITALOCEAN,
         openstack: true,
         examples: [

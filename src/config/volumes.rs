@@ -6,6 +6,7 @@ use jsonc_parser::ast::{Object, Value};
 
 use super::accounts::Named;
 use super::keys::{Form, Key, Shape, firsts, names, report_duplicate_keys, unknown_key};
+use super::providers::DEFAULT_TYPE;
 use super::reader::Reader;
 use super::server::{self, Around};
 use super::{Cloud, Server, Spanned};
@@ -14,8 +15,6 @@ use crate::model::{Diagnostic, nearest};
 /// The largest, in GB: 16 TiB, in the API's GB, which are GiB (openapi.json,
 /// `volume_action_post_resize`).
 const LARGEST: u64 = 16_384;
-/// So many are on a server at most (openapi.json, `volumeActions_post_byId`).
-const MOST_ON_A_SERVER: usize = 15;
 /// The API's limit for a name (openapi.json, `volume_base`).
 const LONGEST_NAME: usize = 64;
 const FILE_SYSTEMS: [&str; 2] = ["ext4", "xfs"];
@@ -39,7 +38,7 @@ pub(super) const KEYS: [Key; 5] = [
     ),
     Key::new(
         "filesystem",
-        "What a new one is formatted with. Left out, nothing is on it.",
+        "What a new one is formatted with, on DigitalOcean. Left out, nothing is on it.",
         Shape::Word(&FILE_SYSTEMS),
     ),
     Key::new(
@@ -59,7 +58,7 @@ pub(super) const FORM: Form = Form {
 pub(super) const VOLUMES: Key = Key::new(
     "volumes",
     "The volumes that are attached to it: some of `volumes`, each on one server. In a range, \
-     `data-{n}` stands for one for each server. On DigitalOcean.",
+     `data-{n}` stands for one for each server. Not with Rackspace Classic.",
     Shape::List(&Shape::Text),
 );
 
@@ -277,7 +276,12 @@ pub(super) fn check_servers(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
     let mut told = BTreeSet::new();
     for server in &cloud.servers {
         let shown = server.name.value.escape_debug().to_string();
-        if let Some(first_too_many) = server.volumes.get(MOST_ON_A_SERVER)
+        let account = cloud.account(&server.account.value);
+        let provider = account.map_or(Some(DEFAULT_TYPE), |account| {
+            super::provider_type(&account.provider.value)
+        });
+        if let Some(most) = provider.and_then(|provider| provider.most_volumes)
+            && let Some(first_too_many) = server.volumes.get(most)
             && told.insert(start_of(first_too_many))
         {
             found.push(
@@ -285,9 +289,7 @@ pub(super) fn check_servers(cloud: &Cloud, found: &mut Vec<Diagnostic>) {
                     "server `{shown}` has {} volumes",
                     server.volumes.len()
                 ))
-                .hint(format!(
-                    "DigitalOcean attaches {MOST_ON_A_SERVER} to a server at most"
-                ))
+                .hint(format!("DigitalOcean attaches {most} to a server at most"))
                 .at(first_too_many.place.clone()),
             );
         }

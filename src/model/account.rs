@@ -25,6 +25,8 @@ pub struct Account {
 pub struct AccountView {
     /// What its provider can do.
     pub capabilities: &'static Capabilities,
+    /// The one region that it is, where an account is one, once that is known.
+    pub region: Option<String>,
     /// What time it is there, where its provider has told.
     pub clock: Option<Timestamp>,
     /// What it can use; `None` if nothing is made that needs it.

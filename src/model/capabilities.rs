@@ -15,6 +15,8 @@ pub struct Capabilities {
     pub leaves: &'static [&'static str],
     /// What a GB of a copy that is kept of something costs a month; `None` if there are none.
     pub copy_gb: Option<Money>,
+    /// Whether it is known what things cost. Elsewhere, what is not free costs nobody knows how much.
+    pub prices: bool,
     /// What can be created several at once.
     pub batches: &'static [Batch],
     /// What its records may be.

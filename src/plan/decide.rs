@@ -2,7 +2,8 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use crate::model::{
-    Address, Attributes, Catalog, Desired, Diagnostic, Money, Origin, Readiness, Recorded, Value,
+    AccountView, Address, Attributes, Desired, Diagnostic, Money, Origin, Readiness, Recorded,
+    Value,
 };
 use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
 
@@ -223,11 +224,11 @@ impl<'a> Decider<'_, 'a> {
             (Some(_), _) if awaited => (Verb::NoOp, Reason::NotReady),
             (Some(_), _) => (Verb::NoOp, Reason::UpToDate),
         };
-        let catalog = self.catalog(&desired.account);
+        let account = self.input.accounts.get(&desired.account);
         let price = match found.map(|found| (found, found.monthly)) {
             Some((_, Some(monthly))) => Price::Monthly(monthly),
-            Some((found, None)) => (kind.price)(&found.attributes.as_known(), catalog),
-            None => (kind.price)(&desired.attributes, catalog),
+            Some((found, None)) => price(kind, account, &found.attributes.as_known()),
+            None => price(kind, account, &desired.attributes),
         };
         let monthly = price.monthly();
         let after = (verb != Verb::NoOp).then(|| {
@@ -240,12 +241,12 @@ impl<'a> Decider<'_, 'a> {
             .filter(|_| !changes.is_empty())
             .map_or(monthly, |(found, after)| {
                 let before = found.attributes.as_known();
-                match price_change(kind, catalog, &before, after) {
+                match price_change(kind, account, &before, after) {
                     // What is free may cost something then.
                     Some(more) if price == Price::Free => Some(more).filter(|more| !more.is_zero()),
                     Some(more) => monthly.map(|monthly| monthly + more),
                     // What it costs now is no longer in the catalog.
-                    None => (kind.price)(after, catalog).monthly(),
+                    None => self::price(kind, account, after).monthly(),
                 }
             });
         Decision {
@@ -317,7 +318,8 @@ impl<'a> Decider<'_, 'a> {
             );
             return None;
         }
-        let price = (kind.price)(&desired.attributes, self.catalog(&desired.account));
+        let account = self.input.accounts.get(&desired.account);
+        let price = price(kind, account, &desired.attributes);
         let goes_first = (kind.destroyed_first)(&desired.attributes);
         let is_let_go = |other: &Recorded| {
             let known = crate::resource::kind(other.address.kind());
@@ -461,10 +463,6 @@ impl<'a> Decider<'_, 'a> {
         })
     }
 
-    fn catalog(&self, account: &str) -> Option<&'a Catalog> {
-        self.input.accounts.get(account)?.catalog.as_ref()
-    }
-
     /// Whether something of it stays when it is deleted by hand.
     fn leaves(&self, recorded: &Recorded) -> bool {
         let account = self.input.accounts.get(&recorded.account);
@@ -566,14 +564,24 @@ impl Change {
     }
 }
 
+/// What something costs a month in an account.
+fn price(kind: &Kind, account: Option<&AccountView>, attributes: &Attributes<Value>) -> Price {
+    let catalog = account.and_then(|account| account.catalog.as_ref());
+    let is_told = account.is_none_or(|account| account.capabilities.prices);
+    match (kind.price)(attributes, catalog) {
+        Price::Monthly(_) if !is_told => Price::Unknown,
+        price => price,
+    }
+}
+
 /// By how much something costs more a month with other attributes; `None` if that is not known.
 pub(super) fn price_change(
     kind: &Kind,
-    catalog: Option<&Catalog>,
+    account: Option<&AccountView>,
     before: &Attributes<Value>,
     after: &Attributes<Value>,
 ) -> Option<Money> {
-    let price = |attributes| (kind.price)(attributes, catalog);
+    let price = |attributes| price(kind, account, attributes);
     let mut priced = kind.priced_by.iter();
     let amount = |price| match price {
         Price::Free => Some(Money::ZERO),

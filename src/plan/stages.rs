@@ -155,6 +155,7 @@ mod tests {
         ],
         leaves: &[],
         copy_gb: None,
+        prices: true,
         batches: &[],
         records: RecordRules::ALL,
         name_servers: &[],

@@ -365,7 +365,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             kind: kind.name.to_owned(),
             label: words::label(decision),
             detail: words::in_place(decision, &stage, (permanent, loses)),
-            monthly: price_change(kind, account.catalog.as_ref(), &before, &attributes)
+            monthly: price_change(kind, Some(account), &before, &attributes)
                 .filter(|more| !more.is_zero()),
             loses,
             wipes: loses.is_some(),

@@ -52,6 +52,10 @@ impl<W: LooksThrough> Read for W {
         self.reader().shared_dns()
     }
 
+    fn region(&self) -> Option<String> {
+        self.reader().region()
+    }
+
     fn limits(&self) -> BTreeMap<&'static str, u64> {
         self.reader().limits()
     }

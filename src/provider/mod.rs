@@ -116,6 +116,11 @@ pub trait Read: Send + Sync {
         futures_util::future::ok(None).boxed()
     }
 
+    /// The one region that the account is, where it is one and has been asked.
+    fn region(&self) -> Option<String> {
+        None
+    }
+
     /// What can be used now.
     fn catalog(&self) -> Answer<'_, Catalog>;
 

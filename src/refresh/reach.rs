@@ -58,13 +58,9 @@ impl Sight {
 
     /// The names that are taken of a kind, by account, in lower case.
     pub(super) fn names(&self, kind: &Kind) -> HashSet<(&str, String)> {
-        let key = match kind.natural_key {
-            [key] => *key,
-            _ => return HashSet::new(),
-        };
         let of_kind = self.observed.iter().filter(|seen| seen.kind == kind.name);
         of_kind
-            .filter_map(|seen| Some((&*seen.account, seen.text(key)?.to_ascii_lowercase())))
+            .filter_map(|seen| Some((&*seen.account, name(kind, |key| seen.text(key))?)))
             .collect()
     }
 
@@ -77,6 +73,15 @@ impl Sight {
         }
         accounts
     }
+}
+
+/// What tells one from the others of its kind, if all of that is known.
+pub(super) fn name<'t>(kind: &Kind, text: impl Fn(&str) -> Option<&'t str>) -> Option<String> {
+    let parts = kind.natural_key.iter();
+    let parts: Option<Vec<String>> = parts
+        .map(|key| Some(text(key)?.to_ascii_lowercase()))
+        .collect();
+    Some(parts?.join("\u{1f}"))
 }
 
 /// What was found, with the account that it was found in.

@@ -143,6 +143,7 @@ fn check(facts: &Facts<'_>, problems: &mut Vec<Diagnostic>) {
             continue;
         }
         problems.extend(nowhere(facts, desired));
+        problems.extend(bare(facts, desired));
         if let Some(seen) = facts.kept(&desired.address) {
             problems.extend(shrinks(desired, seen));
             // It is on nothing else before that is settled.
@@ -158,10 +159,38 @@ fn check(facts: &Facts<'_>, problems: &mut Vec<Diagnostic>) {
     problems.extend(leaving(facts));
 }
 
-/// That a new one cannot be made where it is to be, as far as the catalog was looked at.
+/// That it cannot have a file system from the beginning.
+fn bare(facts: &Facts<'_>, desired: &Desired) -> Option<Diagnostic> {
+    let capabilities = facts.accounts.get(&desired.account)?.capabilities;
+    let is_wanted = desired.text(FILESYSTEM).is_some();
+    if !is_wanted || !capabilities.lacks.contains(&(KIND.name, FILESYSTEM)) {
+        return None;
+    }
+    let name = desired.address.name();
+    let error = Diagnostic::error(format!("volume {name} cannot be made with a file system"))
+        .detail(format!(
+            "{} makes volumes with nothing on them",
+            capabilities.provider
+        ))
+        .hint("leave `filesystem` out, and format it on its server");
+    Some(error.at(desired.place_of(FILESYSTEM)))
+}
+
+/// That it cannot be made where it is to be, as far as the account was looked at.
 fn nowhere(facts: &Facts<'_>, desired: &Desired) -> Option<Diagnostic> {
-    let catalog = facts.accounts.get(&desired.account)?.catalog.as_ref()?;
+    let account = facts.accounts.get(&desired.account)?;
     let slug = desired.text(REGION)?;
+    if let Some(only) = account.region.as_deref().filter(|only| *only != slug) {
+        let name = desired.address.name();
+        let error = Diagnostic::error(format!("volume {name} cannot be made in {slug}"))
+            .detail(format!(
+                "its account `{}` is in {only} only",
+                desired.account
+            ))
+            .hint("remove `region`, or name another account with `provider`");
+        return Some(error.at(desired.place_of(REGION)));
+    }
+    let catalog = account.catalog.as_ref()?;
     let offers = |region: &Region| {
         let features = &region.features;
         region.available && (features.is_empty() || features.contains(FEATURE))

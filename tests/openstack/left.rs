@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cloud::{Cloud, LIMIT, Session, Who};
 
 /// Takes away, when it is dropped, everything whose name begins so: servers, zones, security groups,
-/// keys by their comments, floating IPs by what they were for.
+/// volumes, keys by their comments, floating IPs by what they were for.
 ///
 /// It tells how long it was there, too, which is how long the test took: whoever waits for all of
 /// them wants to know for which. Standard output and error of tests are kept from sight, so it does
@@ -100,6 +100,8 @@ impl Left {
                 ("dns", "/v2/zones", "zones"),
                 // One goes once no server is in it.
                 ("network", "/v2.0/security-groups", "security_groups"),
+                // The same; Cinder says of a moment longer that it goes.
+                ("block-storage", "/volumes", "volumes"),
             ] {
                 for one in account.list(service, path, key) {
                     // A zone goes by itself; a server counts against the quota until it is gone.

@@ -35,6 +35,7 @@ mod support;
 #[path = "../support/tls.rs"]
 mod tls;
 mod torture;
+mod volumes;
 
 /// Held by whoever needs the names of README's example, with which `init` begins too.
 static EXAMPLE: std::sync::Mutex<()> = std::sync::Mutex::new(());

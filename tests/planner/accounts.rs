@@ -23,6 +23,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         provider: "toy",
         kinds,
         copy_gb: None,
+        prices: true,
         batches: &[],
         records: RecordRules::ALL,
         updates: &[],
@@ -109,6 +110,7 @@ impl World {
 
     fn declared(&self, servers: &str, domains: &str, gone: &BTreeSet<Address>) -> Declared {
         let view = |capabilities| AccountView {
+            region: None,
             clock: None,
             capabilities,
             catalog: Some(catalog()),

@@ -28,6 +28,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
     copy_gb: None,
+    prices: true,
     batches: &[],
     records: RecordRules::ALL,
     updates: &[Update::at_once("record", &["name", "data", "ttl"])],
@@ -60,6 +61,7 @@ pub(crate) static LIFECYCLE: Capabilities = Capabilities {
         Update::at_once("server", &["snapshot"]),
     ],
     copy_gb: Some(Money::from_cents(5)),
+    prices: true,
     ..CAPABILITIES
 };
 
@@ -274,6 +276,7 @@ impl World {
 
     fn accounts(&self, catalog: Option<&Catalog>) -> AccountViews {
         let view = AccountView {
+            region: None,
             clock: None,
             capabilities: self.capabilities,
             catalog: catalog.cloned(),

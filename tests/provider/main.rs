@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has failed; clippy knows test functions, not their helpers"
 )]
 
+mod cinder;
 mod classic;
 mod connections;
 mod designate;

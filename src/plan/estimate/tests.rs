@@ -12,6 +12,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     }],
     leaves: &[],
     copy_gb: None,
+    prices: true,
     batches: &[Batch {
         kind: "server",
         most: 10,
@@ -77,6 +78,7 @@ impl Steps {
 
     fn take(&self, parallelism: usize, allowance: Option<Allowance>) -> (u64, f64) {
         let view = AccountView {
+            region: None,
             clock: None,
             capabilities: &CAPABILITIES,
             catalog: None,

@@ -147,6 +147,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     updates: UPDATES,
     leaves: &[],
     copy_gb: Some(SNAPSHOT_GB),
+    prices: true,
     batches: &[server::BATCH],
     records: record::RULES,
     name_servers: &[

@@ -18,6 +18,7 @@ use crate::provider::matching::RecordKey;
 use crate::provider::{Allowance, Class, Error, Manner, Tempo};
 
 use super::login::Login;
+use super::moves::Moves;
 use super::profile::Profile;
 use super::resizes::Resizes;
 use super::wire::Page;
@@ -46,16 +47,24 @@ pub(super) enum Service {
     Image,
     Network,
     Dns,
+    Volume,
 }
 
 impl Service {
-    fn name(self) -> &'static str {
+    /// What catalogs call it. Most say `volumev3` still for what `block-storage` is the name of now
+    /// (openstack/service-types-authority).
+    fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Compute => "compute",
-            Self::Image => "image",
-            Self::Network => "network",
-            Self::Dns => "dns",
+            Self::Compute => &["compute"],
+            Self::Image => &["image"],
+            Self::Network => &["network"],
+            Self::Dns => &["dns"],
+            Self::Volume => &["block-storage", "volumev3", "block-store"],
         }
+    }
+
+    fn is(self, name: &str) -> bool {
+        self.names().contains(&name)
     }
 
     /// What follows the address of the catalog, if there is no version in it.
@@ -64,6 +73,7 @@ impl Service {
             Self::Compute => "v2.1",
             Self::Image | Self::Dns => "v2",
             Self::Network => "v2.0",
+            Self::Volume => "v3",
         }
     }
 }
@@ -96,6 +106,7 @@ pub(in crate::provider) struct ReadClient {
     /// The ids of zones by their names, as far as they were asked for.
     zones: Mutex<HashMap<String, String>>,
     resizes: Mutex<Resizes>,
+    moves: Mutex<Moves>,
     /// Who writes to which recordset, by zone, name and type.
     sets: Mutex<HashMap<[String; 3], Arc<AsyncMutex<()>>>>,
     /// Who makes a security group.
@@ -156,6 +167,7 @@ impl ReadClient {
             groups: OnceCell::new(),
             zones: Mutex::default(),
             resizes: Mutex::default(),
+            moves: Mutex::default(),
             sets: Mutex::default(),
             making_a_group: AsyncMutex::default(),
             notes: Mutex::default(),
@@ -233,6 +245,11 @@ impl ReadClient {
         self.resizes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is under way on volumes.
+    pub(super) fn moves(&self) -> MutexGuard<'_, Moves> {
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn tempo(&self) -> Tempo {
         self.tempo
     }
@@ -243,11 +260,17 @@ impl ReadClient {
         self.region_in(&grant)
     }
 
+    /// The same, as far as it is known: not before the first login.
+    pub(super) fn known_region(&self) -> Option<String> {
+        let grant = self.http.dialect().known()?;
+        self.region_in(&grant).ok()
+    }
+
     fn region_in(&self, grant: &Grant) -> Result<String, Error> {
         let regions: BTreeSet<&str> = grant
             .catalog
             .iter()
-            .filter(|endpoint| endpoint.service == Service::Compute.name())
+            .filter(|endpoint| Service::Compute.is(&endpoint.service))
             .filter_map(|endpoint| endpoint.region.as_deref())
             .collect();
         let all = || regions.iter().copied().collect::<Vec<_>>().join(", ");
@@ -309,7 +332,7 @@ impl ReadClient {
     ) -> Option<&'g Endpoint> {
         grant.catalog.iter().find(|endpoint| {
             let in_region = endpoint.region.as_deref();
-            endpoint.service == service.name()
+            service.is(&endpoint.service)
                 && endpoint.interface == self.interface
                 && in_region.is_none_or(|its| its.eq_ignore_ascii_case(region))
         })
@@ -321,7 +344,7 @@ impl ReadClient {
         let region = self.region_in(&grant)?;
         let refused = |message: String| Error::new(Class::Rejected, "the catalog", message);
         let endpoint = self.endpoint(&grant, &region, service).ok_or_else(|| {
-            let kind = service.name();
+            let kind = service.names().join("` or `");
             let interface = &self.interface;
             let place = match region.as_str() {
                 "" => String::new(),
@@ -329,7 +352,10 @@ impl ReadClient {
             };
             refused(format!("it has no {interface} address of `{kind}`{place}"))
         })?;
-        let url = with_version(&endpoint.url, service.version());
+        let mut url = with_version(&endpoint.url, service.version());
+        if service == Service::Volume {
+            url = with_project(url, &grant.project.0);
+        }
         let url = allowed(&url).map_err(refused)?;
         self.http.refuse_if_elsewhere(&url).map_err(refused)?;
         Ok(url)
@@ -473,6 +499,22 @@ impl WriteClient<'_> {
         self.0.http.act_once(&request.await?).await
     }
 
+    /// The same in a version of the service's API that says more than its first one.
+    pub(super) async fn act_once_in(
+        self,
+        version: &'static str,
+        service: Service,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(), Error> {
+        let body = to_json(&format!("POST {path}"), body)?;
+        let request = self.0.request(Method::POST, service, path, Some(&body));
+        let mut request = request.await?;
+        let version = HeaderValue::from_static(version);
+        request.headers.insert(VERSION, version);
+        self.0.http.act_once(&request).await
+    }
+
     /// As [`Self::delete`], as [`Self::send_once`].
     pub(super) async fn delete_once(self, service: Service, path: &str) -> Result<(), Error> {
         let request = self.0.request(Method::DELETE, service, path, None).await?;
@@ -531,6 +573,17 @@ fn with_version(url: &str, version: &str) -> String {
     }
 }
 
+/// An address that ends with its version, followed by the project's id and a final slash: Cinder asked
+/// for one there until version 3.67 of its API, and takes it since.
+fn with_project(url: String, project: &str) -> String {
+    let last = url.trim_end_matches('/').rsplit('/').next();
+    let is_version = last.is_some_and(|last| last.starts_with('v') && last.len() < 6);
+    match is_version {
+        true => format!("{url}{project}/"),
+        false => url,
+    }
+}
+
 /// Whether the highest version that is offered is as high as that.
 fn takes(offered: &str, wanted: (u32, u32)) -> bool {
     let Some((major, minor)) = offered.split_once('.') else {
@@ -566,6 +619,19 @@ mod tests {
             ),
         ] {
             assert_eq!(with_version(url, "v2.0"), expected);
+        }
+    }
+
+    #[test]
+    fn a_project_is_appended_to_a_version_alone() {
+        let of = |url: &str| with_project(with_version(url, "v3"), "p1");
+        for (url, expected) in [
+            ("http://c:8776", "http://c:8776/v3/p1/"),
+            ("http://c:8776/v3", "http://c:8776/v3/p1/"),
+            ("http://c:8776/v3/p1", "http://c:8776/v3/p1/"),
+            ("https://c/volume/v3/p1/", "https://c/volume/v3/p1/"),
+        ] {
+            assert_eq!(of(url), expected);
         }
     }
 

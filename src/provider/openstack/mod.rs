@@ -1,5 +1,5 @@
 //! OpenStack: its servers, keys, zones and records read and written through the public APIs of
-//! Keystone, Nova, Glance, Neutron and Designate.
+//! Keystone, Nova, Glance, Neutron, Cinder and Designate.
 //!
 //! Facts about the APIs come from their public descriptions (the `api-ref` of each service) and
 //! from what the services of 2026 answered; a comment says so where one of them is surprising.
@@ -31,6 +31,7 @@ mod firewall;
 mod floating;
 mod groups;
 pub mod login;
+mod moves;
 mod nets;
 mod placement;
 pub mod profile;
@@ -41,6 +42,7 @@ mod resizes;
 mod resolve;
 mod server;
 mod ssh_key;
+mod volume;
 mod wire;
 
 pub use login::Login;
@@ -50,6 +52,7 @@ const ADAPTERS: &[&dyn Adapter<ReadClient>] = &[
     &ssh_key::Adapter,
     &firewall::Adapter,
     &server::Adapter,
+    &volume::Adapter,
     &reserved_ip::Adapter,
     &domain::Adapter,
     &record::Adapter,
@@ -59,16 +62,43 @@ const ALL: &[&str] = &[
     "ssh_key",
     "firewall",
     "server",
+    "volume",
     "reserved_ip",
     "domain",
     "record",
 ];
-const WITHOUT_DNS: &[&str] = &["ssh_key", "firewall", "server", "reserved_ip"];
+const WITHOUT_DNS: &[&str] = &["ssh_key", "firewall", "server", "volume", "reserved_ip"];
+const WITHOUT_VOLUMES: &[&str] = &[
+    "ssh_key",
+    "firewall",
+    "server",
+    "reserved_ip",
+    "domain",
+    "record",
+];
+const WITHOUT_EITHER: &[&str] = &["ssh_key", "firewall", "server", "reserved_ip"];
 
-static OPENSTACK: Capabilities = capabilities(profile::OPENSTACK.provider, ALL);
-static OPENSTACK_WITHOUT_DNS: Capabilities = capabilities(profile::OPENSTACK.provider, WITHOUT_DNS);
-static FLEX: Capabilities = capabilities(profile::FLEX.provider, ALL);
-static FLEX_WITHOUT_DNS: Capabilities = capabilities(profile::FLEX.provider, WITHOUT_DNS);
+static OPENSTACK: Variants = Variants::of(profile::OPENSTACK.provider);
+static FLEX: Variants = Variants::of(profile::FLEX.provider);
+
+/// What a cloud can do, by what services it has of those that not all have.
+struct Variants {
+    all: Capabilities,
+    without_dns: Capabilities,
+    without_volumes: Capabilities,
+    without_either: Capabilities,
+}
+
+impl Variants {
+    const fn of(provider: &'static str) -> Self {
+        Self {
+            all: capabilities(provider, ALL),
+            without_dns: capabilities(provider, WITHOUT_DNS),
+            without_volumes: capabilities(provider, WITHOUT_VOLUMES),
+            without_either: capabilities(provider, WITHOUT_EITHER),
+        }
+    }
+}
 
 const UPDATES: &[Update] = &[
     Update::at_once("firewall", &["name", "tags", "inbound", "outbound"]),
@@ -79,11 +109,19 @@ const UPDATES: &[Update] = &[
     Update::at_once("server", &["tags"]),
     RENAME,
     resize(Duration::from_secs(30)),
+    on_volume(&["size_gb"]),
+    on_volume(&["server"]),
 ];
 
 /// What no server of Nova can be made with.
 pub(super) const SERVERS_LACK: &[(&str, &str)] =
     &[("server", "monitoring"), ("server", "further_keys")];
+/// The same, and what no volume of Cinder can be made with.
+const LACKS: &[(&str, &str)] = &[
+    ("server", "monitoring"),
+    ("server", "further_keys"),
+    ("volume", "filesystem"),
+];
 
 /// How a server gets its name back.
 pub(super) const RENAME: Update = Update::at_once("server", &["name"]);
@@ -97,6 +135,14 @@ pub(super) const fn resize(takes: Duration) -> Update {
     }
 }
 
+/// A guess: clouds differ.
+const fn on_volume(attributes: &'static [&'static str]) -> Update {
+    Update {
+        takes: Duration::from_secs(10),
+        ..Update::at_once("volume", attributes)
+    }
+}
+
 const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) -> Capabilities {
     Capabilities {
         provider,
@@ -104,6 +150,7 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
         updates: UPDATES,
         leaves: &["server"],
         copy_gb: None,
+        prices: false,
         batches: &[],
         records: record::RULES,
         // Each zone has its own, which its NS records tell.
@@ -112,7 +159,7 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
         boot: Duration::from_secs(30),
         page: client::PER_PAGE,
         by_id: true,
-        lacks: SERVERS_LACK,
+        lacks: LACKS,
     }
 }
 
@@ -144,11 +191,13 @@ impl Reader {
 impl Read for Reader {
     fn capabilities(&self) -> &'static Capabilities {
         let is_flex = self.client.profile().provider == profile::FLEX.provider;
-        match (is_flex, self.client.is_known_to_lack(Service::Dns)) {
-            (false, false) => &OPENSTACK,
-            (false, true) => &OPENSTACK_WITHOUT_DNS,
-            (true, false) => &FLEX,
-            (true, true) => &FLEX_WITHOUT_DNS,
+        let variants = if is_flex { &FLEX } else { &OPENSTACK };
+        let lacks = |service| self.client.is_known_to_lack(service);
+        match (lacks(Service::Dns), lacks(Service::Volume)) {
+            (false, false) => &variants.all,
+            (true, false) => &variants.without_dns,
+            (false, true) => &variants.without_volumes,
+            (true, true) => &variants.without_either,
         }
     }
 
@@ -170,6 +219,10 @@ impl Read for Reader {
 
     fn shared_dns(&self) -> Answer<'_, Option<String>> {
         self.client.shared_dns().boxed()
+    }
+
+    fn region(&self) -> Option<String> {
+        self.client.known_region()
     }
 
     fn catalog(&self) -> Answer<'_, Catalog> {

@@ -11,6 +11,7 @@ use crate::provider::{Error, Resolved};
 use crate::resource::server::{
     CHECK, FILES, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, RESERVED_IP, SETTINGS, SIZE, TAGS,
 };
+use crate::resource::volume::SIZE_GB;
 
 use super::addresses::Rule;
 use super::catalog;
@@ -18,6 +19,7 @@ use super::client::{ReadClient, Service};
 use super::files;
 use super::placement::{self, Net, Placement, Settings, Trouble};
 use super::profile::Files;
+use super::wire::cinder;
 use super::wire::neutron::{Quota, QuotaAnswer, Subnet, Usage};
 use super::wire::nova::{Absolute, Flavor};
 
@@ -135,6 +137,46 @@ pub(super) async fn firewalls(
     ] {
         let short = usage.and_then(|usage| too_many(what, usage, wanted, takes));
         if let Some((at, problem)) = short
+            && let Some(resolved) = resolved.get_mut(at)
+        {
+            resolved.problems.push(problem);
+        }
+    }
+    Ok(resolved)
+}
+
+/// Of volumes: whether all of them fit.
+pub(super) async fn volumes(
+    client: &ReadClient,
+    wanted: &[&Desired],
+) -> Result<Vec<Resolved>, Error> {
+    let mut resolved: Vec<Resolved> = wanted.iter().map(|_| Resolved::default()).collect();
+    if wanted.is_empty() {
+        return Ok(resolved);
+    }
+    let answer: cinder::LimitsAnswer = client.get(Service::Volume, "/limits").await?;
+    let limits = answer.limits.absolute;
+    let usage = |limit, used| Usage {
+        limit,
+        used,
+        reserved: 0,
+    };
+    let sizes = wanted.iter().map(|desired| {
+        let size = desired.known(SIZE_GB).and_then(Json::as_u64);
+        size.and_then(|size| usize::try_from(size).ok())
+            .unwrap_or_default()
+    });
+    let sizes: Vec<usize> = sizes.collect();
+    let each = vec![1; wanted.len()];
+    for (what, usage, takes) in [
+        ("volumes", usage(limits.most_volumes, limits.volumes), &each),
+        (
+            "GB of volumes",
+            usage(limits.most_gigabytes, limits.gigabytes),
+            &sizes,
+        ),
+    ] {
+        if let Some((at, problem)) = too_many(what, usage, wanted, takes)
             && let Some(resolved) = resolved.get_mut(at)
         {
             resolved.problems.push(problem);

@@ -1,5 +1,6 @@
 //! The APIs' JSON exactly as it is, a file a service.
 
+pub(super) mod cinder;
 pub(super) mod designate;
 pub(super) mod errors;
 pub(super) mod glance;

@@ -84,6 +84,7 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         updates: UPDATES,
         leaves: &[],
         copy_gb: None,
+        prices: false,
         batches: &[record::BATCH],
         records: record::RULES,
         name_servers: &["dns1.stabletransit.com", "dns2.stabletransit.com"],

@@ -30,6 +30,12 @@ impl Declaration<'_> {
                 places.insert(name, said.place.clone());
             }
         }
+        let account = self.setting.accounts.get(&wanted.account.value);
+        if let Some(only) = account.and_then(|account| account.region.as_deref())
+            && region.is_none_or(|said| said.value.eq_ignore_ascii_case(only))
+        {
+            attributes.insert(volume::REGION, only.into());
+        }
         // One that is wanted no longer holds nothing.
         let holder = cloud.server_of(wanted);
         let holder = holder.filter(|(server, _)| !expiry::is_expired(server, self.setting));

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde_json::Value as Json;
 use tokio::time::Instant;
@@ -178,7 +178,8 @@ impl Dialect for Session {
         match status.as_u16() {
             429 => Some(told.unwrap_or(PAUSE)),
             // Without a time to wait it is a quota, or a body that is too large.
-            413 => told,
+            // Cinder says of a quota that there is no time to wait.
+            413 => told.filter(|_| headers.get(RETRY_AFTER).is_none_or(|wait| wait != "0")),
             _ => None,
         }
     }
@@ -222,6 +223,8 @@ fn class_of(status: StatusCode, method: &Method, message: &str) -> Class {
         403 | 409 | 413 if says(&["quota", "over_limit", "limit exceeded"]) => Class::Rejected,
         // Not the login is refused, but this size for this server.
         403 if says(&["resize"]) && !says(&["policy"]) => Class::Rejected,
+        // Nor the login, but one volume more on a server.
+        403 if says(&["disk devices"]) => Class::Rejected,
         // A wait that did not help.
         413 | 429 if says(&["retry", "rate"]) => Class::RateLimited,
         413 => Class::Rejected,
