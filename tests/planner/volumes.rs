@@ -214,3 +214,43 @@ fn a_cloud_without_volumes_refuses_them_by_name() {
         "{told:?}"
     );
 }
+
+/// Where volumes are bare, and nobody says what anything costs.
+static BARE: Capabilities = Capabilities {
+    prices: false,
+    lacks: &[("volume", "filesystem")],
+    ..WITH_VOLUMES
+};
+
+#[test]
+fn an_account_that_is_one_region_has_them_there_at_a_price_that_nobody_knows() {
+    let planned = |volume: &str| {
+        let mut world = empty(&cloud(&format!(r#""data": {{{volume}}}"#), ""));
+        world.capabilities = &BARE;
+        world.only_region = Some("New1");
+        world
+    };
+    let world = planned(r#""size_gb": 50"#);
+    let plan = world.plan().unwrap();
+    let volume = plan
+        .steps
+        .iter()
+        .find(|step| step.kind == "volume")
+        .unwrap();
+    assert_eq!((&*volume.detail, volume.monthly), ("50 GB · New1", None));
+    assert_eq!(plan.cost.unknown, ["volume.data".parse().unwrap()]);
+    assert_eq!(
+        problems(&planned(r#""size_gb": 50, "region": "old1""#)),
+        [
+            "volume data cannot be made in old1 | remove `region`, or name another account with \
+             `provider`"
+        ]
+    );
+    assert_eq!(
+        problems(&planned(r#""size_gb": 50, "filesystem": "ext4""#)),
+        [
+            "volume data cannot be made with a file system | leave `filesystem` out, and format it \
+             on its server"
+        ]
+    );
+}

@@ -61,7 +61,6 @@ pub(crate) static LIFECYCLE: Capabilities = Capabilities {
         Update::at_once("server", &["snapshot"]),
     ],
     copy_gb: Some(Money::from_cents(5)),
-    prices: true,
     ..CAPABILITIES
 };
 
@@ -81,6 +80,8 @@ pub(crate) struct World {
     pub(crate) drains: bool,
     pub(crate) replace: Vec<Pattern>,
     pub(crate) server_limit: u64,
+    /// The one region that its accounts are, if they are one.
+    pub(crate) only_region: Option<&'static str>,
     /// The name of another account, where there is one.
     pub(crate) another: Option<&'static str>,
     pub(crate) made: u32,
@@ -145,6 +146,7 @@ impl World {
             drains: true,
             replace: Vec::new(),
             server_limit: 10,
+            only_region: None,
             another: None,
             made: 0,
             capabilities: &CAPABILITIES,
@@ -276,7 +278,7 @@ impl World {
 
     fn accounts(&self, catalog: Option<&Catalog>) -> AccountViews {
         let view = AccountView {
-            region: None,
+            region: self.only_region.map(ToOwned::to_owned),
             clock: None,
             capabilities: self.capabilities,
             catalog: catalog.cloned(),

@@ -338,3 +338,26 @@ async fn others_by_the_same_name_are_not_taken() {
     let ids: Vec<&str> = found[0].iter().map(|one| one.id.as_str()).collect();
     assert_eq!(ids, ["c"]);
 }
+
+#[tokio::test]
+async fn volumes_are_offered_where_the_catalog_has_cinder() {
+    for (services, is_offered) in [
+        (&["compute"][..], false),
+        (&["compute", "volumev3"], true),
+        (&["compute", "block-storage"], true),
+        // Version 2 is another API.
+        (&["compute", "volumev2"], false),
+    ] {
+        let url = scripted(services, |line, _| panic!("{line}")).await;
+        let write = connect(&url);
+        write.account().await.unwrap();
+        let kinds = write.capabilities().kinds;
+        assert_eq!(kinds.contains(&"volume"), is_offered, "{services:?}");
+        assert_eq!(write.region().as_deref(), Some("RegionOne"));
+        if !is_offered {
+            let nothing = Attributes::new();
+            let error = write.get(target("v1", &nothing)).await.unwrap_err();
+            assert!(error.message.contains("`block-storage`"), "{error}");
+        }
+    }
+}
