@@ -148,6 +148,16 @@ pub(super) const GROUP: Kind = Kind {
     drop: ("DELETE", "/v2.0/security-groups/{id}"),
 };
 
+/// A volume of OpenStack: one service makes it, and another attaches it.
+const CINDERS: Kind = Kind {
+    name: "volume",
+    section: "volumes",
+    make: ("POST", "/v3/{id}/volumes"),
+    change: ("POST", "/v2.1/servers/{id}/os-volume_attachments"),
+    said: Said::NameAtFirst,
+    drop: ("DELETE", "/v3/{id}/volumes/{id}"),
+};
+
 /// What firewalls are for.
 const TAGS: [&str; 2] = ["db", "web"];
 /// What security groups let out.
@@ -234,7 +244,7 @@ pub(super) fn surround(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
             server.manner = manner.clone();
         }
         stage.around = around(rng, stage, terms);
-        volumes(rng, stage, &mut disks);
+        volumes(rng, stage, &mut disks, (&VOLUME, ""));
         reserved_ips(rng, stage, &mut addresses);
         for server in &stage.servers {
             manners.insert(server.name.clone(), server.manner.clone());
@@ -251,14 +261,22 @@ struct Disk {
     server: Option<String>,
 }
 
-/// Puts volumes onto servers that are never replaced, and has them grow, move, stay behind or go.
-fn volumes(rng: &mut Rng, stage: &mut Stage, disks: &mut Vec<Disk>) {
+/// Puts volumes onto servers that are never replaced, and has them grow, move, stay behind or go. They
+/// are of this kind, and their names begin so.
+fn volumes(
+    rng: &mut Rng,
+    stage: &mut Stage,
+    disks: &mut Vec<Disk>,
+    (kind, prefix): (&'static Kind, &str),
+) {
     let is_first = disks.is_empty();
+    // Of OpenStack's, none is made from something else later.
+    let is_kept = |server: &Server| server.manner.rebuild || *kind == CINDERS;
     for server in &mut stage.servers {
         server.manner.volume = None;
-        if is_first && server.manner.rebuild && rng.u8(0..3) == 0 {
+        if is_first && is_kept(server) && rng.u8(0..3) == 0 {
             disks.push(Disk {
-                name: format!("disk-{}", server.name),
+                name: format!("{prefix}disk-{}", server.name),
                 region: server.region,
                 size: rng.u64(1..=3) * 10,
                 server: Some(server.name.clone()),
@@ -275,7 +293,7 @@ fn volumes(rng: &mut Rng, stage: &mut Stage, disks: &mut Vec<Disk>) {
         let moves = !is_first && rng.u8(0..3) == 0;
         let may_have = |server: &&mut Server| {
             let is_its = Some(&server.name) == disk.server.as_ref();
-            let is_free = server.manner.rebuild && server.manner.volume.is_none();
+            let is_free = is_kept(server) && server.manner.volume.is_none();
             is_free && server.region == disk.region && is_its != moves
         };
         let server = stage.servers.iter_mut().find(may_have);
@@ -283,10 +301,14 @@ fn volumes(rng: &mut Rng, stage: &mut Stage, disks: &mut Vec<Disk>) {
             server.manner.volume = Some(disk.name.clone());
             server.name.clone()
         });
+        let body = match disk.region {
+            "" => json!({"size_gb": disk.size}),
+            region => json!({"region": region, "size_gb": disk.size}),
+        };
         stage.around.things.push(Thing {
-            kind: &VOLUME,
+            kind,
             name: disk.name.clone(),
-            body: json!({"region": disk.region, "size_gb": disk.size}),
+            body,
             form: form_of_volume(disk.size, disk.server.as_deref()),
         });
     }
@@ -353,10 +375,11 @@ pub(super) fn form_of_volume(size: u64, server: Option<&str>) -> String {
     format!("{size} GB on {}", server.unwrap_or("nobody"))
 }
 
-/// Surrounds them with security groups alone.
+/// Surrounds them with security groups and volumes alone.
 fn groups(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
     let mut manners: BTreeMap<String, Manner> = BTreeMap::new();
     let mut around = Around::default();
+    let mut disks: Vec<Disk> = Vec::new();
     for stage in stages {
         for server in &mut stage.servers {
             if !stage.destroy {
@@ -378,6 +401,13 @@ fn groups(rng: &mut Rng, stages: &mut [Stage], terms: &Terms) {
                 .collect();
         }
         stage.around = around.clone();
+        if !stage.destroy {
+            volumes(rng, stage, &mut disks, (&CINDERS, &terms.prefix));
+            around = stage.around.clone();
+            for server in &stage.servers {
+                manners.insert(server.name.clone(), server.manner.clone());
+            }
+        }
     }
 }
 

@@ -9,7 +9,14 @@ fn a_token_comes_with_a_catalog_of_every_service() {
     let cloud = Cloud::here();
     let session = cloud.session(Who::Demo);
     assert_eq!(session.about["project"]["name"], "demo");
-    for kind in ["identity", "compute", "image", "network", "dns"] {
+    for kind in [
+        "identity",
+        "compute",
+        "image",
+        "network",
+        "dns",
+        "block-storage",
+    ] {
         let url = session.endpoint(kind);
         assert!(
             url.starts_with("http://127.0.0.1:"),

@@ -26,6 +26,9 @@ const SIZES: [&str; 3] = ["m1.tiny", "m1.small", "m1.medium"];
 /// The network whose addresses can be reached from everywhere.
 const NETWORK: &str = "public";
 
+/// The type of service that has volumes.
+const VOLUMES: &str = "block-storage";
+
 /// How often what goes away by itself is looked for, and how long it is waited in between.
 const LOOKS: u32 = 120;
 const BETWEEN: Duration = Duration::from_millis(500);
@@ -52,6 +55,7 @@ const ROUTES: Routes = Routes {
         ("GET", "/v2.0/networks"),
         ("GET", "/v2.0/security-groups"),
         ("GET", "/v2.0/ports"),
+        ("GET", "/v3/{id}/volumes/detail"),
         ("GET", "/v2/zones"),
     ],
 };
@@ -219,6 +223,7 @@ impl Site for Account {
             }
             world.stray = self.stray(&world.servers).await?;
             self.groups(&mut world).await?;
+            self.volumes(&mut world).await?;
             Ok(world)
         }
         .boxed()
@@ -249,6 +254,12 @@ impl Site for Account {
                         let _ = self.api.remove("network", &path).await;
                         is_clean = false;
                     }
+                    for volume in self.own_volumes().await? {
+                        // The same.
+                        let path = format!("/volumes/{}", text(&volume, "id"));
+                        let _ = self.api.remove(VOLUMES, &path).await;
+                        is_clean = false;
+                    }
                     if is_clean {
                         return Ok(());
                     }
@@ -277,6 +288,35 @@ impl Account {
         let mut zones = self.api.list("dns", "/zones", "zones").await?;
         zones.retain(|zone| self.terms.zones.contains(&without_dot(&text(zone, "name"))));
         Ok(zones)
+    }
+
+    async fn own_volumes(&self) -> Result<Vec<Value>, String> {
+        let mut volumes = self.api.list(VOLUMES, "/volumes/detail", "volumes").await?;
+        volumes.retain(|volume| text(volume, "name").starts_with(&self.terms.prefix));
+        Ok(volumes)
+    }
+
+    /// Volumes, and which server each is on.
+    async fn volumes(&self, world: &mut World) -> Result<(), String> {
+        for volume in self.own_volumes().await? {
+            // What is on its way out is gone for its user.
+            if text(&volume, "status") == "deleting" {
+                continue;
+            }
+            let on = volume.pointer("/attachments/0/server_id");
+            let mut servers = world.servers.iter();
+            let on = servers.find(|server| on.and_then(Value::as_str) == Some(&server.id));
+            let on = on.map(|server| server.name.as_str());
+            let size = volume.get("size").and_then(Value::as_u64);
+            let form = around::form_of_volume(size.unwrap_or_default(), on);
+            world.things.push(Thing {
+                kind: around::VOLUME.name,
+                id: text(&volume, "id"),
+                name: text(&volume, "name"),
+                form,
+            });
+        }
+        Ok(())
     }
 
     async fn own_groups(&self) -> Result<Vec<Value>, String> {

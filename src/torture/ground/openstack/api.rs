@@ -83,11 +83,12 @@ impl Api {
     ) -> Result<Seen, String> {
         let base = self.services.get(service);
         let base = base.ok_or_else(|| format!("the catalog has no {service} service"))?;
-        // Of compute the first version that tells tags and the names of sizes.
-        let headers = [
-            ("x-auth-token", self.token.as_str()),
-            ("openstack-api-version", "compute 2.52"),
-        ];
+        // Of compute the first version that tells tags and the names of sizes. Cinder takes no request
+        // that speaks of another service's.
+        let version = ("openstack-api-version", "compute 2.52");
+        let version = (service == "compute").then_some(version);
+        let token = ("x-auth-token", self.token.as_str());
+        let headers: Vec<_> = [token].into_iter().chain(version).collect();
         let url = format!("{base}{path}");
         self.client.ask(method, &url, &headers, body).await
     }
