@@ -5,7 +5,7 @@ use crate::model::{Address, Attributes, Desired, Diagnostic, Observed, Value, ne
 use crate::plan::{self, Adoption, Input};
 use crate::provider::{Read, Readers, Target, digitalocean};
 use crate::refresh::{self, Found, Wanted};
-use crate::resource::{KINDS, firewall, record, reserved_ip, server};
+use crate::resource::{KINDS, firewall, record, reserved_ip, server, volume};
 
 use super::Ground;
 use crate::cli::args::ImportArgs;
@@ -179,9 +179,10 @@ fn not_asked_for(address: &Address, desired: &[Desired]) -> Diagnostic {
 }
 
 /// What is taken over by its id wherever it is offered.
-const TAKEN_OVER: [&str; 3] = [
+const TAKEN_OVER: [&str; 4] = [
     server::KIND.name,
     firewall::KIND.name,
+    volume::KIND.name,
     reserved_ip::KIND.name,
 ];
 

@@ -80,16 +80,18 @@ impl Stock<'_> {
                 })),
                 ..self.around.clone()
             };
-            let names = [called, of_server, Some(seen.id.clone())];
+            // On OpenStack the id is another one.
+            let ip = seen.text(reserved_ip::IP).unwrap_or(&seen.id);
+            let names = [called, of_server, Some(ip.to_owned())];
             let fits = |name: &String| {
                 !inventory.draft.reserved_ips.contains(name)
                     && alone(name, None).problem().is_none()
             };
             let name = names.into_iter().flatten().find(fits);
-            let name = name.unwrap_or_else(|| seen.id.clone());
+            let name = name.unwrap_or_else(|| ip.to_owned());
             let with = |server| alone(&name, server);
             if let Some(why) = self.why_not_attached(seen, &holder, with, inventory) {
-                let label = format!("reserved IP {}", seen.id);
+                let label = format!("reserved IP {ip}");
                 inventory.left_out.push(LeftOut::one(seen, &label, why));
                 continue;
             }
