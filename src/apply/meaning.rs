@@ -340,7 +340,10 @@ pub(super) fn too_late(waiting: &Waiting, deadline: Duration) -> Diagnostic {
 pub(super) fn failed_to_come(address: &Address, id: &str, why: &str) -> Diagnostic {
     Diagnostic::error(format!("{address} failed to come up"))
         .detail(format!("{id}: {why}"))
-        .hint("delete it by hand, then run it again to have it made anew")
+        .hint(match lingers(address) {
+            true => "delete it by hand, then run it again to have it made anew",
+            false => "run it again to have it put right",
+        })
 }
 
 /// A change that was accepted did not come about.

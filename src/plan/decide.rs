@@ -205,8 +205,12 @@ impl<'a> Decider<'_, 'a> {
         // What was ready once and is not now lacks something that it is waited for with.
         let is_pending = kind.lingers
             && found.is_some_and(|found| matches!(found.readiness, Readiness::Pending(_)));
-        let awaited =
-            known_to_state.is_some_and(|recorded| unseen || is_pending || !recorded.ready);
+        // What others changed, or cloud.json, is put right at once: to wait for what it was to be when
+        // it was made may be in vain.
+        let is_there = found.is_some_and(|found| matches!(found.readiness, Readiness::Ready));
+        let is_changed = is_there && !kind.lingers && !changes.is_empty();
+        let awaited = known_to_state
+            .is_some_and(|recorded| unseen || is_pending || !recorded.ready && !is_changed);
         let outdated =
             known_to_state.is_some_and(|r| diff::is_outdated(kind, desired, r, self.facts));
         let (verb, reason) = match (found, how) {

@@ -381,6 +381,12 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
                 changes: stage.changes,
             },
         };
+        let mut refers_to = referred(decision.desired, &changed);
+        // What others are led to is not given up before there is what takes it.
+        if renews(&step) {
+            let follows = decision.desired.map(|desired| &desired.follows);
+            refers_to.extend(follows.into_iter().flatten().cloned());
+        }
         let gives_back = match attaches(&step) {
             true => texts_before(decision, OnChange::Computed),
             false => Vec::new(),
@@ -389,7 +395,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             step,
             rank: (Part::Make, decision.rank),
             address: action.address.clone(),
-            refers_to: referred(decision.desired, &changed),
+            refers_to,
             needs: stage.needs.iter().map(|needed| first + needed).collect(),
             after: at
                 .checked_sub(1)

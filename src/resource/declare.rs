@@ -381,7 +381,7 @@ impl<'a> Declaration<'a> {
         };
         self.put_in_vpc(cloud, wanted, &mut desired);
         self.put_behind_firewalls(wanted, recorded, &mut desired);
-        self.give_reserved_ip(wanted, recorded, &mut desired);
+        self.give_reserved_ip(cloud, wanted, recorded, &mut desired);
         self.push(desired);
     }
 

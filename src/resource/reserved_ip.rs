@@ -204,6 +204,16 @@ fn on_no_server(facts: &Facts<'_>, desired: &Desired) -> Diagnostic {
     told.at(desired.place.clone())
 }
 
+/// Whether a server is in the state.
+fn is_ours(facts: &Facts<'_>, account: &str, id: &str) -> bool {
+    let mut recorded = facts.recorded.values();
+    recorded.any(|recorded| {
+        recorded.address.kind() == server::KIND.name
+            && recorded.account == account
+            && recorded.id == id
+    })
+}
+
 /// The addresses of its account that are on no server and in no state.
 fn nobodys<'f>(facts: &Facts<'f>, desired: &'f Desired) -> Vec<&'f str> {
     let is_recorded = |id: &str| {
@@ -216,7 +226,7 @@ fn nobodys<'f>(facts: &Facts<'f>, desired: &'f Desired) -> Vec<&'f str> {
     };
     let all = facts.in_account(&desired.account, KIND.name);
     let free = all.filter(|seen| seen.text(SERVER).is_none() && !is_recorded(&seen.id));
-    free.map(|seen| seen.id.as_str()).collect()
+    free.map(|seen| seen.text(IP).unwrap_or(&seen.id)).collect()
 }
 
 /// It never leaves its region.
@@ -265,7 +275,12 @@ fn occupied(facts: &Facts<'_>, desired: &Desired, server: &Address) -> Option<Di
 /// It goes only if we made it. One that is left without its server costs.
 fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {
     if recorded.origin == Origin::Created {
-        return Removal::Delete;
+        let seen = facts.bound(&recorded.address);
+        let server = seen.and_then(|seen| seen.text(SERVER));
+        return match server.filter(|id| !is_ours(facts, &recorded.account, id)) {
+            None => Removal::Delete,
+            Some(id) => Removal::Keep(format!("it is on server {id}, which is not ours")),
+        };
     }
     let mut servers = recorded.refers_to.iter();
     let stays = servers.any(|server| facts.wanted.contains_key(server));

@@ -369,3 +369,44 @@ fn what_cannot_be_is_refused() {
     far.cloud = far.cloud.replace("new1", "old1");
     assert_eq!(refused(&far), ["reserved_ip.web cannot be on server.web"]);
 }
+
+#[test]
+fn a_server_does_without_it_once_the_one_that_it_goes_to_is_up() {
+    let account = r#"{"version": 2, "providers": {"default": {"type": "openstack"}},"#;
+    let pool = r#""openstack": {"floating_ip_from": "public"}, "size""#;
+    let cloud = |servers: &str| {
+        let cloud = cloud(r#""web": {}"#, servers);
+        let cloud = cloud.replace(r#"{"version": 2,"#, account);
+        cloud.replace(r#""size""#, pool)
+    };
+    let mut world = World::new(&cloud(r#""old": {"reserved_ip": "web"}"#));
+    world.capabilities = &INSTEAD;
+    let world = carried_out(world);
+    let new = r#""old": {}, "new": {"reserved_ip": "web", "check": {"tcp": 22}}"#;
+    world.asking_for(&cloud(new)).expect(
+        "
+        1 + server new: new1 · small · deb · ipv6 $6.00
+        2 … server new: until tcp 22 answers (after 1)
+        3 ~ server old: public IPv4: a reserved IP → its own [reserved_ip] (after 2)
+        4 ~ reserved_ip web: from server 2 to server new [server] (after 2)
+        5 ~ file cloud.json: write networks of new
+    ",
+    );
+}
+
+#[test]
+fn one_that_a_stranger_has_now_is_left_alone() {
+    let all = cloud(r#""web": {}"#, WITH);
+    let mut world = made(&all).asking_for(&cloud("", WITHOUT));
+    world
+        .seen("reserved_ip.web")
+        .attributes
+        .extend([(reserved_ip::SERVER.to_owned(), "999".into())]);
+    world.expect(
+        "
+        1 ~ record www.acme.com A: 203.0.113.3 → 10.0.0.2 [data]
+        2 . reserved_ip web: stays in the account: it is on server 999, which is not ours (after 1)
+        note: reserved_ip.web stays in the account: it is on server 999, which is not ours; cloudbuilder forgets it
+    ",
+    );
+}

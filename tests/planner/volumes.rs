@@ -254,3 +254,17 @@ fn an_account_that_is_one_region_has_them_there_at_a_price_that_nobody_knows() {
         ]
     );
 }
+
+/// A run that was cut off may have made it for a server that shall not have it any more.
+#[test]
+fn one_that_is_on_no_server_yet_goes_where_it_is_wanted_now() {
+    let mut world = made(&cloud(DATA, ON_A));
+    world.record_of("volume.data").ready = false;
+    let none = ("server".to_owned(), Json::Null);
+    world.seen("volume.data").attributes.extend([none]);
+    world.expect("1 ~ volume data: attach to a [server]");
+    let on_b = r#""a": {}, "b": {"volumes": ["data"]}"#;
+    world
+        .asking_for(&cloud(DATA, on_b))
+        .expect("1 ~ volume data: attach to b [server]");
+}

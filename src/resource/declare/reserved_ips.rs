@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::config::{Cloud, ReservedIp, Server};
-use crate::model::{Attributes, Desired, Recorded, Reference, Value};
+use crate::model::{Address, Attributes, Desired, Recorded, Reference, Value};
 
 use super::{Declaration, expiry, server_address};
 use crate::resource::{reserved_ip, server};
@@ -61,9 +61,11 @@ impl Declaration<'_> {
     }
 
     /// Has a server do without a public IPv4 address of its own, where it has a reserved IP instead.
-    /// One that had it so gets its own again when it has none any more.
+    /// One that had it so gets its own again when it has none any more; and not before the server is
+    /// up that the reserved one goes to.
     pub(super) fn give_reserved_ip(
         &self,
+        cloud: &Cloud,
         wanted: &Server,
         recorded: Option<&Recorded>,
         server: &mut Desired,
@@ -75,7 +77,28 @@ impl Declaration<'_> {
             server.attributes.insert(server::RESERVED_IP, is_reserved);
             let place = named.map(|named| (server::RESERVED_IP, named.place.clone()));
             server.places.extend(place);
+            if named.is_none() {
+                let next = recorded.and_then(|had| self.next_holder(cloud, had));
+                server.follows.extend(next);
+            }
         }
+    }
+
+    /// The server that names the reserved IP which is on this one.
+    fn next_holder(&self, cloud: &Cloud, had: &Recorded) -> Option<Address> {
+        let on = Json::from(had.id.as_str());
+        let mut recorded = self.setting.recorded.values();
+        let on_it = recorded.find(|one| {
+            one.address.kind() == reserved_ip::KIND.name
+                && one.account == had.account
+                && one.attributes.get(reserved_ip::SERVER) == Some(&on)
+        })?;
+        let mut servers = cloud.servers.iter();
+        let next = servers.find(|server| {
+            let named = server.reserved_ip.as_ref();
+            named.is_some_and(|named| named.value == on_it.address.name())
+        });
+        next.map(server_address)
     }
 
     fn takes_the_place_of_own(&self, account: &str) -> bool {

@@ -80,8 +80,7 @@ impl Stock<'_> {
                 })),
                 ..self.around.clone()
             };
-            // On OpenStack the id is another one.
-            let ip = seen.text(reserved_ip::IP).unwrap_or(&seen.id);
+            let ip = ip_of(seen);
             let names = [called, of_server, Some(ip.to_owned())];
             let fits = |name: &String| {
                 !inventory.draft.reserved_ips.contains(name)
@@ -150,6 +149,11 @@ impl Holder {
             _ => None,
         }
     }
+}
+
+/// The address that a reserved IP is. Not every provider has that for its id.
+pub(super) fn ip_of(seen: &Observed) -> &str {
+    seen.text(reserved_ip::IP).unwrap_or(&seen.id)
 }
 
 fn label(seen: &Observed, name: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::attached::ip_of;
 use super::records::{is_leading, shown};
 use super::servers::name_of;
 use super::{Inventory, LeftOut, Stock};
@@ -16,7 +17,7 @@ impl<'a> Stock<'a> {
         let mut holders: HashMap<String, usize> = HashMap::new();
         let mut passed: HashSet<&str> = HashSet::new();
         for (at, seen) in servers.iter().enumerate() {
-            let to = led_to(seen, inventory.draft.servers.get(at), inventory);
+            let to = self.led_to(seen, inventory.draft.servers.get(at), inventory);
             passed.extend(
                 seen.text(IPV4_ADDRESS)
                     .filter(|own| to[0].as_deref() != Some(own)),
@@ -72,6 +73,22 @@ impl<'a> Stock<'a> {
         }
     }
 
+    /// What the names of a server lead to: A and AAAA. That is the reserved IP which it has in the file.
+    fn led_to(
+        &self,
+        server: &Observed,
+        draft: Option<&DraftServer>,
+        inventory: &Inventory,
+    ) -> [Option<String>; 2] {
+        let own = |name: &str| server.text(name).map(ToOwned::to_owned);
+        let reserved = draft.and_then(|draft| draft.reserved_ip.as_deref());
+        let id = reserved.and_then(|name| inventory.ids.get(&reserved_ip::address(name)));
+        let mut all = self.of_kind(reserved_ip::KIND.name);
+        let reserved = id.and_then(|id| all.find(|seen| seen.id == *id));
+        let reserved = reserved.map(|seen| ip_of(seen).to_owned());
+        [reserved.or_else(|| own(IPV4_ADDRESS)), own(IPV6_ADDRESS)]
+    }
+
     fn why_not_name(
         &self,
         name: &str,
@@ -80,7 +97,7 @@ impl<'a> Stock<'a> {
         inventory: &Inventory,
     ) -> Option<String> {
         let draft = inventory.draft.servers.get(at)?;
-        let [v4, v6] = led_to(to, Some(draft), inventory);
+        let [v4, v6] = self.led_to(to, Some(draft), inventory);
         let wanted = [("A", v4), ("AAAA", v6)];
         let is_wanted = |seen: &&&Observed| {
             let (record_type, is) = (seen.text(record::TYPE), seen.text(record::DATA));
@@ -131,22 +148,6 @@ impl<'a> Stock<'a> {
         };
         alone.problem().map(|problem| problem.summary)
     }
-}
-
-/// Where the names of a server lead, in both families: to the reserved IP that is on it, if a file
-/// says so.
-fn led_to(
-    server: &Observed,
-    draft: Option<&DraftServer>,
-    inventory: &Inventory,
-) -> [Option<String>; 2] {
-    let own = |name: &str| server.text(name).map(ToOwned::to_owned);
-    let reserved = draft.and_then(|draft| draft.reserved_ip.as_deref());
-    let reserved = reserved.and_then(|name| inventory.ids.get(&reserved_ip::address(name)));
-    [
-        reserved.cloned().or_else(|| own(IPV4_ADDRESS)),
-        own(IPV6_ADDRESS),
-    ]
 }
 
 fn ids(records: &[&Observed]) -> Vec<(&'static str, String)> {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::attached::ip_of;
 use super::{Inventory, LeftOut, Stock};
 use crate::config::Draft;
 use crate::model::{Observed, RecordData};
@@ -25,10 +26,7 @@ impl Stock<'_> {
             let server = seen.text(reserved_ip::SERVER);
             server.is_some_and(|server| !is_taken(server))
         });
-        let of_others: HashSet<&str> = own
-            .flatten()
-            .chain(reserved.map(|seen| seen.id.as_str()))
-            .collect();
+        let of_others: HashSet<&str> = own.flatten().chain(reserved.map(ip_of)).collect();
         let others = self.of_kind(record::KIND.name);
         let others: Vec<&Observed> = others
             .filter(|seen| !known.contains(seen.id.as_str()) && !is_of_the_zone(seen))
