@@ -142,7 +142,8 @@ async fn plan(
 
 fn from_the_state() -> Diagnostic {
     Diagnostic::note("planned from the state: nothing that is recorded was looked at").detail(
-        "what others have changed since the last run is not in this plan; apply looks first",
+        "what others have changed since the last run is not in this plan, and no price that only a \
+         look tells; apply looks first",
     )
 }
 

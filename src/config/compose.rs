@@ -189,7 +189,7 @@ fn of_zone(zone: &str, names: &DraftNames) -> String {
         let types = types.iter().map(|(record_type, values)| {
             let values: Vec<String> = values.iter().map(|v| written(record_type, v)).collect();
             let values = match values.as_slice() {
-                [one] => json!(one).to_string(),
+                [one] => quoted(one),
                 several => list(several),
             };
             format!("\"{record_type}\": {values}")
@@ -225,7 +225,13 @@ fn written(record_type: &str, value: &str) -> String {
 
 /// `["a", "b"]`
 fn list(texts: &[String]) -> String {
-    inline(&json!(texts))
+    let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    format!("[{}]", texts.join(", "))
+}
+
+/// A text as a string of cloud.json, in which it is neither a variable nor a reference.
+fn quoted(text: &str) -> String {
+    json!(text.replace("${", "$${")).to_string()
 }
 
 /// A value as it stands one level deep.

@@ -49,11 +49,21 @@ struct Remembered {
 fn as_recorded(recorded: &Recorded, mark: Option<&str>) -> Option<Observed> {
     let (_, kind) = kind(recorded.address.kind())?;
     let marks = mark.filter(|_| kind.marked).into_iter();
+    let mut attributes = recorded.attributes.clone();
+    for attribute in kind.attributes {
+        // Nobody records what it is only for a while: a server that runs has to be stopped for some
+        // changes, and a plan that says nothing of that promises too much.
+        if let Some(usual) = attribute.usual()
+            && !attributes.contains_key(attribute.name)
+        {
+            attributes.insert(attribute.name, usual.into());
+        }
+    }
     Some(Observed {
         kind: kind.name,
         account: Arc::default(),
         id: recorded.id.clone(),
-        attributes: recorded.attributes.clone(),
+        attributes,
         owners: marks.map(ToOwned::to_owned).collect(),
         readiness: match recorded.ready {
             true => Readiness::Ready,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{inline, list, section};
+use super::{inline, list, quoted, section};
 use crate::config::firewalls::everything;
 use crate::model::firewall::{ANYWHERE, Rule};
 
@@ -55,7 +55,7 @@ impl DraftVpc {
             [
                 Some(("region", json!(self.region).to_string())),
                 Some(("ip_range", json!(self.ip_range).to_string())),
-                description.map(|text| ("description", json!(text).to_string())),
+                description.map(|text| ("description", quoted(text))),
             ],
         )
     }
@@ -83,7 +83,7 @@ impl DraftVolume {
     pub(super) fn text(&self) -> String {
         let further = |name, text: &Option<String>| {
             let text = text.as_ref();
-            text.map(|text| (name, json!(text).to_string()))
+            text.map(|text| (name, quoted(text)))
         };
         object(
             &self.name,
