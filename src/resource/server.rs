@@ -212,8 +212,12 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(NETWORKS, "addresses", OnChange::Computed),
 ];
 
-/// With its reserved IP it loses what stood in the way of one of its own.
+/// With its reserved IP it loses what stood in the way of one of its own; with IPv6 it gets an address
+/// of that.
 fn gets_own_address(attribute: &str, wanted: &Attributes<Value>) -> Option<&'static str> {
+    if attribute == ENABLE_IPV6 {
+        return flag(wanted, ENABLE_IPV6).then_some(IPV6_ADDRESS);
+    }
     let settings = wanted.get(SETTINGS).and_then(Value::known);
     let pool = settings.and_then(|settings| settings.get(settings::FLOATING_IP_FROM));
     let gets_one = attribute == RESERVED_IP && !flag(wanted, RESERVED_IP) && pool.is_some();

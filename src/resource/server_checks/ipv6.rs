@@ -30,8 +30,8 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             found.push(
                 Diagnostic::note(format!("server {name} gets an IPv6 address"))
                     .detail(
-                        "the plan after this one leads its names there too; its system does not use \
-                         the address until somebody configures it inside",
+                        "its names lead there too; its system does not use the address until \
+                         somebody configures it inside",
                     )
                     .at(desired.place_of(ENABLE_IPV6)),
             );
