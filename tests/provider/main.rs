@@ -17,6 +17,7 @@ mod late;
 mod looking;
 mod openstack;
 mod rackspace;
+mod reserved;
 mod resizing;
 mod retries;
 mod tagless;

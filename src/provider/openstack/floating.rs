@@ -199,7 +199,7 @@ async fn attach(
     port: &Port,
 ) -> Result<(), Error> {
     if let Some(spare) = spare {
-        return change(client, &spare.id, to_port(Some(port))).await;
+        return change(client, &spare.id, to_port(Some(&port.id))).await;
     }
     let body = FloatingIpRequest {
         floatingip: NewFloatingIp {
@@ -215,10 +215,10 @@ async fn attach(
     Ok(())
 }
 
-/// What has one lead to a port, or to none.
-pub(super) fn to_port(port: Option<&Port>) -> NewFloatingIp<'_> {
+/// What has one lead to the port with that id, or to none.
+pub(super) fn to_port(port: Option<&str>) -> NewFloatingIp<'_> {
     NewFloatingIp {
-        port_id: Some(port.map(|port| port.id.as_str())),
+        port_id: Some(port),
         ..NewFloatingIp::default()
     }
 }
@@ -251,19 +251,33 @@ pub(super) async fn make_room(
     Ok(())
 }
 
-/// Gives back what the deployment `lineage` made for a server: what it has, whatever it is called
-/// by now, and what nobody has any more and was for one called `name`.
+/// What the deployment `lineage` made for a server: what is on its ports, whatever it is called by
+/// now, and what nobody has any more and was for one called `name`.
+pub(super) async fn own(
+    client: &ReadClient,
+    ports: &[Port],
+    lineage: &str,
+    name: Option<&str>,
+) -> Result<Vec<FloatingIp>, Error> {
+    let mut own = on_ports(client, ports).await?;
+    own.retain(|floating| Whose::of(floating).is_own_of(lineage));
+    if let Some(name) = name {
+        let mut strays = described(client, &description(lineage, name)).await?;
+        strays.retain(|floating| floating.port_id.is_none());
+        own.extend(strays);
+    }
+    Ok(own)
+}
+
+/// Gives back what the deployment `lineage` made for a server that is or was called `name`.
 pub(super) async fn give_back(
     client: WriteClient<'_>,
     server: &str,
     lineage: &str,
     name: &str,
 ) -> Result<(), Error> {
-    let mut leaving = described(client.0, &description(lineage, name)).await?;
-    leaving.retain(|floating| floating.port_id.is_none());
     let ports = ports(client.0, server).await?;
-    let has = on_ports(client.0, &ports).await?.into_iter();
-    leaving.extend(has.filter(|floating| Whose::of(floating).is_own_of(lineage)));
+    let leaving = own(client.0, &ports, lineage, Some(name)).await?;
     for floating in leaving {
         let path = format!("{FLOATING_IPS}/{}", floating.id);
         client.delete(Service::Network, &path).await?;

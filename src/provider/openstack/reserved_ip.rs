@@ -183,12 +183,11 @@ impl adapter::Adapter<ReadClient> for Adapter {
         async move {
             let is = there(client.0, target.id).await?;
             let wanted = text(attributes, SERVER);
-            if is.text(SERVER) == wanted {
-                return Ok(Updated::Done(is));
-            }
             match wanted {
+                None if is.text(SERVER).is_none() => return Ok(Updated::Done(is)),
                 None => floating::change(client, target.id, floating::to_port(None)).await?,
-                Some(server) => put_on(client, target.id, server, mark).await?,
+                // One that is there already may have come by a try that did not clear up.
+                Some(server) => put_on(client, &is, server, mark).await?,
             }
             Ok(Updated::Done(there(client.0, target.id).await?))
         }
@@ -209,17 +208,102 @@ impl adapter::Adapter<ReadClient> for Adapter {
     }
 }
 
-/// Has one lead to a server, also if it leads to another one now. What that has of its own makes way.
-async fn put_on(client: WriteClient<'_>, id: &str, server: &str, mark: &str) -> Result<(), Error> {
+/// Has one lead to a server, also if it leads to another one now. What that has of its own makes way,
+/// and is deleted once it is not needed any more: if the reserved one cannot come, it goes back.
+///
+/// Whoever is cut off in between leaves the own one on no port, marked as the server's. The next try
+/// finds it there, and so does whoever gives the server one of its own or deletes it.
+async fn put_on(
+    client: WriteClient<'_>,
+    is: &Observed,
+    server: &str,
+    mark: &str,
+) -> Result<(), Error> {
+    let id = is.id.as_str();
     let ports = floating::ports(client.0, server).await?;
-    for other in floating::on_ports(client.0, &ports).await? {
-        if Whose::of(&other).is_own_of(mark) {
-            let path = format!("{FLOATING_IPS}/{}", other.id);
-            client.delete(Service::Network, &path).await?;
+    let name = server::name_of(client.0, server).await?;
+    let own = floating::own(client.0, &ports, mark, name.as_deref()).await?;
+    let is_there = is.text(SERVER) == Some(server);
+    if !is_there && let Err(error) = change_places(client, id, &own, &ports).await {
+        // Nobody knows what came of it, and nobody can say.
+        let Ok(found) = one(client.0, id).await else {
+            return Err(error);
+        };
+        let on = found.and_then(|found| found.port_id);
+        let has_come = ports.iter().any(|port| Some(&port.id) == on.as_ref());
+        if !has_come {
+            return Err(put_back(client, &own, &ports, error).await);
         }
     }
-    lead(client, Some(id), NewFloatingIp::default(), &ports).await?;
+    for own in own {
+        let path = format!("{FLOATING_IPS}/{}", own.id);
+        client.delete(Service::Network, &path).await?;
+    }
     Ok(())
+}
+
+/// Takes a server's own off its ports, and has the reserved one lead there.
+async fn change_places(
+    client: WriteClient<'_>,
+    id: &str,
+    own: &[FloatingIp],
+    ports: &[Port],
+) -> Result<(), Error> {
+    for own in own {
+        if own.port_id.is_some() {
+            floating::change(client, &own.id, floating::to_port(None)).await?;
+        }
+    }
+    lead(client, Some(id), NewFloatingIp::default(), ports).await?;
+    Ok(())
+}
+
+/// Puts a server's own back on its port, and says why the reserved one did not come. Neutron takes
+/// one for a port: if that comes late after all, it is refused.
+async fn put_back(
+    client: WriteClient<'_>,
+    own: &[FloatingIp],
+    ports: &[Port],
+    why: Error,
+) -> Error {
+    let mut failed = None;
+    let mut is_back = own.iter().any(|own| own.port_id.is_some());
+    for own in own {
+        let back = match &own.port_id {
+            Some(port) => floating::change(client, &own.id, floating::to_port(Some(port))).await,
+            None if is_back => continue,
+            // A run that was cut off took it off.
+            None => attach_again(client, own, ports).await,
+        };
+        match back {
+            Ok(()) => is_back = true,
+            Err(error) => failed = Some((own, error)),
+        }
+    }
+    let Some((own, error)) = failed else {
+        return why;
+    };
+    let ip = &own.floating_ip_address;
+    let message = format!(
+        "{}; and the server's own floating IP {ip} could not be put back: {}",
+        why.message, error.message
+    );
+    Error { message, ..why }
+}
+
+async fn attach_again(
+    client: WriteClient<'_>,
+    stray: &FloatingIp,
+    ports: &[Port],
+) -> Result<(), Error> {
+    let mut tried = Ok(());
+    for port in floating::candidates(client.0, ports).await? {
+        tried = floating::change(client, &stray.id, floating::to_port(Some(&port.id))).await;
+        if tried.is_ok() {
+            break;
+        }
+    }
+    tried
 }
 
 /// Has one, or a new one, lead to the first of a server's ports that it can lead to; which those are
