@@ -229,3 +229,76 @@ async fn what_is_cut_off_while_addresses_change_places_is_put_right() {
         assert_eq!(cloud.lock().unwrap().held(), [("kept", Some("p1"))]);
     }
 }
+
+/// Takes the reserved IP from the server, which gets one of its own.
+async fn go(write: &dyn Write) -> Result<cloudbuilder::provider::Updated, Error> {
+    let mut wanted = attributes(&[("name", "web1")]);
+    wanted.insert("reserved_ip".to_owned(), false.into());
+    let settings = json!({"floating_ip_from": "public"});
+    wanted.insert("settings".to_owned(), settings);
+    let target = target("server", "web1", &wanted);
+    write
+        .update(target, &wanted, &["reserved_ip".to_owned()], MARK)
+        .await
+}
+
+#[tokio::test]
+async fn only_the_reserved_one_makes_room_for_a_servers_own() {
+    let theirs = |port| floating_ip("theirs", "for the office", Some(port));
+    let another = |port| {
+        let description = format!("cloudbuilder:{OTHER_MARK} reserved_ip web");
+        floating_ip("another", &description, Some(port))
+    };
+    let (write, cloud) = neutron(Neutron {
+        ports: vec!["p1", "p2", "p3"],
+        ..Neutron::with(&[kept(Some("p1")), theirs("p2"), another("p3")])
+    })
+    .await;
+    go(&*write).await.unwrap();
+    let held = |cloud: &Mutex<Neutron>| {
+        let cloud = cloud.lock().unwrap();
+        let held = cloud.held().into_iter();
+        held.map(|(id, port)| (id.to_owned(), port.map(ToOwned::to_owned)))
+            .collect::<Vec<_>>()
+    };
+    let stays = |id: &str, port: &str| (id.to_owned(), Some(port.to_owned()));
+    let free = ("kept".to_owned(), None);
+    let left = [free.clone(), stays("theirs", "p2"), stays("another", "p3")];
+    // What somebody else put on a server is its public address as well as one of its own.
+    assert_eq!(held(&cloud), left);
+
+    // Where there is no room beside what stays, nothing is done and its address is told.
+    for in_the_way in [theirs("p1"), another("p1")] {
+        let (write, cloud) = neutron(Neutron::with(&[kept(None), in_the_way.clone()])).await;
+        let error = go(&*write).await.unwrap_err();
+        let ip = in_the_way["floating_ip_address"].as_str().unwrap();
+        assert!(error.message.contains(ip), "{error}");
+        let id = in_the_way["id"].as_str().unwrap();
+        assert_eq!(held(&cloud), [free.clone(), stays(id, "p1")]);
+    }
+}
+
+#[tokio::test]
+async fn a_reserved_one_that_nobody_marked_makes_room_too() {
+    for was_there in [true, false] {
+        let taken_over = floating_ip("kept", "by hand", was_there.then_some("p1"));
+        let (write, cloud) = neutron(Neutron::with(&[taken_over])).await;
+        if was_there {
+            let metadata = &mut cloud.lock().unwrap().metadata;
+            metadata
+                .as_object_mut()
+                .unwrap()
+                .remove("cloudbuilder_reserved_ip");
+        }
+        let mut wanted = attributes(&[("name", "web1")]);
+        wanted.insert("reserved_ip".to_owned(), true.into());
+        let web1 = target("server", "web1", &wanted);
+        let changed = ["reserved_ip".to_owned()];
+        write.update(web1, &wanted, &changed, MARK).await.unwrap();
+        come(&*write).await.unwrap();
+        assert_eq!(cloud.lock().unwrap().held(), [("kept", Some("p1"))]);
+        go(&*write).await.unwrap();
+        let held = [("kept", None), ("new", Some("p1"))];
+        assert_eq!(cloud.lock().unwrap().held(), held);
+    }
+}

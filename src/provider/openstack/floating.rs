@@ -236,19 +236,62 @@ pub(super) async fn change(
         .await
 }
 
-/// Takes what is not its own off a server, so that there is room for one.
+/// Takes the reserved IP of the deployment `lineage` off a server, so that there is room for one of
+/// its own: what carries the mark, or has the id `known`. What anybody else put there stays.
+///
+/// # Errors
+/// If that leaves no room; nothing is taken off then.
 pub(super) async fn make_room(
     client: WriteClient<'_>,
     server: &str,
     lineage: &str,
+    known: Option<&str>,
 ) -> Result<(), Error> {
     let ports = ports(client.0, server).await?;
+    let (mut leaving, mut others) = (Vec::new(), Vec::new());
     for floating in on_ports(client.0, &ports).await? {
-        if !Whose::of(&floating).is_own_of(lineage) {
-            change(client, &floating.id, to_port(None)).await?;
+        match Whose::of(&floating) {
+            Whose::Own { lineage: of, .. } if of == lineage => {}
+            Whose::Reserved { lineage: of, .. } if of == lineage => leaving.push(floating),
+            _ if known == Some(&floating.id) => leaving.push(floating),
+            _ => others.push(floating),
         }
     }
+    let mut in_the_way = None;
+    for port in candidates(client.0, &ports).await? {
+        in_the_way = others
+            .iter()
+            .find(|other| other.port_id.as_ref() == Some(&port.id));
+        if in_the_way.is_none() {
+            break;
+        }
+    }
+    if let Some(other) = in_the_way {
+        let ip = &other.floating_ip_address;
+        let message = format!(
+            "the floating IP {ip} is on it, which this deployment did not put there: it leaves no \
+             room for one of its own"
+        );
+        return Err(Error {
+            advice: Some("take that off the server in the account, then run it again"),
+            ..Error::new(Class::Rejected, format!("POST {FLOATING_IPS}"), message)
+        });
+    }
+    for floating in leaving {
+        change(client, &floating.id, to_port(None)).await?;
+    }
     Ok(())
+}
+
+/// The only one on a server that is no deployment's; `None` also if there are several.
+pub(super) async fn only_unmarked(
+    client: &ReadClient,
+    server: &str,
+) -> Result<Option<FloatingIp>, Error> {
+    let ports = ports(client, server).await?;
+    let mut all = on_ports(client, &ports).await?;
+    all.retain(|floating| Whose::of(floating) == Whose::Others);
+    Ok(all.pop().filter(|_| all.is_empty()))
 }
 
 /// What the deployment `lineage` made for a server: what is on its ports, whatever it is called by

@@ -223,6 +223,9 @@ async fn put_on(
     let ports = floating::ports(client.0, server).await?;
     let name = server::name_of(client.0, server).await?;
     let own = floating::own(client.0, &ports, mark, name.as_deref()).await?;
+    if !is.owners.iter().any(|owner| owner == mark) {
+        server::expect(client, server, id).await?;
+    }
     let is_there = is.text(SERVER) == Some(server);
     if !is_there && let Err(error) = change_places(client, id, &own, &ports).await {
         // Nobody knows what came of it, and nobody can say.

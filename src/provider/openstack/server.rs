@@ -26,6 +26,7 @@ use super::wire::nova::{
     CreatedAnswer, GroupOf, MetadataRequest, NetworkOf, NewServer, Server, ServerAnswer,
     ServerRequest, Servers,
 };
+pub(super) use public::expect;
 use view::View;
 
 mod change;

@@ -27,7 +27,13 @@ pub(super) async fn change(
     attributes: &Attributes,
 ) -> Result<bool, Error> {
     if attributes.get(RESERVED_IP) == Some(&Json::Bool(true)) {
-        note(client, server, RESERVED, YES).await?;
+        if !server.metadata.contains_key(RESERVED) {
+            // Nothing on it tells of one that was taken over that it is the reserved one; the plan
+            // was made for a server that has no other.
+            let taken_over = floating::only_unmarked(client.0, &server.id).await?;
+            let value = taken_over.as_ref().map_or(YES, |floating| &floating.id);
+            note(client, server, RESERVED, value).await?;
+        }
         return Ok(true);
     }
     let settings = Settings::of(attributes.get(SETTINGS))?;
@@ -42,7 +48,8 @@ pub(super) async fn change(
     if server.metadata.contains_key(RESERVED) {
         note(client, server, FLOATING, &pool.id).await?;
         if let Some(lineage) = server.metadata.get(MARK) {
-            floating::make_room(client, &server.id, lineage).await?;
+            let known = server.metadata.get(RESERVED).map(String::as_str);
+            floating::make_room(client, &server.id, lineage, known).await?;
         }
         forget(client, server, RESERVED).await?;
     }
@@ -55,6 +62,16 @@ pub(super) async fn change(
     }
 }
 
+/// Notes at a server that the floating IP with this id, which nobody marked, is to be its reserved
+/// IP: who takes that off it knows it by this.
+pub(in super::super) async fn expect(
+    client: WriteClient<'_>,
+    server: &str,
+    floating_ip: &str,
+) -> Result<(), Error> {
+    put(client, server, RESERVED, floating_ip).await
+}
+
 async fn note(
     client: WriteClient<'_>,
     server: &mut Server,
@@ -64,15 +81,24 @@ async fn note(
     if server.metadata.get(key).is_some_and(|is| is == value) {
         return Ok(());
     }
-    let path = format!("{SERVERS}/{}/metadata", server.id);
+    put(client, &server.id, key, value).await?;
+    server.metadata.insert(key.to_owned(), value.to_owned());
+    Ok(())
+}
+
+async fn put(
+    client: WriteClient<'_>,
+    server: &str,
+    key: &'static str,
+    value: &str,
+) -> Result<(), Error> {
+    let path = format!("{SERVERS}/{server}/metadata");
     let body = MetadataRequest {
         metadata: BTreeMap::from([(key, value)]),
     };
     client
         .ensure(Method::POST, Service::Compute, &path, &body)
-        .await?;
-    server.metadata.insert(key.to_owned(), value.to_owned());
-    Ok(())
+        .await
 }
 
 async fn forget(
