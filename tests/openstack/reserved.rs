@@ -125,6 +125,12 @@ fn a_servers_own_becomes_reserved_whatever_cuts_it_off() {
     here.place.run("apply -y").code(0);
     let (own, _) = on(&here, "web1");
     write(&here, true, &json!({"web1": with(&here, &["www"])}));
+    let by_address = format!("import reserved_ip.{} {own}", here.name("web"));
+    here.place
+        .run(&by_address)
+        .code(1)
+        .says("own floating IP")
+        .says("run `cloudbuilder apply`");
     let reserved = format!("\"reserved_ip.{}\"", here.name("web"));
     for step in [
         // Before it is asked for, and when nobody has written down that it is there.
@@ -149,7 +155,6 @@ fn a_servers_own_becomes_reserved_whatever_cuts_it_off() {
         .run(&format!("state forget reserved_ip.{}", here.name("web")))
         .code(0);
     here.place.run("orphans").code(0).says(&here.name("web"));
-    let by_address = format!("import reserved_ip.{} {own}", here.name("web"));
     here.place.run(&by_address).code(0);
     here.is_finished();
     assert_eq!(seen(&here), [("web1".to_owned(), own, true)]);

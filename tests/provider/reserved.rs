@@ -302,3 +302,23 @@ async fn a_reserved_one_that_nobody_marked_makes_room_too() {
         assert_eq!(cloud.lock().unwrap().held(), held);
     }
 }
+
+#[tokio::test]
+async fn what_a_server_has_of_its_own_is_not_taken_over_as_reserved() {
+    for (port, hint) in [(Some("p1"), "`reserved_ip`"), (None, "description")] {
+        let ips = [own(port), floating_ip("theirs", "", None), kept(None)];
+        let (write, _) = neutron(Neutron::with(&ips)).await;
+        let nothing = Attributes::new();
+        for id in ["own", "203.0.113.3"] {
+            let asked = target("reserved_ip", id, &nothing);
+            let error = write.get(asked).await.unwrap_err();
+            assert!(error.message.contains("203.0.113.3"), "{error}");
+            assert!(error.message.contains("server web1's own"), "{error}");
+            assert!(error.hint().contains(hint), "{}", error.hint());
+        }
+        for id in ["theirs", "203.0.113.6", "kept", "203.0.113.4"] {
+            let asked = target("reserved_ip", id, &nothing);
+            assert!(write.get(asked).await.unwrap().is_some());
+        }
+    }
+}

@@ -69,6 +69,10 @@ impl adapter::Adapter<ReadClient> for Adapter {
                 Ok(_) => with_address(client, target.id).await?,
                 Err(_) => one(client, target.id).await?,
             };
+            // Only what was never seen as a reserved IP is asked for without its address.
+            if let (Some(found), None) = (&found, target.attributes.get(IP)) {
+                refuse_own(found)?;
+            }
             Ok(observed(client, found.into_iter().collect()).await?.pop())
         }
         .boxed()
@@ -346,6 +350,30 @@ async fn lead(
 
 fn refused(message: String) -> Error {
     Error::new(Class::Rejected, CREATE, message)
+}
+
+/// Refuses to take one for a reserved IP that a server has of its own: it would go with that server.
+fn refuse_own(floating: &FloatingIp) -> Result<(), Error> {
+    let Whose::Own { server, .. } = Whose::of(floating) else {
+        return Ok(());
+    };
+    let ip = &floating.floating_ip_address;
+    let (message, advice) = match floating.port_id {
+        Some(_) => (
+            format!("{ip} is server {server}'s own floating IP, and goes when that server goes"),
+            "name the reserved IP at that server, `reserved_ip`, and run `cloudbuilder apply`: its \
+             own becomes the reserved one, with the same address",
+        ),
+        None => (
+            format!("{ip} was server {server}'s own floating IP, and goes when that server goes"),
+            "empty the description of the floating IP, then import it again",
+        ),
+    };
+    let request = format!("GET {FLOATING_IPS}/{}", floating.id);
+    Err(Error {
+        advice: Some(advice),
+        ..Error::new(Class::Rejected, request, message)
+    })
 }
 
 fn is_ours(floating: &FloatingIp, mark: &str) -> bool {
