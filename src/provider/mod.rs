@@ -26,6 +26,7 @@ pub mod openstack;
 pub mod rackspace;
 mod remembered;
 mod scope;
+mod volumes;
 
 pub use accounts::{Accounts, Readers, Writers};
 pub use error::{Class, Error};

@@ -12,6 +12,9 @@ use tokio::time::Instant;
 
 use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::adapter::{self, required, text};
+use crate::provider::volumes::{
+    attached_by_and_by, being_attached, is_to_be_attached, not_attached, not_attached_yet, size,
+};
 use crate::provider::{Answer, Class, Error, Listed, Scope, Target, Updated};
 use crate::resource::volume::{DESCRIPTION, FILESYSTEM, KIND, NAME, REGION, SERVER, SIZE_GB, cost};
 
@@ -344,15 +347,14 @@ async fn act(
 
 /// Attaches one that was made, and says how far it is then.
 async fn attach_new(client: WriteClient<'_>, id: &str, server: &str) -> Result<Readiness, Error> {
-    let on_its_way = || Readiness::Pending("it is being attached".to_owned());
     match act(client, id, &place(ATTACH, Some(server))?).await {
         Ok(action) => {
             let now = Instant::now();
             client.0.changes().began(id, Some(action), ATTACH, now);
-            Ok(on_its_way())
+            Ok(being_attached())
         }
         // Nobody knows, or something else is under way on the server: the next look shows more.
-        Err(error) if matches!(error.class, Class::Ambiguous | Class::Busy) => Ok(on_its_way()),
+        Err(error) if matches!(error.class, Class::Ambiguous | Class::Busy) => Ok(being_attached()),
         // A token may make volumes and not attach them.
         Err(error)
             if matches!(error.class, Class::Rejected | Class::NotFound)
@@ -360,33 +362,12 @@ async fn attach_new(client: WriteClient<'_>, id: &str, server: &str) -> Result<R
         {
             let seen = find(client.0, id).await?;
             if seen.is_some_and(|seen| seen.text(SERVER) == Some(server)) {
-                return Ok(on_its_way());
+                return Ok(being_attached());
             }
-            Ok(Readiness::Failed(format!(
-                "it is there, but was not attached: {}",
-                error.message
-            )))
+            Ok(not_attached(&error))
         }
         Err(error) => Err(error),
     }
-}
-
-/// What is made is attached to its server by and by: it is not ready before.
-fn attached_by_and_by(mut seen: Observed, wanted: &Attributes) -> Observed {
-    if text(wanted, SERVER).is_some() && seen.text(SERVER).is_none() {
-        seen.readiness = not_attached_yet();
-    }
-    seen
-}
-
-/// Whether it was made, and is on no server although it shall be on one. What is being moved is not
-/// waited for like that: it is on none for a while.
-fn is_to_be_attached(seen: &Observed, target: &Target<'_>) -> bool {
-    target.coming && text(target.attributes, SERVER).is_some() && seen.text(SERVER).is_none()
-}
-
-fn not_attached_yet() -> Readiness {
-    Readiness::Pending("it is not attached yet".to_owned())
 }
 
 /// How far what this client does to a volume is; `None` if the volume shows what came of it.
@@ -435,11 +416,6 @@ fn place(kind: &'static str, server: Option<&str>) -> Result<VolumeActionRequest
         droplet_id: Some(droplet_id.ok_or_else(unknown)?),
         size_gigabytes: None,
     })
-}
-
-fn size(attributes: &Attributes) -> Result<u64, Error> {
-    let size = attributes.get(SIZE_GB).and_then(Json::as_u64);
-    size.ok_or_else(|| Error::new(Class::Rejected, "request", "its size is not known"))
 }
 
 fn from_wire(volume: Volume) -> Observed {

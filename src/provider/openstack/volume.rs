@@ -14,6 +14,9 @@ use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Observed, Readiness};
 use crate::provider::adapter::{self, required, text};
+use crate::provider::volumes::{
+    attached_by_and_by, being_attached, is_to_be_attached, not_attached, not_attached_yet, size,
+};
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::volume::{DESCRIPTION, KIND, NAME, REGION, SERVER, SIZE_GB};
 
@@ -421,7 +424,6 @@ async fn extend(
 
 /// Attaches one that was made, and says how far it is then.
 async fn attach_new(client: WriteClient<'_>, id: &str, server: &str) -> Result<Readiness, Error> {
-    let on_its_way = || Readiness::Pending("it is being attached".to_owned());
     match attach(client, id, server).await {
         Ok(()) => {
             let change = Move {
@@ -431,42 +433,20 @@ async fn attach_new(client: WriteClient<'_>, id: &str, server: &str) -> Result<R
                 goes_on: false,
             };
             client.0.moves().began(id, change);
-            Ok(on_its_way())
+            Ok(being_attached())
         }
         // Nobody knows, or something else is under way on the server: the next look shows more.
-        Err(error) if matches!(error.class, Class::Ambiguous | Class::Busy) => Ok(on_its_way()),
+        Err(error) if matches!(error.class, Class::Ambiguous | Class::Busy) => Ok(being_attached()),
         Err(error) if is_refused(&error) || error.status == Some(403) => {
             let seen = one(client.0, id).await?;
             if seen.is_some_and(|seen| server_of(&seen) == Some(server) || passing(&seen).is_some())
             {
-                return Ok(on_its_way());
+                return Ok(being_attached());
             }
-            Ok(Readiness::Failed(format!(
-                "it is there, but was not attached: {}",
-                error.message
-            )))
+            Ok(not_attached(&error))
         }
         Err(error) => Err(error),
     }
-}
-
-/// What is made is attached to its server by and by: it is not ready before.
-fn attached_by_and_by(mut seen: Observed, wanted: &Attributes) -> Observed {
-    let is_wanted = text(wanted, SERVER).is_some() && seen.text(SERVER).is_none();
-    if is_wanted && seen.readiness == Readiness::Ready {
-        seen.readiness = not_attached_yet();
-    }
-    seen
-}
-
-/// Whether it was made, and is on no server although it shall be on one. What is being moved is not
-/// waited for like that: it is on none for a while.
-fn is_to_be_attached(seen: &Observed, target: &Target<'_>) -> bool {
-    target.coming && text(target.attributes, SERVER).is_some() && seen.text(SERVER).is_none()
-}
-
-fn not_attached_yet() -> Readiness {
-    Readiness::Pending("it is not attached yet".to_owned())
 }
 
 /// Tells of what this client has under way on a volume how far it is.
@@ -494,11 +474,6 @@ fn follow(client: &ReadClient, seen: &mut Observed) {
             ))
         }
     };
-}
-
-fn size(attributes: &Attributes) -> Result<u64, Error> {
-    let size = attributes.get(SIZE_GB).and_then(Json::as_u64);
-    size.ok_or_else(|| Error::new(Class::Rejected, "request", "its size is not known"))
 }
 
 fn from_wire(volume: Volume, region: &str) -> Observed {
