@@ -86,6 +86,15 @@ impl<'a> Facts<'a> {
             .filter(move |observed| *observed.account == *account)
     }
 
+    /// What the state has of one kind under an id in an account.
+    #[must_use]
+    pub fn recorded_as(&self, account: &str, kind: &str, id: &str) -> Option<&'a Recorded> {
+        let mut recorded = self.recorded.values();
+        recorded.find(|recorded| {
+            recorded.address.kind() == kind && recorded.account == account && recorded.id == id
+        })
+    }
+
     /// The observed resource that an address is bound to and stays bound to.
     #[must_use]
     pub fn kept(&self, address: &Address) -> Option<&'a Observed> {

@@ -204,26 +204,9 @@ fn on_no_server(facts: &Facts<'_>, desired: &Desired) -> Diagnostic {
     told.at(desired.place.clone())
 }
 
-/// Whether a server is in the state.
-fn is_ours(facts: &Facts<'_>, account: &str, id: &str) -> bool {
-    let mut recorded = facts.recorded.values();
-    recorded.any(|recorded| {
-        recorded.address.kind() == server::KIND.name
-            && recorded.account == account
-            && recorded.id == id
-    })
-}
-
 /// The addresses of its account that are on no server and in no state.
 fn nobodys<'f>(facts: &Facts<'f>, desired: &'f Desired) -> Vec<&'f str> {
-    let is_recorded = |id: &str| {
-        let mut recorded = facts.recorded.values();
-        recorded.any(|recorded| {
-            recorded.address.kind() == KIND.name
-                && recorded.account == desired.account
-                && recorded.id == id
-        })
-    };
+    let is_recorded = |id: &str| facts.recorded_as(&desired.account, KIND.name, id).is_some();
     let all = facts.in_account(&desired.account, KIND.name);
     let free = all.filter(|seen| seen.text(SERVER).is_none() && !is_recorded(&seen.id));
     free.map(|seen| seen.text(IP).unwrap_or(&seen.id)).collect()
@@ -247,12 +230,7 @@ fn occupied(facts: &Facts<'_>, desired: &Desired, server: &Address) -> Option<Di
     let own = facts.bound(&desired.address).map(|own| own.id.as_str());
     let mut others = facts.in_account(&desired.account, KIND.name);
     let other = others.find(|other| other.text(SERVER) == Some(id) && own != Some(&*other.id))?;
-    let mut recorded = facts.recorded.values();
-    let whose = recorded.find(|recorded| {
-        recorded.address.kind() == KIND.name
-            && recorded.account == desired.account
-            && recorded.id == other.id
-    });
+    let whose = facts.recorded_as(&desired.account, KIND.name, &other.id);
     let ip = other.text(IP).unwrap_or(&other.id);
     let error = Diagnostic::error(format!("{server} has another reserved IP: {ip}"))
         .at(desired.place_of(SERVER));
@@ -277,7 +255,11 @@ fn removal(recorded: &Recorded, facts: &Facts<'_>) -> Removal {
     if recorded.origin == Origin::Created {
         let seen = facts.bound(&recorded.address);
         let server = seen.and_then(|seen| seen.text(SERVER));
-        return match server.filter(|id| !is_ours(facts, &recorded.account, id)) {
+        let is_ours = |id: &str| {
+            let server = facts.recorded_as(&recorded.account, server::KIND.name, id);
+            server.is_some()
+        };
+        return match server.filter(|id| !is_ours(id)) {
             None => Removal::Delete,
             Some(id) => Removal::Keep(format!("it is on server {id}, which is not ours")),
         };

@@ -274,12 +274,7 @@ fn unmount(facts: &Facts<'_>, address: &Address, server: &Json) -> Diagnostic {
 
 /// The server of ours that has that id.
 fn holder<'a>(facts: &Facts<'a>, account: &str, id: &Json) -> Option<&'a Recorded> {
-    let mut recorded = facts.recorded.values();
-    recorded.find(|recorded| {
-        recorded.address.kind() == server::KIND.name
-            && recorded.account == *account
-            && id.as_str() == Some(&recorded.id)
-    })
+    facts.recorded_as(account, server::KIND.name, id.as_str()?)
 }
 
 /// It cannot be on the new server while it is on the old one, and that goes last.

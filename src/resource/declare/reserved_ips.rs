@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::config::{Cloud, ReservedIp, Server};
+use crate::config::{Cloud, ReservedIp, Server, Spanned};
 use crate::model::{Address, Attributes, Desired, Recorded, Reference, Value};
 
 use super::{Declaration, expiry, server_address};
@@ -21,10 +21,7 @@ impl Declaration<'_> {
     fn reserved_ip(&mut self, cloud: &Cloud, wanted: &ReservedIp) {
         let name = wanted.name.value.as_str();
         let address = reserved_ip::address(name);
-        let of_server = cloud.servers.iter().find_map(|server| {
-            let named = server.reserved_ip.as_ref();
-            Some((server, named.filter(|named| named.value == name)?))
-        });
+        let of_server = server_with(cloud, name);
         let expired = of_server.filter(|(server, _)| expiry::is_expired(server, self.setting));
         let is_there =
             self.setting.recorded.contains_key(&address) && !self.setting.gone.contains(&address);
@@ -93,16 +90,20 @@ impl Declaration<'_> {
                 && one.account == had.account
                 && one.attributes.get(reserved_ip::SERVER) == Some(&on)
         })?;
-        let mut servers = cloud.servers.iter();
-        let next = servers.find(|server| {
-            let named = server.reserved_ip.as_ref();
-            named.is_some_and(|named| named.value == on_it.address.name())
-        });
-        next.map(server_address)
+        let (next, _) = server_with(cloud, on_it.address.name())?;
+        Some(server_address(next))
     }
 
     fn takes_the_place_of_own(&self, account: &str) -> bool {
         let view = self.setting.accounts.get(account);
         view.is_some_and(|view| reserved_ip::takes_the_place_of_own(view.capabilities))
     }
+}
+
+/// The server that names the reserved IP of that name, and where it does.
+fn server_with<'c>(cloud: &'c Cloud, name: &str) -> Option<(&'c Server, &'c Spanned<String>)> {
+    cloud.servers.iter().find_map(|server| {
+        let named = server.reserved_ip.as_ref();
+        Some((server, named.filter(|named| named.value == name)?))
+    })
 }
