@@ -41,10 +41,7 @@ pub(super) fn changes(
                 | OnChange::Late(_)
         );
         let wanted = desired.attributes.get(attribute.name);
-        let is = observed.attributes.get(match attribute.on_change {
-            OnChange::Late(other) => other,
-            _ => attribute.name,
-        });
+        let is = observed.attributes.get(attribute.shown_by());
         let (true, Some(wanted), Some(is)) = (compared, wanted, is) else {
             continue;
         };

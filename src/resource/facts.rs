@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use crate::model::{AccountViews, Address, Attributes, Desired, Observed, Recorded, Value};
 
-use super::{OnChange, kind};
+use super::{Attribute, kind};
 
 /// Everything known when the rules of a kind are checked: what is asked for, what is there, and
 /// which is which.
@@ -128,10 +128,7 @@ pub fn is_renewed(wanted: &Desired, is: &Observed, attribute: &str) -> bool {
     };
     let mut all = wanted.attributes.iter();
     all.any(|(name, value)| {
-        let shown = match kind.attribute(name).map(|attribute| attribute.on_change) {
-            Some(OnChange::Late(other)) => other,
-            _ => name,
-        };
+        let shown = kind.attribute(name).map_or(name, Attribute::shown_by);
         let differs = is.attributes.get(shown) != value.known();
         differs && (kind.renewed)(name, &wanted.attributes) == Some(attribute)
     })

@@ -353,6 +353,16 @@ impl Kind {
 }
 
 impl Attribute {
+    /// The attribute that shows what became of it: another one, where it is not asked for by its own
+    /// name.
+    #[must_use]
+    pub fn shown_by(&self) -> &'static str {
+        match self.on_change {
+            OnChange::Late(other) => other,
+            _ => self.name,
+        }
+    }
+
     /// Whether what is seen of it is never remembered: only what a run of ours made of it is.
     #[must_use]
     pub fn is_only_seen(&self) -> bool {
