@@ -158,6 +158,13 @@ pub(super) fn required<'a>(attributes: &'a Attributes, name: &str) -> Result<&'a
     })
 }
 
+/// The mark of what nothing else would tell from others if the answer about it were lost; `request` is
+/// what would have made it.
+pub(super) fn lineage<'a>(mark: Option<&'a str>, request: &'static str) -> Result<&'a str, Error> {
+    let mark = mark.filter(|mark| !mark.is_empty());
+    mark.ok_or_else(|| Error::new(Class::Rejected, request, "there is no lineage"))
+}
+
 /// Refuses to delete a zone that holds records still; `request` is what would have deleted it.
 pub(super) fn refuse_unless_empty(kept: usize, request: String) -> Result<(), Error> {
     if kept == 0 {

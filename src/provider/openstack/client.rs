@@ -494,9 +494,7 @@ impl WriteClient<'_> {
         path: &str,
         body: &impl Serialize,
     ) -> Result<(), Error> {
-        let body = to_json(&format!("POST {path}"), body)?;
-        let request = self.0.request(Method::POST, service, path, Some(&body));
-        self.0.http.act_once(&request.await?).await
+        self.act_once_with(None, service, path, body).await
     }
 
     /// The same in a version of the service's API that says more than its first one.
@@ -507,11 +505,23 @@ impl WriteClient<'_> {
         path: &str,
         body: &impl Serialize,
     ) -> Result<(), Error> {
+        let version = HeaderValue::from_static(version);
+        self.act_once_with(Some(version), service, path, body).await
+    }
+
+    async fn act_once_with(
+        self,
+        version: Option<HeaderValue>,
+        service: Service,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(), Error> {
         let body = to_json(&format!("POST {path}"), body)?;
         let request = self.0.request(Method::POST, service, path, Some(&body));
         let mut request = request.await?;
-        let version = HeaderValue::from_static(version);
-        request.headers.insert(VERSION, version);
+        if let Some(version) = version {
+            request.headers.insert(VERSION, version);
+        }
         self.0.http.act_once(&request).await
     }
 

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use crate::model::firewall::Rule;
 use crate::model::{Attributes, Desired, Observed, Readiness, Value};
-use crate::provider::adapter::{self, required};
+use crate::provider::adapter::{self, lineage, required};
 use crate::provider::matching;
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::firewall::{DEFAULT, FIREWALL, ID, INBOUND, KIND, NAME, OUTBOUND, TAGS};
@@ -124,11 +124,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         mark: Option<&'a str>,
     ) -> Answer<'a, Observed> {
         async move {
-            let Some(mark) = mark.filter(|mark| !mark.is_empty()) else {
-                // Without its mark one whose answer is lost could not be told from others.
-                let message = "there is no lineage";
-                return Err(Error::new(Class::Rejected, CREATE, message));
-            };
+            let mark = lineage(mark, CREATE)?;
             let name = required(attributes, NAME)?;
             let id = begun(client, name, &tags_of(attributes), mark).await?;
             let bring = || bring(client, &id, attributes, mark, true);

@@ -96,25 +96,30 @@ fn fitting(whole: &str) -> String {
 pub(super) async fn all(client: &ReadClient) -> Result<Vec<FloatingIp>, Error> {
     let grant = client.grant().await?;
     let project = grant.project.0.as_str();
-    let path = format!("{FLOATING_IPS}{}", query(&[("project_id", project)]));
-    let mut all = client
-        .pages::<FloatingIps, _>(Service::Network, &path, |floating| floating)
-        .await?;
-    // A service that knows no such filter shows all.
-    all.retain(|one| one.project_id.as_deref().is_none_or(|of| of == project));
-    Ok(all)
+    listed(client, ("project_id", project), |one| {
+        one.project_id.as_deref().is_none_or(|of| of == project)
+    })
+    .await
 }
 
 async fn described(client: &ReadClient, description: &str) -> Result<Vec<FloatingIp>, Error> {
-    let path = format!("{FLOATING_IPS}{}", query(&[("description", description)]));
-    let found = client
+    let filter = ("description", description);
+    listed(client, filter, |one| one.description == description).await
+}
+
+/// Those that a filter lets through, and `is_meant` too: a service that knows no such filter shows
+/// all.
+pub(super) async fn listed(
+    client: &ReadClient,
+    filter: (&str, &str),
+    is_meant: impl Fn(&FloatingIp) -> bool,
+) -> Result<Vec<FloatingIp>, Error> {
+    let path = format!("{FLOATING_IPS}{}", query(&[filter]));
+    let mut all = client
         .pages::<FloatingIps, _>(Service::Network, &path, |floating| floating)
         .await?;
-    // A service that knows no such filter shows all.
-    let ours = found.into_iter();
-    Ok(ours
-        .filter(|floating| floating.description == description)
-        .collect())
+    all.retain(is_meant);
+    Ok(all)
 }
 
 /// The ports of a server, in an order that stays: a second try must come to the same one.
@@ -134,13 +139,8 @@ pub(super) async fn on_ports(
 ) -> Result<Vec<FloatingIp>, Error> {
     let mut found = Vec::new();
     for port in ports {
-        let path = format!("{FLOATING_IPS}{}", query(&[("port_id", &port.id)]));
-        let on_it = client
-            .pages::<FloatingIps, _>(Service::Network, &path, |floating| floating)
-            .await?;
-        // A service that knows no such filter shows all.
         let is_on_it = |floating: &FloatingIp| floating.port_id.as_ref() == Some(&port.id);
-        found.extend(on_it.into_iter().filter(is_on_it));
+        found.extend(listed(client, ("port_id", &port.id), is_on_it).await?);
     }
     Ok(found)
 }
@@ -320,12 +320,15 @@ pub(super) async fn give_back(
     name: &str,
 ) -> Result<(), Error> {
     let ports = ports(client.0, server).await?;
-    let leaving = own(client.0, &ports, lineage, Some(name)).await?;
-    for floating in leaving {
-        let path = format!("{FLOATING_IPS}/{}", floating.id);
-        client.delete(Service::Network, &path).await?;
+    for floating in own(client.0, &ports, lineage, Some(name)).await? {
+        delete(client, &floating.id).await?;
     }
     Ok(())
+}
+
+pub(super) async fn delete(client: WriteClient<'_>, id: &str) -> Result<(), Error> {
+    let path = format!("{FLOATING_IPS}/{id}");
+    client.delete(Service::Network, &path).await
 }
 
 #[cfg(test)]

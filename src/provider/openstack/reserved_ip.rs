@@ -14,14 +14,14 @@ use reqwest::Method;
 use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Diagnostic, Observed, Readiness, Value};
-use crate::provider::adapter::{self, required, text};
+use crate::provider::adapter::{self, lineage, required, text};
 use crate::provider::{Answer, Class, Error, Listed, Resolved, Scope, Target, Updated};
 use crate::resource::reserved_ip::{IP, KIND, NAME, POOL, SERVER};
 
 use super::client::{ReadClient, Service, WriteClient, query};
 use super::floating::{self, FLOATING_IPS, Whose};
 use super::wire::neutron::{
-    FloatingIp, FloatingIpAnswer, FloatingIpRequest, FloatingIps, NewFloatingIp, Port, Ports,
+    FloatingIp, FloatingIpAnswer, FloatingIpRequest, NewFloatingIp, Port, Ports,
 };
 use super::{placement, resolve, server};
 
@@ -137,10 +137,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         mark: Option<&'a str>,
     ) -> Answer<'a, Observed> {
         async move {
-            let Some(mark) = mark.filter(|mark| !mark.is_empty()) else {
-                // Without its mark one whose answer is lost could not be found again.
-                return Err(refused("there is no lineage".to_owned()));
-            };
+            let mark = lineage(mark, CREATE)?;
             let server = required(attributes, SERVER)?;
             let name = text(attributes, NAME).unwrap_or_default();
             let description = floating::reserved(mark, name);
@@ -204,11 +201,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         target: Target<'a>,
         _mark: &'a str,
     ) -> Answer<'a, ()> {
-        async move {
-            let path = format!("{FLOATING_IPS}/{}", target.id);
-            client.delete(Service::Network, &path).await
-        }
-        .boxed()
+        floating::delete(client, target.id).boxed()
     }
 }
 
@@ -243,8 +236,7 @@ async fn put_on(
         }
     }
     for own in own {
-        let path = format!("{FLOATING_IPS}/{}", own.id);
-        client.delete(Service::Network, &path).await?;
+        floating::delete(client, &own.id).await?;
     }
     Ok(())
 }
@@ -436,13 +428,9 @@ async fn one(client: &ReadClient, id: &str) -> Result<Option<FloatingIp>, Error>
 }
 
 async fn with_address(client: &ReadClient, ip: &str) -> Result<Option<FloatingIp>, Error> {
-    let path = format!("{FLOATING_IPS}{}", query(&[("floating_ip_address", ip)]));
-    let found = client
-        .pages::<FloatingIps, _>(Service::Network, &path, |floating| floating)
-        .await?;
-    // A service that knows no such filter shows all.
-    let mut found = found.into_iter();
-    Ok(found.find(|floating| floating.floating_ip_address == ip))
+    let filter = ("floating_ip_address", ip);
+    let found = floating::listed(client, filter, |one| one.floating_ip_address == ip).await?;
+    Ok(found.into_iter().next())
 }
 
 async fn there(client: &ReadClient, id: &str) -> Result<Observed, Error> {
@@ -532,6 +520,7 @@ fn from_wire(floating: FloatingIp, devices: &BTreeMap<String, String>) -> Observ
 mod tests {
     use super::*;
     use crate::provider::openstack::wire::Page as _;
+    use crate::provider::openstack::wire::neutron::FloatingIps;
 
     #[test]
     fn what_is_on_a_port_is_on_its_server() {

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::model::{Attributes, Desired, Observed, Readiness};
-use crate::provider::adapter::{self, required, text};
+use crate::provider::adapter::{self, lineage, required, text};
 use crate::provider::volumes::{
     attached_by_and_by, being_attached, is_to_be_attached, not_attached, not_attached_yet, size,
 };
@@ -148,11 +148,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         mark: Option<&'a str>,
     ) -> Answer<'a, Observed> {
         async move {
-            let Some(mark) = mark.filter(|mark| !mark.is_empty()) else {
-                // Without its mark one whose answer is lost could not be told from others.
-                let message = "there is no lineage";
-                return Err(Error::new(Class::Rejected, CREATE, message));
-            };
+            let mark = lineage(mark, CREATE)?;
             let body = VolumeRequest {
                 volume: NewVolume {
                     name: required(attributes, NAME)?,

@@ -25,6 +25,11 @@ pub(super) trait Page: serde::de::DeserializeOwned {
     fn split(self) -> (Vec<Self::Item>, Option<String>);
 }
 
+/// A limit that is not told.
+fn unlimited() -> i64 {
+    -1
+}
+
 fn next(links: Vec<Link>) -> Option<String> {
     let next = links.into_iter().find(|link| link.rel == "next");
     next.map(|link| link.href)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Link, Page, next};
+use super::{Link, Page, next, unlimited};
 
 #[derive(Debug, Deserialize)]
 pub(in super::super) struct Volume {
@@ -104,8 +104,4 @@ pub(in super::super) struct Absolute {
     pub(in super::super) most_gigabytes: i64,
     #[serde(rename = "totalGigabytesUsed", default)]
     pub(in super::super) gigabytes: i64,
-}
-
-fn unlimited() -> i64 {
-    -1
 }

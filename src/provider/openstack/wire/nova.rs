@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Link, Page, glance, next};
+use super::{Link, Page, glance, next, unlimited};
 
 /// `GET /`.
 #[derive(Deserialize)]
@@ -279,10 +279,6 @@ pub(in super::super) struct Absolute {
     /// How many bytes each of them may have.
     #[serde(rename = "maxPersonalitySize", default = "largest_file")]
     pub(in super::super) largest_file: i64,
-}
-
-fn unlimited() -> i64 {
-    -1
 }
 
 /// What is usual where it is not told.
