@@ -233,7 +233,8 @@ fn a_bad_state_is_never_taken_for_none() {
     let good = place.read("cloud.state.json");
     let world = cloud.world();
     let mut bad: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for length in (0..good.len()).step_by(good.len() / 12) {
+    // Without its last byte, a line feed, it is whole.
+    for length in (0..good.len() - 1).step_by(good.len() / 12) {
         bad.insert(format!("cut off at {length}"), good[..length].to_vec());
     }
     bad.insert(
