@@ -12,6 +12,7 @@ use crate::model::Diagnostic;
 use crate::plan::{Op, Plan};
 use crate::probe::Prober;
 use crate::provider::Writers;
+use crate::resource::readdress;
 use crate::state::{Entry, State};
 
 mod call;
@@ -142,13 +143,16 @@ pub async fn apply(
     interrupts: &mut Interrupts,
     options: &Options,
 ) -> Report {
+    for renamed in &plan.renamed {
+        readdress(&mut state.resources, &renamed.from, &renamed.to);
+    }
     for refreshed in &plan.refreshed {
         if let Some(recorded) = state.resources.get_mut(&refreshed.address) {
             recorded.attributes.extend(refreshed.attributes.clone());
         }
     }
     let mut ledger = ledger::Ledger::new(plan, writers.readers(), state, surroundings, options);
-    let is_news = !plan.is_empty() || !plan.refreshed.is_empty();
+    let is_news = !(plan.is_empty() && plan.refreshed.is_empty() && plan.renamed.is_empty());
     if is_news && !ledger.open() {
         return ledger.close();
     }

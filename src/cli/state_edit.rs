@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::model::Address;
-use crate::resource::kind;
+use crate::resource::readdress;
 use crate::state::State;
 
 use super::args::Global;
@@ -82,31 +82,7 @@ fn moved(state: &mut State, from: &str, to: &str) -> Result<String, Failure> {
             ))
             .into());
     }
-    // What was set aside for it is set aside for it still.
-    let aside = state.resources.keys().filter_map(|address| {
-        let (had, id) = address.had()?;
-        (had == from).then(|| (address.clone(), to.set_aside(id)))
-    });
-    let moves: Vec<(Address, Address)> = aside.chain([(from.clone(), to.clone())]).collect();
-    for (from, to) in moves {
-        if let Some(mut resource) = state.resources.remove(&from) {
-            // One that has an address of its own again is waited for no longer.
-            if to.had().is_none()
-                && let Some(name) = kind(to.kind()).and_then(|(_, kind)| kind.forgotten_at)
-            {
-                resource.attributes.remove(name);
-            }
-            resource.address = to.clone();
-            state.resources.insert(to, resource);
-        }
-    }
-    for resource in state.resources.values_mut() {
-        for referred in &mut resource.refers_to {
-            if *referred == from {
-                referred.clone_from(&to);
-            }
-        }
-    }
+    readdress(&mut state.resources, &from, &to);
     Ok(format!("{from} is {to} from now on.\n"))
 }
 

@@ -8,7 +8,7 @@ use crate::model::{Address, Attributes, Diagnostic, Money, Place, Probe, Value};
 
 use crate::resource::kind;
 
-use super::{Checksum, Drift, Estimate};
+use super::{Checksum, Drift, Estimate, Renamed};
 
 /// What would be done, in the order it would be done, and what that means.
 ///
@@ -27,6 +27,8 @@ pub struct Plan {
     pub cost: Cost,
     /// What the state does not know yet of resources that are as they should be.
     pub refreshed: Vec<Refreshed>,
+    /// What has another address from now on; everything else here is about the new one.
+    pub renamed: Vec<Renamed>,
     /// What others changed since it was last applied, whatever is done about it.
     pub drift: Vec<Drift>,
     /// What carrying it out takes, once somebody has asked [`super::estimate()`].

@@ -89,6 +89,7 @@ pub fn adopt(input: &Input<'_>, adoption: &Adoption<'_>) -> Result<Plan, Vec<Dia
         providers: providers(input),
         notes: problems,
         refreshed: Vec::new(),
+        renamed: Vec::new(),
         drift: Vec::new(),
         estimate: None,
         left_out: 0,

@@ -28,6 +28,7 @@ mod graph;
 pub mod guard;
 mod orphans;
 mod part;
+mod rename;
 mod replace;
 mod stages;
 mod steps;
@@ -42,6 +43,7 @@ pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
 pub use orphans::{Orphan, Orphans, orphans};
 pub use part::{Part, Pattern};
+pub use rename::Renamed;
 pub use replace::needs_another;
 
 pub use action::{
@@ -105,6 +107,18 @@ pub enum Absence {
 /// # Errors
 /// Everything that stands against it, all at once, with the warnings and notes among it.
 pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
+    let Some((recorded, renamed)) = rename::renamed(input) else {
+        return plan_as_recorded(input, Vec::new());
+    };
+    let input = Input {
+        recorded: &recorded,
+        ..*input
+    };
+    plan_as_recorded(&input, renamed)
+}
+
+/// Decides what to do, with the addresses that the state has; those in `renamed` it has from now on.
+fn plan_as_recorded(input: &Input<'_>, mut renamed: Vec<Renamed>) -> Result<Plan, Vec<Diagnostic>> {
     let mut notes = Vec::new();
     everything_missing(input, &mut notes);
     not_offered(input, &mut notes);
@@ -117,6 +131,9 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let planned = |about: Option<&Address>| about.is_none_or(|a| !left_out.addresses.contains(a));
     let problems = problems.into_iter().filter(|(about, _)| planned(*about));
     notes.extend(problems.map(|(_, problem)| problem));
+    renamed.retain(|renamed| planned(Some(&renamed.to)));
+    rename::tell(input, &renamed, &mut notes);
+    rename::warn_of_lookalikes(input, &left_out.addresses, &mut notes);
     tell_unmet(&reasons, &index, &left_out.addresses, &mut notes);
     let sorted = Sorted {
         unwanted: &unwanted,
@@ -171,6 +188,7 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         notes,
         cost,
         refreshed,
+        renamed,
         estimate: None,
         left_out: changes_left_out,
         checksum: None,

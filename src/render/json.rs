@@ -86,6 +86,9 @@ struct Saved<'a> {
 #[derive(Serialize)]
 struct ResourceChange<'a> {
     address: String,
+    /// As in Terraform: the one that it has in the state, if it gets another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_address: Option<String>,
     mode: &'static str,
     r#type: &'a str,
     name: &'a str,
@@ -279,11 +282,7 @@ impl<'a> Document<'a> {
         let resource_changes = plan
             .actions
             .iter()
-            .map(|action| {
-                let provider = plan.providers.get(&action.account);
-                let provider = provider.map_or("", String::as_str);
-                ResourceChange::new(action, &imported, provider)
-            })
+            .map(|action| ResourceChange::new(plan, action, &imported))
             .collect();
         let Counts {
             import,
@@ -353,14 +352,18 @@ pub(super) fn importing(
 }
 
 impl<'a> ResourceChange<'a> {
-    fn new(action: &'a Action, imported: &BTreeMap<&Address, &str>, provider: &'a str) -> Self {
+    fn new(plan: &'a Plan, action: &'a Action, imported: &BTreeMap<&Address, &str>) -> Self {
         let (reason, reason_detail) = reason(&action.reason);
+        let provider = plan.providers.get(&action.account);
+        let mut renamed = plan.renamed.iter();
+        let renamed = renamed.find(|renamed| renamed.to == action.address);
         Self {
             address: action.address.to_string(),
+            previous_address: renamed.map(|renamed| renamed.from.to_string()),
             mode: "managed",
             r#type: action.address.kind(),
             name: action.address.name(),
-            provider_name: provider,
+            provider_name: provider.map_or("", String::as_str),
             change: ChangeJson::new(action, importing(imported, &action.address)),
             action_reason: action_reason(action),
             reason,

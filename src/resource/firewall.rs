@@ -40,6 +40,7 @@ pub const KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     natural_key: &[NAME],
     name_of: |attributes| known_text(attributes, NAME),
+    renamed_by: Some(NAME),
     may_be_marked: true,
     detail,
     removed: |attributes| {

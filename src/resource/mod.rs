@@ -14,6 +14,7 @@ mod facts;
 mod files;
 pub mod firewall;
 mod found;
+mod readdress;
 pub mod record;
 mod record_checks;
 pub mod references;
@@ -28,6 +29,7 @@ pub mod vpc;
 
 pub use declare::{Declared, Setting, Zones, declare, declare_servers, not_applied_yet};
 pub use facts::{Facts, is_renewed};
+pub use readdress::readdress;
 
 /// Every kind, in the order in which a plan creates them.
 pub const KINDS: &[&Kind] = &[
@@ -68,6 +70,9 @@ pub struct Kind {
     /// Whether some providers can put our mark on one and take a natural key as often as it is given.
     /// With them there may be one for each deployment; what nobody marked is taken as elsewhere.
     pub may_be_marked: bool,
+    /// The attribute with its name, where one that leaves cloud.json under one name and comes under
+    /// another is kept, and renamed.
+    pub renamed_by: Option<&'static str>,
     /// The attribute that keeps one from being deleted while the state says so.
     pub protected_by: Option<&'static str>,
     /// Whether one that shall be made from something else stays what it is and is made anew where
@@ -144,6 +149,7 @@ const PLAIN: Kind = Kind {
     marked: false,
     marks_found: true,
     may_be_marked: false,
+    renamed_by: None,
     protected_by: None,
     remade: |_| false,
     copied: None,

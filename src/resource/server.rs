@@ -123,6 +123,7 @@ pub const KIND: Kind = Kind {
     natural_key: &[NAME],
     name_of: |attributes| known_text(attributes, NAME),
     marked: true,
+    renamed_by: Some(NAME),
     protected_by: Some(PROTECT),
     remade: |attributes| text(attributes, ON_IMAGE_CHANGE) == REBUILD,
     copied: Some(Copied {

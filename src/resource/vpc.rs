@@ -28,6 +28,7 @@ pub const KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     natural_key: &[NAME],
     name_of: |attributes| known_text(attributes, NAME),
+    renamed_by: Some(NAME),
     referred: &[("ip_range", IP_RANGE)],
     detail,
     removed: |_| "empty network".to_owned(),

@@ -55,6 +55,8 @@ pub(super) struct Server {
     /// Whole DNS names.
     pub(super) names: Vec<String>,
     pub(super) manner: Manner,
+    /// What it was called the stage before, if it has another name since.
+    pub(super) was: Option<String>,
 }
 
 impl Server {
@@ -110,6 +112,22 @@ impl Stage {
     pub(super) fn told(&self) -> impl Iterator<Item = (&str, &str)> {
         let told = self.around.told.iter().filter(|_| !self.destroy);
         told.map(|(name, server)| (name.as_str(), server.as_str()))
+    }
+
+    /// The same, with a server under another name of which nothing else tells.
+    fn renamed(&self, rng: &mut Rng) -> Option<Self> {
+        let is_named = |server: &&mut Server| {
+            let mut forms = self.things().iter().map(|thing| &thing.form);
+            forms.any(|form| form.contains(&server.name))
+                || self.told().any(|(_, told)| told == server.name)
+        };
+        let mut stage = self.clone();
+        let servers = stage.servers.iter_mut().filter(|one| !is_named(one));
+        let servers: Vec<&mut Server> = servers.collect();
+        let server = rng.choice(servers).filter(|_| !self.destroy)?;
+        let name = server.name.replace("web", "app");
+        server.was = Some(std::mem::replace(&mut server.name, name));
+        Some(stage)
     }
 
     /// What shall stand around.
@@ -203,6 +221,10 @@ impl Scenario {
             stage.texts = texts(&mut apart, terms);
         }
         around::surround(&mut apart, &mut stages, terms);
+        if apart.u8(0..4) == 0 {
+            let renamed = stages.last().and_then(|last| last.renamed(&mut apart));
+            stages.extend(renamed);
+        }
         Self { before, stages }
     }
 
@@ -222,6 +244,7 @@ impl Scenario {
             ipv6: region != terms.without_ipv6,
             names: names.iter().map(|name| format!("{name}{zone}")).collect(),
             manner: Manner::default(),
+            was: None,
         };
         let stage = Stage {
             servers: vec![
@@ -257,7 +280,8 @@ impl Scenario {
         let mut changed = scenario.stages.first().cloned().unwrap_or_default();
         let moved = changed.servers.get_mut(0).and_then(|web1| web1.names.pop());
         let [region, _, _] = terms.regions;
-        let [size, _, largest] = terms.sizes;
+        // Not just like the one that goes, which would only get its name.
+        let [_, size, largest] = terms.sizes;
         if terms.has_surroundings {
             let firewall = around::firewall("web", &["22", "443"]);
             changed.around.things = vec![around::vpc(region, "two"), firewall];
@@ -283,6 +307,7 @@ impl Scenario {
             ipv6: region != terms.without_ipv6,
             names: moved.into_iter().collect(),
             manner: Manner::default(),
+            was: None,
         });
         scenario.stages.push(changed);
         scenario
@@ -335,6 +360,7 @@ impl<'a> Made<'a> {
             ipv6: region != self.terms.without_ipv6,
             names,
             manner: Manner::default(),
+            was: None,
         }
     }
 

@@ -3,13 +3,28 @@
 use cloudbuilder::model::{
     Address, Attributes, Money, Observed, Origin, Readiness, Recorded, Value,
 };
-use cloudbuilder::plan::{Op, Step};
-use cloudbuilder::resource::{OnChange, kind, record, reserved_ip, server, volume};
+use cloudbuilder::plan::{Op, Plan, Step};
+use cloudbuilder::resource::{OnChange, kind, readdress, record, reserved_ip, server, volume};
 use serde_json::{Value as Json, json};
 
 use crate::world::{OURS, World, now};
 
 impl World {
+    /// Carries all of a plan out to its end.
+    pub(crate) fn carry_out_all(&mut self, plan: &Plan) {
+        self.take_addresses(plan);
+        for step in &plan.steps {
+            self.carry_out(step);
+        }
+    }
+
+    /// What comes before any step: what is renamed has its new address in the state.
+    pub(crate) fn take_addresses(&mut self, plan: &Plan) {
+        for renamed in &plan.renamed {
+            readdress(&mut self.recorded, &renamed.from, &renamed.to);
+        }
+    }
+
     /// Carries a step out to its end.
     pub(crate) fn carry_out(&mut self, step: &Step) {
         self.begin(step);

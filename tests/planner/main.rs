@@ -22,6 +22,7 @@ mod part;
 mod properties;
 mod records;
 mod removal;
+mod renames;
 mod replacement;
 mod reserved;
 mod text;

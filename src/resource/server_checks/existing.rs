@@ -1,12 +1,10 @@
 //! The rules for servers that exist: what they may become.
 
-use std::collections::{BTreeMap, HashSet};
-
 use serde_json::Value as Json;
 
-use crate::model::{Catalog, Desired, Diagnostic, Observed, Readiness, Recorded};
+use crate::model::{Catalog, Desired, Diagnostic, Observed, Readiness};
 use crate::resource::Facts;
-use crate::resource::server::{BACKUPS, DISK_GB, IMAGE, KIND, NAME, OFF, POWER, REGION, SIZE};
+use crate::resource::server::{DISK_GB, KIND, OFF, POWER, REGION, SIZE};
 
 use super::{error, near, unknown, usable_sizes};
 
@@ -35,7 +33,6 @@ pub(super) fn check(
 pub(super) fn note(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     note_off(facts, found);
     note_halfway(facts, found);
-    note_renames(facts, found);
 }
 
 /// Whether a server that exists can have another size.
@@ -153,74 +150,4 @@ fn note_halfway(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             );
         }
     }
-}
-
-/// A server that comes may be one that goes, under another name.
-fn note_renames(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    // Mostly nothing comes, or nothing goes, and then nothing is looked for.
-    let new = facts.planned().filter(|desired| {
-        let address = &desired.address;
-        address.kind() == KIND.name
-            && facts.bound(address).is_none()
-            && !facts.recorded.contains_key(address)
-    });
-    let new: Vec<&Desired> = new.collect();
-    if new.is_empty() {
-        return;
-    }
-    let seen: HashSet<(&str, &str)> = facts
-        .of_kind(KIND.name)
-        .map(|seen| (&*seen.account, seen.id.as_str()))
-        .collect();
-    let going = facts.recorded.values().filter(|recorded| {
-        let address = &recorded.address;
-        address.kind() == KIND.name
-            && !facts.wanted.contains_key(address)
-            && address.had().is_none()
-            && !facts.left_out.contains(address)
-            && seen.contains(&(recorded.account.as_str(), recorded.id.as_str()))
-    });
-    // Where several are alike, nobody knows which is which.
-    let mut pairs: BTreeMap<String, (Vec<&Desired>, Vec<&Recorded>)> = BTreeMap::new();
-    for recorded in going {
-        let like = likeness(&recorded.account, |name| recorded.attributes.get(name));
-        pairs.entry(like).or_default().1.push(recorded);
-    }
-    for desired in new {
-        let like = likeness(&desired.account, |name| desired.known(name));
-        if let Some((new, _)) = pairs.get_mut(&like) {
-            new.push(desired);
-        }
-    }
-    for (new, going) in pairs.values() {
-        let ([desired], [alike]) = (&new[..], &going[..]) else {
-            continue;
-        };
-        let account = facts.accounts.get(&desired.account);
-        let can_rename = account.is_some_and(|account| {
-            let rename = account.capabilities.update(KIND.name, NAME);
-            rename.is_some()
-        });
-        if can_rename {
-            let address = &desired.address;
-            found.push(
-                Diagnostic::warning(format!(
-                    "{address} is made, and {} destroyed, which is just like it",
-                    alike.address
-                ))
-                .detail("if that is the same server under another name, it need not go")
-                .hint(format!(
-                    "to keep it and rename it: `cloudbuilder state mv {} {address}`",
-                    alike.address
-                ))
-                .at(desired.place.clone()),
-            );
-        }
-    }
-}
-
-/// What makes two servers of an account the same but for their names.
-fn likeness<'a>(account: &str, value: impl Fn(&str) -> Option<&'a Json>) -> String {
-    let values = [REGION, SIZE, IMAGE, BACKUPS].map(value);
-    format!("{account} {values:?}")
 }

@@ -25,17 +25,20 @@ impl Verdict {
                 continue;
             };
             let mut asked = wanted.servers.iter().filter(|_| !wanted.destroy);
-            let stays = asked
-                .find(|asked| asked.name == had.name)
-                .is_some_and(|asked| asked.manner.rebuild || asked.image == had.image);
-            let is = ours.server(&had.name).filter(|is| is.id == earlier.id);
+            let asked =
+                asked.find(|asked| asked.name == had.name || asked.was.as_ref() == Some(&had.name));
+            let stays = asked.is_some_and(|asked| asked.manner.rebuild || asked.image == had.image);
+            let name = asked.map_or(&had.name, |asked| &asked.name);
+            let is = ours.server(name).filter(|is| is.id == earlier.id);
+            // One that is just like it may have come under another name.
+            let is_there = case.world.servers.iter().any(|is| is.id == earlier.id);
             if stays && is.is_none() {
                 self.wrong(format!(
                     "server {} (id {}) is another one now",
                     had.name, earlier.id
                 ));
             }
-            if is.is_none() && had.manner.snapshot {
+            if !is_there && had.manner.snapshot {
                 let copy = format!("{}-{}", had.name, earlier.id);
                 let count = case
                     .world
@@ -51,7 +54,8 @@ impl Verdict {
         }
         let copies = case.world.snapshots.iter();
         let needless = copies.filter(|copy| {
-            !before.servers.iter().any(|had| {
+            let mut had = case.stages.iter().flat_map(|stage| &stage.servers);
+            !had.any(|had| {
                 let id = copy.strip_prefix(&format!("{}-", had.name));
                 let gone = id.is_some_and(|id| case.world.servers.iter().all(|one| one.id != id));
                 had.manner.snapshot && gone
