@@ -1,5 +1,6 @@
-//! While a server is replaced, every name leads to a server that is up at every moment: also for
-//! those who asked before it was led on, and remember what they were told for as long as they may.
+//! While a server is replaced, or goes and leaves its names to another, every name leads to a server
+//! that is up at every moment: also for those who asked before it was led on, and remember what they
+//! were told for as long as they may.
 //!
 //! A name server answers from the simulated account's records, with their time to live. Behind it
 //! are resolvers that remember, and whoever they answer looks whether that server is there.
@@ -39,11 +40,19 @@ const REMEMBERED: Duration = Duration::from_millis(500);
 /// Between two questions of the same asker.
 const PAUSE: Duration = Duration::from_millis(4);
 
-fn configuration(image: &str) -> String {
-    format!(
-        r#"{{"web": {{"region": "nyc3", "size": "s-1vcpu-1gb", "image": "{image}",
-            "names": ["www.acme.com", "acme.com"]}}}}"#
-    )
+/// Servers by their names, each of an image, the last of them with the names.
+fn configuration(servers: &[(&str, &str)]) -> String {
+    let mut servers = servers.iter().rev();
+    let (name, image) = servers.next().expect("a server");
+    let entry = |name: &str, image: &str, names: &str| {
+        format!(
+            r#""{name}": {{"region": "nyc3", "size": "s-1vcpu-1gb", "image": "{image}",
+                "names": [{names}]}}"#
+        )
+    };
+    let mut entries = vec![entry(name, image, r#""www.acme.com", "acme.com""#)];
+    entries.extend(servers.map(|(name, image)| entry(name, image, "")));
+    format!("{{{}}}", entries.join(", "))
 }
 
 /// Answers questions about the zone from the account's records until it is told to stop.
@@ -192,12 +201,26 @@ impl Drop for Stop<'_> {
 
 #[test]
 fn every_name_leads_to_a_server_throughout_a_replacement() {
+    names_lead_on(&[("web", "debian-12-x64")], &[("web", "debian-13-x64")]);
+}
+
+#[test]
+fn every_name_leads_to_a_server_when_one_goes_that_had_it() {
+    names_lead_on(
+        &[("app", "debian-13-x64"), ("web", "debian-12-x64")],
+        &[("app", "debian-13-x64")],
+    );
+}
+
+/// The names lead to the last server of each, and from the one to the other while it is asked for
+/// the second.
+fn names_lead_on(before: &[(&str, &str)], after: &[(&str, &str)]) {
     let cloud = Cloud::start(quick());
     let mut place = Place::new(&cloud);
     place.set("CLOUDBUILDER_PRACTICE", PRACTICE);
-    place.write("cloud.json", configuration("debian-12-x64"));
+    place.write("cloud.json", configuration(before));
     place.run("apply -y").code(0);
-    place.write("cloud.json", configuration("debian-13-x64"));
+    place.write("cloud.json", configuration(after));
 
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let wakes = Duration::from_millis(20);
@@ -221,7 +244,7 @@ fn every_name_leads_to_a_server_throughout_a_replacement() {
             .collect();
         // All of them have been told the old address before it begins, and the new one at the end.
         support::program::until("they have asked", || asked.load(Ordering::Relaxed) > 40);
-        place.run("apply -y").code(0).says("1 added");
+        place.run("apply -y").code(0).says("1 destroyed");
         let before = asked.load(Ordering::Relaxed);
         support::program::until("they have asked again", || {
             asked.load(Ordering::Relaxed) > before + 400
@@ -235,5 +258,5 @@ fn every_name_leads_to_a_server_throughout_a_replacement() {
     });
     // The old address and the new one.
     assert!(told.iter().all(|told| told.len() == 2), "{told:?}");
-    assert_eq!(cloud.droplets().len(), 1);
+    assert_eq!(cloud.droplets().len(), after.len());
 }

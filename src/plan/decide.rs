@@ -407,22 +407,24 @@ impl<'a> Decider<'_, 'a> {
                     );
                     (Verb::NoOp, Reason::Remembered)
                 }
-                Removal::Delete if self.serves_in_its_place(address) => {
+                Removal::Delete => {
+                    let withdrawn = self.input.withdrawn.get(address);
+                    let reason = if self.serves_in_its_place(address) {
+                        Reason::Replaced
+                    } else if self.facts.unwanted.contains(address) {
+                        Reason::Unmet
+                    } else {
+                        withdrawn
+                            .map_or(Reason::NotConfigured, |why| Reason::Withdrawn(why.clone()))
+                    };
                     match self.drain(kind, recorded).filter(|_| !self.input.drains) {
-                        None => (Verb::Delete, Reason::Replaced),
+                        None => (Verb::Delete, reason),
                         Some(drain) => {
                             self.notes.push(remembered(address, drain));
                             (Verb::NoOp, Reason::Remembered)
                         }
                     }
                 }
-                Removal::Delete if self.facts.unwanted.contains(address) => {
-                    (Verb::Delete, Reason::Unmet)
-                }
-                Removal::Delete => match self.input.withdrawn.get(address) {
-                    Some(why) => (Verb::Delete, Reason::Withdrawn(why.clone())),
-                    None => (Verb::Delete, Reason::NotConfigured),
-                },
                 Removal::Keep(why) => {
                     self.notes.push(
                         Diagnostic::note(format!("{address} stays in the account"))
@@ -432,6 +434,7 @@ impl<'a> Decider<'_, 'a> {
                 }
             },
         };
+        let is_there = reason != Reason::DeletedOutside;
         let found = observed(self.input, self.bindings.at.get(address));
         let monthly = found.and_then(|found| found.monthly);
         let before = found.map_or(&recorded.attributes, |found| &found.attributes);
@@ -459,9 +462,7 @@ impl<'a> Decider<'_, 'a> {
             noted: Vec::new(),
             refreshed: None,
             evicted: None,
-            drain: self
-                .drain(kind, recorded)
-                .filter(|_| self.serves_in_its_place(address)),
+            drain: self.drain(kind, recorded).filter(|_| is_there),
             price: None,
             unpriced: false,
         })
@@ -488,11 +489,19 @@ impl<'a> Decider<'_, 'a> {
             .is_some_and(|other| matches!(other.readiness, Readiness::Failed(_)))
     }
 
-    /// How long something that was set aside has to serve on.
+    /// How long something that goes has to serve on, if there is what has taken its place, or its
+    /// names.
     fn drain(&self, kind: &Kind, recorded: &Recorded) -> Option<Drain> {
-        let (had, _) = recorded.address.had()?;
+        let address = &recorded.address;
         let of_it = (recorded.account.as_str(), Some(recorded));
-        self.drains.get(kind, &had, of_it)
+        match address.had() {
+            Some((had, _)) if self.serves_in_its_place(address) => {
+                self.drains.get(kind, &had, of_it)
+            }
+            Some(_) => None,
+            None if self.input.destroying => None,
+            None => self.drains.get(kind, address, of_it),
+        }
     }
 
     fn was_deleted(&self, address: &Address) -> bool {

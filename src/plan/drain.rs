@@ -1,4 +1,5 @@
-//! What is replaced serves on for as long as somebody may remember its address.
+//! What is replaced, or goes while its names are led elsewhere, serves on for as long as somebody may
+//! remember its address.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,7 +29,7 @@ pub(super) struct Drain {
 }
 
 /// For how long others remember what leads to each address that another resource has taken the place
-/// at, or is to take it.
+/// at, or is to take it, and to each that is to go.
 pub(super) struct Drains<'i, 'a> {
     input: &'i Input<'a>,
     seconds: HashMap<Address, u64>,
@@ -54,7 +55,17 @@ impl<'i, 'a> Drains<'i, 'a> {
             let found = observed(input, bindings.at.get(address))?;
             Some((address.clone(), address, &found.attributes))
         });
-        let all: Vec<(Address, &Address, &Attributes)> = aside.chain(as_is).collect();
+        // What nothing takes the place of may have given its names to something else.
+        let goes = index.leaving.iter().filter(|recorded| {
+            let known = kind(recorded.address.kind());
+            let drains = known.is_some_and(|(_, kind)| kind.forgotten_at.is_some());
+            drains && recorded.address.had().is_none()
+        });
+        let goes = goes.map(|recorded| {
+            let address = &recorded.address;
+            (address.clone(), address, &recorded.attributes)
+        });
+        let all: Vec<(Address, &Address, &Attributes)> = aside.chain(as_is).chain(goes).collect();
         if all.is_empty() {
             return drains;
         }

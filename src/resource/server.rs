@@ -266,6 +266,7 @@ fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>)
             "to be asked again whether it serves".to_owned()
         }
         (UNANSWERED, _) => "no longer asked whether it serves".to_owned(),
+        (FORGOTTEN_AT, _) => "stays after all".to_owned(),
         (IGNORE, _) => ignored(after),
         // It has it already, and whoever gave it that has not said yet that it is to stay so.
         (SIZE, Some(size)) if before.as_str() == Some(size) => format!("confirm {size}"),

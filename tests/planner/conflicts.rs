@@ -109,7 +109,8 @@ fn the_state_learns_that_somebody_moved_a_name_already() {
     world.expect(
         "
         1 & record www.acme.com A: take over 4, which is right already
-        2 - server a: with its disk · no longer in cloud.json -$6.00 (after 1)
+        2 … server a: wait 60 min · its address may be remembered (after 1)
+        3 - server a: with its disk · no longer in cloud.json -$6.00 (after 1, 2)
         note: b has no public IPv6: so there will be no www.acme.com AAAA
     ",
     );

@@ -91,8 +91,9 @@ fn a_name_that_moves_from_a_server_that_goes_brings_the_other_one_along() {
         1 + server c: new1 · small · deb · ipv6 $6.00
         2 ~ record b.other.net A: 10.0.0.3 → c's public IPv4 [data] (after 1)
         3 ~ record b.other.net AAAA: 2001:db8::3 → c's public IPv6 [data] (after 1)
-        4 - server b: with its disk · no longer in cloud.json -$6.00 (after 2, 3)
-        5 ~ file cloud.json: write networks of c
+        4 … server b: wait 60 min · its address may be remembered (after 2, 3)
+        5 - server b: with its disk · no longer in cloud.json -$6.00 (after 2, 3, 4)
+        6 ~ file cloud.json: write networks of c
     ",
         );
 }

@@ -30,7 +30,8 @@ fn a_name_leaves_a_server_before_that_goes() {
             "
             1 ~ record b.acme.com A: 10.0.0.3 → 10.0.0.2 [data]
             2 ~ record b.acme.com AAAA: 2001:db8::3 → 2001:db8::2 [data]
-            3 - server b: with its disk · no longer in cloud.json -$6.00 (after 1, 2)
+            3 … server b: wait 60 min · its address may be remembered (after 1, 2)
+        4 - server b: with its disk · no longer in cloud.json -$6.00 (after 1, 2, 3)
         ",
         );
 }
@@ -47,8 +48,9 @@ fn a_name_leaves_a_server_also_while_the_next_one_still_boots() {
         3 ~ record a.acme.com AAAA: 2001:db8::2 → a's public IPv6 [data] (after 1)
         4 ~ record b.acme.com A: 10.0.0.3 → a's public IPv4 [data] (after 1)
         5 ~ record b.acme.com AAAA: 2001:db8::3 → a's public IPv6 [data] (after 1)
-        6 - server b: with its disk · no longer in cloud.json -$6.00 (after 4, 5)
-        7 ~ file cloud.json: write networks of a
+        6 … server b: wait 60 min · its address may be remembered (after 4, 5)
+        7 - server b: with its disk · no longer in cloud.json -$6.00 (after 4, 5, 6)
+        8 ~ file cloud.json: write networks of a
     ",
     );
 }
@@ -65,7 +67,8 @@ fn a_server_waits_also_for_names_that_somebody_else_led_to_it() {
         1 ~ record a.acme.com A: 10.0.0.3 → 10.0.0.2 · changed outside [data]
         2 - record b.acme.com A: → 10.0.0.3 · no longer in cloud.json
         3 - record b.acme.com AAAA: → 2001:db8::3 · no longer in cloud.json
-        4 - server b: with its disk · no longer in cloud.json -$6.00 (after 1, 2, 3)
+        4 … server b: wait 60 min · its address may be remembered (after 1, 2, 3)
+        5 - server b: with its disk · no longer in cloud.json -$6.00 (after 1, 2, 3, 4)
     ",
     );
 }

@@ -41,7 +41,12 @@ pub(super) fn remembered(address: &Address, drain: Drain) -> Diagnostic {
         None => format!("for {} more", words::minutes(drain.seconds)),
     };
     Diagnostic::note(format!("{address} stays {until}"))
-        .detail("another serves in its place, and whoever remembers its address finds it still")
+        .detail(match address.had() {
+            Some(_) => {
+                "another serves in its place, and whoever remembers its address finds it still"
+            }
+            None => "its names lead elsewhere, and whoever remembers its address finds it still",
+        })
         .hint("a later run deletes it")
 }
 
