@@ -264,6 +264,8 @@ mod tests {
             kinds: &["toy"],
             updates: &[],
             leaves: &[],
+            only_seen: &[],
+            marked: &[],
             copy_gb: None,
             prices: true,
             batches: &[Batch {

@@ -41,7 +41,7 @@ pub use adopt::{Adoption, adopt};
 pub use checksum::{Checksum, Moved, Origin, ParseChecksumError};
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
-pub use orphans::{Orphan, Orphans, orphans};
+pub use orphans::{Mark, Orphan, Orphans, orphans};
 pub use part::{Part, Pattern};
 pub use rename::Renamed;
 pub use replace::needs_another;

@@ -11,6 +11,8 @@ static CAPABILITIES: Capabilities = Capabilities {
         ..Update::at_once("server", &["size"])
     }],
     leaves: &[],
+    only_seen: &[],
+    marked: &[],
     copy_gb: None,
     prices: true,
     batches: &[Batch {
