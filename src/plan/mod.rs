@@ -47,7 +47,7 @@ pub use rename::Renamed;
 pub use replace::needs_another;
 
 pub use action::{
-    Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Unrecorded, Verb,
+    Action, Change, Cost, Counts, Kept, Op, Plan, Reason, Refreshed, Step, Unrecorded, Verb,
 };
 
 /// Everything a plan depends on.

@@ -215,6 +215,8 @@ pub struct Copied {
     /// The copy's name, from the attributes and the id of what it is of: the same every time, so
     /// that a copy of which nobody has the answer is found again.
     pub named: fn(&Attributes, &str) -> String,
+    /// The attribute that says how many GB it is of at most.
+    pub size_gb: &'static str,
 }
 
 /// A named value of a kind.

@@ -43,6 +43,7 @@ impl Steps {
             label: String::new(),
             detail: String::new(),
             monthly: None,
+            kept: None,
             loses: None,
             wipes: false,
             interrupts: false,
