@@ -29,6 +29,8 @@ const LINEAGE: &str = "6b0c8a52-0b7c-4d6e-9d0b-3f1f7c1f2a11";
 static CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
+    only_seen: &[],
+    marked: &["server"],
     copy_gb: None,
     prices: true,
     batches: &[],

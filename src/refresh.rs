@@ -39,6 +39,8 @@ pub struct Wanted<'a> {
     pub replace: &'a [Pattern],
     /// Whether everything in the accounts matters, not only what is ours or has our names.
     pub whole: bool,
+    /// Whether what nobody looks after matters too, of kinds that this deployment has nothing of.
+    pub leftovers: bool,
     /// What was recorded less than this ago may not be visible everywhere yet.
     pub settle: Duration,
 }

@@ -18,7 +18,9 @@ use cloudbuilder::model::{
     Address, Attributes, Catalog, Diagnostic, Image, Money, Origin, Place, Recorded, Reference,
     Region, Size, Value,
 };
-use cloudbuilder::plan::{Action, Change, Cost, Drift, Drifted, Op, Plan, Reason, Step, Verb};
+use cloudbuilder::plan::{
+    Action, Change, Cost, Drift, Drifted, Kept, Op, Plan, Reason, Step, Verb,
+};
 use cloudbuilder::render::{
     Header, JsonStream, ListStyle, MARKDOWN_LIMIT, PlanStyle, Progress, ReportStyle, ShowStyle,
     images, plan_json, plan_markdown, plan_text, regions, report_text, show, sizes, state_list,
@@ -118,6 +120,7 @@ impl Builder {
             label: label.to_owned(),
             detail: detail.to_owned(),
             monthly: Some(Money::ZERO),
+            kept: None,
             loses: None,
             wipes: false,
             interrupts: false,
@@ -567,6 +570,44 @@ mod text {
         plan.0.cost.unknown = vec![address("server.web"), address("server.café")];
         plan.0.steps[0].monthly = None;
         golden("plan-wide.txt", &super::plan(&plan.0));
+    }
+
+    /// Whatever stays is paid for by nothing that the rest of the line counts.
+    #[test]
+    fn copies_that_stay_are_paid_for_besides() {
+        let mut plan = Builder::default();
+        for name in ["web", "db"] {
+            plan.server(name);
+        }
+        plan.cost(12.0, 0.0);
+        let cost = |plan: &Plan| {
+            let text = super::plan(plan);
+            let line = text.lines().find(|line| line.starts_with("Cost: "));
+            line.unwrap().to_owned()
+        };
+        for (sizes, says, number) in [
+            ([None, None], "$12.00 → $0.00 a month.", Some(0.0)),
+            (
+                [Some(Some(1.5)), Some(Some(3.0))],
+                "$12.00 → $0.00 a month, and at most $4.50 more for copies that stay.",
+                Some(4.5),
+            ),
+            (
+                [Some(None), Some(Some(3.0))],
+                "$12.00 → $0.00 a month, and more for copies that stay.",
+                None,
+            ),
+        ] {
+            for (step, size) in plan.0.steps.iter_mut().zip(sizes) {
+                step.kept = size.map(|most: Option<f64>| Kept {
+                    at_most: most.map(Money::from_dollars),
+                });
+            }
+            let told = cost(&plan.0);
+            assert!(told.starts_with(&format!("Cost: {says}")), "{told}");
+            let document: Json = serde_json::from_str(&plan_json(&plan.0)).unwrap();
+            assert_eq!(document["cost"]["copies_at_most"], json!(number));
+        }
     }
 
     #[test]

@@ -400,6 +400,7 @@ impl Scenario {
                 let more = serde_json::from_str(more).expect("attributes");
                 self.cloud.volume(name, &more);
             }
+            ("snapshot", [volume, name]) => self.cloud.snapshot(volume, name),
             ("attach", [name, droplet]) => self.cloud.place(name, Some(droplet)),
             ("detach", [name]) => self.cloud.place(name, None),
             ("delete", ["droplet", name]) => {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cloudbuilder::resource::KINDS;
+use cloudbuilder::resource::{KINDS, ONLY_SEEN};
 
 /// Modules that work with every kind and every provider and name none.
 const CORE: &[&str] = &["model", "plan", "apply", "state", "render"];
@@ -261,7 +261,7 @@ fn names_in_core(source: &Source) -> Vec<String> {
     if !CORE.contains(&source.module.as_str()) {
         return Vec::new();
     }
-    let kinds = KINDS.iter().map(|kind| kind.name);
+    let kinds = KINDS.iter().chain(ONLY_SEEN).map(|kind| kind.name);
     let words: Vec<&str> = kinds.chain(PROVIDER_WORDS.iter().copied()).collect();
     let strings = source.strings.iter().filter(|text| {
         let text = text.to_lowercase();
@@ -275,7 +275,7 @@ fn names_in_core(source: &Source) -> Vec<String> {
     let types = PROVIDER_WORDS
         .iter()
         .filter(|word| code.contains(&format!("{word}::")));
-    let constants = KINDS.iter().filter(|kind| {
+    let constants = KINDS.iter().chain(ONLY_SEEN).filter(|kind| {
         let path = format!("resource::{}::", kind.name);
         source.code.contains(&path) || source.code.contains(&format!("{}::KIND", kind.name))
     });

@@ -428,6 +428,7 @@ mod tests {
             label: String::new(),
             detail: String::new(),
             monthly: None,
+            kept: None,
             loses: None,
             wipes: false,
             interrupts: false,

@@ -239,6 +239,7 @@ mod tests {
             label: String::new(),
             detail: String::new(),
             monthly: None,
+            kept: None,
             loses: None,
             wipes: false,
             interrupts: false,
@@ -264,6 +265,8 @@ mod tests {
             kinds: &["toy"],
             updates: &[],
             leaves: &[],
+            only_seen: &[],
+            marked: &[],
             copy_gb: None,
             prices: true,
             batches: &[Batch {

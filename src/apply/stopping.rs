@@ -98,6 +98,7 @@ mod tests {
             label: String::new(),
             detail: String::new(),
             monthly: None,
+            kept: None,
             loses: None,
             wipes: false,
             interrupts: number % 3 == 1,

@@ -62,6 +62,7 @@ async fn drift(
         mark: Some(&state.lineage),
         replace: &[],
         whole: false,
+        leftovers: false,
         settle: args.settle,
     };
     let found = refresh::refresh(&readers, &wanted).await?;

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::model::{Desired, Observed};
-use crate::plan;
+use crate::model::{Address, Desired, Diagnostic, Observed};
+use crate::plan::{self, Orphan};
 use crate::provider::OnPause;
 use crate::refresh::{self, Found, Wanted};
 use crate::render::{Header, Leftovers, orphans_json, orphans_text};
-use crate::resource::{firewall, record, server, volume};
+use crate::resource::{domain, firewall, record, server, volume, vpc};
 use crate::state::State;
 
 use super::accounts::{Opening, refuse_unnamed};
@@ -68,12 +68,14 @@ async fn orphans(
             mark: lineage,
             replace: &[],
             whole: true,
+            leftovers: true,
             settle: Duration::ZERO,
         },
     )
     .await?;
-    let wanted = wanted(&configuration);
-    let orphans = plan::orphans(recorded, &found.observed, lineage, &wanted);
+    let wanted = wanted(&configuration, &found);
+    let (observed, accounts) = (&found.observed, &found.accounts);
+    let orphans = plan::orphans(recorded, observed, accounts, lineage, &wanted);
     let dangling = dangling(&found, state.as_ref());
     let left = Leftovers {
         orphans: &orphans,
@@ -93,33 +95,63 @@ async fn orphans(
         true => orphans_json(&left),
         false => orphans_text(&left, header, terminal.list_style()),
     })?;
-    Ok(match orphans.found.is_empty() || !args.detailed_exitcode {
-        true => Success::Done,
-        false => Success::Changes,
+    let notes: Vec<Diagnostic> = readers.notes().into_iter().map(Diagnostic::note).collect();
+    terminal.diagnose(&notes, &configuration.sources);
+    let counts = orphans.found.iter().any(Orphan::counts);
+    Ok(match counts && args.detailed_exitcode {
+        true => Success::Changes,
+        false => Success::Done,
     })
 }
 
-/// What of cloud.json carries marks, as far as it takes to know it by name.
-fn wanted(configuration: &Configuration) -> Vec<Desired> {
+/// What of cloud.json a plan would take over or use, as far as it takes to know it by name.
+fn wanted(configuration: &Configuration, found: &Found) -> Vec<Desired> {
     let cloud = &configuration.cloud;
-    let servers = cloud.servers.iter();
-    let servers = servers.map(|one| (server::address(&one.name.value), &one.account));
+    let mut named: Vec<(Address, &str)> = Vec::new();
+    for one in &cloud.servers {
+        named.push((server::address(&one.name.value), &one.account.value));
+        // One that nobody made here is used as it is.
+        let vpc = one.vpc.as_ref();
+        named.extend(vpc.map(|vpc| (vpc::address(&vpc.value), &*one.account.value)));
+    }
     let volumes = cloud.volumes.iter();
-    let volumes = volumes.map(|one| (volume::address(&one.name.value), &one.account));
+    named.extend(volumes.map(|one| (volume::address(&one.name.value), &*one.account.value)));
     let firewalls = cloud.firewalls.iter();
-    let firewalls = firewalls.map(|one| (firewall::address(&one.name.value), &one.account));
-    servers
-        .chain(volumes)
-        .chain(firewalls)
-        .map(|(address, account)| Desired {
-            address,
-            account: account.value.clone(),
-            attributes: Default::default(),
-            only_if: None,
-            follows: Vec::new(),
-            place: None,
-            places: BTreeMap::new(),
-        })
+    named.extend(firewalls.map(|one| (firewall::address(&one.name.value), &*one.account.value)));
+    let vpcs = cloud.vpcs.iter();
+    named.extend(vpcs.map(|one| (vpc::address(&one.name.value), &*one.account.value)));
+    named.extend(zones(configuration, found));
+    let desired = named.into_iter().map(|(address, account)| Desired {
+        address,
+        account: account.to_owned(),
+        attributes: Default::default(),
+        only_if: None,
+        follows: Vec::new(),
+        place: None,
+        places: BTreeMap::new(),
+    });
+    desired.collect()
+}
+
+/// The zones that cloud.json names, or that names of it go into, wherever they are.
+fn zones<'f>(configuration: &Configuration, found: &'f Found) -> Vec<(Address, &'f str)> {
+    let cloud = &configuration.cloud;
+    let seen = found.observed.iter();
+    let seen = seen.filter(|seen| seen.kind == domain::KIND.name);
+    let seen: Vec<(&str, &str)> = seen
+        .filter_map(|zone| Some((zone.text(domain::NAME)?, &*zone.account)))
+        .collect();
+    let known = seen.iter().map(|(zone, _)| (*zone).to_owned()).collect();
+    let names = cloud.servers.iter().flat_map(|server| &server.names);
+    let names = names.filter_map(|name| domain::zone_of(&name.value, &known));
+    let declared = cloud.domains.iter().map(|zone| zone.name.value.as_str());
+    let of_records = cloud
+        .records
+        .iter()
+        .map(|record| record.zone.value.as_str());
+    let used: BTreeSet<&str> = names.chain(declared).chain(of_records).collect();
+    let used = seen.iter().filter(|(zone, _)| used.contains(zone));
+    used.map(|(zone, account)| (domain::address(zone), *account))
         .collect()
 }
 

@@ -93,6 +93,7 @@ async fn rebuild(
         mark: Some(&lineage),
         replace: &[],
         whole: true,
+        leftovers: false,
         settle: Duration::ZERO,
     };
     let found = refresh::refresh(&readers, &wanted).await?;

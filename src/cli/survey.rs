@@ -117,6 +117,7 @@ pub(super) async fn survey(question: &Question<'_>, readers: &Readers) -> Result
         mark: state.map(|state| state.lineage.as_str()),
         replace: &planning.replace,
         whole: false,
+        leftovers: false,
         settle: planning.settle,
     };
     let Found {

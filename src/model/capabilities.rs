@@ -9,6 +9,10 @@ pub struct Capabilities {
     pub provider: &'static str,
     /// The kinds it offers, in the order in which they are created.
     pub kinds: &'static [&'static str],
+    /// The kinds that it lists besides, for who asks what nobody looks after.
+    pub only_seen: &'static [&'static str],
+    /// The kinds of which what a deployment makes or takes over carries its mark here.
+    pub marked: &'static [&'static str],
     /// What can be changed in place, in the order in which it is changed if it is several things.
     pub updates: &'static [Update],
     /// The kinds of which something stays, and is paid for, when one is deleted by hand.

@@ -49,6 +49,12 @@ impl Money {
         micros / 1e6
     }
 
+    /// So many times the amount, to the nearest millionth of a dollar.
+    #[must_use]
+    pub fn times(self, many: f64) -> Self {
+        Self::from_dollars(self.dollars() * many)
+    }
+
     /// So many hundredths of the amount.
     #[must_use]
     pub fn percent(self, hundredths: i64) -> Self {

@@ -185,6 +185,8 @@ pub struct Step {
     pub detail: String,
     /// By how much it changes what is paid a month; `None` if it does not, or nobody knows how much.
     pub monthly: Option<Money>,
+    /// The copy that it makes, which stays and is paid for when all else is done.
+    pub kept: Option<Kept>,
     /// What it loses for good: `its disk`.
     pub loses: Option<&'static str>,
     /// Whether what it loses is nothing to be lost unless the user allowed just that.
@@ -197,6 +199,13 @@ pub struct Step {
     pub waits_for: Vec<usize>,
     /// The numbers of the steps that must be over first, whatever came of them.
     pub after: Vec<usize>,
+}
+
+/// A copy of what goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What it costs a month at most; `None` if nobody knows how large it may be.
+    pub at_most: Option<Money>,
 }
 
 /// What a step does.
@@ -361,6 +370,16 @@ pub struct Counts {
 }
 
 impl Plan {
+    /// All copies together that it makes and that stay, if it makes any.
+    #[must_use]
+    pub fn kept(&self) -> Option<Kept> {
+        let mut kept = self.steps.iter().filter_map(|step| step.kept).peekable();
+        kept.peek()?;
+        Some(Kept {
+            at_most: kept.map(|kept| kept.at_most).sum(),
+        })
+    }
+
     /// Whether there is nothing to do but, perhaps, to write the user's file.
     #[must_use]
     pub fn is_empty(&self) -> bool {

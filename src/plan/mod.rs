@@ -41,13 +41,13 @@ pub use adopt::{Adoption, adopt};
 pub use checksum::{Checksum, Moved, Origin, ParseChecksumError};
 pub use drift::{Drift, Drifted, drift};
 pub use estimate::{Estimate, Means, estimate};
-pub use orphans::{Orphan, Orphans, orphans};
+pub use orphans::{Mark, Orphan, Orphans, orphans};
 pub use part::{Part, Pattern};
 pub use rename::Renamed;
 pub use replace::needs_another;
 
 pub use action::{
-    Action, Change, Cost, Counts, Op, Plan, Reason, Refreshed, Step, Unrecorded, Verb,
+    Action, Change, Cost, Counts, Kept, Op, Plan, Reason, Refreshed, Step, Unrecorded, Verb,
 };
 
 /// Everything a plan depends on.

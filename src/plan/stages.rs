@@ -154,6 +154,8 @@ mod tests {
             Update::at_once("toy", &["motor"]),
         ],
         leaves: &[],
+        only_seen: &[],
+        marked: &[],
         copy_gb: None,
         prices: true,
         batches: &[],

@@ -141,6 +141,7 @@ fn plain(verb: Verb, (kind, label): (&str, String), detail: String, op: Op) -> S
         label,
         detail,
         monthly: None,
+        kept: None,
         loses: None,
         wipes: false,
         interrupts: false,
@@ -275,6 +276,7 @@ fn whole<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>>
                 .map(|before| -before),
             _ => None,
         },
+        kept: None,
         loses,
         wipes: loses.is_some() && decision.kind.kept_unless_allowed,
         interrupts: false,
@@ -367,6 +369,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             detail: words::in_place(decision, &stage, (permanent, loses)),
             monthly: price_change(kind, Some(account), &before, &attributes)
                 .filter(|more| !more.is_zero()),
+            kept: None,
             loses,
             wipes: loses.is_some(),
             interrupts: stage.interrupts,

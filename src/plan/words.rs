@@ -9,7 +9,7 @@ use super::bind::How;
 use super::decide::Decision;
 use super::drain::Drain;
 use super::stages::Stage;
-use super::{Action, Change, Input, Reason, Verb};
+use super::{Action, Change, Input, Kept, Reason, Verb};
 
 /// What is done, in a few words.
 pub(super) fn detail(decision: &Decision<'_>) -> String {
@@ -107,11 +107,15 @@ fn differs(decision: &Decision<'_>) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// What is said of a copy that is made of what goes.
-pub(super) fn copied(kind: &Kind, change: &Change, a_gb: Option<Money>) -> String {
+/// What is said of a copy that is made of what goes. What is paid for is what is used of its size.
+pub(super) fn copied(kind: &Kind, change: &Change, a_gb: Option<Money>, kept: Kept) -> String {
     let what = &Attributes::new();
     let what = (kind.changed)(&change.attribute, &change.before, &change.after, what);
-    let price = a_gb.map_or_else(String::new, |price| format!(" · {price} a GB and month"));
+    let price = match (a_gb, kept.at_most) {
+        (Some(a_gb), Some(most)) => format!(" · at most {most} a month, {a_gb} a GB"),
+        (Some(a_gb), None) => format!(" · {a_gb} a GB and month"),
+        (None, _) => String::new(),
+    };
     format!("{what} · stays{price}")
 }
 

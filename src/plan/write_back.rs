@@ -63,6 +63,7 @@ pub(super) fn write_back(
         label: written.file.to_owned(),
         detail: detail.join("; "),
         monthly: None,
+        kept: None,
         loses: None,
         wipes: false,
         interrupts: false,

@@ -17,6 +17,8 @@ pub struct Scope<'a> {
     /// Whether everything of the kind matters, whoever's it is: of records everything in the
     /// zones that the others lead to.
     pub whole: bool,
+    /// Whether what nobody looks after matters, though nothing of the kind is wanted or recorded.
+    pub leftovers: bool,
     /// Whether something wanted, of whatever kind, leads to something of the kind that is listed.
     pub is_led_to: bool,
     /// Whether all that can be asked for of each is told, as whoever writes a cloud.json for it has

@@ -109,8 +109,11 @@ impl Look<'_> {
         desired: &[&Desired],
         whole: bool,
     ) -> Result<Vec<(&'static str, Listed)>, Error> {
-        let kinds = self.read.capabilities().kinds.iter().copied();
+        let capabilities = self.read.capabilities();
+        let besides = self.wanted.leftovers.then_some(capabilities.only_seen);
+        let kinds = capabilities.kinds.iter().copied();
         let kinds = kinds
+            .chain(besides.into_iter().flatten().copied())
             .filter(|kind| *kind != record::KIND.name)
             .filter(|kind| self.has_own_dns || *kind != domain::KIND.name);
         let lists = kinds.map(async |kind| {
@@ -138,6 +141,7 @@ impl Look<'_> {
             mark: self.wanted.mark,
             entire: &entire,
             whole,
+            leftovers: self.wanted.leftovers,
             is_led_to,
             in_full: false,
         };

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::escape::escape_json;
 use super::phrase;
-use crate::model::{Address, Attributes, Diagnostic, Place, Sealed, Value};
+use crate::model::{Address, Attributes, Diagnostic, Money, Place, Sealed, Value};
 use crate::plan::{Action, Counts, Drift, Drifted, Op, Plan, Reason, Step, Verb};
 
 /// The version of `terraform show -json`'s format that the document follows.
@@ -223,6 +223,8 @@ struct CostJson {
     currency: &'static str,
     monthly_before: f64,
     monthly_after: f64,
+    /// What copies that stay cost besides, at most; null if nobody knows.
+    copies_at_most: Option<f64>,
     unknown: Vec<String>,
 }
 
@@ -313,6 +315,10 @@ impl<'a> Document<'a> {
                 currency: "USD",
                 monthly_before: plan.cost.before.dollars(),
                 monthly_after: plan.cost.after.dollars(),
+                copies_at_most: match plan.kept() {
+                    None => Some(0.0),
+                    Some(kept) => kept.at_most.map(Money::dollars),
+                },
                 unknown: plan.cost.unknown.iter().map(Address::to_string).collect(),
             },
             estimate: plan.estimate.map(|estimate| EstimateJson {
@@ -498,7 +504,7 @@ impl<'a> StepJson<'a> {
             label: &step.label,
             detail: &step.detail,
             address: step.op.address().map(Address::to_string),
-            monthly: step.monthly.map(crate::model::Money::dollars),
+            monthly: step.monthly.map(Money::dollars),
             loses: step.loses,
             wipes: step.wipes,
             interrupts: step.interrupts,

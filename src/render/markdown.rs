@@ -81,7 +81,7 @@ pub fn plan_markdown(plan: &Plan, environment: Option<&str>) -> String {
 fn worth_knowing(plan: &Plan) -> String {
     let mut text = String::new();
     // An address without a price is the only foreign text in this sentence.
-    let cost = phrase::cost(&plan.cost);
+    let cost = phrase::cost(plan);
     if plan.cost.unknown.is_empty() {
         text.push_str(&format!("Cost: {cost}"));
     } else {

@@ -6,7 +6,7 @@ use super::paint::Paint;
 use super::phrase;
 use super::table::Header;
 use crate::model::{Money, Observed, escape};
-use crate::plan::{Orphan, Orphans};
+use crate::plan::{Mark, Orphan, Orphans};
 
 /// What nobody looks after.
 #[derive(Clone, Copy, Debug)]
@@ -29,14 +29,19 @@ pub fn orphans_text(left: &Leftovers<'_>, header: Header<'_>, style: ListStyle) 
     let found = &left.orphans.found;
     let mut text = format!("{}\n\n", paint.dim(&header.line()));
     if !found.is_empty() {
-        let mut headings = vec!["NAME", "ID", "WHAT", "AGE", "PRICE/MO", "MARK"];
+        let mut headings = vec!["KIND", "NAME", "ID", "WHAT", "AGE", "PRICE/MO", "MARK"];
         headings.extend(left.several.then_some("ACCOUNT"));
         let rows = found.iter().map(|orphan| row(orphan, left));
-        text.push_str(&table(&headings, &[3, 4], rows, style));
+        text.push_str(&table(&headings, &[4, 5], rows, style));
         text.push('\n');
     }
     text.push_str(&paint.bold(&summary(left.orphans)));
     text.push('\n');
+    if found.iter().any(|orphan| orphan.mark == Mark::Unclear) {
+        text.push_str(
+            "Unclear: another deployment may have it without a mark. Look before you delete it.\n",
+        );
+    }
     if left.orphans.of_others > 0 {
         text.push_str(&format!(
             "{} more {} to {}.\n",
@@ -69,33 +74,39 @@ pub fn orphans_text(left: &Leftovers<'_>, header: Header<'_>, style: ListStyle) 
 fn row(orphan: &Orphan<'_>, left: &Leftovers<'_>) -> Vec<String> {
     let seen = orphan.observed;
     let mut cells = vec![
+        seen.kind.to_owned(),
         orphan.name.clone(),
         seen.id.clone(),
         orphan.detail.clone(),
         seen.created
             .map_or_else(String::new, |created| age(created, left.now)),
-        seen.monthly
+        orphan
+            .monthly
             .map_or_else(|| "unknown".to_owned(), |price| price.to_string()),
-        match orphan.ours {
-            true => "this deployment's",
-            false => "none",
-        }
-        .to_owned(),
+        whose(orphan.mark).to_owned(),
     ];
     cells.extend(left.several.then(|| seen.account.to_string()));
     cells
+}
+
+fn whose(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Ours => "this deployment's",
+        Mark::Missing => "none",
+        Mark::Unclear => "unclear",
+    }
 }
 
 /// `2 orphans, $18.00 a month.`
 fn summary(orphans: &Orphans<'_>) -> String {
     let found = &orphans.found;
     if found.is_empty() {
-        return "No orphans. All there is belongs to a deployment.".to_owned();
+        return "No orphans. All that was looked at belongs to a deployment.".to_owned();
     }
     let count = phrase::count(found.len(), "orphan");
     let unpriced: Vec<&Orphan<'_>> = found
         .iter()
-        .filter(|orphan| orphan.observed.monthly.is_none())
+        .filter(|orphan| orphan.monthly.is_none())
         .collect();
     let sum = sum(orphans);
     match unpriced.len() {
@@ -107,7 +118,7 @@ fn summary(orphans: &Orphans<'_>) -> String {
 
 fn sum(orphans: &Orphans<'_>) -> Money {
     let prices = orphans.found.iter();
-    prices.filter_map(|orphan| orphan.observed.monthly).sum()
+    prices.filter_map(|orphan| orphan.monthly).sum()
 }
 
 /// How long ago something was made: `< 1 h`, `7 h`, `412 d`.
@@ -132,8 +143,8 @@ pub fn orphans_json(left: &Leftovers<'_>) -> String {
             "account": &*seen.account,
             "what": orphan.detail,
             "created": seen.created.map(|created| created.to_string()),
-            "monthly": seen.monthly.map(Money::dollars),
-            "mark": if orphan.ours { "this deployment's" } else { "none" },
+            "monthly": orphan.monthly.map(Money::dollars),
+            "mark": whose(orphan.mark),
         })
     });
     let found: Vec<Json> = found.collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::apply::Report;
 use crate::model::{Address, Money, escape};
-use crate::plan::{Cost, Counts, Estimate, Op, Plan, Step, Verb};
+use crate::plan::{Counts, Estimate, Op, Plan, Step, Verb};
 
 /// What a plan without anything to do says.
 const NO_CHANGES: &str = "No changes. Your infrastructure matches the configuration.";
@@ -135,20 +135,31 @@ pub(super) fn ended(plan: &Plan, report: &Report, destroy: bool) -> String {
 }
 
 /// `$0.00 → $12.00 a month.`, and whose price is not in it.
-pub(super) fn cost(cost: &Cost) -> String {
+pub(super) fn cost(plan: &Plan) -> String {
+    let cost = &plan.cost;
+    let kept = kept(plan);
     let amount = if cost.before == cost.after {
-        format!("{} a month, as before", cost.after)
+        format!("{} a month, as before{kept}", cost.after)
     } else {
-        format!("{} → {} a month", cost.before, cost.after)
+        format!("{} → {} a month{kept}", cost.before, cost.after)
     };
     if cost.unknown.is_empty() {
         return format!("{amount}.");
     }
     let whose = listed(cost.unknown.iter().map(ToString::to_string));
-    if cost.before.is_zero() && cost.after.is_zero() {
+    if kept.is_empty() && cost.before.is_zero() && cost.after.is_zero() {
         return format!("unknown. The provider gives no price for {whose}.");
     }
     format!("{amount}, and what the provider gives no price for: {whose}.")
+}
+
+/// `, and at most $1.50 more for copies that stay`
+fn kept(plan: &Plan) -> String {
+    match plan.kept().map(|kept| kept.at_most) {
+        None => String::new(),
+        Some(Some(most)) => format!(", and at most {most} more for copies that stay"),
+        Some(None) => ", and more for copies that stay".to_owned(),
+    }
 }
 
 /// `about 3 min (26 requests).`

@@ -84,7 +84,7 @@ pub fn plan_text(plan: &Plan, style: &PlanStyle<'_>) -> String {
     if plan.steps.len() >= LONG {
         text.push_str(&by_kind(plan));
     }
-    text.push_str(&format!("Cost: {}", phrase::cost(&plan.cost)));
+    text.push_str(&format!("Cost: {}", phrase::cost(plan)));
     let impact = phrase::impact(plan);
     if impact.harmless {
         text.push_str(&format!(" {}", phrase::HARMLESS));

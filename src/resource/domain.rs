@@ -1,10 +1,10 @@
 //! DNS zones, and which of them a name belongs to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Origin, Recorded};
+use crate::model::{Address, Observed, Origin, Recorded};
 
 use super::{Attribute, Facts, Kind, OnChange, PLAIN, Removal, attribute, known_text, record};
 
@@ -19,7 +19,9 @@ pub const KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     natural_key: &[NAME],
     name_of: |attributes| known_text(attributes, NAME),
+    orphaned,
     detail: |_| "new zone".to_owned(),
+    described: Some(|_| String::new()),
     removed: |_| "empty zone".to_owned(),
     removal,
     ..PLAIN
@@ -59,6 +61,16 @@ pub fn zone_of<'a>(name: &'a str, zones: &BTreeSet<String>) -> Option<&'a str> {
 #[must_use]
 pub fn registrable(name: &str) -> Option<&str> {
     psl::domain_str(name)
+}
+
+/// One that holds a recorded name is asked for by that.
+fn orphaned(zone: &Observed, recorded: &BTreeMap<Address, Recorded>) -> bool {
+    let is_in = |recorded: &Recorded| {
+        recorded.address.kind() == record::KIND.name
+            && *recorded.account == *zone.account
+            && recorded.text(record::ZONE) == zone.text(NAME)
+    };
+    !recorded.values().any(is_in)
 }
 
 /// A zone goes only if we made it and nobody put anything into it.

@@ -42,7 +42,10 @@ pub const KIND: Kind = Kind {
     name_of: |attributes| known_text(attributes, NAME),
     renamed_by: Some(NAME),
     may_be_marked: true,
+    // Nobody can delete a default one.
+    orphaned: |seen, _| seen.attributes.get(DEFAULT) != Some(&Json::Bool(true)),
     detail,
+    described: Some(described),
     removed: |attributes| {
         let tags = texts(attributes.get(TAGS).and_then(Value::known));
         format!(
@@ -114,6 +117,28 @@ fn texts(list: Option<&Json>) -> Vec<String> {
 
 /// `for web · in tcp 22 from anywhere · out everything`
 fn detail(attributes: &Attributes<Value>) -> String {
+    let tags = texts(attributes.get(TAGS).and_then(Value::known)).join(", ");
+    format!("for {tags} · {}", both_ways(attributes))
+}
+
+/// `for web, 2 servers · in tcp 22 from anywhere · out everything`
+fn described(attributes: &Attributes<Value>) -> String {
+    let list = |name: &str| texts(attributes.get(name).and_then(Value::known));
+    let servers = match list(SERVERS).len() {
+        0 => None,
+        1 => Some("1 server".to_owned()),
+        some => Some(format!("{some} servers")),
+    };
+    let whose: Vec<String> = list(TAGS).into_iter().chain(servers).collect();
+    let ways = both_ways(attributes);
+    match whose.is_empty() {
+        true => ways,
+        false => format!("for {} · {ways}", whose.join(", ")),
+    }
+}
+
+/// `in tcp 22 from anywhere · out everything`
+fn both_ways(attributes: &Attributes<Value>) -> String {
     let way = |name: &str, (way, end): (&str, &str)| {
         let rules: BTreeSet<Rule> = rules(attributes.get(name)).into_iter().collect();
         let what = match rules {
@@ -123,10 +148,9 @@ fn detail(attributes: &Attributes<Value>) -> String {
         };
         format!("{way} {what}")
     };
-    let tags = texts(attributes.get(TAGS).and_then(Value::known)).join(", ");
     let inbound = way(INBOUND, ("in", "from"));
     let outbound = way(OUTBOUND, ("out", "to"));
-    format!("for {tags} · {inbound} · {outbound}")
+    format!("{inbound} · {outbound}")
 }
 
 fn is_everything(rules: &BTreeSet<Rule>) -> bool {

@@ -4,9 +4,11 @@
 //! The planner works from these descriptors and names no kind. A new kind is a file here and a
 //! line in [`KINDS`].
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
-use crate::model::{Attributes, Catalog, Diagnostic, Money, Recorded, Value};
+use crate::model::{Address, Attributes, Catalog, Diagnostic, Money, Observed, Recorded, Value};
 
 mod declare;
 pub mod domain;
@@ -23,6 +25,7 @@ mod selection;
 pub mod server;
 mod server_checks;
 pub mod settings;
+pub mod snapshot;
 pub mod ssh_key;
 pub mod volume;
 pub mod vpc;
@@ -43,11 +46,15 @@ pub const KINDS: &[&Kind] = &[
     &record::KIND,
 ];
 
-/// The descriptor of the kind called `name`, with its place in [`KINDS`].
+/// The kinds that cloud.json cannot ask for: what nobody looks after may be of them.
+pub const ONLY_SEEN: &[&Kind] = &[&snapshot::KIND];
+
+/// The descriptor of the kind called `name`, with its place in [`KINDS`] and [`ONLY_SEEN`].
 #[must_use]
 pub fn kind(name: &str) -> Option<(usize, &'static Kind)> {
     KINDS
         .iter()
+        .chain(ONLY_SEEN)
         .copied()
         .enumerate()
         .find(|(_, kind)| kind.name == name)
@@ -96,8 +103,9 @@ pub struct Kind {
     /// The computed attribute, such as an address, that becomes another one when this attribute becomes
     /// what is wanted: what leads to it waits for that, and that there was none says nothing any more.
     pub renewed: fn(&str, &Attributes<Value>) -> Option<&'static str>,
-    /// Whether one that carries no mark and is in no state is nobody's, by its attributes.
-    pub orphaned: fn(&Attributes) -> bool,
+    /// Whether one that carries no mark and is in no state is nobody's, as far as it and what is
+    /// recorded tell.
+    pub orphaned: fn(&Observed, &BTreeMap<Address, Recorded>) -> bool,
     /// How one shows that it serves, where it can be asked.
     pub probed: Option<Probed>,
     /// What deleting it loses, for the plan to say.
@@ -110,6 +118,8 @@ pub struct Kind {
     pub label: fn(&str, &Attributes<Value>) -> String,
     /// What a plan says of one that is created, from its attributes.
     pub detail: fn(&Attributes<Value>) -> String,
+    /// What is said of one that is in an account, where that is something else.
+    pub described: Option<fn(&Attributes<Value>) -> String>,
     /// What a plan says of one that is deleted, from its attributes.
     pub removed: fn(&Attributes<Value>) -> String,
     /// Where it stands, and whether it can only stand there alone: then what goes from there makes
@@ -160,13 +170,14 @@ const PLAIN: Kind = Kind {
     referred: &[],
     attached_by: None,
     renewed: |_, _| None,
-    orphaned: |_| false,
+    orphaned: |_, _| false,
     probed: None,
     loses: None,
     kept_unless_allowed: false,
     written_back: None,
     label: |name, _| name.to_owned(),
     detail: |_| String::new(),
+    described: None,
     removed: |_| String::new(),
     stands_at: |_| None,
     evicts: |_, _| Vec::new(),
@@ -204,6 +215,8 @@ pub struct Copied {
     /// The copy's name, from the attributes and the id of what it is of: the same every time, so
     /// that a copy of which nobody has the answer is found again.
     pub named: fn(&Attributes, &str) -> String,
+    /// The attribute that says how many GB it is of at most.
+    pub size_gb: &'static str,
 }
 
 /// A named value of a kind.

@@ -36,7 +36,7 @@ pub const KIND: Kind = Kind {
     may_be_marked: true,
     referred: &[("ip", IP)],
     attached_by: Some(SERVER),
-    orphaned: |attributes| attributes.get(SERVER) == Some(&Json::Null),
+    orphaned: |seen, _| seen.attributes.get(SERVER) == Some(&Json::Null),
     loses: Some("its address"),
     detail,
     removed: |attributes| text(attributes, IP).to_owned(),

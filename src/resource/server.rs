@@ -134,6 +134,7 @@ pub const KIND: Kind = Kind {
             let name = known_text(attributes, NAME).unwrap_or_default();
             format!("{name}-{id}")
         },
+        size_gb: DISK_GB,
     }),
     ignored_by: Some(IGNORE),
     destroyed_first: |attributes| text(attributes, REPLACE) == DESTROY_FIRST,

@@ -1,8 +1,10 @@
 //! VPCs: private networks that servers are in.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
-use crate::model::{Address, Attributes, Diagnostic, Origin, Recorded, Value};
+use crate::model::{Address, Attributes, Diagnostic, Observed, Origin, Recorded, Value};
 
 use super::{
     Attribute, Facts, Kind, OnChange, PLAIN, Removal, attribute, found, from_to, known_text,
@@ -33,6 +35,7 @@ pub const KIND: Kind = Kind {
     detail,
     removed: |_| "empty network".to_owned(),
     changed,
+    orphaned,
     outcome: |attributes| known_text(attributes, IP_RANGE).unwrap_or_default(),
     check,
     removal,
@@ -108,6 +111,16 @@ fn check(facts: &Facts<'_>, problems: &mut Vec<Diagnostic>) {
             );
         }
     }
+}
+
+/// Nobody can delete a default one, and one that a recorded server is in is asked for by that.
+fn orphaned(vpc: &Observed, recorded: &BTreeMap<Address, Recorded>) -> bool {
+    let is_in = |recorded: &Recorded| {
+        recorded.address.kind() == server::KIND.name
+            && *recorded.account == *vpc.account
+            && recorded.text(server::VPC) == Some(&vpc.id)
+    };
+    vpc.attributes.get(DEFAULT) != Some(&Json::Bool(true)) && !recorded.values().any(is_in)
 }
 
 /// It goes only if we made it and nothing of others is in it.

@@ -122,12 +122,17 @@ pub(super) struct Action {
     pub(super) effect: Effect,
 }
 
-/// A copy of a Droplet's disk, which outlives it.
+/// A copy of a Droplet's disk or of a volume, which outlives it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Snapshot {
+    /// Its place among all that was made, which is its id if it is of a Droplet.
     pub(super) id: u64,
     pub(super) name: String,
+    /// The Droplet that it is of; 0 if it is of a volume.
     pub(super) droplet: u64,
+    /// The volume that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) volume: Option<String>,
     pub(super) region: String,
     pub(super) disk: u64,
     pub(super) created: Millis,
@@ -250,6 +255,7 @@ pub(super) enum Entry {
     Record(Record),
     RecordGone { zone: String, id: u64 },
     Snapshot(Snapshot),
+    SnapshotGone(u64),
     Tag(Tag),
     TagGone(String),
     Vpc(Vpc),

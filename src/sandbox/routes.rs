@@ -138,6 +138,7 @@ pub(super) const ROUTES: &[Route] = &[
     route("GET", "/v2/sizes", catalog::sizes),
     route("GET", "/v2/snapshots", snapshots::list),
     route("GET", "/v2/snapshots/{snapshot_id}", snapshots::show),
+    route("DELETE", "/v2/snapshots/{snapshot_id}", snapshots::delete),
     route("GET", "/v2/tags", tags::list),
     route("POST", "/v2/tags", tags::create),
     route("GET", "/v2/tags/{tag_id}", tags::show),
@@ -148,6 +149,16 @@ pub(super) const ROUTES: &[Route] = &[
     route("POST", "/v2/volumes", volumes::create),
     route("GET", "/v2/volumes/{volume_id}", volumes::show),
     route("DELETE", "/v2/volumes/{volume_id}", volumes::delete),
+    route(
+        "GET",
+        "/v2/volumes/{volume_id}/snapshots",
+        snapshots::list_of_volume,
+    ),
+    route(
+        "POST",
+        "/v2/volumes/{volume_id}/snapshots",
+        snapshots::create_of_volume,
+    ),
     route(
         "GET",
         "/v2/volumes/{volume_id}/actions",

@@ -390,6 +390,7 @@ impl Kept for World {
                         id: *id,
                         name: name.clone(),
                         droplet: droplet.id,
+                        volume: None,
                         region: droplet.region.clone(),
                         disk: droplet.disk,
                         created: due,
@@ -509,6 +510,9 @@ impl Kept for World {
             Entry::Snapshot(snapshot) => {
                 self.seen_id(snapshot.id);
                 self.snapshots.insert(snapshot.id, snapshot);
+            }
+            Entry::SnapshotGone(id) => {
+                self.snapshots.remove(&id);
             }
             Entry::Tag(tag) => {
                 self.tags.insert(tag.name.clone(), tag);

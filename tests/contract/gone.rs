@@ -60,6 +60,7 @@ pub(crate) async fn what_nobody_sees(provider: &'static Provider, subject: &str)
             mark: None,
             replace: &[],
             whole: false,
+            leftovers: false,
             settle: Duration::from_secs(u32::MAX.into()),
         };
         let found = refresh(&account.readers(), &wanted).await;

@@ -81,6 +81,7 @@ pub(crate) async fn look(account: &Account, cloud: Option<&str>, state: &State) 
         mark: Some(&state.lineage),
         replace: &[],
         whole: false,
+        leftovers: false,
         settle: Duration::ZERO,
     };
     let found = refresh(&account.readers(), &wanted).await;
@@ -188,6 +189,7 @@ async fn assert_nothing_twice(account: &Account, state: &State, when: &str) {
         let scope = Scope {
             recorded: &of_kind,
             whole: true,
+            leftovers: false,
             ..Scope::default()
         };
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();

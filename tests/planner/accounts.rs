@@ -22,6 +22,8 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
     Capabilities {
         provider: "toy",
         kinds,
+        only_seen: &[],
+        marked: &[],
         copy_gb: None,
         prices: true,
         batches: &[],

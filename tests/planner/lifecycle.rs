@@ -1,5 +1,6 @@
 //! Servers that are made anew where they are, and of which a copy is kept when they go.
 
+use cloudbuilder::model::Money;
 use cloudbuilder::plan::guard::{Limits, refusals};
 
 use crate::world::{LIFECYCLE, World};
@@ -112,6 +113,27 @@ fn a_copy_is_kept_of_what_left_the_file() {
         .attributes
         .remove("on_destroy");
     assert!(!world.text().contains("snapshot"), "{}", world.text());
+}
+
+/// It is paid for by what is used of the disk, which nobody knows beforehand.
+#[test]
+fn what_a_copy_costs_at_most_is_told_where_the_size_is_known() {
+    let mut world = made(&server(KEPT)).asking_for(r#"{"version": 2, "servers": {}}"#);
+    let kept = |world: &World| {
+        let plan = world.plan().unwrap();
+        let mut kept = plan.steps.iter().filter_map(|step| step.kept);
+        let one = kept.next().unwrap();
+        assert!(kept.next().is_none());
+        one.at_most
+    };
+    assert_eq!(kept(&world), None);
+    let server = world.observed.iter_mut().find(|one| one.kind == "server");
+    let attributes = &mut server.unwrap().attributes;
+    attributes.insert("disk_gb".to_owned(), 25.into());
+    assert_eq!(kept(&world), Some(Money::from_cents(125)));
+    let text = world.text();
+    let said = "snapshot web-2 · stays · at most $1.25 a month, $0.05 a GB [snapshot]";
+    assert!(text.contains(said), "{text}");
 }
 
 #[test]

@@ -27,6 +27,8 @@ const KEY: &str = "ssh-ed25519 \
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     provider: "toy",
     kinds: &["ssh_key", "server", "domain", "record"],
+    only_seen: &[],
+    marked: &[],
     copy_gb: None,
     prices: true,
     batches: &[],
@@ -60,6 +62,8 @@ pub(crate) static LIFECYCLE: Capabilities = Capabilities {
         },
         Update::at_once("server", &["snapshot"]),
     ],
+    only_seen: &[],
+    marked: &[],
     copy_gb: Some(Money::from_cents(5)),
     ..CAPABILITIES
 };

@@ -14,6 +14,7 @@ mod connections;
 mod designate;
 mod groups;
 mod late;
+mod leftovers;
 mod looking;
 mod openstack;
 mod rackspace;

@@ -327,11 +327,27 @@ async fn volumes(api: &mut Checked<'_>) {
         api.get("/v2/droplets/{droplet_id}", &[droplet]).await;
     }
     api.get(actions, &[id]).await;
+    snapshots_of(api, id).await;
     let shrink = json!({"type": "resize", "size_gigabytes": 5});
     api.refused(422, "POST", actions, &[id], shrink).await;
     api.delete(ONE, &[id]).await;
     api.refused(404, "GET", ONE, &[id], Value::Null).await;
     api.delete("/v2/droplets/{droplet_id}", &[droplet]).await;
+}
+
+/// Those of a volume outlive it.
+async fn snapshots_of(api: &mut Checked<'_>, volume: &Value) {
+    const ITS: &str = "/v2/volumes/{volume_id}/snapshots";
+    let named = json!({"name": "before"});
+    let taken = api.good("POST", ITS, &[volume], named).await;
+    assert_eq!(taken["snapshot"]["resource_id"], *volume);
+    api.get(ITS, &[volume]).await;
+    let all = api.get("/v2/snapshots?resource_type=volume", &[]).await;
+    assert_eq!(all["snapshots"][0]["resource_type"], "volume");
+    let id = &all["snapshots"][0]["id"];
+    api.get("/v2/snapshots/{snapshot_id}", &[id]).await;
+    api.get("/v2/snapshots", &[]).await;
+    api.delete("/v2/snapshots/{snapshot_id}", &[id]).await;
 }
 
 async fn snapshots(api: &mut Checked<'_>, droplet: &Value) {

@@ -185,6 +185,14 @@ impl Cloud {
         self.good("POST", "/v2/volumes", &body);
     }
 
+    /// Takes a snapshot of a volume.
+    pub(crate) fn snapshot(&self, volume: &str, name: &str) {
+        let mut volumes = self.volumes();
+        volumes.retain(|one| one["name"] == volume);
+        let path = format!("/v2/volumes/{}/snapshots", text(&volumes[0]["id"]));
+        self.good("POST", &path, &json!({ "name": name }));
+    }
+
     /// Attaches a volume to a Droplet, or detaches it.
     pub(crate) fn place(&self, name: &str, droplet: Option<&str>) {
         let mut volumes = self.volumes();
@@ -296,6 +304,10 @@ impl Cloud {
         for volume in self.volumes() {
             let name = format!("ID({} volume)", text(&volume["name"]));
             names.insert(text(&volume["id"]).to_owned(), name);
+        }
+        for snapshot in self.list("/v2/snapshots", "snapshots") {
+            let name = format!("ID({} snapshot)", text(&snapshot["name"]));
+            names.insert(text(&snapshot["id"]).to_owned(), name);
         }
         for zone in self.domains() {
             for record in self.records(&zone) {

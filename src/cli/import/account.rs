@@ -379,6 +379,7 @@ async fn planned(
         mark: Some(&ground.state.lineage),
         replace: &[],
         whole: false,
+        leftovers: false,
         settle: args.settle,
     };
     let found = refresh::refresh(&ground.writers.readers(), &wanted).await?;

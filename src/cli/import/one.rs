@@ -138,6 +138,7 @@ async fn look(
         mark: Some(&state.lineage),
         replace: &[],
         whole: false,
+        leftovers: false,
         settle: args.settle,
     };
     let mut found = refresh::refresh(&readers, &wanted).await?;

@@ -11,6 +11,8 @@ static CAPABILITIES: Capabilities = Capabilities {
         ..Update::at_once("server", &["size"])
     }],
     leaves: &[],
+    only_seen: &[],
+    marked: &[],
     copy_gb: None,
     prices: true,
     batches: &[Batch {
@@ -41,6 +43,7 @@ impl Steps {
             label: String::new(),
             detail: String::new(),
             monthly: None,
+            kept: None,
             loses: None,
             wipes: false,
             interrupts: false,

@@ -1,8 +1,10 @@
 //! The steps that keep a copy of what is deleted.
 
+use serde_json::Value as Json;
+
 use crate::model::{Address, Attributes, Value};
 use crate::plan::decide::Decision;
-use crate::plan::{Change, Input, Op, Verb, words};
+use crate::plan::{Change, Input, Kept, Op, Step, Verb, words};
 use crate::resource::Copied;
 
 use super::{Draft, plain};
@@ -13,6 +15,7 @@ pub(super) struct Copy {
     attributes: Attributes<Value>,
     refers_to: Vec<Address>,
     detail: String,
+    kept: Kept,
 }
 
 /// The copy that is to be made of what a decision deletes, if one is asked for: by the state, also if
@@ -50,12 +53,17 @@ pub(super) fn asked_for(input: &Input<'_>, decision: &Decision<'_>) -> Option<Co
     attributes.insert(attribute.name, after.clone());
     let change = Change {
         attribute: attribute.name.to_owned(),
-        before: serde_json::Value::Null,
+        before: Json::Null,
         after,
     };
-    let capabilities = input.accounts.get(&action.account)?.capabilities;
+    let a_gb = input.accounts.get(&action.account)?.capabilities.copy_gb;
+    let size = before.get(copied.size_gb).and_then(Json::as_f64);
+    let kept = Kept {
+        at_most: a_gb.zip(size).map(|(a_gb, size)| a_gb.times(size)),
+    };
     Some(Copy {
-        detail: words::copied(decision.kind, &change, capabilities.copy_gb),
+        detail: words::copied(decision.kind, &change, a_gb, kept),
+        kept,
         change,
         attributes,
         refers_to: recorded.refers_to.clone(),
@@ -85,7 +93,10 @@ pub(super) fn add_snapshots(drafts: &mut Vec<Draft<'_>>, waits_for: &mut Vec<Vec
             refers_to: copy.refers_to,
             changes: vec![copy.change],
         };
-        let step = plain(Verb::Update, called, copy.detail, op);
+        let step = Step {
+            kept: Some(copy.kept),
+            ..plain(Verb::Update, called, copy.detail, op)
+        };
         let copies = Draft {
             after: draft.after.clone(),
             ..Draft::of(step, draft.rank, draft.address.clone())

@@ -1,7 +1,7 @@
 //! The DigitalOcean API over HTTP: where requests go, pages, and what a run has found out about the
 //! account. Private to this folder.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,9 +14,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use crate::model::Observed;
 use crate::provider::adapter::{self, Changing};
 use crate::provider::http::{self, Http, Request, Setup, to_json};
-use crate::provider::{Allowance, Class, Error, Tempo};
+use crate::provider::{Allowance, Class, Error, Listed, Tempo};
 
 use super::births::Births;
 use super::changes::Changes;
@@ -48,6 +49,8 @@ pub(super) struct ReadClient {
     vpc_in_the_making: tokio::sync::Mutex<()>,
     /// The token was refused a tag.
     tagless: AtomicBool,
+    /// The kinds that the token may not see.
+    unseen: Mutex<BTreeSet<&'static str>>,
 }
 
 /// Sends requests that change something.
@@ -85,6 +88,7 @@ impl ReadClient {
             tempo: manner.tempo,
             vpc_in_the_making: tokio::sync::Mutex::default(),
             tagless: AtomicBool::new(false),
+            unseen: Mutex::default(),
         })
     }
 
@@ -131,6 +135,30 @@ impl ReadClient {
     /// The token may not create tags. This holds for the rest of the run.
     pub(super) fn be_tagless(&self) {
         self.tagless.store(true, Ordering::Relaxed);
+    }
+
+    /// The kinds that could not be listed, in order.
+    pub(super) fn unseen(&self) -> Vec<&'static str> {
+        let unseen = self.unseen.lock();
+        let unseen = unseen.unwrap_or_else(PoisonError::into_inner);
+        unseen.iter().copied().collect()
+    }
+
+    /// What is listed of a kind that nothing depends on. A token that may not see it has none to look
+    /// after, which is remembered.
+    pub(super) async fn if_seen(
+        &self,
+        kind: &'static str,
+        list: impl Future<Output = Result<Vec<Observed>, Error>>,
+    ) -> Result<Listed, Error> {
+        match list.await {
+            Err(error) if error.status == Some(403) => {
+                let unseen = self.unseen.lock();
+                unseen.unwrap_or_else(PoisonError::into_inner).insert(kind);
+                Ok(Listed::default())
+            }
+            listed => Ok(listed?.into()),
+        }
     }
 
     /// The API's address, as the state remembers it.

@@ -31,12 +31,16 @@ mod listing;
 mod record;
 mod reserved_ip;
 mod server;
+mod snapshot;
 mod ssh_key;
 #[cfg(test)]
 mod tests;
 mod volume;
 mod vpc;
 mod wire;
+
+/// The only kind that is listed and has no adapter.
+const SNAPSHOTS: &str = crate::resource::snapshot::KIND.name;
 
 /// The provider's name in cloud.json and in the state.
 pub const TYPE: &str = "digitalocean";
@@ -146,6 +150,8 @@ static CAPABILITIES: Capabilities = Capabilities {
     ],
     updates: UPDATES,
     leaves: &[],
+    only_seen: &[SNAPSHOTS],
+    marked: &["server", "volume"],
     copy_gb: Some(SNAPSHOT_GB),
     prices: true,
     batches: &[server::BATCH],
@@ -235,7 +241,13 @@ impl Read for Reader {
     }
 
     fn list<'a>(&'a self, kind: &'a str, scope: Scope<'a>) -> Answer<'a, Listed> {
-        async move { adapter(kind)?.list(&self.client, scope).await }.boxed()
+        async move {
+            match kind == SNAPSHOTS {
+                true => snapshot::list(&self.client, scope).await,
+                false => adapter(kind)?.list(&self.client, scope).await,
+            }
+        }
+        .boxed()
     }
 
     fn get<'a>(&'a self, target: Target<'a>) -> Answer<'a, Option<Observed>> {
@@ -300,7 +312,13 @@ impl Read for Reader {
 
     fn notes(&self) -> Vec<String> {
         let tagless = self.client.is_tagless();
-        tagless.then(|| TAGLESS.to_owned()).into_iter().collect()
+        let tagless = tagless.then(|| TAGLESS.to_owned());
+        let unseen = self.client.unseen().into_iter();
+        let unseen = unseen.map(|kind| {
+            let kind = kind.replace('_', " ");
+            format!("this token may not see {kind}s, so none of them is listed")
+        });
+        tagless.into_iter().chain(unseen).collect()
     }
 }
 

@@ -79,14 +79,10 @@ impl adapter::Adapter<ReadClient> for Adapter {
     /// An account has few of them.
     fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
-            let is_asked_for = scope.concerns(KIND.name);
-            if !scope.whole && !is_asked_for {
-                return Ok(Listed::default());
-            }
-            match all(client).await {
-                // A token that may not see them has none to look after.
-                Err(error) if error.status == Some(403) && !is_asked_for => Ok(Listed::default()),
-                all => Ok(all?.into()),
+            match scope.concerns(KIND.name) {
+                true => Ok(all(client).await?.into()),
+                false if scope.whole => client.if_seen(KIND.name, all(client)).await,
+                false => Ok(Listed::default()),
             }
         }
         .boxed()

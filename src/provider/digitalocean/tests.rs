@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-use super::wire::{DomainAnswer, DropletAnswer, KeyAnswer, Page, Records};
-use super::{ADAPTERS, CAPABILITIES, domain, record, server, ssh_key};
+use super::wire::{AnySnapshots, DomainAnswer, DropletAnswer, KeyAnswer, Page, Records};
+use super::{ADAPTERS, CAPABILITIES, domain, record, server, snapshot, ssh_key};
 use crate::model::{Attributes, Money, Observed, Readiness};
 use crate::provider::Class;
 
@@ -228,6 +228,17 @@ fn every_adapter_is_a_known_kind_and_a_capability() {
     for kind in kinds {
         assert!(crate::resource::kind(kind).is_some(), "{kind}");
     }
+    for kind in CAPABILITIES.only_seen {
+        let (_, kind) = crate::resource::kind(kind).unwrap();
+        assert!(
+            crate::resource::ONLY_SEEN
+                .iter()
+                .any(|one| one.name == kind.name)
+        );
+    }
+    for kind in CAPABILITIES.marked {
+        assert!(CAPABILITIES.kinds.contains(kind), "{kind}");
+    }
     for update in CAPABILITIES.updates {
         let (_, kind) = crate::resource::kind(update.kind).unwrap();
         let during = update.during.iter().map(|(attribute, _)| attribute);
@@ -235,4 +246,31 @@ fn every_adapter_is_a_known_kind_and_a_capability() {
             assert!(kind.attribute(attribute).is_some(), "{update:?}");
         }
     }
+}
+
+#[test]
+fn a_snapshot_costs_what_is_billed_of_it_and_not_its_disk() {
+    let snapshots = fixture::<AnySnapshots>("snapshots").into_items();
+    let seen: Vec<Observed> = snapshots.into_iter().map(snapshot::from_wire).collect();
+    let said: Vec<_> = seen
+        .iter()
+        .map(|one| {
+            let detail = (crate::resource::snapshot::KIND.detail)(&one.attributes.as_known());
+            (one.id.as_str(), detail, one.monthly.unwrap().to_string())
+        })
+        .collect();
+    let of_droplet = "of server 200776916 · 2.34 GB · nyc3 · sfo3";
+    let of_volume = "of volume 89bcc42f-85cf-11e6-a004-000f53315871 · 0.1008 GB · nyc1";
+    let second = "fbe805e8-866b-11e6-96bf-000f53315a41";
+    assert_eq!(
+        said,
+        [
+            ("6372321", of_droplet.to_owned(), "$0.14".to_owned()),
+            (second, of_volume.to_owned(), "$0.01".to_owned()),
+        ]
+    );
+    assert!(
+        seen.iter()
+            .all(|one| one.created.is_some() && one.owners.is_empty())
+    );
 }

@@ -95,8 +95,12 @@ impl adapter::Adapter<ReadClient> for Adapter {
 
     fn list<'a>(&'a self, client: &'a ReadClient, scope: Scope<'a>) -> Answer<'a, Listed> {
         async move {
-            match scope.whole || scope.concerns(KIND.name) {
+            match scope.concerns(KIND.name) {
                 true => Ok(listed(client, VOLUMES).await?.into()),
+                false if scope.leftovers => {
+                    client.if_seen(KIND.name, listed(client, VOLUMES)).await
+                }
+                false if scope.whole => Ok(listed(client, VOLUMES).await?.into()),
                 false => Ok(Listed::default()),
             }
         }

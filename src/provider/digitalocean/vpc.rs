@@ -62,6 +62,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         async move {
             match scope.concerns(KIND.name) {
                 true => Ok(all(client).await?.into()),
+                false if scope.leftovers => client.if_seen(KIND.name, all(client)).await,
                 false => Ok(Listed::default()),
             }
         }

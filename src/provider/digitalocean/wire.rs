@@ -61,6 +61,7 @@ page!(Regions, regions: Region);
 page!(Sizes, sizes: Size);
 page!(Images, images: Image);
 page!(Snapshots, snapshots: Snapshot);
+page!(AnySnapshots, snapshots: AnySnapshot);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct AccountAnswer {
@@ -185,6 +186,21 @@ pub(super) struct Snapshot {
     pub(super) name: String,
     #[serde(default)]
     pub(super) created_at: String,
+}
+
+/// As the list of all snapshots has one: a Droplet's own list says `type` and no `resource_type`.
+#[derive(Debug, Deserialize)]
+pub(super) struct AnySnapshot {
+    pub(super) id: String,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) created_at: String,
+    #[serde(default)]
+    pub(super) regions: Vec<String>,
+    /// "The billable size of the snapshot in gigabytes."
+    pub(super) size_gigabytes: f64,
+    pub(super) resource_id: String,
+    pub(super) resource_type: String,
 }
 
 /// What a Droplet is asked to do.

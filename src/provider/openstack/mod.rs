@@ -149,6 +149,8 @@ const fn capabilities(provider: &'static str, kinds: &'static [&'static str]) ->
         kinds,
         updates: UPDATES,
         leaves: &["server"],
+        only_seen: &[],
+        marked: &["firewall", "server", "volume", "reserved_ip"],
         copy_gb: None,
         prices: false,
         batches: &[],

@@ -83,6 +83,8 @@ const fn capabilities(kinds: &'static [&'static str]) -> Capabilities {
         kinds,
         updates: UPDATES,
         leaves: &[],
+        only_seen: &[],
+        marked: &["server"],
         copy_gb: None,
         prices: false,
         batches: &[record::BATCH],

@@ -235,7 +235,7 @@ pub(in crate::sandbox) fn show_action(world: &mut World, call: &Call) -> Outcome
     Answer::object(200, "action", &actions::view(world, action))
 }
 
-fn find<'a>(world: &'a World, call: &Call) -> Result<&'a Volume, Refusal> {
+pub(super) fn find<'a>(world: &'a World, call: &Call) -> Result<&'a Volume, Refusal> {
     let volume = world.volumes.get(call.param(0));
     let volume = volume.filter(|volume| world.shows(volume.number));
     volume.ok_or_else(Refusal::not_found)
