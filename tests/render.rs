@@ -746,7 +746,7 @@ mod report {
             wait: true,
         };
         let text = report(&plan, &leaving, false);
-        assert!(text.contains("serving on"), "{text}");
+        assert!(text.contains("Serving on"), "{text}");
         assert!(!text.contains("Not ready"), "{text}");
     }
 

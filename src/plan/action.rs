@@ -326,6 +326,20 @@ impl Op {
         !changes.is_empty() && kind(address.kind()).is_some_and(|(_, kind)| all(kind))
     }
 
+    /// Whether it takes something from what it is attached to.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        let Self::Update {
+            address, changes, ..
+        } = self
+        else {
+            return false;
+        };
+        let by = kind(address.kind()).and_then(|(_, kind)| kind.attached_by);
+        let mut changes = changes.iter();
+        changes.any(|change| Some(change.attribute.as_str()) == by && !change.before.is_null())
+    }
+
     /// The resource it is about; a write-back is about a file.
     #[must_use]
     pub fn address(&self) -> Option<&Address> {

@@ -216,6 +216,9 @@ struct Summary {
     destroy: usize,
     forget: usize,
     wait: usize,
+    interrupts: usize,
+    permanent: usize,
+    loses: usize,
 }
 
 #[derive(Serialize)]
@@ -293,6 +296,7 @@ impl<'a> Document<'a> {
             destroy,
             forget,
         } = plan.counts();
+        let impact = phrase::impact(plan);
         Self {
             format_version: FORMAT_VERSION,
             cloudbuilder_version: env!("CARGO_PKG_VERSION"),
@@ -310,6 +314,9 @@ impl<'a> Document<'a> {
                 destroy,
                 forget,
                 wait: phrase::waits(plan),
+                interrupts: impact.stopped.count,
+                permanent: impact.permanent.count,
+                loses: impact.lost.count,
             },
             cost: CostJson {
                 currency: "USD",

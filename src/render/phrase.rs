@@ -186,13 +186,21 @@ pub(super) fn roughly(time: Duration) -> String {
 /// What carrying out the plan takes away.
 pub(super) struct Impact {
     /// What is gone for good: `old1 and old2, each with its disk`.
-    pub(super) lost: Option<String>,
+    pub(super) lost: Affected,
     /// What cannot be used for a while: `web1 and web2`.
-    pub(super) stopped: Option<String>,
+    pub(super) stopped: Affected,
     /// Of what something changes that cannot be taken back: `web1`.
-    pub(super) permanent: Option<String>,
+    pub(super) permanent: Affected,
     /// Whether it can be promised that nothing is.
     pub(super) harmless: bool,
+}
+
+/// What a plan means something for.
+pub(super) struct Affected {
+    /// How many.
+    pub(super) count: usize,
+    /// Which, in words; empty if there is none.
+    text: String,
 }
 
 /// What the plan loses.
@@ -203,6 +211,7 @@ pub(super) fn impact(plan: &Plan) -> Impact {
             lost.entry(what).or_default().push(&step.label);
         }
     }
+    let count = lost.values().map(Vec::len).sum();
     let lost: Vec<String> = lost
         .into_iter()
         .map(|(what, labels)| {
@@ -211,33 +220,43 @@ pub(super) fn impact(plan: &Plan) -> Impact {
             format!("{}{each} with {what}", listed(labels))
         })
         .collect();
+    let lost = Affected {
+        count,
+        text: lost.join("; "),
+    };
     let named = |of: fn(&Step) -> bool| {
         let steps = plan.steps.iter().filter(|step| of(step));
         let mut labels: Vec<String> = steps.map(|step| step.label.clone()).collect();
         labels.dedup();
-        (!labels.is_empty()).then(|| listed(labels.into_iter()))
+        Affected {
+            count: labels.len(),
+            text: listed(labels.into_iter()),
+        }
     };
     let stopped = named(|step| step.interrupts);
-    // What is deleted, a name for instance, may be in use even if no data goes with it.
-    let deletes = plan.steps.iter().any(|step| step.verb == Verb::Delete);
+    // What is deleted or taken from somebody, a name for instance, may be in use even if no data goes
+    // with it.
+    let mut steps = plan.steps.iter();
+    let takes = steps.any(|step| step.verb == Verb::Delete || step.op.takes_away());
     Impact {
-        harmless: lost.is_empty() && !deletes && stopped.is_none(),
-        lost: (!lost.is_empty()).then(|| lost.join("; ")),
+        harmless: lost.count == 0 && !takes && stopped.count == 0,
+        lost,
         stopped,
         permanent: named(|step| step.permanent),
     }
 }
 
 impl Impact {
-    /// What is to be read before anything is agreed to: its heading and what it is about.
-    pub(super) fn warnings(self) -> impl Iterator<Item = (&'static str, String)> {
+    /// What is to be read before anything is agreed to: its heading with how many it is about, and
+    /// which.
+    pub(super) fn warnings(self) -> impl Iterator<Item = (String, String)> {
         let all = [
             ("Downtime", self.stopped),
             ("Cannot be taken back", self.permanent),
             ("Lost for good", self.lost),
         ];
-        all.into_iter()
-            .filter_map(|(heading, text)| Some((heading, text?)))
+        let all = all.into_iter().filter(|(_, affected)| affected.count > 0);
+        all.map(|(heading, Affected { count, text })| (format!("{heading} ({count})"), text))
     }
 }
 

@@ -81,7 +81,7 @@ pub fn report_text(plan: &Plan, report: &Report, style: &ReportStyle<'_>) -> Str
         ),
         (
             of(drains),
-            "Replaced, and serving on because their addresses may be remembered:",
+            "Serving on, because their addresses may be remembered:",
             "The next run waits for what is left of that time, if anything.",
         ),
         (

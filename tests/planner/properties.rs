@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cloudbuilder::model::{Address, Diagnostic, Observed, Readiness, Recorded, Value};
 use cloudbuilder::plan::{Op, Part, Pattern, Plan, Reason, Verb};
-use cloudbuilder::resource::{OnChange, kind, record, reserved_ip, server};
+use cloudbuilder::resource::{kind, record, reserved_ip, server};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -405,19 +405,6 @@ fn set(observed: &mut Observed, attribute: &str, value: &str) {
         .insert(attribute.to_owned(), value.into());
 }
 
-/// Whether no provider hears of it.
-fn is_only_noted(op: &Op) -> bool {
-    let Op::Update {
-        address, changes, ..
-    } = op
-    else {
-        return false;
-    };
-    let attribute = |name: &str| kind(address.kind()).unwrap().1.attribute(name).unwrap();
-    let mut changes = changes.iter();
-    changes.all(|change| attribute(&change.attribute).on_change == OnChange::Ours)
-}
-
 /// What must hold for a plan by itself.
 fn assert_sound(world: &World, plan: &Plan) {
     let mut addresses = BTreeSet::new();
@@ -437,7 +424,7 @@ fn assert_sound(world: &World, plan: &Plan) {
             // What is made, or waited for, may be asked whether it serves.
             let asks = matches!(step.op, Op::Check { .. });
             // What only the state has to say of it is a step of its own.
-            let notes = is_only_noted(&step.op);
+            let notes = step.op.is_for_the_state();
             assert!(
                 notes || addresses.insert(address) || is_second || asks,
                 "{address} has two steps"
