@@ -35,8 +35,8 @@ pub(super) enum Before {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Stage {
     pub(super) servers: Vec<Server>,
-    /// What names say in TXT records, each in one of several.
-    pub(super) texts: BTreeMap<String, Vec<&'static str>>,
+    /// What names say in records that lead to no server, by name and type: each in one of its own.
+    pub(super) values: BTreeMap<(String, &'static str), Vec<&'static str>>,
     pub(super) around: Around,
     /// All of it is to go.
     pub(super) destroy: bool,
@@ -102,10 +102,14 @@ impl Scenario {
 }
 
 impl Stage {
-    /// The TXT records that shall be there: name and text.
-    pub(super) fn said(&self) -> impl Iterator<Item = (&str, &'static str)> {
-        let texts = self.texts.iter().filter(|_| !self.destroy);
-        texts.flat_map(|(name, texts)| texts.iter().map(move |text| (name.as_str(), *text)))
+    /// The records that shall be there and lead to no server: name, type and value.
+    pub(super) fn said(&self) -> impl Iterator<Item = (&str, &'static str, &'static str)> {
+        let values = self.values.iter().filter(|_| !self.destroy);
+        values.flat_map(|((name, kind), values)| {
+            values
+                .iter()
+                .map(move |value| (name.as_str(), *kind, *value))
+        })
     }
 
     /// The TXT records that shall say a server's private address: name and server.
@@ -141,7 +145,7 @@ impl Stage {
     /// The names that anything is said of.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let leading = self.records().map(|(name, ..)| name);
-        let said = self.said().map(|(name, _)| name);
+        let said = self.said().map(|(name, ..)| name);
         leading.chain(said).chain(self.told().map(|(name, _)| name))
     }
 }
@@ -149,17 +153,47 @@ impl Stage {
 /// What a name can say.
 const TEXTS: [&str; 4] = ["v=spf1 -all", "one", "two words", "three; more = words"];
 
-/// What some names say: another list of it each time, so that texts come, change and go.
-fn texts(rng: &mut Rng, terms: &Terms) -> BTreeMap<String, Vec<&'static str>> {
+/// What names can say in records of other types; of an alias there is only one.
+const VALUES: [(&str, &str, [&str; 2]); 5] = [
+    ("", "MX", ["10 mx.example.net.", "20 backup.example.net."]),
+    (
+        "",
+        "CAA",
+        ["0 issue letsencrypt.org", "0 iodef mailto:us@example.net"],
+    ),
+    (
+        "_sip._tcp.",
+        "SRV",
+        ["0 5 5060 sip.example.net.", "10 0 5061 sip.example.net."],
+    ),
+    ("sub.", "NS", ["ns1.example.net.", "ns2.example.net."]),
+    ("alias.", "CNAME", ["www.example.net.", "example.net."]),
+];
+
+/// What some names say: another list of it each time, so that values come, change and go.
+fn values(rng: &mut Rng, terms: &Terms) -> BTreeMap<(String, &'static str), Vec<&'static str>> {
     let [zone, other] = &terms.zones;
-    let names = [zone.clone(), format!("txt.{zone}"), format!("txt.{other}")];
     let mut all = BTreeMap::new();
-    for name in names.into_iter().filter(|_| terms.has_texts) {
+    if !terms.has_values {
+        return all;
+    }
+    for name in [zone.clone(), format!("txt.{zone}"), format!("txt.{other}")] {
         let mut said = TEXTS.to_vec();
         rng.shuffle(&mut said);
         said.truncate(rng.usize(0..=3));
         if !said.is_empty() {
-            all.insert(name, said);
+            all.insert((name, "TXT"), said);
+        }
+    }
+    for (name, kind, said) in VALUES {
+        let mut said = said.to_vec();
+        rng.shuffle(&mut said);
+        said.truncate(rng.usize(1..=said.len()));
+        if kind == "CNAME" {
+            said.truncate(1);
+        }
+        if rng.u8(0..4) == 0 {
+            all.insert((format!("{name}{zone}"), kind), said);
         }
     }
     all
@@ -215,10 +249,10 @@ impl Scenario {
             }),
             _ => {}
         }
-        // Drawn apart, so that all else is what it is without texts.
+        // Drawn apart, so that all else is what it is without them.
         let mut apart = rng.clone();
         for stage in &mut stages {
-            stage.texts = texts(&mut apart, terms);
+            stage.values = values(&mut apart, terms);
         }
         around::surround(&mut apart, &mut stages, terms);
         if apart.u8(0..4) == 0 {
@@ -478,9 +512,9 @@ mod tests {
                 seen.insert(format!("destroy {}", stage.destroy));
                 seen.extend(
                     stage
-                        .texts
-                        .values()
-                        .map(|all| format!("{} texts", all.len())),
+                        .values
+                        .iter()
+                        .map(|((_, kind), all)| format!("{} {kind}", all.len())),
                 );
             }
             seen.insert(format!("{} stages", scenario.stages.len()));
@@ -495,8 +529,13 @@ mod tests {
             "1 servers",
             "12 servers",
             "destroy true",
-            "1 texts",
-            "3 texts",
+            "1 TXT",
+            "3 TXT",
+            "2 MX",
+            "1 CNAME",
+            "2 SRV",
+            "1 CAA",
+            "2 NS",
             "1 stages",
             "2 stages",
             "a zone",

@@ -131,12 +131,12 @@ pub(super) fn changing(scenario: &Scenario, terms: &Terms) -> Vec<Aim> {
         }
         let (had, has): (BTreeSet<_>, BTreeSet<_>) =
             (before.said().collect(), stage.said().collect());
-        let texts = |these: &BTreeSet<(&str, &str)>| {
-            let names = these.iter().map(|(name, _)| format!("{name} TXT"));
+        let names = |these: &BTreeSet<(&str, &str, &str)>| {
+            let names = these.iter().map(|(name, kind, _)| format!("{name} {kind}"));
             names.collect::<BTreeSet<String>>()
         };
         // One that takes the place of another is a change, where there is one more it is made.
-        let (had_names, has_names) = (texts(&had), texts(&has));
+        let (had_names, has_names) = (names(&had), names(&has));
         let new = has_names.difference(&had_names);
         aims.extend(new.map(|record| at(routes.make_record, record)));
         let gone = had_names.difference(&has_names);
@@ -355,9 +355,9 @@ fn death(rng: &mut Rng, scenario: &Scenario, terms: &Terms) -> Death {
     let things = scenario.stages.get(stage).map(|stage| &stage.around.things);
     let things = things.into_iter().flatten();
     texts.extend(things.map(|thing| format!("\"{}.{}\"", thing.kind.name, thing.name)));
-    let said = scenario.stages.get(stage).map(|stage| &stage.texts);
+    let said = scenario.stages.get(stage).map(|stage| &stage.values);
     let said = said.into_iter().flat_map(BTreeMap::keys);
-    texts.extend(said.map(|name| format!("\"record.{name}/TXT\"")));
+    texts.extend(said.map(|(name, kind)| format!("\"record.{name}/{kind}\"")));
     let at = match rng.u8(0..10) {
         0..=4 => format!("write:{}:{}", pick(rng, &texts), rng.u8(1..=3)),
         5..=6 => format!("sync:{}:{}", pick(rng, &texts), rng.u8(1..=3)),

@@ -35,8 +35,8 @@ pub(super) struct Terms {
     /// Whether the cloud is one of ours: then what is made can be out of sight for a while, boot
     /// slowly, and go without a mark.
     pub(super) simulated: bool,
-    /// Whether names say something in TXT records too.
-    pub(super) has_texts: bool,
+    /// Whether names say something in records of other types too.
+    pub(super) has_values: bool,
     /// Whether VPCs and firewalls stand around servers, and these are treated in one way or another.
     pub(super) has_surroundings: bool,
     /// Whether firewalls do that are security groups, and nothing else does.

@@ -223,17 +223,18 @@ impl Verdict {
             data.insert((name, kind), address.map(String::as_str));
             counts.insert((name, kind), 0);
         }
-        let mut said: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut said: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
         said.extend(wanted.said().map(|one| (one, 0)));
         for (name, server) in wanted.told() {
             let private = ours.server(server).and_then(|is| is.private.as_deref());
-            said.insert((name, private.unwrap_or("an address of nobody")), 0);
+            let private = private.unwrap_or("an address of nobody");
+            said.insert((name, "TXT", private), 0);
         }
         for record in &ours.records {
             let key = (record.name.as_str(), record.kind.as_str());
             let shown = format!("record {} {} {}", record.name, record.kind, record.data);
-            let text = said.get_mut(&(record.name.as_str(), record.data.as_str()));
-            if let (Some(count), "TXT") = (text, record.kind.as_str()) {
+            let (name, kind) = key;
+            if let Some(count) = said.get_mut(&(name, kind, record.data.as_str())) {
                 *count += 1;
                 if !known.contains(&("record", record.id.as_str())) {
                     self.orphans += 1;
@@ -255,10 +256,12 @@ impl Verdict {
                 self.wrong(format!("{shown} (id {}) is not in the state", record.id));
             }
         }
-        for ((name, text), count) in said {
+        for ((name, kind, value), count) in said {
             self.duplicates += count.saturating_sub(1);
             if count != 1 {
-                self.wrong(format!("record {name} TXT {text} is there {count} times"));
+                self.wrong(format!(
+                    "record {name} {kind} {value} is there {count} times"
+                ));
             }
         }
         for ((name, kind), count) in counts {

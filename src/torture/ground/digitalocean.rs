@@ -79,7 +79,7 @@ pub(super) fn terms() -> Terms {
         most_strangers: 2,
         routes: ROUTES,
         simulated: true,
-        has_texts: true,
+        has_values: true,
         has_surroundings: true,
         has_groups: false,
         has_backups: true,
@@ -129,15 +129,18 @@ impl Site for Account {
                 (server.name.clone(), body.into())
             })
             .collect();
-        let mut zones: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-        for (name, texts) in &stage.texts {
-            let zone = zones.entry(zone_of(name)).or_default();
-            zone.insert(format!("{name}."), json!({"TXT": texts}));
+        let mut zones: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+        let mut say = |name: &str, kind: &str, values: Value| {
+            let zone = zones.entry(zone_of(name).to_owned()).or_default();
+            let types = zone.entry(format!("{name}.")).or_insert(json!({}));
+            types[kind] = values;
+        };
+        for ((name, kind), values) in &stage.values {
+            say(name, kind, json!(values));
         }
         for (name, server) in &stage.around.told {
-            let zone = zones.entry(zone_of(name)).or_default();
             let text = format!("${{server.{server}.private_ipv4}}");
-            zone.insert(format!("{name}."), json!({"TXT": [text]}));
+            say(name, "TXT", json!([text]));
         }
         let mut sections = stage.around.sections();
         let servers = Value::Object(servers);
@@ -206,6 +209,22 @@ impl Site for Account {
             Ok(world)
         }
         .boxed()
+    }
+}
+
+/// What a record says, as cloud.json has it: the API has a part of it in members of their own, and
+/// leaves the last dot out.
+fn data(record: &Value, kind: &str) -> String {
+    let data = text(record, "data");
+    let number = |key: &str| record.get(key).map(Value::to_string).unwrap_or_default();
+    let (priority, flags) = (number("priority"), number("flags"));
+    let whole = format!("{}.", data.trim_end_matches('.'));
+    match kind {
+        "MX" => format!("{priority} {whole}"),
+        "SRV" => format!("{priority} {} {} {whole}", number("weight"), number("port")),
+        "CAA" => format!("{flags} {} {data}", text(record, "tag")),
+        "CNAME" | "NS" => whole,
+        _ => data,
     }
 }
 
@@ -301,12 +320,13 @@ impl Account {
                 name => format!("{name}.{zone}"),
             };
             let kind = text(&record, "type");
-            if !matches!(kind.as_str(), "SOA" | "NS") {
+            let is_by_itself = kind == "SOA" || kind == "NS" && name == zone;
+            if !is_by_itself {
                 records.push(Record {
                     id: id(&record),
                     name,
+                    data: data(&record, &kind),
                     kind,
-                    data: text(&record, "data"),
                 });
             }
         }

@@ -104,7 +104,7 @@ pub(super) fn terms(seed: u64) -> Terms {
         most_strangers: 1,
         routes: ROUTES,
         simulated: false,
-        has_texts: false,
+        has_values: false,
         has_surroundings: false,
         has_groups: true,
         has_backups: false,

@@ -84,7 +84,7 @@ pub(super) fn terms() -> Terms {
         most_strangers: 2,
         routes: ROUTES,
         simulated: true,
-        has_texts: false,
+        has_values: false,
         has_surroundings: false,
         has_groups: false,
         has_backups: false,
