@@ -13,6 +13,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use cloudbuilder::sandbox::Options;
 use cloudbuilder::state::{State, Store};
@@ -730,6 +731,46 @@ fn what_was_just_made_and_is_not_seen_at_once_is_brought_up_all_the_same() {
     let of_db = &cloud.the_droplet("db")["volume_ids"];
     assert_eq!(of_db.as_array().map(Vec::len), Some(1), "{of_db}");
     place.run("plan --detailed-exitcode").code(0);
+}
+
+/// While it is on its way nothing tells whose it is: that it is on no server yet says nothing.
+#[test]
+fn an_address_that_is_on_its_way_is_waited_for_and_not_made_twice() {
+    let configuration = r#"{
+  "version": 2,
+  "reserved_ips": {"web": {}},
+  "servers": {
+    "web": {
+      "region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64", "reserved_ip": "web"
+    }
+  }
+}
+"#;
+    let options = || Options {
+        action: Duration::from_millis(1500),
+        ..quick()
+    };
+    let addresses = |cloud: &Cloud| cloud.list("/v2/reserved_ips", "reserved_ips").len();
+    // Within a run, and by the next one.
+    for death in ["", "die=write:reserved_ip.web:2"] {
+        let (cloud, mut place) = begin_with(options(), configuration);
+        if death.is_empty() {
+            let path = "/v2/reserved_ips";
+            cloud.fault(
+                &json!({"kind": "do_then_drop", "method": "POST", "path": path, "count": 1}),
+            );
+        } else {
+            place.set("CLOUDBUILDER_PRACTICE", death);
+            place.run("apply -y --settle 0ms").code(137);
+            place.set("CLOUDBUILDER_PRACTICE", "");
+        }
+        place.run("apply -y --settle 0ms").code(0);
+        assert_eq!(addresses(&cloud), 1, "{death}");
+        place.run("plan --detailed-exitcode").code(0);
+        // It is ours, and goes.
+        place.run("destroy -y").code(0);
+        assert_eq!(addresses(&cloud), 0, "{death}");
+    }
 }
 
 #[test]

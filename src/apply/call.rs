@@ -17,6 +17,7 @@ use super::Options;
 use super::outcome::{asked_for, missing};
 use super::probing;
 use super::resolve::{nothing_there, resolve, value_of};
+use super::search::is_coming;
 
 /// Whether nothing new shall be sent: the user wants to stop, or nothing can be saved.
 #[derive(Clone, Debug, Default)]
@@ -406,7 +407,8 @@ impl Call {
                 match write.create(kind, attributes, self.mark_on()).await {
                     Err(error) if error.class == Class::Exists => {
                         let found = write.find(kind, &[attributes], mark).await;
-                        let found = found.ok().into_iter().flatten().flatten().next();
+                        let mut found = found.ok().into_iter().flatten().flatten();
+                        let found = found.find(|found| !is_coming(found, attributes));
                         // With our mark, it was made by a request of ours whose answer was lost.
                         let found =
                             found.map(|found| match found.owners.iter().any(|by| by == mark) {

@@ -447,11 +447,16 @@ impl<'a> Ledger<'a> {
                 Choice::Unclear(ids) => {
                     next.push((lost.step, Next::Fail(two_or_more(&lost.intent, &ids))));
                 }
-                Choice::Nothing if lost.search.saw_nothing(began) => {
+                // What never comes is no reason to wait for ever.
+                Choice::Coming if !lost.search.is_overdue(self.options.busy_deadline) => {
+                    lost.search.missed();
+                    self.lost.push(lost);
+                }
+                Choice::Nothing | Choice::Coming if lost.search.saw_nothing(began) => {
                     entries.push(outcome(Change::Nothing));
                     next.push((lost.step, self.once_more(&lost)));
                 }
-                Choice::Nothing => self.lost.push(lost),
+                Choice::Nothing | Choice::Coming => self.lost.push(lost),
             }
         }
         self.write_down(entries, next);

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::model::{Attributes, Observed};
+use crate::model::{Attributes, Observed, Readiness};
 use crate::provider::{Error, Readers};
 use crate::resource::{OnChange, kind};
 use crate::state::{Intent, State};
@@ -174,6 +174,20 @@ pub(super) enum Choice {
     One(Box<Observed>),
     /// One of these, and nothing tells which: their ids.
     Unclear(Vec<String>),
+    /// Something is on its way, and does not tell yet whether it is this.
+    Coming,
+}
+
+/// Whether something is on its way and does not tell yet what it comes to be attached to. Where that
+/// is what tells one from another, it may be what was asked for.
+pub(super) fn is_coming(found: &Observed, wanted: &Attributes) -> bool {
+    let by = kind(found.kind).and_then(|(_, kind)| kind.attached_by);
+    by.is_some_and(|by| {
+        let names = |attributes: &Attributes| attributes.get(by).is_some_and(|to| !to.is_null());
+        matches!(found.readiness, Readiness::Pending(_))
+            && names(wanted)
+            && !names(&found.attributes)
+    })
 }
 
 /// Chooses what an intent made. Mark and natural key decide, of what `is_markable`; of the rest the
@@ -203,7 +217,12 @@ pub(super) fn choose(
         return oldest(marked);
     }
     if !is_markable {
-        return oldest(unmarked);
+        let (coming, there): (Vec<_>, Vec<_>) =
+            (unmarked.into_iter()).partition(|found| is_coming(found, &intent.attributes));
+        return match there.is_empty() && !coming.is_empty() {
+            true => Choice::Coming,
+            false => oldest(there),
+        };
     }
     // Where marks can be put on, what has none was made by somebody else.
     let plausible = unmarked.into_iter().filter(|found| {
@@ -241,7 +260,7 @@ fn is_new(created: Option<Timestamp>, sent_at: Option<Timestamp>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Address, Readiness};
+    use crate::model::Address;
     use crate::state::Effect;
 
     const OURS: &str = "8a1e5f3c";
@@ -288,6 +307,7 @@ mod tests {
             Choice::Nothing => Err(Vec::new()),
             Choice::One(found) => Ok(found.id),
             Choice::Unclear(ids) => Err(ids),
+            Choice::Coming => Err(vec!["coming".to_owned()]),
         }
     }
 

@@ -179,7 +179,7 @@ fn write_down(
 struct Look {
     entries: Vec<Entry>,
     stopped: Option<Unsettled>,
-    /// Whether a change was seen to be under way.
+    /// Whether something was seen to be under way that may be one of them.
     under_way: bool,
 }
 
@@ -227,6 +227,7 @@ async fn look_once(readers: &Readers, state: &State) -> Look {
         let taken = taken(state, intent);
         match choose(found, intent, is_markable(intent), &state.lineage, taken) {
             Choice::Nothing => {}
+            Choice::Coming => under_way = true,
             Choice::One(found) => {
                 // It was not there when it was planned, so it is ours. Should a key or a zone be
                 // somebody else's all the same, `destroy` leaves what others use or filled.

@@ -129,7 +129,7 @@ impl adapter::Adapter<ReadClient> for Adapter {
         .boxed()
     }
 
-    /// By the Droplet: it has one at most.
+    /// By the Droplet: it has one at most. One that is on its way is on none, and may come to any.
     fn find<'a>(
         &'a self,
         client: &'a ReadClient,
@@ -140,9 +140,9 @@ impl adapter::Adapter<ReadClient> for Adapter {
             let all = all(client).await?;
             let on = |attributes: &&Attributes| {
                 let server = text(attributes, SERVER);
-                let on_it = all.iter().filter(|address| {
-                    let is = address.text(SERVER);
-                    is.is_some() && is == server
+                let on_it = all.iter().filter(|address| match address.text(SERVER) {
+                    None => address.readiness != Readiness::Ready && server.is_some(),
+                    is => is == server,
                 });
                 on_it.cloned().collect()
             };
