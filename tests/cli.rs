@@ -512,6 +512,14 @@ mod documents {
             .says("digital_ocean_api_kee");
         assert_eq!(cloud.requests(), Vec::<String>::new());
         assert!(!place.path(".cloudbuilder").exists());
+        // What refers to nothing is told with what is wrong with the other file.
+        let web = r#"{"region": "nyc3", "size": "s-1vcpu-1gb", "image": "debian-13-x64",
+            "files": [{"path": "/etc/db", "content": "${server.db.public_ipv4}"}]}"#;
+        let cloud_json = format!("{{\"version\": 2, \"servers\": {{\"web\": {web}}}}}");
+        place.write("cloud.json", cloud_json);
+        let ran = place.run("validate").code(1);
+        ran.says("server.web refers to server.db")
+            .says("digital_ocean_api_kee");
     }
 }
 

@@ -80,6 +80,23 @@ pub fn declare(cloud: &Cloud, setting: &Setting<'_>) -> Declared {
     declaration.out
 }
 
+/// What is wrong with what texts of cloud.json take from other resources, as far as cloud.json alone
+/// tells: what [`declare`] says of it too. A server that has expired counts as one that is there,
+/// because only a state tells whether it is kept.
+#[must_use]
+pub fn check_references(cloud: &Cloud, public_keys: &PublicKeys) -> Vec<Diagnostic> {
+    let setting = Setting {
+        public_keys,
+        zones: &Zones::new(),
+        recorded: &BTreeMap::new(),
+        gone: &BTreeSet::new(),
+        accounts: &AccountViews::new(),
+        seen: None,
+        now: Timestamp::MIN,
+    };
+    references::check(&declare(cloud, &setting).desired)
+}
+
 /// The servers and what they are in, which can be told before the zones are known. What should be known
 /// about them is left to [`declare`].
 #[must_use]

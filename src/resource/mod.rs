@@ -30,7 +30,9 @@ pub mod ssh_key;
 pub mod volume;
 pub mod vpc;
 
-pub use declare::{Declared, Setting, Zones, declare, declare_servers, not_applied_yet};
+pub use declare::{
+    Declared, Setting, Zones, check_references, declare, declare_servers, not_applied_yet,
+};
 pub use facts::{Facts, is_renewed};
 pub use readdress::readdress;
 
