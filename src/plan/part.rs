@@ -413,14 +413,10 @@ impl Decision<'_> {
     }
 }
 
-/// How many addresses a note lists before it only counts.
-const NAMED: usize = 5;
-
+/// All of them: what is left out, and nobody named, is not to be guessed.
 fn listed(addresses: &[String]) -> String {
-    let (named, more) = addresses.split_at(addresses.len().min(NAMED));
-    match (more.len(), named.split_last()) {
-        (0, Some((last, []))) => last.clone(),
-        (0, Some((last, others))) => format!("{} and {last}", others.join(", ")),
-        (more, _) => format!("{} and {more} more", named.join(", ")),
+    match addresses.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => addresses.concat(),
     }
 }

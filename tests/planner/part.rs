@@ -159,6 +159,18 @@ fn what_depends_on_what_is_excluded_stays_out_too() {
 }
 
 #[test]
+fn all_that_depends_on_what_is_excluded_is_named() {
+    let names = ["a.acme.com", "b.acme.com", "c.acme.com", "d.acme.com"];
+    let plan = World::new(&servers(&[("a", &names)])).without("server.a");
+    let note = "note: record.a.acme.com/A, record.a.acme.com/AAAA, record.b.acme.com/A, \
+                record.b.acme.com/AAAA, record.c.acme.com/A, record.c.acme.com/AAAA, \
+                record.d.acme.com/A and record.d.acme.com/AAAA are left out with server.a, which they \
+                depend on";
+    let text = plan.text();
+    assert!(text.lines().any(|line| line.trim() == note), "{text}");
+}
+
+#[test]
 fn what_is_wrong_with_the_rest_does_not_stop_a_part() {
     let mut world = World::new(&servers(&[("a", &["a.acme.com"]), ("b", &["b.acme.com"])]));
     world.add_record("b.acme.com", "CNAME", "elsewhere.example");
