@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::model::Address;
 use crate::plan::{self, Action, Input, Reason, Verb};
 use crate::provider::OnPause;
 use crate::refresh::{self, Wanted};
@@ -87,9 +88,14 @@ async fn drift(
         part: &plan::Part::default(),
         replace: &[],
     };
+    let unnamed = plan::unnamed(&input);
+    let listed: BTreeSet<&Address> = unnamed.iter().map(|one| &one.address).collect();
     // Whatever stands against a plan is no drift; `plan` says what it is.
-    let to_do = plan::plan(&input).ok();
-    let to_do = to_do.map(|plan| plan.actions.iter().filter(|action| is_ours(action)).count());
+    let to_do = plan::plan(&input).ok().map(|plan| {
+        let to_do = plan.actions.iter();
+        let to_do = to_do.filter(|action| !listed.contains(&action.address));
+        to_do.filter(|action| is_ours(action)).count()
+    });
     let cloud = name_of_cloud(deployment, &found.accounts);
     let header = Header {
         command: "drift",
@@ -99,8 +105,15 @@ async fn drift(
         elapsed: began.elapsed(),
     };
     let counts = (state.resources.len(), to_do);
-    terminal.print(&drift_text(&drift, counts, header, terminal.color_out))?;
-    Ok(match drift.is_empty() || !args.detailed_exitcode {
+    terminal.print(&drift_text(
+        &drift,
+        &unnamed,
+        counts,
+        header,
+        terminal.color_out,
+    ))?;
+    let has_none = drift.is_empty() && unnamed.is_empty();
+    Ok(match has_none || !args.detailed_exitcode {
         true => Success::Done,
         false => Success::Changes,
     })

@@ -11,6 +11,7 @@ mod evicted;
 mod protection;
 
 use evicted::evicted;
+pub(super) use evicted::evicted_address;
 use protection::{
     is_protected, is_to_be_protected, leads_nowhere, not_copied, protected, protected_from_another,
     protected_from_loss, remembered,

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value as Json;
 
 use crate::model::{Address, Attributes, Observed, Recorded, Value};
-use crate::resource::{Kind, OnChange, kind};
+use crate::resource::{Evicted, Facts, KINDS, Kind, OnChange, kind};
 
+use super::decide::evicted_address;
 use super::{Absence, Change};
 
 /// Something that is not as it was last applied.
@@ -49,6 +50,47 @@ impl Drift {
         });
         words.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Something that is where nothing is to be that cloud.json does not name. No state has it, so that
+/// nobody knows since when it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unnamed {
+    /// How a plan calls it, which deletes it.
+    pub address: Address,
+    /// The kind it is listed under.
+    pub kind: &'static str,
+    /// What people call it.
+    pub label: String,
+    /// What it is, and why it does not stay, in words.
+    pub words: String,
+}
+
+/// All of it. Where a place was not applied yet nothing of it is: what is there belongs to what
+/// cloud.json asks for.
+pub(super) fn unnamed(facts: &Facts<'_>) -> Vec<Unnamed> {
+    // What stays is for the plan to say.
+    let mut notes = Vec::new();
+    let mut unnamed = Vec::new();
+    for kind in KINDS {
+        for Evicted { at, from, why, .. } in (kind.evicts)(facts, &mut notes) {
+            let seen = facts.observed.get(at);
+            let Some(seen) = seen.filter(|_| facts.recorded.contains_key(&from)) else {
+                continue;
+            };
+            let address = evicted_address(kind, seen);
+            let attributes = seen.attributes.as_known();
+            let words = [(kind.removed)(&attributes), why];
+            let words = words.into_iter().filter(|words| !words.is_empty());
+            unnamed.push(Unnamed {
+                kind: kind.name,
+                label: (kind.label)(address.name(), &attributes),
+                address,
+                words: words.collect::<Vec<_>>().join(" · "),
+            });
+        }
+    }
+    unnamed
 }
 
 /// All that differs, in the order of the addresses.

@@ -39,7 +39,7 @@ use drain::Drains;
 
 pub use adopt::{Adoption, adopt};
 pub use checksum::{Checksum, Moved, Origin, ParseChecksumError};
-pub use drift::{Drift, Drifted, drift};
+pub use drift::{Drift, Drifted, Unnamed, drift};
 pub use estimate::{Estimate, Means, estimate};
 pub use orphans::{Mark, Orphan, Orphans, orphans};
 pub use part::{Part, Pattern};
@@ -193,6 +193,22 @@ fn plan_as_recorded(input: &Input<'_>, mut renamed: Vec<Renamed>) -> Result<Plan
         left_out: changes_left_out,
         checksum: None,
     })
+}
+
+/// What is where nothing is to be that cloud.json does not name, whatever stands against a plan that
+/// deletes it.
+#[must_use]
+pub fn unnamed(input: &Input<'_>) -> Vec<Unnamed> {
+    let index = Index::of(input);
+    let (bindings, _) = bind::bind(input, &index);
+    let none = HashSet::new();
+    let (unwanted, _) = unmet_conditions(input, &index, &bindings, &none);
+    let sorted = Sorted {
+        unwanted: &unwanted,
+        replaced: &none,
+        left_out: &none,
+    };
+    drift::unnamed(&facts(input, &index, &bindings, sorted))
 }
 
 /// What of the wanted can be recognised in the account without changing anything, as the steps

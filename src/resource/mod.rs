@@ -299,6 +299,8 @@ impl Price {
 pub struct Evicted {
     /// Its place in [`Facts::observed`].
     pub at: usize,
+    /// The address of what it is in, which is to hold nothing that nobody named.
+    pub from: Address,
     /// Why, in words.
     pub why: String,
     /// What is lost with it.

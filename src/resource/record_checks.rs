@@ -345,6 +345,7 @@ pub(super) fn evicted(facts: &Facts<'_>, notes: &mut Vec<Diagnostic>) -> Vec<Evi
             ),
             Fate::Goes => evicted.push(Evicted {
                 at,
+                from: domain::address(zone),
                 why: format!("not in cloud.json, and {zone} is exclusive"),
                 loses: "what it says",
             }),

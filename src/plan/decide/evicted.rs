@@ -1,8 +1,8 @@
 //! What no state has, and goes all the same.
 
-use crate::model::{Address, Diagnostic};
+use crate::model::{Address, Diagnostic, Observed};
 use crate::plan::{Action, Reason, Verb};
-use crate::resource::{Evicted, Facts, KINDS};
+use crate::resource::{Evicted, Facts, KINDS, Kind};
 
 use super::Decision;
 
@@ -10,15 +10,13 @@ use super::Decision;
 pub(super) fn evicted<'a>(facts: &Facts<'a>, notes: &mut Vec<Diagnostic>) -> Vec<Decision<'a>> {
     let mut decisions = Vec::new();
     for (rank, kind) in KINDS.iter().copied().enumerate() {
-        for Evicted { at, why, loses } in (kind.evicts)(facts, notes) {
+        for Evicted { at, why, loses, .. } in (kind.evicts)(facts, notes) {
             let Some(seen) = facts.observed.get(at) else {
                 continue;
             };
-            let name = (kind.name_of)(&seen.attributes).unwrap_or_default();
             decisions.push(Decision {
                 action: Action {
-                    // No state has it, and several may have one name.
-                    address: Address::new(kind.name, &format!("{name}#{}", seen.id)),
+                    address: evicted_address(kind, seen),
                     account: seen.account.to_string(),
                     verb: Verb::Delete,
                     reason: Reason::Evicted(why),
@@ -46,4 +44,10 @@ pub(super) fn evicted<'a>(facts: &Facts<'a>, notes: &mut Vec<Diagnostic>) -> Vec
         }
     }
     decisions
+}
+
+/// How a plan calls it: no state has it, and several may have one name.
+pub(in crate::plan) fn evicted_address(kind: &Kind, seen: &Observed) -> Address {
+    let name = (kind.name_of)(&seen.attributes).unwrap_or_default();
+    Address::new(kind.name, &format!("{name}#{}", seen.id))
 }
