@@ -328,8 +328,9 @@ impl<'a> Declaration<'a> {
             attributes.insert(server::TAGS, Json::from(lower).into());
             places.extend(tags.first().map(|tag| (server::TAGS, tag.place.clone())));
         }
-        if wanted.grow_disk.as_ref().is_some_and(|grow| grow.value) {
+        if let Some(grow) = wanted.grow_disk.as_ref().filter(|grow| grow.value) {
             attributes.insert(server::DISK, server::GROW.into());
+            places.insert(server::DISK, grow.place.clone());
         }
         if wanted
             .lifecycle

@@ -106,6 +106,8 @@ pub const IGNORE: &str = "ignore";
 pub const FORGOTTEN_AT: &str = "forgotten_at";
 /// How large its disk is, in GB.
 pub const DISK_GB: &str = "disk_gb";
+/// How large it could be with the size that it has, in GB, where it is smaller.
+pub const DISK_OFFERED_GB: &str = "disk_offered_gb";
 /// Its addresses, in the form cloud.json has them.
 pub const NETWORKS: &str = "networks";
 
@@ -203,6 +205,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(IGNORE, "ignored keys", OnChange::Ours),
     attribute(FORGOTTEN_AT, "time", OnChange::Ours),
     attribute(DISK_GB, "disk's size", OnChange::Seen),
+    attribute(DISK_OFFERED_GB, "size's disk", OnChange::Seen),
     attribute(IPV6, "IPv6", OnChange::CreateOnly),
     attribute(SSH_KEY, "SSH key", OnChange::CreateOnly),
     attribute(FURTHER_KEYS, "further SSH keys", OnChange::CreateOnly),

@@ -251,6 +251,8 @@ pub(super) struct Slug {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct DropletSize {
+    /// In GB.
+    pub(super) disk: Option<u64>,
     pub(super) price_monthly: Option<f64>,
 }
 

@@ -4,7 +4,9 @@ use serde_json::Value as Json;
 
 use crate::model::{Catalog, Desired, Diagnostic, Observed, Readiness};
 use crate::resource::Facts;
-use crate::resource::server::{DISK_GB, KIND, OFF, POWER, REGION, SIZE};
+use crate::resource::server::{
+    DISK, DISK_GB, DISK_OFFERED_GB, GROW, KIND, LOCKED, OFF, POWER, REGION, SIZE,
+};
 
 use super::{error, near, unknown, usable_sizes};
 
@@ -32,6 +34,7 @@ pub(super) fn check(
 /// What should be known of servers that exist.
 pub(super) fn note(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     note_off(facts, found);
+    note_disk_left(facts, found);
     note_halfway(facts, found);
 }
 
@@ -105,6 +108,42 @@ fn check_resize(
             .hint(cheapest.map_or(all.to_owned(), |cheapest| {
                 format!("the cheapest that fits is `{}`; {all}", cheapest.slug)
             })),
+        );
+    }
+}
+
+/// A disk grows while the size changes and at no other time: a server is refused the size that it has
+/// already.
+fn note_disk_left(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
+    let asking = facts.planned().filter(|desired| {
+        let ignores_size = KIND.ignores(|name| desired.known(name), SIZE);
+        desired.address.kind() == KIND.name && desired.text(DISK) == Some(GROW) && !ignores_size
+    });
+    for desired in asking {
+        let Some(server) = facts.kept(&desired.address) else {
+            continue;
+        };
+        let gb = |name: &str| server.attributes.get(name).and_then(Json::as_u64);
+        let (Some(disk), Some(offered)) = (gb(DISK_GB), gb(DISK_OFFERED_GB)) else {
+            continue;
+        };
+        let size = desired.text(SIZE).unwrap_or_default();
+        let is_changing = server.attributes.contains_key(LOCKED);
+        if disk >= offered || server.text(SIZE) != Some(size) || is_changing {
+            continue;
+        }
+        let name = desired.address.name();
+        found.push(
+            Diagnostic::note(format!("the disk of server {name} does not grow now"))
+                .detail(format!(
+                    "it has {disk} GB, and {size} offers {offered} GB; it grows only while the \
+                     size changes"
+                ))
+                .hint(format!(
+                    "write another size with a disk of {disk} GB or more and \"disk\": \"keep\", \
+                     apply, then write {size} and \"grow\" again; each stops the server for a while"
+                ))
+                .at(desired.place_of(DISK)),
         );
     }
 }

@@ -7,9 +7,9 @@ use serde_json::{Value as Json, json};
 
 use crate::model::{Attributes, Money, Observed, Readiness};
 use crate::resource::server::{
-    BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, ID, IMAGE, IPV4_ADDRESS, IPV6, IPV6_ADDRESS, KIND,
-    LOCKED, MADE_FROM, MONITORING, NAME, NETWORKS, OFF, ON, POWER, PRIVATE_IPV4, REGION, SIZE,
-    TAGS, VPC, private_ipv4,
+    BACKUPS, DAILY_BACKUPS_PERCENT, DISK_GB, DISK_OFFERED_GB, ID, IMAGE, IPV4_ADDRESS, IPV6,
+    IPV6_ADDRESS, KIND, LOCKED, MADE_FROM, MONITORING, NAME, NETWORKS, OFF, ON, POWER,
+    PRIVATE_IPV4, REGION, SIZE, TAGS, VPC, private_ipv4,
 };
 
 use super::super::wire::{Droplet, NetworkV4, NetworkV6};
@@ -55,6 +55,11 @@ pub(in super::super) fn from_wire(droplet: Droplet) -> Observed {
     }
     if let Some(disk) = droplet.disk {
         attributes.insert(DISK_GB.to_owned(), disk.into());
+        // Section 3 of the API's notes: they differ after a resize without the disk.
+        let offered = droplet.size.as_ref().and_then(|size| size.disk);
+        if let Some(offered) = offered.filter(|offered| *offered > disk) {
+            attributes.insert(DISK_OFFERED_GB.to_owned(), offered.into());
+        }
     }
     // Private images have no slug, and those that were withdrawn none any more.
     if let Some(image) = droplet.image {
