@@ -29,11 +29,12 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         existing::check(facts, account, catalog, found);
         rebuilt::check(facts, account, catalog, found);
         // What goes first makes room for what comes.
-        let goes_first = |desired: &&&Desired| {
+        let goes_first = |desired: &&Desired| {
             facts.bound(&desired.address).is_some() && desired.text(REPLACE) == Some(DESTROY_FIRST)
         };
-        let more = new.len() - new.iter().filter(goes_first).count();
-        check_limit(facts, (account, view), catalog, more, found);
+        let mut more = new.clone();
+        more.retain(|desired| !goes_first(desired));
+        check_limit(facts, (account, view), catalog, &more, found);
         note_sandbox_only(&new, catalog, found);
     }
 }
@@ -256,7 +257,7 @@ fn check_limit(
     facts: &Facts<'_>,
     (account, view): (&str, &AccountView),
     catalog: &Catalog,
-    new: usize,
+    new: &[&Desired],
     found: &mut Vec<Diagnostic>,
 ) {
     let Some(limit) = catalog.server_limit else {
@@ -265,17 +266,36 @@ fn check_limit(
     let left_out = view.left_out.get(KIND.name).copied().unwrap_or_default();
     let servers = facts.of_kind(KIND.name);
     let existing = servers.filter(|server| *server.account == *account).count() as u64 + left_out;
-    if new > 0 && existing + new as u64 > limit {
-        let account = match facts.accounts.len() {
-            0 | 1 => "the account".to_owned(),
-            _ => format!("the account `{account}`"),
-        };
-        found.push(
-            Diagnostic::error(format!("{account} may have {limit} servers"))
-                .detail(format!("it has {existing}, and this plan would add {new}"))
-                .hint("ask the provider for a higher limit, or delete servers first"),
-        );
+    let count = new.len() as u64;
+    if count == 0 || existing + count <= limit {
+        return;
     }
+    let account = match facts.accounts.len() {
+        0 | 1 => "the account".to_owned(),
+        _ => format!("the account `{account}`"),
+    };
+    // Those are there twice until the old one goes.
+    let twice: Vec<&str> = new
+        .iter()
+        .filter(|desired| facts.bound(&desired.address).is_some())
+        .map(|desired| desired.address.name())
+        .collect();
+    let would_do = existing + count - twice.len() as u64 <= limit;
+    let others = "ask the provider for a higher limit, or delete servers first";
+    let hint = match would_do {
+        true => format!(
+            "write \"replace\": \"destroy-first\" for {}, which is an outage; or {others}",
+            twice.join(", ")
+        ),
+        false => others.to_owned(),
+    };
+    found.push(
+        Diagnostic::error(format!("{account} may have {limit} servers"))
+            .detail(format!(
+                "it has {existing}, and this plan would add {count}"
+            ))
+            .hint(hint),
+    );
 }
 
 /// The sandbox knows slugs that are long withdrawn; nobody should take that for the real thing.

@@ -27,6 +27,27 @@ fn another_image_takes_another_server() {
 }
 
 #[test]
+fn where_there_is_no_room_for_two_the_old_one_can_go_first() {
+    let two = &[WEB[0], ("db", &[])];
+    let hint = |limit, asked: &str| {
+        let mut world = World::made(&servers(two)).asking_for(asked);
+        world.server_limit = limit;
+        let problems = world.plan().unwrap_err();
+        assert_eq!(problems.len(), 1, "{}", world.text());
+        problems[0].hint.clone().unwrap()
+    };
+    let others = "ask the provider for a higher limit, or delete servers first";
+    let newer = servers(two).replace("deb", "newer");
+    let way_out = format!(
+        "write \"replace\": \"destroy-first\" for web, db, which is an outage; or {others}"
+    );
+    assert_eq!(hint(3, &newer), way_out);
+    // One that is new finds no room either way.
+    let three = servers(&[WEB[0], ("db", &[]), ("more", &[])]).replace("deb", "newer");
+    assert_eq!(hint(2, &three), others);
+}
+
+#[test]
 fn another_region_takes_another_server_and_the_name_goes_that_has_nothing_to_lead_to() {
     World::made(&servers(WEB))
         .asking_for(&servers(WEB).replace("new1", "old1"))
