@@ -521,6 +521,18 @@ mod documents {
         ran.says("server.web refers to server.db")
             .says("digital_ocean_api_kee");
     }
+
+    #[test]
+    fn import_without_a_word_says_what_to_type() {
+        let (cloud, place) = begin();
+        let ran = place
+            .run("import")
+            .one_error("`import` has to be told what to take over");
+        ran.says("cloudbuilder import server.NAME ID")
+            .says("import --all");
+        place.run("import server.web1").code(1).says("<ID>");
+        assert_eq!(cloud.requests(), Vec::<String>::new());
+    }
 }
 
 mod completions {

@@ -187,7 +187,7 @@ pub(super) struct DriftArgs {
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
     /// What cloud.json calls it, such as server.web1
-    #[arg(required_unless_present_any = ["all", "from_tfstate"], requires = "id")]
+    #[arg(requires = "id")]
     pub(super) address: Option<String>,
     /// The provider's id for it; of a domain its name
     pub(super) id: Option<String>,

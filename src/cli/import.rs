@@ -30,6 +30,9 @@ pub(super) async fn run(
     terminal: Terminal,
     signals: &mut Signals,
 ) -> Result<Success, Failure> {
+    if args.address.is_none() && !args.all && args.from_tfstate.is_none() {
+        return Err(nothing_named());
+    }
     let deployment = signals
         .unless_interrupted(Deployment::open(global, terminal))
         .await?;
@@ -43,6 +46,16 @@ pub(super) async fn run(
     };
     deployment.close().await;
     result
+}
+
+fn nothing_named() -> Failure {
+    Failure::error("`import` has to be told what to take over")
+        .hint(
+            "type `cloudbuilder import server.NAME ID` for one thing, with the provider's id of it, \
+             or `cloudbuilder import --all` for all that the account holds; \
+             `cloudbuilder orphans` shows ids",
+        )
+        .into()
 }
 
 /// A whole cloud.json is no overlay.
