@@ -387,6 +387,7 @@ fn ssh_is_called_with_the_address() {
     for (line, expected) in [
         ("ssh web1", "<-l><root><192.0.2.1>"),
         ("ssh www.acme.com", "<-l><root><192.0.2.1>"),
+        ("ssh server.web1", "<-l><root><192.0.2.1>"),
         ("ssh -6 web1", "<-l><root><2001:db8::1>"),
         ("ssh six", "<-l><root><2001:db8::6>"),
         // A name of its own wins over one that leads elsewhere.

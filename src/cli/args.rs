@@ -332,7 +332,7 @@ pub(super) struct SshArgs {
     /// Connect to its IPv6 address
     #[arg(short = '6', long = "ipv6")]
     pub(super) ipv6: bool,
-    /// The server's name, or a DNS name that leads to it
+    /// The server's name, what plans call it (server.web1), or a DNS name that leads to it
     #[arg(value_name = "NAME")]
     pub(super) name: String,
     /// What to run there; after `--`, options of ssh may come first

@@ -30,6 +30,9 @@ pub(super) fn run(global: &Global, args: &SshArgs, terminal: Terminal) -> Result
     let leads_to = |host: &&Host<'_>| host.aliases.contains(args.name.as_str());
     let host = hosts.iter().find(named);
     let host = host.or_else(|| hosts.iter().find(leads_to));
+    // What plans call it. A server may have such a name, which comes first.
+    let called = |host: &&Host<'_>| host.recorded.address.to_string() == args.name;
+    let host = host.or_else(|| hosts.iter().find(called));
     let host = host.ok_or_else(|| not_recorded(&args.name, &hosts))?;
     let address = match args.ipv6 {
         true => host.ipv6.map(IpAddr::V6),
