@@ -129,6 +129,8 @@ pub(crate) async fn carry_out(
     };
     let options = Options {
         first_look: account.provider.first_look,
+        // Nobody here remembers where a name led.
+        longest_drain: Duration::from_millis(100),
         ..Options::default()
     };
     let (_keep, mut interrupts) = tokio::sync::mpsc::unbounded_channel();
