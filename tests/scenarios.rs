@@ -185,6 +185,7 @@ scenarios! {
     server_deleted_outside,
     server_failed_by_quota,
     server_imported,
+    server_leaves_cut_off,
     server_renamed,
     servers_of_a_range,
     servers_of_a_range_in_an_environment,

@@ -26,6 +26,8 @@ pub(super) struct Drain {
     pub(super) seconds: u64,
     /// When that is over, if an earlier run has led the names elsewhere.
     pub(super) until: Option<Timestamp>,
+    /// Whether something leads there still that is to lead elsewhere.
+    pub(super) is_led_to: bool,
 }
 
 /// For how long others remember what leads to each address that another resource has taken the place
@@ -108,22 +110,31 @@ impl<'i, 'a> Drains<'i, 'a> {
         let told = kind
             .forgotten_at
             .and_then(|name| aside?.text(name)?.parse::<Timestamp>().ok());
+        let now_on = self.seconds.get(had).map(|&seconds| Drain {
+            seconds,
+            until: None,
+            is_led_to: true,
+        });
         let Some(until) = told else {
-            let seconds = *self.seconds.get(had)?;
-            return Some(Drain {
-                seconds,
-                until: None,
-            });
+            return now_on;
         };
+        // Of what was set aside it is known already; names that led there lead to what it made way for.
+        let now_on = now_on.filter(|_| aside.is_some_and(|one| one.address == *had));
         // It was written down by that clock.
         let view = self.input.accounts.get(account);
         let now = view.and_then(|view| view.clock).unwrap_or(self.input.now);
         let left = until.duration_since(now);
         let seconds = u64::try_from(left.as_secs()).unwrap_or(0);
-        (left > SignedDuration::ZERO).then_some(Drain {
+        let told = (left > SignedDuration::ZERO).then_some(Drain {
             seconds: seconds.clamp(1, LONGEST),
             until: Some(until),
-        })
+            is_led_to: now_on.is_some(),
+        });
+        // Of several names some may have been led elsewhere.
+        match (told, now_on) {
+            (Some(told), Some(now_on)) if now_on.seconds > told.seconds => Some(now_on),
+            (told, now_on) => told.or(now_on),
+        }
     }
 }
 
@@ -133,12 +144,4 @@ fn remembered_for(seen: &Observed) -> Option<u64> {
     let seconds = seen.attributes.get(kind.remembered_for?);
     let seconds = seconds.and_then(Json::as_u64);
     Some(seconds.unwrap_or(UNTOLD).min(LONGEST))
-}
-
-/// Whether the state says already when something is forgotten.
-pub(super) fn is_told(kind: &Kind, aside: &Recorded) -> bool {
-    let told = kind
-        .forgotten_at
-        .and_then(|name| aside.attributes.get(name));
-    told.is_some_and(Json::is_string)
 }

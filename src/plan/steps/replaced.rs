@@ -2,19 +2,18 @@
 
 use crate::model::{Address, Attributes};
 use crate::plan::decide::Decision;
-use crate::plan::drain::{self, Drain};
+use crate::plan::drain::Drain;
 use crate::plan::{Input, Op, Step, Verb, words};
 use crate::resource::{Kind, OnChange, kind};
 
 use super::{Draft, Part, plain, snapshot, texts_before};
 
-/// The draft of what a later run deletes, if the state does not know yet when that may be.
+/// The draft of what a later run deletes, unless the state knows already when that may be.
 pub(super) fn stays<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
     let address = &decision.action.address;
     let recorded = input.recorded.get(address)?;
     let drain = decision.drain?;
-    let is_told = drain::is_told(decision.kind, recorded);
-    (!is_told).then(|| {
+    drain.is_led_to.then(|| {
         let id = recorded.id.clone();
         draining(decision, address.clone(), id, drain)
     })
