@@ -180,6 +180,7 @@ scenarios! {
     reserved_ip,
     reserved_ip_cut_off,
     reserved_ip_refused,
+    reserved_ip_serves_on,
     saved_plan,
     sectioned_form,
     server_deleted_outside,
