@@ -11,6 +11,7 @@ use crate::resource::{Kind, kind};
 use crate::state::{Change, Entry, Intent, Progress, State};
 
 use super::call::{Answer, Call, Part};
+use super::led_away::LedAway;
 use super::meaning::{Lost, Meaning, Next, too_late};
 use super::outcome::now;
 use super::schedule::{Groups, Schedule};
@@ -41,6 +42,8 @@ pub(super) struct Ledger<'a> {
     lost: Vec<Lost>,
     /// Steps that are done at some time, and nothing else has to happen for it.
     draining: Vec<(Instant, usize, String)>,
+    /// What serves on and is led away from.
+    led_away: LedAway,
     /// Why nothing can be added to the journal any more.
     broken: Option<Diagnostic>,
     /// What would have gone on, had it been durable.
@@ -90,6 +93,7 @@ impl<'a> Ledger<'a> {
             waiting: Vec::new(),
             lost: Vec::new(),
             draining: Vec::new(),
+            led_away: LedAway::of(&plan.steps),
             broken: None,
             held: Vec::new(),
             attempts: HashMap::new(),
@@ -149,6 +153,7 @@ impl<'a> Ledger<'a> {
         let resources = &self.state.resources;
         let known = parts.filter_map(|part| part.beforehand(resources));
         intents.extend(known.map(|known| Entry::Change(Change::Put(known))));
+        let intents = self.with_led_away(intents);
         if let Err(problem) = self.surroundings.append(&intents) {
             self.broken = Some(problem);
             for part in calls.iter().flat_map(|call| &call.parts) {
@@ -336,6 +341,7 @@ impl<'a> Ledger<'a> {
             self.progress.done += finished;
             entries.push(Entry::Progress(self.progress));
         }
+        let entries = self.with_led_away(entries);
         let saved = match (&self.broken, entries.is_empty()) {
             (None, false) => self.surroundings.append(&entries),
             _ => Ok(()),
@@ -355,6 +361,18 @@ impl<'a> Ledger<'a> {
                 (_, next) => self.go_on(step, next),
             }
         }
+    }
+
+    /// These, and first of all what they mean for what they lead something away from.
+    fn with_led_away(&self, entries: Vec<Entry>) -> Vec<Entry> {
+        let led = self.led_away.by(&entries, self.options.settle);
+        let told = led.into_iter().filter_map(|(from, (seconds, within))| {
+            let recorded = self.state.resources.get(from)?;
+            let meaning = self.meaning(&recorded.account);
+            meaning.led_away(from, seconds, within)
+        });
+        let told: Vec<Entry> = told.collect();
+        told.into_iter().chain(entries).collect()
     }
 
     fn go_on(&mut self, step: usize, next: Next) {

@@ -222,21 +222,56 @@ impl Meaning<'_> {
         };
         let longest = self.options.longest_drain;
         let time = Duration::from_secs(*seconds).min(longest);
-        let until = until.unwrap_or_else(|| self.now.saturating_add(time).unwrap_or(self.now));
-        // Clocks of providers tell whole seconds.
-        let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
-        let name = kind(address.kind()).and_then(|(_, kind)| kind.forgotten_at);
-        let recorded = self.state.resources.get(address).zip(name);
-        let entry = recorded.map(|(recorded, name)| {
-            let mut told = recorded.clone();
-            told.attributes.insert(name, until.to_string().into());
-            Entry::Change(Change::Put(told))
-        });
+        let (until, time) = match *until {
+            None => (self.now.saturating_add(time).unwrap_or(self.now), time),
+            // Other names may have been led away from there by this run.
+            Some(until) => {
+                let until = self
+                    .serves_until(address)
+                    .map_or(until, |one| one.max(until));
+                let left = Duration::try_from(until.duration_since(self.now)).unwrap_or_default();
+                (until, left.min(longest))
+            }
+        };
+        let entry = self.told(address, until);
         let next = match wait {
             true => Next::Drain(Instant::now() + time, id.to_owned()),
             false => finished,
         };
         (entry, next)
+    }
+
+    /// That names are led away from something now, which serves on for so many seconds; `within` is
+    /// how long that may still take. `None` if the state says already that it serves for longer.
+    pub(super) fn led_away(
+        &self,
+        address: &Address,
+        seconds: u64,
+        within: Duration,
+    ) -> Option<Entry> {
+        let time = Duration::from_secs(seconds).min(self.options.longest_drain);
+        let until = self.now.saturating_add(time.saturating_add(within)).ok()?;
+        match self.serves_until(address).is_some_and(|told| told >= until) {
+            true => None,
+            false => self.told(address, until),
+        }
+    }
+
+    /// When nobody remembers something, by what the state says.
+    fn serves_until(&self, address: &Address) -> Option<Timestamp> {
+        let name = kind(address.kind()).and_then(|(_, kind)| kind.forgotten_at)?;
+        let told = self.state.resources.get(address)?.text(name)?;
+        told.parse().ok()
+    }
+
+    /// That nobody remembers something from then on.
+    fn told(&self, address: &Address, until: Timestamp) -> Option<Entry> {
+        // Clocks of providers tell whole seconds.
+        let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
+        let name = kind(address.kind()).and_then(|(_, kind)| kind.forgotten_at)?;
+        let mut told = self.state.resources.get(address)?.clone();
+        told.attributes.insert(name, until.to_string().into());
+        Some(Entry::Change(Change::Put(told)))
     }
 
     /// What an answer means that is none, or says that it was not done.

@@ -17,6 +17,7 @@ use crate::state::{Entry, State};
 
 mod call;
 mod event;
+mod led_away;
 mod ledger;
 mod meaning;
 mod outcome;

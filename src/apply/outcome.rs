@@ -91,6 +91,13 @@ pub(super) fn changed(
     let kind = recorded.address.kind();
     changed.attributes = remember(kind, &changed.attributes, &observed.attributes);
     changed.refers_to = refers_to.to_vec();
+    // What is attached to something else serves on no longer.
+    if let Some((_, kind)) = crate::resource::kind(kind)
+        && let Some((by, told)) = kind.attached_by.zip(kind.forgotten_at)
+        && asked_for.contains_key(by)
+    {
+        changed.attributes.remove(told);
+    }
     changed
 }
 

@@ -65,7 +65,7 @@ pub fn adopt(input: &Input<'_>, adoption: &Adoption<'_>) -> Result<Plan, Vec<Dia
         left_out: &none,
     };
     let facts = facts(input, &index, &bindings, sorted);
-    let drains = Drains::of(input, &index, &bindings, &none);
+    let drains = Drains::of(input, &index, &bindings, sorted);
     let decisions = decide(
         input,
         &index,

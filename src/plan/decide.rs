@@ -9,6 +9,7 @@ use crate::resource::{Attribute, Facts, Kind, OnChange, Price, Removal, kind};
 
 mod evicted;
 mod protection;
+mod serves;
 
 use evicted::evicted;
 pub(super) use evicted::evicted_address;
@@ -188,6 +189,22 @@ impl<'a> Decider<'_, 'a> {
             None => Vec::new(),
         };
         diff::refusals(kind, desired, &changes, self.input, self.notes);
+        let moves = changes
+            .iter()
+            .any(|change| kind.attached_by == Some(&change.attribute));
+        let drain = known_to_state.filter(|_| moves).and_then(|recorded| {
+            let of_it = (recorded.account.as_str(), Some(recorded));
+            self.drains.get(kind, address, of_it)
+        });
+        let stays = drain.filter(|_| !self.input.drains);
+        let changes = match stays {
+            None => changes,
+            Some(drain) => {
+                self.notes.push(remembered(address, drain, true));
+                self.notes.extend(self.come_too_early(address, found));
+                Vec::new()
+            }
+        };
         if let Some(recorded) = known_to_state
             && is_to_be_protected(kind, recorded, desired)
             && let Some(change) = changes.iter().find(|change| change.remakes(kind))
@@ -215,6 +232,7 @@ impl<'a> Decider<'_, 'a> {
         let outdated =
             known_to_state.is_some_and(|r| diff::is_outdated(kind, desired, r, self.facts));
         let (verb, reason) = match (found, how) {
+            _ if stays.is_some() => (Verb::NoOp, Reason::Remembered),
             (None, _) if unseen => (Verb::NoOp, Reason::NotReady),
             (None, _) if self.was_deleted(address) => (Verb::Create, Reason::DeletedOutside),
             (None, _) => (Verb::Create, Reason::New),
@@ -282,7 +300,7 @@ impl<'a> Decider<'_, 'a> {
                 .zip(found)
                 .and_then(|(recorded, found)| diff::refreshed(kind, recorded, found)),
             evicted: None,
-            drain: None,
+            drain,
             price: monthly,
             unpriced: price == Price::Unknown || monthly.is_some() && monthly_after.is_none(),
         }
@@ -336,6 +354,7 @@ impl<'a> Decider<'_, 'a> {
                 .push(leads_nowhere(address).at(desired.place.clone()));
         }
         let drain = self.drains.get(kind, address, (&desired.account, None));
+        let drain = self.serves_on(drain, kind, recorded);
         let stays = !self.input.drains && drain.is_some() && !goes_first;
         let monthly = price.monthly();
         let both = || Some(monthly? + found.monthly.unwrap_or(Money::ZERO));
@@ -421,7 +440,7 @@ impl<'a> Decider<'_, 'a> {
                     match self.drain(kind, recorded).filter(|_| !self.input.drains) {
                         None => (Verb::Delete, reason),
                         Some(drain) => {
-                            self.notes.push(remembered(address, drain));
+                            self.notes.push(remembered(address, drain, false));
                             (Verb::NoOp, Reason::Remembered)
                         }
                     }
@@ -495,14 +514,15 @@ impl<'a> Decider<'_, 'a> {
     fn drain(&self, kind: &Kind, recorded: &Recorded) -> Option<Drain> {
         let address = &recorded.address;
         let of_it = (recorded.account.as_str(), Some(recorded));
-        match address.had() {
+        let own = match address.had() {
             Some((had, _)) if self.serves_in_its_place(address) => {
                 self.drains.get(kind, &had, of_it)
             }
             Some(_) => None,
-            None if self.input.destroying => None,
+            None if self.input.destroying => return None,
             None => self.drains.get(kind, address, of_it),
-        }
+        };
+        self.serves_on(own, kind, recorded)
     }
 
     fn was_deleted(&self, address: &Address) -> bool {

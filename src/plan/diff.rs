@@ -59,6 +59,11 @@ pub(super) fn changes(
             after,
         });
     }
+    // What is to be attached to something else stays only until then.
+    let moves = changes
+        .iter()
+        .any(|change| kind.attached_by == Some(&change.attribute));
+    changes.retain(|change| !(moves && kind.forgotten_at == Some(&change.attribute)));
     changes
 }
 

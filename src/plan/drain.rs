@@ -1,16 +1,16 @@
-//! What is replaced, or goes while its names are led elsewhere, serves on for as long as somebody may
-//! remember its address.
+//! What is replaced, or goes or is attached to something else while its names are led elsewhere, serves
+//! on for as long as somebody may remember its address.
 
 use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
-use crate::model::{Address, Attributes, Observed, Recorded};
-use crate::resource::{Kind, OnChange, kind, texts_of};
+use crate::model::{Address, Attributes, Desired, Observed, Recorded};
+use crate::resource::{Kind, OnChange, is_renewed, kind, texts_of};
 
 use super::bind::{Bindings, observed};
-use super::{Index, Input};
+use super::{Index, Input, Sorted};
 
 /// For so long a name is remembered of which its provider does not say for how long.
 const UNTOLD: u64 = 60 * 60;
@@ -26,10 +26,12 @@ pub(super) struct Drain {
     pub(super) seconds: u64,
     /// When that is over, if an earlier run has led the names elsewhere.
     pub(super) until: Option<Timestamp>,
+    /// Whether something leads there still that is to lead elsewhere.
+    pub(super) is_led_to: bool,
 }
 
 /// For how long others remember what leads to each address that another resource has taken the place
-/// at, or is to take it, and to each that is to go.
+/// at, or is to take it, to each that is to go, and to each that is to be attached to something else.
 pub(super) struct Drains<'i, 'a> {
     input: &'i Input<'a>,
     seconds: HashMap<Address, u64>,
@@ -41,8 +43,9 @@ impl<'i, 'a> Drains<'i, 'a> {
         input: &'i Input<'a>,
         index: &Index<'a>,
         bindings: &Bindings<'a>,
-        replaced: &HashSet<&'a Address>,
+        sorted: Sorted<'_>,
     ) -> Self {
+        let replaced = sorted.replaced;
         let mut drains = Self {
             input,
             seconds: HashMap::new(),
@@ -56,10 +59,23 @@ impl<'i, 'a> Drains<'i, 'a> {
             Some((address.clone(), address, &found.attributes))
         });
         // What nothing takes the place of may have given its names to something else.
-        let goes = index.leaving.iter().filter(|recorded| {
+        let goes = index.leaving.iter().copied();
+        let goes = goes.filter(|recorded| recorded.address.had().is_none());
+        let moves: HashSet<&Address> = input
+            .recorded
+            .values()
+            .filter(|recorded| is_to_move(index, replaced, recorded))
+            .map(|recorded| &recorded.address)
+            .collect();
+        let goes = goes.chain(
+            moves
+                .iter()
+                .filter_map(|at| index.recorded.get(at).copied()),
+        );
+        let goes = goes.filter(|recorded| {
             let known = kind(recorded.address.kind());
             let drains = known.is_some_and(|(_, kind)| kind.forgotten_at.is_some());
-            drains && recorded.address.had().is_none()
+            drains && !is_replaced_where_it_is(input, index, bindings, recorded)
         });
         let goes = goes.map(|recorded| {
             let address = &recorded.address;
@@ -80,8 +96,9 @@ impl<'i, 'a> Drains<'i, 'a> {
             let Some(seen) = observed(input, Some(&at)) else {
                 continue;
             };
-            let Some(seconds) = remembered_for(seen).filter(|_| index.wanted.contains_key(address))
-            else {
+            let wanted = index.wanted.get(address).copied();
+            let wanted = wanted.filter(|_| !sorted.unwanted.contains(address));
+            let (Some(seconds), Some(wanted)) = (remembered_for(seen), wanted) else {
                 continue;
             };
             let recorded = index.recorded.get(address);
@@ -89,7 +106,9 @@ impl<'i, 'a> Drains<'i, 'a> {
             let refers_to = refers_to.filter(|one| hads.contains(one));
             let texts = texts_of(address.kind(), &seen.attributes, OnChange::Update);
             let leads = texts.filter_map(|text| leads_to.get(text).copied());
-            for had in refers_to.chain(leads) {
+            // What a name goes on leading to moves with it.
+            let stays = |had: &Address| moves.contains(had) && leads_on(wanted, had, &leads_to);
+            for had in refers_to.chain(leads).filter(|had| !stays(had)) {
                 let longest = drains.seconds.entry(had.clone()).or_default();
                 *longest = seconds.max(*longest);
             }
@@ -108,23 +127,79 @@ impl<'i, 'a> Drains<'i, 'a> {
         let told = kind
             .forgotten_at
             .and_then(|name| aside?.text(name)?.parse::<Timestamp>().ok());
+        let now_on = self.seconds.get(had).map(|&seconds| Drain {
+            seconds,
+            until: None,
+            is_led_to: true,
+        });
         let Some(until) = told else {
-            let seconds = *self.seconds.get(had)?;
-            return Some(Drain {
-                seconds,
-                until: None,
-            });
+            return now_on;
         };
+        // Of what was set aside it is known already; names that led there lead to what it made way for.
+        let now_on = now_on.filter(|_| aside.is_some_and(|one| one.address == *had));
         // It was written down by that clock.
         let view = self.input.accounts.get(account);
         let now = view.and_then(|view| view.clock).unwrap_or(self.input.now);
         let left = until.duration_since(now);
         let seconds = u64::try_from(left.as_secs()).unwrap_or(0);
-        (left > SignedDuration::ZERO).then_some(Drain {
+        let told = (left > SignedDuration::ZERO).then_some(Drain {
             seconds: seconds.clamp(1, LONGEST),
             until: Some(until),
-        })
+            is_led_to: now_on.is_some(),
+        });
+        // Of several names some may have been led elsewhere.
+        match (told, now_on) {
+            (Some(told), Some(now_on)) if now_on.seconds > told.seconds => Some(now_on),
+            (told, now_on) => told.or(now_on),
+        }
     }
+}
+
+/// Whether something is wanted and attached to something else than it is to be.
+fn is_to_move(index: &Index<'_>, replaced: &HashSet<&Address>, recorded: &Recorded) -> bool {
+    let Some((_, kind)) = kind(recorded.address.kind()) else {
+        return false;
+    };
+    let wanted = index.wanted.get(&recorded.address);
+    let wanted = wanted
+        .zip(kind.attached_by)
+        .and_then(|(wanted, by)| wanted.attributes.get(by));
+    wanted.is_some_and(|wanted| {
+        let mut to = wanted.references().iter().map(|to| &to.address).peekable();
+        let goes_nowhere = to.peek().is_none() && !recorded.refers_to.is_empty();
+        goes_nowhere || to.any(|to| !recorded.refers_to.contains(to) || replaced.contains(to))
+    })
+}
+
+/// Whether what something is attached to gets another address in its place: nobody finds it there
+/// from then on, whatever they remember.
+fn is_replaced_where_it_is(
+    input: &Input<'_>,
+    index: &Index<'_>,
+    bindings: &Bindings<'_>,
+    recorded: &Recorded,
+) -> bool {
+    let (_, attached) = kind(recorded.address.kind()).unzip();
+    let is_attached = attached.is_some_and(|kind| kind.attached_by.is_some());
+    is_attached
+        && recorded.refers_to.iter().any(|to| {
+            let is = observed(input, bindings.at.get(to));
+            let computed = kind(to.kind()).map(|(_, kind)| kind.attributes);
+            let computed = computed.into_iter().flatten();
+            let mut computed = computed.filter(|one| one.on_change == OnChange::Computed);
+            index.wanted.get(to).zip(is).is_some_and(|(wanted, is)| {
+                computed.any(|attribute| is_renewed(wanted, is, attribute.name))
+            })
+        })
+}
+
+/// Whether a name shall lead where it leads.
+fn leads_on(wanted: &Desired, to: &Address, leads_to: &HashMap<&str, &Address>) -> bool {
+    let mut texts = wanted.attributes.iter().filter_map(|(_, value)| {
+        let text = value.known().and_then(Json::as_str)?;
+        leads_to.get(text).copied()
+    });
+    wanted.needs().any(|one| one == to) || texts.any(|one| one == to)
 }
 
 /// For how many seconds others remember what something says; `None` if it says nothing to others.
@@ -133,12 +208,4 @@ fn remembered_for(seen: &Observed) -> Option<u64> {
     let seconds = seen.attributes.get(kind.remembered_for?);
     let seconds = seconds.and_then(Json::as_u64);
     Some(seconds.unwrap_or(UNTOLD).min(LONGEST))
-}
-
-/// Whether the state says already when something is forgotten.
-pub(super) fn is_told(kind: &Kind, aside: &Recorded) -> bool {
-    let told = kind
-        .forgotten_at
-        .and_then(|name| aside.attributes.get(name));
-    told.is_some_and(Json::is_string)
 }

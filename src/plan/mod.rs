@@ -151,7 +151,7 @@ fn plan_as_recorded(input: &Input<'_>, mut renamed: Vec<Renamed>) -> Result<Plan
         (kind.check)(&facts, &mut notes);
     }
     references::to_nothing(&facts, &mut notes);
-    let drains = Drains::of(input, &index, &bindings, &replaced);
+    let drains = Drains::of(input, &index, &bindings, sorted);
     let mut decisions = decide::decide(
         input,
         &index,
@@ -230,7 +230,7 @@ pub fn recognise(input: &Input<'_>) -> (Vec<Step>, Vec<Diagnostic>) {
     };
     let facts = facts(input, &index, &bindings, sorted);
     let mut differences = Vec::new();
-    let drains = Drains::of(input, &index, &bindings, &none);
+    let drains = Drains::of(input, &index, &bindings, sorted);
     let decisions = decide::decide(
         input,
         &index,

@@ -104,7 +104,7 @@ struct Draft<'d> {
     gives_back: Vec<&'d str>,
     /// What it leads to in the account until it is updated or deleted.
     lets_go: Vec<&'d str>,
-    /// How long it has to serve on before it is deleted.
+    /// How long it has to serve on before it is deleted, or attached to something else.
     drain: Option<Drain>,
     /// Where it stands, or stood, and whether it can only stand there alone.
     stands_at: Option<(String, bool)>,
@@ -394,6 +394,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
             true => texts_before(decision, OnChange::Computed),
             false => Vec::new(),
         };
+        let drain = decision.drain.filter(|_| attaches(&step));
         drafts.push(Draft {
             step,
             rank: (Part::Make, decision.rank),
@@ -407,7 +408,7 @@ fn in_place<'d>(input: &Input<'_>, decision: &'d Decision<'_>, first: usize) -> 
                 .collect(),
             gives_back,
             lets_go: texts_before(decision, OnChange::Update),
-            drain: None,
+            drain,
             stands_at: None,
             copy: None,
         });

@@ -74,15 +74,23 @@ pub(super) fn goes_first(kind: &Kind) -> String {
     )
 }
 
-/// What is said of something that serves on.
-pub(super) fn drains(drain: Drain, wait: bool) -> String {
+/// What is said of something that serves on; `later` is what a later run does, if it is left to that.
+pub(super) fn drains(drain: Drain, later: Option<&str>) -> String {
     let time = match drain.until {
         Some(until) => format!("until {}", time(until)),
         None => minutes(drain.seconds),
     };
-    match wait {
-        true => format!("wait {time} · its address may be remembered"),
-        false => "its address may be remembered · a later run deletes it".to_owned(),
+    match later {
+        None => format!("wait {time} · its address may be remembered"),
+        Some(later) => format!("its address may be remembered · a later run {later}"),
+    }
+}
+
+/// What a later run does with something that serves on.
+pub(super) fn later(is_wanted: bool) -> &'static str {
+    match is_wanted {
+        true => "moves it",
+        false => "deletes it",
     }
 }
 

@@ -23,6 +23,10 @@ pub const NAME: &str = "name";
 /// The network that it is taken from, where there may be several; null is the only one.
 pub const POOL: &str = "pool";
 
+/// When nobody remembers any more that a name led to it, once all of them lead elsewhere and it is on
+/// its server still.
+pub const FORGOTTEN_AT: &str = "forgotten_at";
+
 /// What one costs a month at DigitalOcean that is on no server; one that is on a server costs nothing
 /// (docs.digitalocean.com/products/networking/reserved-ips/details/pricing).
 pub const UNASSIGNED: Money = Money::from_cents(500);
@@ -36,6 +40,7 @@ pub const KIND: Kind = Kind {
     may_be_marked: true,
     referred: &[("ip", IP)],
     attached_by: Some(SERVER),
+    forgotten_at: Some(FORGOTTEN_AT),
     orphaned: |seen, _| seen.attributes.get(SERVER) == Some(&Json::Null),
     loses: Some("its address"),
     detail,
@@ -61,6 +66,7 @@ const ATTRIBUTES: &[Attribute] = &[
     attribute(REGION, "region", OnChange::Seen),
     attribute(NAME, "name", OnChange::CreateOnly),
     attribute(POOL, "network", OnChange::CreateOnly),
+    attribute(FORGOTTEN_AT, "time", OnChange::Ours),
 ];
 
 /// Whether a server that has one has no other public IPv4 address: its own makes way for it, and
@@ -107,7 +113,10 @@ fn on(server: &Value) -> String {
 }
 
 /// `from server 401 to server web1`
-fn changed(_: &str, before: &Json, after: &Value, _: &Attributes<Value>) -> String {
+fn changed(attribute: &str, before: &Json, after: &Value, _: &Attributes<Value>) -> String {
+    if attribute == FORGOTTEN_AT {
+        return "stays after all".to_owned();
+    }
     let to = match after {
         Value::Reference(to) => Some(to.address.name()),
         known => known.known().and_then(Json::as_str),

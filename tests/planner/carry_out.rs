@@ -103,7 +103,11 @@ impl World {
                     self.assert_attached(address, id);
                 }
                 let recorded = self.recorded.get_mut(address).unwrap();
+                let moves = changed.iter().any(|(name, _)| name == reserved_ip::SERVER);
                 recorded.attributes.extend(changed);
+                if moves {
+                    recorded.attributes.remove(reserved_ip::FORGOTTEN_AT);
+                }
                 recorded.refers_to.clone_from(refers_to);
                 self.price(address, id);
             }
@@ -118,15 +122,18 @@ impl World {
                 id,
                 seconds,
                 until,
-                wait: _,
+                wait,
             } => {
                 let at = until.unwrap_or(self.now + std::time::Duration::from_secs(*seconds));
                 let recorded = self.recorded.get_mut(address).unwrap();
                 assert_eq!(recorded.id, *id, "{address} is not ours");
                 let at = at.to_string();
                 recorded.attributes.insert(server::FORGOTTEN_AT, at.into());
-                self.assert_unused(address);
-                self.assert_served(address);
+                // What moves may take names with it, and a later run has what is attached go first.
+                if *wait && !self.desired().iter().any(|one| one.address == *address) {
+                    self.assert_unused(address);
+                    self.assert_served(address);
+                }
             }
             Op::Delete { address, id, .. } => {
                 assert_eq!(self.recorded[address].id, *id, "{address} is not ours");

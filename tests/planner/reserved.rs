@@ -134,7 +134,8 @@ fn a_name_comes_to_it_in_place_and_leaves_before_it_goes() {
     kept.expect(
         "
         1 ~ record www.acme.com A: 203.0.113.5 → 10.0.0.2 [data]
-        2 ~ reserved_ip web: off server 2 $5.00 [server] (after 1)
+        2 … reserved_ip web: wait 60 min · its address may be remembered (after 1)
+        3 ~ reserved_ip web: off server 2 $5.00 [server] (after 1, 2)
         note: no server has reserved_ip.web: 203.0.113.5 stays reserved and costs $5.00 a month while it is on none
     ",
     );
@@ -153,7 +154,8 @@ fn a_name_comes_to_it_in_place_and_leaves_before_it_goes() {
     gone.expect(
         "
         1 ~ record www.acme.com A: 203.0.113.5 → 10.0.0.2 [data]
-        2 - reserved_ip web: with its address 203.0.113.5 · no longer in cloud.json (after 1)
+        2 … reserved_ip web: wait 60 min · its address may be remembered (after 1)
+        3 - reserved_ip web: with its address 203.0.113.5 · no longer in cloud.json (after 1, 2)
     ",
     );
     carried_out(gone);
@@ -180,8 +182,9 @@ fn it_comes_to_another_server_between_the_names() {
     world.expect(
         "
         1 ~ record a.acme.com A: 203.0.113.4 → 10.0.0.2 [data]
-        2 ~ reserved_ip web: from server 2 to server 3 [server] (after 1)
-        3 ~ record b.acme.com A: 10.0.0.3 → 203.0.113.4 [data] (after 2)
+        2 … reserved_ip web: wait 60 min · its address may be remembered (after 1)
+        3 ~ reserved_ip web: from server 2 to server 3 [server] (after 1, 2)
+        4 ~ record b.acme.com A: 10.0.0.3 → 203.0.113.4 [data] (after 3)
     ",
     );
     let world = carried_out(world);
@@ -200,6 +203,87 @@ fn it_comes_to_another_server_between_the_names() {
 }
 
 #[test]
+fn it_moves_in_a_later_run_if_nobody_waits() {
+    let servers = |a: &str, b: &str| {
+        format!(r#""a": {{"names": ["a.acme.com"{a}}}, "b": {{"names": ["b.acme.com"{b}}}"#)
+    };
+    let (has, none) = (r#"], "reserved_ip": "web""#, "]");
+    let world = made(&cloud(r#""web": {}"#, &servers(has, none)));
+    // A name that comes to it would lead to the old server.
+    let mut moved = world
+        .clone()
+        .asking_for(&cloud(r#""web": {}"#, &servers(none, has)));
+    moved.drains = false;
+    let problems = moved.plan().expect_err("a refusal");
+    let error = problems.iter().find(|problem| problem.is_error());
+    let summary = error.map(|error| error.summary.as_str());
+    let told = "record.b.acme.com/A cannot lead to reserved_ip.web yet";
+    assert_eq!(summary, Some(told));
+    assert!(error.is_some_and(|error| error.place.is_some()));
+    // One that leaves it keeps it where it is, and the server that has it too.
+    let mut gone = world.asking_for(&cloud(
+        r#""web": {}"#,
+        r#""b": {"names": ["b.acme.com", "a.acme.com"]}"#,
+    ));
+    gone.drains = false;
+    gone.expect(
+        "
+        1 ~ record a.acme.com A: 203.0.113.4 → 10.0.0.3 [data]
+        2 ~ record a.acme.com AAAA: 2001:db8::2 → 2001:db8::3 [data]
+        3 … reserved_ip web: its address may be remembered · a later run moves it (after 1)
+        4 … server a: its address may be remembered · a later run deletes it (after 2, 3)
+        note: no server has reserved_ip.web: 203.0.113.4 stays reserved and costs $5.00 a month while it is on none
+        note: reserved_ip.web stays for 60 min more: its names lead elsewhere, and whoever remembers its address finds it still
+        note: server.a stays for 60 min more: its names lead elsewhere, and whoever remembers its address finds it still
+    ",
+    );
+    let mut gone = done(gone);
+    gone.expect(
+        "
+        note: no server has reserved_ip.web: 203.0.113.4 stays reserved and costs $5.00 a month while it is on none
+        note: reserved_ip.web stays until 1970-01-01 01:00 UTC: its names lead elsewhere, and whoever remembers its address finds it still
+        note: server.a stays until 1970-01-01 01:00 UTC: its names lead elsewhere, and whoever remembers its address finds it still
+    ",
+    );
+    gone.now += std::time::Duration::from_secs(60 * 60);
+    gone.expect(
+        "
+        1 ~ reserved_ip web: off server 2 $5.00 [server]
+        2 - server a: with its disk · no longer in cloud.json -$6.00 (after 1)
+        note: no server has reserved_ip.web: 203.0.113.4 stays reserved and costs $5.00 a month while it is on none
+    ",
+    );
+    done(gone);
+}
+
+#[test]
+fn a_name_that_moves_with_it_is_not_waited_for() {
+    let servers = |a: &str, b: &str| format!(r#""a": {{{a}}}, "b": {{{b}}}"#);
+    let has = r#""names": ["www.acme.com"], "reserved_ip": "web""#;
+    let world = made(&cloud(r#""web": {}"#, &servers(has, "")));
+    world
+        .clone()
+        .asking_for(&cloud(r#""web": {}"#, &servers("", has)))
+        .expect(
+            "
+        1 ~ reserved_ip web: from server 2 to server 3 [server]
+        2 ~ record www.acme.com AAAA: 2001:db8::2 → 2001:db8::3 [data]
+    ",
+        );
+    // Also if the server goes that had it.
+    let gone = world.asking_for(&cloud(r#""web": {}"#, &format!(r#""b": {{{has}}}"#)));
+    gone.expect(
+        "
+        1 ~ reserved_ip web: from server 2 to server 3 [server]
+        2 ~ record www.acme.com AAAA: 2001:db8::2 → 2001:db8::3 [data]
+        3 … server a: wait 60 min · its address may be remembered (after 1, 2)
+        4 - server a: with its disk · no longer in cloud.json -$6.00 (after 1, 2, 3)
+    ",
+    );
+    carried_out(gone);
+}
+
+#[test]
 fn a_part_in_which_it_moves_has_the_names_that_let_go_of_it() {
     let servers = |a: &str, b: &str| {
         format!(
@@ -214,7 +298,8 @@ fn a_part_in_which_it_moves_has_the_names_that_let_go_of_it() {
     part.expect(
         "
         1 ~ record a.acme.com A: 203.0.113.4 → 10.0.0.2 [data]
-        2 ~ reserved_ip web: from server 2 to server 3 [server] (after 1)
+        2 … reserved_ip web: wait 60 min · its address may be remembered (after 1)
+        3 ~ reserved_ip web: from server 2 to server 3 [server] (after 1, 2)
     ",
     );
 }

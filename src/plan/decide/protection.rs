@@ -34,8 +34,8 @@ pub(super) fn protected(address: &Address, withdrawn: Option<&String>) -> Diagno
         ))
 }
 
-/// It is paid for until a later run deletes it.
-pub(super) fn remembered(address: &Address, drain: Drain) -> Diagnostic {
+/// It is paid for until a later run deletes it, or moves it if it is wanted.
+pub(super) fn remembered(address: &Address, drain: Drain, is_wanted: bool) -> Diagnostic {
     let until = match drain.until {
         Some(until) => format!("until {}", words::time(until)),
         None => format!("for {} more", words::minutes(drain.seconds)),
@@ -47,7 +47,16 @@ pub(super) fn remembered(address: &Address, drain: Drain) -> Diagnostic {
             }
             None => "its names lead elsewhere, and whoever remembers its address finds it still",
         })
-        .hint("a later run deletes it")
+        .hint(format!("a later run {}", words::later(is_wanted)))
+}
+
+/// What is to lead to it would lead to where it still is.
+pub(super) fn comes_too_early(address: &Address, name: &Address) -> Diagnostic {
+    Diagnostic::error(format!("{name} cannot lead to {address} yet"))
+        .detail(format!(
+            "{address} stays where it is while its address may be remembered, and moves only then"
+        ))
+        .hint("leave out `--no-drain`, or have the name come to it once it has moved")
 }
 
 /// What leads to it leads to an address that anybody may be given.

@@ -2,19 +2,18 @@
 
 use crate::model::{Address, Attributes};
 use crate::plan::decide::Decision;
-use crate::plan::drain::{self, Drain};
+use crate::plan::drain::Drain;
 use crate::plan::{Input, Op, Step, Verb, words};
 use crate::resource::{Kind, OnChange, kind};
 
 use super::{Draft, Part, plain, snapshot, texts_before};
 
-/// The draft of what a later run deletes, if the state does not know yet when that may be.
+/// The draft of what a later run deletes, unless the state knows already when that may be.
 pub(super) fn stays<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option<Draft<'d>> {
     let address = &decision.action.address;
     let recorded = input.recorded.get(address)?;
     let drain = decision.drain?;
-    let is_told = drain::is_told(decision.kind, recorded);
-    (!is_told).then(|| {
+    drain.is_led_to.then(|| {
         let id = recorded.id.clone();
         draining(decision, address.clone(), id, drain)
     })
@@ -27,7 +26,9 @@ fn draining<'d>(
     id: String,
     drain: Drain,
 ) -> Draft<'d> {
-    let step = drain_step(decision.kind, &address, id, drain, false);
+    // What was set aside is not what is wanted.
+    let later = words::later(decision.desired.is_some() && address.had().is_none());
+    let step = drain_step(decision.kind, &address, id, drain, Some(later));
     let rank = (Part::Remove, usize::MAX - decision.rank);
     Draft {
         gives_back: texts_before(decision, OnChange::Computed),
@@ -69,7 +70,13 @@ pub(super) fn noted<'d>(input: &Input<'_>, decision: &'d Decision<'_>) -> Option
     Some(Draft::of(step, (Part::Make, decision.rank), address))
 }
 
-fn drain_step(kind: &Kind, address: &Address, id: String, drain: Drain, wait: bool) -> Step {
+fn drain_step(
+    kind: &Kind,
+    address: &Address,
+    id: String,
+    drain: Drain,
+    later: Option<&str>,
+) -> Step {
     let called = (
         kind.name,
         words::label_of(kind, address, &Attributes::new()),
@@ -79,24 +86,26 @@ fn drain_step(kind: &Kind, address: &Address, id: String, drain: Drain, wait: bo
         id,
         seconds: drain.seconds,
         until: drain.until,
-        wait,
+        wait: later.is_none(),
     };
-    plain(Verb::NoOp, called, words::drains(drain, wait), op)
+    plain(Verb::NoOp, called, words::drains(drain, later), op)
 }
 
-/// What was set aside for another is deleted when nobody remembers its address any more.
+/// What serves on is deleted, or attached to something else, when nobody remembers its address any more.
 pub(super) fn add_drains(drafts: &mut Vec<Draft<'_>>, waits_for: &mut Vec<Vec<usize>>) {
     for node in 0..drafts.len() {
         let Some(draft) = drafts.get(node) else {
             continue;
         };
-        let (Some(drain), Op::Delete { address, id, .. }) = (draft.drain, &draft.step.op) else {
+        let (Some(drain), Op::Delete { address, id, .. } | Op::Update { address, id, .. }) =
+            (draft.drain, &draft.step.op)
+        else {
             continue;
         };
         let Some((_, kind)) = kind(address.kind()) else {
             continue;
         };
-        let step = drain_step(kind, address, id.clone(), drain, true);
+        let step = drain_step(kind, address, id.clone(), drain, None);
         let drain = Draft::of(step, draft.rank, address.clone());
         let first = waits_for.get(node).cloned().unwrap_or_default();
         if let Some(waits) = waits_for.get_mut(node) {
