@@ -238,12 +238,15 @@ impl<'a> Decider<'_, 'a> {
             (None, _) => (Verb::Create, Reason::New),
             (Some(_), Some(How::Mark)) => (Verb::Import, Reason::OurMark),
             (Some(_), Some(How::Nature)) => (Verb::Import, Reason::Exists),
+            // Somebody was faster; the state must know what it leads to now, and no longer does. What
+            // else only the state has to say is told along with that.
+            (Some(_), _) if outdated && changes.iter().all(|one| one.is_for_the_state(kind)) => {
+                (Verb::Import, Reason::Exists)
+            }
             (Some(_), _) if !changes.is_empty() => (
                 Verb::Update,
                 diff::reason(kind, &changes, desired, recorded, self.facts),
             ),
-            // Somebody was faster; the state must know what it leads to now, and no longer does.
-            (Some(_), _) if outdated => (Verb::Import, Reason::Exists),
             (Some(_), _) if awaited => (Verb::NoOp, Reason::NotReady),
             (Some(_), _) => (Verb::NoOp, Reason::UpToDate),
         };
