@@ -90,6 +90,8 @@ impl<'i, 'a> Drains<'i, 'a> {
             let texts = texts_of(address.kind(), attributes, OnChange::Computed);
             leads_to.extend(texts.map(|text| (text, had)));
         }
+        let leaves = index.leaving.iter().map(|recorded| &recorded.address);
+        let leaves: HashSet<&Address> = leaves.collect();
         let hads: HashSet<&Address> = all.iter().map(|(had, ..)| had).collect();
         // A name that is to lead nowhere may do so at once.
         for (address, &at) in &bindings.at {
@@ -106,8 +108,10 @@ impl<'i, 'a> Drains<'i, 'a> {
             let refers_to = refers_to.filter(|one| hads.contains(one));
             let texts = texts_of(address.kind(), &seen.attributes, OnChange::Update);
             let leads = texts.filter_map(|text| leads_to.get(text).copied());
-            // What a name goes on leading to moves with it.
-            let stays = |had: &Address| moves.contains(had) && leads_on(wanted, had, &leads_to);
+            // What a name goes on leading to moves with it, or is given back all the same.
+            let stays = |had: &Address| {
+                (moves.contains(had) || leaves.contains(had)) && leads_on(wanted, had, &leads_to)
+            };
             for had in refers_to.chain(leads).filter(|had| !stays(had)) {
                 let longest = drains.seconds.entry(had.clone()).or_default();
                 *longest = seconds.max(*longest);

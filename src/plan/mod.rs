@@ -110,8 +110,10 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let Some((recorded, renamed)) = rename::renamed(input) else {
         return plan_as_recorded(input, Vec::new());
     };
+    let absent = rename::absent(input.absent, &renamed);
     let input = Input {
         recorded: &recorded,
+        absent: &absent,
         ..*input
     };
     plan_as_recorded(&input, renamed)

@@ -60,7 +60,7 @@ impl Pattern {
     }
 
     /// Whether it is this address to the letter.
-    fn is(&self, address: &Address) -> bool {
+    pub(super) fn is(&self, address: &Address) -> bool {
         let text = address.to_string();
         self.as_str() == text || self.as_str() == without_id(&text)
     }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::model::{Address, Desired, Diagnostic, Observed, Readiness, Recorded, Value};
+use crate::model::{Address, Desired, Diagnostic, Observed, Origin, Readiness, Recorded};
 use crate::resource::{Attribute, KINDS, Kind, OnChange, readdress};
 
-use super::Input;
+use super::{Absence, Input};
 
 /// What has another address from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,21 @@ pub(super) fn renamed(input: &Input<'_>) -> Option<(BTreeMap<Address, Recorded>,
         all.extend(renamed);
     }
     Some((moved?, all))
+}
+
+/// What is not there, by the addresses that what was set aside has from now on.
+pub(super) fn absent(
+    absent: &BTreeMap<Address, Absence>,
+    renamed: &[Renamed],
+) -> BTreeMap<Address, Absence> {
+    let absent = absent.iter().map(|(address, why)| {
+        let now = address.had().and_then(|(had, id)| {
+            let renamed = renamed.iter().find(|renamed| renamed.from == had)?;
+            Some(renamed.to.set_aside(id))
+        });
+        (now.unwrap_or_else(|| address.clone()), *why)
+    });
+    absent.collect()
 }
 
 /// What should be known of those that are renamed, all of a kind at once.
@@ -101,6 +116,8 @@ pub(super) fn warn_of_lookalikes(
 /// Those of a kind that go and those that come which are alike in what nobody could change without
 /// another one, and in what they cost.
 struct Alike<'a> {
+    desired: &'a [Desired],
+    recorded: &'a BTreeMap<Address, Recorded>,
     kind: &'static Kind,
     /// The attribute with the name.
     name: &'static str,
@@ -131,7 +148,7 @@ fn alike<'a>(
     let part = input.part.targets.iter().chain(&input.part.excluded);
     let is_meant = |address: &Address| {
         let mut part = part.clone();
-        part.any(|pattern| pattern.matches(address))
+        part.any(|pattern| pattern.is(address))
     };
     let goes = |recorded: &&Recorded| {
         let address = &recorded.address;
@@ -140,6 +157,7 @@ fn alike<'a>(
             && !wanted.contains(address)
             && !input.withdrawn.contains_key(address)
             && !is_meant(address)
+            && is_to_be_kept(kind, recorded)
     };
     let going: Vec<&Recorded> = recorded.values().filter(goes).collect();
     if going.is_empty() {
@@ -160,24 +178,27 @@ fn alike<'a>(
         .map(|seen| (&*seen.account, seen.id.as_str()))
         .collect();
     // One of those that go may have the new name already.
-    let goes: HashSet<&str> = going.iter().map(|recorded| recorded.id.as_str()).collect();
+    let id_of = |recorded: &&'a Recorded| (recorded.account.as_str(), recorded.id.as_str());
+    let leaving: HashSet<(&str, &str)> = going.iter().map(id_of).collect();
     let named: HashSet<(&str, &str)> = seen
         .iter()
-        .filter(|seen| !goes.contains(seen.id.as_str()))
+        .filter(|seen| !leaving.contains(&(&*seen.account, seen.id.as_str())))
         .filter_map(|seen| Some((&*seen.account, seen.text(name)?)))
         .collect();
     let mut by_likeness: BTreeMap<String, Alike<'a>> = BTreeMap::new();
-    for recorded in going {
-        if serves.contains(&(recorded.account.as_str(), recorded.id.as_str())) {
-            let value = |name: &str| recorded.attributes.get(name);
-            let likeness = likeness(kind, &recorded.account, value);
+    for one in going {
+        if serves.contains(&(one.account.as_str(), one.id.as_str())) {
+            let value = |name: &str| one.attributes.get(name);
+            let likeness = likeness(kind, &one.account, value);
             let alike = by_likeness.entry(likeness).or_insert_with(|| Alike {
+                desired: input.desired,
+                recorded,
                 kind,
                 name,
                 new: Vec::new(),
                 going: Vec::new(),
             });
-            alike.going.push(recorded);
+            alike.going.push(one);
         }
     }
     for desired in new {
@@ -212,12 +233,11 @@ fn likeness<'a>(kind: &Kind, account: &str, value: impl Fn(&str) -> Option<&'a J
 impl<'a> Alike<'a> {
     /// Those that are the same but for their names, where it is clear which is which.
     fn same(&self) -> Vec<Renamed> {
-        let pairs = self.groups().into_iter().flat_map(|(going, new)| {
-            let pairs = match (&going[..], &new[..]) {
-                ([going], [new]) => vec![(*going, *new)],
-                (going, new) => by_number(going, new),
+        let pairs = self.groups().into_iter().filter_map(|(going, new)| {
+            let ([going], [new]) = (&going[..], &new[..]) else {
+                return None;
             };
-            pairs.into_iter().map(|(going, new)| Renamed {
+            Some(Renamed {
                 from: going.address.clone(),
                 to: new.address.clone(),
             })
@@ -225,9 +245,35 @@ impl<'a> Alike<'a> {
         pairs.collect()
     }
 
+    /// Whether one that goes is one that comes: the same in everything but its name, and for the same.
+    fn is_same(&self, going: &Recorded, new: &Desired) -> bool {
+        let is_temporary = (self.kind.ends_by).is_some_and(|ends| new.places.contains_key(ends));
+        !is_temporary
+            && number(&going.address) == number(&new.address)
+            && stays_protected(self.kind, going, new)
+            && is_same(self.kind, self.name, going, new)
+            && self.serves_the_same(&going.address, &new.address)
+    }
+
+    /// Whether something that leads to the one, or is attached to it, is to be so with the other; or
+    /// nothing is.
+    fn serves_the_same(&self, going: &Address, new: &Address) -> bool {
+        let had = self.recorded.values();
+        let had = had.filter(|recorded| recorded.refers_to.contains(going));
+        let had: HashSet<&Address> = had.map(|recorded| &recorded.address).collect();
+        let has = self.desired.iter();
+        let mut has = has
+            .filter(|desired| desired.needs().any(|to| to == new))
+            .peekable();
+        match has.peek() {
+            None => had.is_empty(),
+            Some(_) => has.any(|desired| had.contains(&desired.address)),
+        }
+    }
+
     /// Those among them that are the same in everything but their names.
     fn groups(&self) -> Vec<(Vec<&'a Recorded>, Vec<&'a Desired>)> {
-        let is_same = |going, new| is_same(self.kind, self.name, going, new);
+        let is_same = |going, new| self.is_same(going, new);
         let (mut going, mut new) = (self.going.clone(), self.new.clone());
         let mut groups = Vec::new();
         while let Some(first) = going.first().copied() {
@@ -242,7 +288,7 @@ impl<'a> Alike<'a> {
         groups
     }
 
-    /// What to say of those of which nobody knows which is which, and of two that are much alike.
+    /// What to say of those of which nobody knows which is which, and where none is the same.
     fn warnings(&self) -> Vec<Diagnostic> {
         let groups = self.groups();
         if let ([], [going], [new]) = (&groups[..], &self.going[..], &self.new[..]) {
@@ -261,11 +307,22 @@ impl<'a> Alike<'a> {
                 .at(new.place.clone()),
             ];
         }
-        let warnings = groups.into_iter().map(|(going, new)| {
+        let like = match groups.is_empty() {
+            true => "much like that",
+            false => "just like that",
+        };
+        let groups = match groups.is_empty() {
+            true => vec![(self.going.clone(), self.new.clone())],
+            false => groups,
+        };
+        let warnings = groups
+            .into_iter()
+            .filter(|(going, new)| !(going.is_empty() || new.is_empty()));
+        let warnings = warnings.map(|(going, new)| {
             let made = are(new.iter().map(|one| &one.address));
             let destroyed = are(going.iter().map(|one| &one.address));
             Diagnostic::warning(format!(
-                "{made} made, and {destroyed} destroyed, which are just like that"
+                "{made} made, and {destroyed} destroyed, which are {like}"
             ))
             .detail(format!(
                 "if they are the same {}s under other names, they need not go",
@@ -288,69 +345,60 @@ fn are<'a>(addresses: impl Iterator<Item = &'a Address>) -> String {
     }
 }
 
-/// Where several go and as many come, which is which if they are numbered alike: `web-1` to `web-3`
-/// and `app-1` to `app-3`.
-fn by_number<'a>(going: &[&'a Recorded], new: &[&'a Desired]) -> Vec<(&'a Recorded, &'a Desired)> {
-    let going = going.iter().map(|one| (&one.address, *one));
-    let new = new.iter().map(|one| (&one.address, *one));
-    let (Some(going), Some(mut new)) = (numbered(going), numbered(new)) else {
-        return Vec::new();
-    };
-    if !going.keys().eq(new.keys()) {
-        return Vec::new();
-    }
-    let pairs = going.into_iter();
-    let pairs = pairs.filter_map(|(number, going)| Some((going, new.remove(number)?)));
-    pairs.collect()
+/// The digits at the end of a name, which tell those of a range apart; empty, if there are none.
+fn number(address: &Address) -> &str {
+    let name = address.name();
+    let before = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    name.get(before.len()..).unwrap_or_default()
 }
 
-/// By the digits at the ends of their names; `None` if those are not all that tells them apart.
-fn numbered<'a, T>(all: impl Iterator<Item = (&'a Address, T)>) -> Option<BTreeMap<&'a str, T>> {
-    let mut stem = None;
-    let mut numbered = BTreeMap::new();
-    for (address, one) in all {
-        let name = address.name();
-        let before = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
-        let number = name.get(before.len()..)?;
-        if number.is_empty() || *stem.get_or_insert(before) != before {
-            return None;
-        }
-        numbered.insert(number, one);
-    }
-    Some(numbered)
+/// Whether one that goes may be kept under another name: it is ours to rename, and no earlier run has
+/// it serve on only until it can go.
+fn is_to_be_kept(kind: &Kind, recorded: &Recorded) -> bool {
+    let is_ours = recorded.origin == Origin::Created || kind.loses.is_some();
+    let is_told = |name: &str| recorded.attributes.contains_key(name);
+    is_ours && !kind.forgotten_at.is_some_and(is_told)
+}
+
+/// Whether a new name does not lift what protects it.
+fn stays_protected(kind: &Kind, recorded: &Recorded, desired: &Desired) -> bool {
+    let on = Some(&Json::Bool(true));
+    kind.protected_by
+        .is_none_or(|name| recorded.attributes.get(name) != on || desired.known(name) == on)
 }
 
 /// Whether what is wanted is what the state has in everything but its name.
 fn is_same(kind: &Kind, name: &str, recorded: &Recorded, desired: &Desired) -> bool {
     kind.attributes.iter().all(|attribute| {
-        let is = recorded.attributes.get(attribute.name);
-        let is = is.filter(|value| !value.is_null());
-        let compares = match attribute.on_change {
-            _ if attribute.name == name => false,
-            OnChange::Update | OnChange::Replace | OnChange::MadeFrom | OnChange::CreateOnly => {
-                true
-            }
-            OnChange::Fixed(_) => true,
+        let is_told_by_others = matches!(
+            attribute.on_change,
             OnChange::Identity
-            | OnChange::Computed
-            | OnChange::Passing(_)
-            | OnChange::Manner
-            | OnChange::Along(_)
-            | OnChange::Late(_)
-            | OnChange::Seen
-            | OnChange::SeenAs(_)
-            | OnChange::Ours => false,
-        };
+                | OnChange::Computed
+                | OnChange::Passing(_)
+                | OnChange::Manner
+                | OnChange::Along(_)
+                | OnChange::Late(_)
+                | OnChange::Seen
+                | OnChange::SeenAs(_)
+                | OnChange::Ours
+        );
+        let is_ignored = kind.ignores(|name| desired.known(name), attribute.name);
+        if attribute.name == name || is_told_by_others || is_ignored {
+            return true;
+        }
+        let is = recorded.attributes.get(attribute.name);
         match desired.attributes.get(attribute.name) {
-            _ if !compares => true,
+            // What the provider chose where nobody asked for anything stays.
+            None if matches!(attribute.on_change, OnChange::Fixed(_)) => true,
             None => is.is_none_or(is_empty),
-            Some(Value::Reference(to)) => recorded.refers_to.contains(&to.address),
-            Some(wanted) => match wanted.known() {
-                Some(wanted) => match is {
-                    Some(is) => is == wanted,
-                    None => is_empty(wanted),
-                },
-                None => false,
+            Some(wanted) => match (wanted.known(), is) {
+                (Some(wanted), Some(is)) => is == wanted,
+                (Some(wanted), None) => is_empty(wanted),
+                // It is made of the same as before.
+                (None, _) => {
+                    let mut made_of = wanted.references().iter();
+                    made_of.all(|to| recorded.refers_to.contains(&to.address))
+                }
             },
         }
     })

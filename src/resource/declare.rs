@@ -328,6 +328,8 @@ impl<'a> Declaration<'a> {
             attributes.insert(server::TAGS, Json::from(lower).into());
             places.extend(tags.first().map(|tag| (server::TAGS, tag.place.clone())));
         }
+        let expires = wanted.expires.as_ref();
+        places.extend(expires.map(|expires| (server::EXPIRES, expires.place.clone())));
         if let Some(grow) = wanted.grow_disk.as_ref().filter(|grow| grow.value) {
             attributes.insert(server::DISK, server::GROW.into());
             places.insert(server::DISK, grow.place.clone());

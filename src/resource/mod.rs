@@ -82,6 +82,8 @@ pub struct Kind {
     /// The attribute with its name, where one that leaves cloud.json under one name and comes under
     /// another is kept, and renamed.
     pub renamed_by: Option<&'static str>,
+    /// The key of cloud.json by which one is to go after a while: it is new, and no other one renamed.
+    pub ends_by: Option<&'static str>,
     /// The attribute that keeps one from being deleted while the state says so.
     pub protected_by: Option<&'static str>,
     /// Whether one that shall be made from something else stays what it is and is made anew where
@@ -162,6 +164,7 @@ const PLAIN: Kind = Kind {
     marks_found: true,
     may_be_marked: false,
     renamed_by: None,
+    ends_by: None,
     protected_by: None,
     remade: |_| false,
     copied: None,

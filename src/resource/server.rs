@@ -102,6 +102,8 @@ pub const UNANSWERED: &str = "unanswered";
 pub const PROTECT: &str = "protect";
 /// The attributes that count when it is made and never after, as a list.
 pub const IGNORE: &str = "ignore";
+/// When it goes, as cloud.json has it.
+pub const EXPIRES: &str = "expires";
 /// When nobody remembers the address of one that another took the place of, as RFC 3339 has it.
 pub const FORGOTTEN_AT: &str = "forgotten_at";
 /// How large its disk is, in GB.
@@ -126,6 +128,7 @@ pub const KIND: Kind = Kind {
     name_of: |attributes| known_text(attributes, NAME),
     marked: true,
     renamed_by: Some(NAME),
+    ends_by: Some(EXPIRES),
     protected_by: Some(PROTECT),
     remade: |attributes| text(attributes, ON_IMAGE_CHANGE) == REBUILD,
     copied: Some(Copied {

@@ -148,8 +148,8 @@ fn several_are_told_apart_by_their_numbers_or_not_at_all() {
     done(world);
     for after in [
         r#""a": {}, "b": {}, "c": {}"#,
-        r#""app-{2..4}": {}, "other": {"tags": ["other"]}"#,
-        r#""app-1": {}, "api-2": {}, "app-3": {}"#,
+        r#""app-{4..6}": {}"#,
+        r#""web-{4..6}": {}"#,
     ] {
         let world = edited(&cloud(r#""web-{1..3}": {}"#), &cloud(after));
         let plan = world.plan().unwrap();
@@ -157,9 +157,68 @@ fn several_are_told_apart_by_their_numbers_or_not_at_all() {
         let warnings = warnings(&plan);
         assert_eq!(warnings.len(), 1, "{after}");
         assert!(warnings[0].ends_with(
-            "made, and server.web-1, server.web-2 and server.web-3 are destroyed, which are just like that"
+            "made, and server.web-1, server.web-2 and server.web-3 are destroyed, which are much like that"
         ));
     }
+    // Of two with one number nobody knows which is meant.
+    let world = edited(
+        &cloud(r#""web-1": {}, "api-1": {}"#),
+        &cloud(r#""app-1": {}"#),
+    );
+    let plan = world.plan().unwrap();
+    assert!(plan.renamed.is_empty());
+    assert_eq!(
+        warnings(&plan),
+        [
+            "server.app-1 is made, and server.api-1 and server.web-1 are destroyed, which are just like that"
+        ]
+    );
+}
+
+/// Nothing is renamed, and what comes and goes is told.
+fn two_servers(before: &str, after: &str) {
+    let world = edited(&cloud(before), &cloud(after));
+    let plan = world.plan().unwrap();
+    assert!(plan.renamed.is_empty(), "{after}");
+    assert_ne!(plan.counts().destroy, 0, "{after}");
+    assert!(
+        warnings(&plan)
+            .iter()
+            .any(|told| told.ends_with("which is much like it")),
+        "{after}"
+    );
+}
+
+#[test]
+fn one_that_is_for_something_else_is_another_one() {
+    // Another number, other names, none any more, and one that goes by itself.
+    two_servers(r#""web-1": {}"#, r#""web-4": {}"#);
+    two_servers(r#""db-1": {}"#, r#""web": {}"#);
+    two_servers(
+        r#""web": {"names": ["www.acme.com"]}"#,
+        r#""app": {"names": ["app.acme.com"]}"#,
+    );
+    two_servers(r#""web": {"names": ["www.acme.com"]}"#, r#""app": {}"#);
+    two_servers(r#""web": {}"#, r#""job": {"expires": "2h"}"#);
+}
+
+#[test]
+fn what_serves_on_or_is_protected_gets_no_other_name() {
+    let mut world = edited(&cloud(r#""web": {}"#), &cloud(r#""app": {}"#));
+    let told = json!("1970-01-01T01:00:00Z");
+    let attributes = &mut world.record_of("server.web").attributes;
+    attributes.insert("forgotten_at", told);
+    assert!(world.plan().unwrap().renamed.is_empty());
+    let world = edited(
+        &cloud(r#""web": {"protect": true}"#),
+        &cloud(r#""app": {}"#),
+    );
+    let problems = world.plan().expect_err("it is protected");
+    assert!(
+        problems
+            .iter()
+            .any(|one| one.summary.contains("server.web is protected"))
+    );
 }
 
 #[test]
@@ -190,6 +249,11 @@ fn whoever_says_which_one_is_meant_is_heard() {
     let plan = world.plan().unwrap();
     assert!(plan.renamed.is_empty());
     assert_eq!(plan.counts().destroy, 0);
+    // A glob means it by whatever name.
+    world.part.excluded.clear();
+    world.part.targets = vec!["server.*".parse().unwrap()];
+    assert_eq!(world.plan().unwrap().renamed.len(), 1);
+    world.part.targets.clear();
     // What is left out is not even called otherwise.
     world.part.excluded = vec!["server.app".parse().unwrap()];
     let plan = world.plan().unwrap();
