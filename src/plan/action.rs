@@ -326,18 +326,23 @@ impl Op {
         !changes.is_empty() && kind(address.kind()).is_some_and(|(_, kind)| all(kind))
     }
 
-    /// Whether it takes something from what it is attached to.
-    #[must_use]
-    pub fn takes_away(&self) -> bool {
+    /// The change of what something is attached to, if it is that.
+    pub(super) fn attaches(&self) -> Option<&Change> {
         let Self::Update {
             address, changes, ..
         } = self
         else {
-            return false;
+            return None;
         };
-        let by = kind(address.kind()).and_then(|(_, kind)| kind.attached_by);
-        let mut changes = changes.iter();
-        changes.any(|change| Some(change.attribute.as_str()) == by && !change.before.is_null())
+        let (_, kind) = kind(address.kind())?;
+        changes.iter().find(|change| change.attaches(kind))
+    }
+
+    /// Whether it takes something from what it is attached to.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        self.attaches()
+            .is_some_and(|change| !change.before.is_null())
     }
 
     /// The resource it is about; a write-back is about a file.

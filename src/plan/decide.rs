@@ -189,9 +189,7 @@ impl<'a> Decider<'_, 'a> {
             None => Vec::new(),
         };
         diff::refusals(kind, desired, &changes, self.input, self.notes);
-        let moves = changes
-            .iter()
-            .any(|change| kind.attached_by == Some(&change.attribute));
+        let moves = changes.iter().any(|change| change.attaches(kind));
         let drain = known_to_state.filter(|_| moves).and_then(|recorded| {
             let of_it = (recorded.account.as_str(), Some(recorded));
             self.drains.get(kind, address, of_it)
@@ -582,6 +580,11 @@ impl Change {
     pub(super) fn is_for_the_state(&self, kind: &Kind) -> bool {
         let attribute = kind.attribute(&self.attribute);
         attribute.is_some_and(|known| known.on_change == OnChange::Ours)
+    }
+
+    /// Whether it changes what something is attached to.
+    pub(super) fn attaches(&self, kind: &Kind) -> bool {
+        kind.attached_by == Some(&self.attribute)
     }
 
     /// Whether what has it is made anew for it, and loses what was on it.

@@ -60,9 +60,7 @@ pub(super) fn changes(
         });
     }
     // What is to be attached to something else stays only until then.
-    let moves = changes
-        .iter()
-        .any(|change| kind.attached_by == Some(&change.attribute));
+    let moves = changes.iter().any(|change| change.attaches(kind));
     changes.retain(|change| !(moves && kind.forgotten_at == Some(&change.attribute)));
     changes
 }

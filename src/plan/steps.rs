@@ -465,14 +465,7 @@ fn referred(desired: Option<&Desired>, changed: &[String]) -> Vec<Address> {
 
 /// Whether a step changes what something is attached to.
 fn attaches(step: &Step) -> bool {
-    let Op::Update {
-        address, changes, ..
-    } = &step.op
-    else {
-        return false;
-    };
-    let by = kind(address.kind()).and_then(|(_, kind)| kind.attached_by);
-    by.is_some_and(|by| changes.iter().any(|change| change.attribute == by))
+    step.op.attaches().is_some()
 }
 
 /// Whether a step gives something other values that are computed.
