@@ -1,7 +1,7 @@
 //! What is replaced, or goes or is attached to something else while its names are led elsewhere, serves
 //! on for as long as somebody may remember its address.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
@@ -61,27 +61,19 @@ impl<'i, 'a> Drains<'i, 'a> {
         // What nothing takes the place of may have given its names to something else.
         let goes = index.leaving.iter().copied();
         let goes = goes.filter(|recorded| recorded.address.had().is_none());
-        let moves: HashSet<&Address> = input
-            .recorded
-            .values()
-            .filter(|recorded| is_to_move(index, replaced, recorded))
-            .map(|recorded| &recorded.address)
-            .collect();
-        let goes = goes.chain(
-            moves
-                .iter()
-                .filter_map(|at| index.recorded.get(at).copied()),
-        );
-        let goes = goes.filter(|recorded| {
+        let moves = input.recorded.values();
+        let moves = moves.filter(|recorded| is_to_move(index, replaced, recorded));
+        let goes = goes.chain(moves).filter(|recorded| {
             let known = kind(recorded.address.kind());
             let drains = known.is_some_and(|(_, kind)| kind.forgotten_at.is_some());
             drains && !is_replaced_where_it_is(input, index, bindings, recorded)
         });
-        let goes = goes.map(|recorded| {
-            let address = &recorded.address;
-            (address.clone(), address, &recorded.attributes)
-        });
-        let all: Vec<(Address, &Address, &Attributes)> = aside.chain(as_is).chain(goes).collect();
+        let goes: BTreeMap<&Address, &Attributes> = goes
+            .map(|recorded| (&recorded.address, &recorded.attributes))
+            .collect();
+        let own = goes.iter();
+        let own = own.map(|(&address, &attributes)| (address.clone(), address, attributes));
+        let all: Vec<(Address, &Address, &Attributes)> = aside.chain(as_is).chain(own).collect();
         if all.is_empty() {
             return drains;
         }
@@ -90,8 +82,6 @@ impl<'i, 'a> Drains<'i, 'a> {
             let texts = texts_of(address.kind(), attributes, OnChange::Computed);
             leads_to.extend(texts.map(|text| (text, had)));
         }
-        let leaves = index.leaving.iter().map(|recorded| &recorded.address);
-        let leaves: HashSet<&Address> = leaves.collect();
         let hads: HashSet<&Address> = all.iter().map(|(had, ..)| had).collect();
         // A name that is to lead nowhere may do so at once.
         for (address, &at) in &bindings.at {
@@ -109,9 +99,7 @@ impl<'i, 'a> Drains<'i, 'a> {
             let texts = texts_of(address.kind(), &seen.attributes, OnChange::Update);
             let leads = texts.filter_map(|text| leads_to.get(text).copied());
             // What a name goes on leading to moves with it, or is given back all the same.
-            let stays = |had: &Address| {
-                (moves.contains(had) || leaves.contains(had)) && leads_on(wanted, had, &leads_to)
-            };
+            let stays = |had: &Address| goes.contains_key(had) && leads_on(wanted, had, &leads_to);
             for had in refers_to.chain(leads).filter(|had| !stays(had)) {
                 let longest = drains.seconds.entry(had.clone()).or_default();
                 *longest = seconds.max(*longest);

@@ -413,8 +413,8 @@ impl Decision<'_> {
     }
 }
 
-/// All of them: what is left out, and nobody named, is not to be guessed.
-fn listed(addresses: &[String]) -> String {
+/// All of them, `a, b and c`: what nobody named is not to be guessed.
+pub(super) fn listed(addresses: &[String]) -> String {
     match addresses.split_last() {
         Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
         _ => addresses.concat(),

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::model::{Address, Desired, Diagnostic, Observed, Origin, Readiness, Recorded};
 use crate::resource::{Attribute, KINDS, Kind, OnChange, readdress};
 
+use super::part::listed;
 use super::{Absence, Input};
 
 /// What has another address from now on.
@@ -290,6 +291,9 @@ impl<'a> Alike<'a> {
 
     /// What to say of those of which nobody knows which is which, and where none is the same.
     fn warnings(&self) -> Vec<Diagnostic> {
+        if self.going.is_empty() || self.new.is_empty() {
+            return Vec::new();
+        }
         let groups = self.groups();
         if let ([], [going], [new]) = (&groups[..], &self.going[..], &self.new[..]) {
             let (from, to) = (&going.address, &new.address);
@@ -307,18 +311,14 @@ impl<'a> Alike<'a> {
                 .at(new.place.clone()),
             ];
         }
-        let like = match groups.is_empty() {
-            true => "much like that",
-            false => "just like that",
+        let (like, groups) = match groups.is_empty() {
+            true => (
+                "much like that",
+                vec![(self.going.clone(), self.new.clone())],
+            ),
+            false => ("just like that", groups),
         };
-        let groups = match groups.is_empty() {
-            true => vec![(self.going.clone(), self.new.clone())],
-            false => groups,
-        };
-        let warnings = groups
-            .into_iter()
-            .filter(|(going, new)| !(going.is_empty() || new.is_empty()));
-        let warnings = warnings.map(|(going, new)| {
+        let warnings = groups.into_iter().map(|(going, new)| {
             let made = are(new.iter().map(|one| &one.address));
             let destroyed = are(going.iter().map(|one| &one.address));
             Diagnostic::warning(format!(
@@ -338,11 +338,11 @@ impl<'a> Alike<'a> {
 /// `server.a and server.b are`
 fn are<'a>(addresses: impl Iterator<Item = &'a Address>) -> String {
     let addresses: Vec<String> = addresses.map(ToString::to_string).collect();
-    match &addresses[..] {
-        [one] => format!("{one} is"),
-        [rest @ .., last] => format!("{} and {last} are", rest.join(", ")),
-        [] => String::new(),
-    }
+    let are = match addresses.len() {
+        1 => "is",
+        _ => "are",
+    };
+    format!("{} {are}", listed(&addresses))
 }
 
 /// The digits at the end of a name, which tell those of a range apart; empty, if there are none.
@@ -370,20 +370,16 @@ fn stays_protected(kind: &Kind, recorded: &Recorded, desired: &Desired) -> bool 
 /// Whether what is wanted is what the state has in everything but its name.
 fn is_same(kind: &Kind, name: &str, recorded: &Recorded, desired: &Desired) -> bool {
     kind.attributes.iter().all(|attribute| {
-        let is_told_by_others = matches!(
+        let is_asked_for = matches!(
             attribute.on_change,
-            OnChange::Identity
-                | OnChange::Computed
-                | OnChange::Passing(_)
-                | OnChange::Manner
-                | OnChange::Along(_)
-                | OnChange::Late(_)
-                | OnChange::Seen
-                | OnChange::SeenAs(_)
-                | OnChange::Ours
+            OnChange::Update
+                | OnChange::Replace
+                | OnChange::MadeFrom
+                | OnChange::CreateOnly
+                | OnChange::Fixed(_)
         );
         let is_ignored = kind.ignores(|name| desired.known(name), attribute.name);
-        if attribute.name == name || is_told_by_others || is_ignored {
+        if attribute.name == name || !is_asked_for || is_ignored {
             return true;
         }
         let is = recorded.attributes.get(attribute.name);
